@@ -1,0 +1,53 @@
+# The index of everything that can be done here. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The Pulumi command line that tools/go.mod pins. The linker flag is no decoration: without a version the Automation API refuses it.
+PULUMI_VERSION := $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/go.mod)
+PULUMI_LDFLAGS := -s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)
+REGION ?= us-west-1
+
+.PHONY: help
+help: ## list what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: drill
+drill: build tools ## stand a whole region up in the emulated cloud, verify it, report, take it down (REGION=us-west-1)
+	bin/beachhead drill $(REGION)
+
+.PHONY: test
+test: tools ## run all tests, those through the real engine too
+	go test -timeout 40m ./...
+
+.PHONY: build
+build: ## build bin/beachhead
+	go build -trimpath -ldflags "-s -w" -o bin/beachhead .
+
+.PHONY: tools
+tools: ## build bin/pulumi, unless there is one (about four minutes, once)
+	@scripts/ensure-pulumi $(PULUMI_VERSION) "$(PULUMI_LDFLAGS)"
+
+.PHONY: generate
+generate: ## write regions/schema.json and docs/region-file.md anew from the Go types
+	go generate ./...
+
+.PHONY: golden
+golden: ## write golden files anew; read the diff before you commit it
+	-UPDATE_GOLDEN=1 go test ./regions/... ./stacks/... ./internal/...
+	git diff --stat
+
+.PHONY: lint
+lint: ## static checks: vet, golangci-lint, actionlint, shellcheck where there is one
+	scripts/lint
+
+.PHONY: fuzz
+fuzz: ## fuzz the region file loader for ten minutes
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 10m ./regions
+
+.PHONY: bench
+bench: build tools ## measure; docs/performance.md has the figures and what they mean
+	go test -run '^$$' -bench . -benchmem ./regions/... ./tests/...
+
+.PHONY: clean
+clean: ## remove what was built and every emulated cloud
+	rm -rf bin .beachhead

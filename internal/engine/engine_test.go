@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fmt"
+)
+
+func step(edit func(*Step)) Step {
+	s := Step{
+		URN: "urn:pulumi:us-west-1::beachhead::beachhead:aws:Network$aws:ec2/vpc:Vpc::net-vpc", Type: "aws:ec2/vpc:Vpc", Name: "net-vpc",
+		Op: "update", Custom: true,
+	}
+	edit(&s)
+	return s
+}
+
+func TestRefusals(t *testing.T) {
+	volume := func(s *Step) { s.Type, s.Name, s.Protected = "aws:ebs/volume:Volume", "cache-shard-00", true }
+	cases := []struct {
+		name string
+		edit func(*Step)
+		want string
+	}{
+		{"an update is fine", func(*Step) {}, ""},
+		{"a VPC is not replaced", func(s *Step) { s.Op, s.Diffs = "replace", []string{"cidrBlock"} }, "because of cidrBlock"},
+		{"a VPC may be deleted", func(s *Step) { s.Op = "delete" }, ""},
+		{"a route may be replaced", func(s *Step) { s.Op, s.Type = "replace", "aws:ec2/route:Route" }, ""},
+		{"a protected thing is not deleted", func(s *Step) { volume(s); s.Op = "delete" }, "cache-shard-00 (aws:ebs/volume:Volume) is protected and would be deleted"},
+		{"nor replaced", func(s *Step) { volume(s); s.Op, s.Diffs = "create-replacement", []string{"availabilityZone"} }, "replaced because of availabilityZone"},
+		{"a protected thing may be updated", volume, ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := refusals([]Step{step(c.edit)})
+			if c.want == "" && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if c.want != "" && (!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v, want a refusal with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestRefusalsNameEveryThingOnce(t *testing.T) {
+	replace := func(name string) Step {
+		return step(func(s *Step) { s.Op, s.Name, s.Diffs = "replace", name, []string{"cidrBlock"} })
+	}
+	err := refusals([]Step{replace("one"), replace("two"), replace("two")})
+	if got := strings.Count(err.Error(), "\n"); got != 2 {
+		t.Errorf("want a line each for one and two:\n%v", err)
+	}
+}
+
+func TestMatch(t *testing.T) {
+	route := func(table any) Step {
+		return step(func(s *Step) {
+			s.Op, s.Type, s.Name = "create", "aws:ec2/route:Route", "net-default-public"
+			s.Inputs = map[string]any{"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0"}
+		})
+	}
+	orphans := []Owned{
+		{Type: "aws:ec2/vpc:Vpc", Name: "net-vpc", ID: "vpc-1", ImportID: "vpc-1"},
+		{
+			Type: "aws:ec2/route:Route", ID: "r-1", ImportID: "rtb-1_0.0.0.0/0",
+			Inputs: map[string]any{"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"},
+		},
+		{Type: "aws:ec2/subnet:Subnet", ID: "subnet-1", ImportID: "subnet-1"},
+	}
+	cases := []struct {
+		name string
+		step Step
+		want string
+	}{
+		{"by type and Name tag", step(func(s *Step) { s.Op = "create" }), "vpc-1"},
+		{"another name", step(func(s *Step) { s.Op, s.Name = "create", "net-other" }), ""},
+		{"what is in the state already", step(func(*Step) {}), ""},
+		{"what takes no tags, by its inputs", route("rtb-1"), "rtb-1_0.0.0.0/0"},
+		{"in another table", route("rtb-2"), ""},
+		{"in a table that is not known yet", route(nil), ""},
+		{"no Name tag matches no name", step(func(s *Step) { s.Op, s.Type, s.Name = "create", "aws:ec2/subnet:Subnet", "" }), ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := ""
+			if found := match([]Step{c.step}, orphans); len(found) > 0 {
+				got = found[0].ID
+			}
+			if got != c.want {
+				t.Errorf("import id %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestProviderURN(t *testing.T) {
+	const urn = "urn:pulumi:us-west-1::beachhead::pulumi:providers:aws::aws"
+	if got := providerURN(urn + "::8a1c-22"); got != urn {
+		t.Errorf("%q, want %q", got, urn)
+	}
+}
+
+func TestFailureHasOneLineForEachThing(t *testing.T) {
+	f := &Failure{Rest: "exit status 1", Diagnostics: []Diagnostic{
+		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating\n  EIP: AddressLimitExceeded"},
+		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating EIP: AddressLimitExceeded"},
+		{URN: "urn:pulumi:a::beachhead::pulumi:pulumi:Stack::beachhead-a", Message: "update failed"},
+	}}
+	if got, want := f.Error(), "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := (&Failure{Rest: "no pulumi"}).Error(); got != "no pulumi" {
+		t.Errorf("without diagnostics %q", got)
+	}
+}
+
+func TestLastWords(t *testing.T) {
+	for report, want := range map[string]string{
+		"failed to run update: exit status 255\ncode: 255\nstdout: \nstderr: error: no such stack\n": "no such stack",
+		"failed\ncode: 1\nstdout: x\n  error: it broke\n":                                            "it broke",
+		"something else\nmore": "something else",
+	} {
+		if got := lastWords(report); got != want {
+			t.Errorf("%q gives %q, want %q", report, got, want)
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]string{
+		"<{%fg 1%}>error: <{%reset%}>broken": "error: broken", "plain": "plain", "cut off <{%fg": "cut off <{%fg",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("%q gives %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A lock is stale when its process ran here and is gone; a living process's and another machine's are not ours to judge.
+func TestStaleLocks(t *testing.T) {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		text string
+		want bool
+	}{
+		"a dead process":       {fmt.Sprintf(`{"pid":%d,"hostname":%q}`, gone.Process.Pid, host), true},
+		"a living process":     {fmt.Sprintf(`{"pid":%d,"hostname":%q}`, os.Getpid(), host), false},
+		"on another machine":   {fmt.Sprintf(`{"pid":%d,"hostname":"elsewhere"}`, gone.Process.Pid), false},
+		"no lock at all":       {"", false},
+		"a lock without a pid": {fmt.Sprintf(`{"hostname":%q}`, host), false},
+	}
+	for name, c := range cases {
+		file := filepath.Join(t.TempDir(), "lock.json")
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := stale(file); got != c.want {
+			t.Errorf("%s: stale %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+func TestBucketsOfLocksAreNotJudged(t *testing.T) {
+	s := &Stack{opts: Options{Name: "a", Env: map[string]string{"PULUMI_BACKEND_URL": "s3://state"}}}
+	if s.waitForLock(t.Context(), time.Now().Add(time.Minute)) {
+		t.Error("tries again although it cannot know whose the lock is")
+	}
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// Phase is what an event says about a step.
+type Phase string
+
+// The phases.
+const (
+	Planned Phase = "planned"
+	Started Phase = "started"
+	Done    Phase = "done"
+	Failed  Phase = "failed"
+	// Note is a message that belongs to no step.
+	Note Phase = "note"
+)
+
+// Event is one thing that happened in an operation.
+type Event struct {
+	Phase Phase
+	Step  Step
+	// At is when this program heard of it; the engine's own times have no fractions of a second.
+	At      time.Time
+	Message string
+}
+
+// Step is what the engine does, or would do, to one resource.
+type Step struct {
+	URN  string `json:"urn"`
+	Type string `json:"type"`
+	Name string `json:"name"`
+	// Op is create, update, replace, delete, same and so on.
+	Op string `json:"op"`
+	// ID is the cloud's name for it; empty before it is made.
+	ID string `json:"id,omitempty"`
+	// Diffs are the properties that differ, for update and replace.
+	Diffs []string `json:"diffs,omitempty"`
+	// Custom is false for components, which are nothing in the cloud.
+	Custom    bool           `json:"-"`
+	Protected bool           `json:"-"`
+	Inputs    map[string]any `json:"-"`
+	parent    string
+	provider  string
+}
+
+// Changes says whether the step changes anything in the cloud.
+func (s Step) Changes() bool {
+	switch apitype.OpType(s.Op) {
+	case apitype.OpSame, apitype.OpRead, apitype.OpRefresh, apitype.OpReadDiscard, apitype.OpDiscardReplaced, apitype.OpRemovePendingReplace:
+		return false
+	}
+	return s.Custom && !strings.HasPrefix(s.Type, "pulumi:")
+}
+
+// Deletes says whether the step takes away what is there.
+func (s Step) Deletes() bool {
+	switch apitype.OpType(s.Op) {
+	case apitype.OpDelete, apitype.OpDeleteReplaced, apitype.OpReplace, apitype.OpCreateReplacement:
+		return s.Changes()
+	}
+	return false
+}
+
+// replaces says whether the step is part of a replacement.
+func (s Step) replaces() bool {
+	switch apitype.OpType(s.Op) {
+	case apitype.OpReplace, apitype.OpCreateReplacement, apitype.OpDeleteReplaced:
+		return true
+	}
+	return false
+}
+
+// listen turns the engine's stream into Events until the channel closes, keeps the steps and the errors, and returns both.
+func listen(stream <-chan events.EngineEvent, tell func(Event)) *record {
+	r := &record{tell: tell}
+	if r.tell == nil {
+		r.tell = func(Event) {}
+	}
+	for e := range stream {
+		r.hear(e)
+	}
+	return r
+}
+
+// record is what an operation did.
+type record struct {
+	tell   func(Event)
+	steps  []Step
+	failed []Step
+	errors []Diagnostic
+}
+
+// Diagnostic is an error of the engine about one resource, or about none.
+type Diagnostic struct {
+	URN, Message string
+}
+
+func (r *record) hear(e events.EngineEvent) {
+	now := time.Now()
+	switch {
+	case e.ResourcePreEvent != nil:
+		step := stepOf(e.ResourcePreEvent.Metadata)
+		r.steps = append(r.steps, step)
+		phase := Started
+		if e.ResourcePreEvent.Planning {
+			phase = Planned
+		}
+		r.tell(Event{Phase: phase, Step: step, At: now})
+	case e.ResOutputsEvent != nil && !e.ResOutputsEvent.Planning:
+		r.tell(Event{Phase: Done, Step: stepOf(e.ResOutputsEvent.Metadata), At: now})
+	case e.ResOpFailedEvent != nil:
+		step := stepOf(e.ResOpFailedEvent.Metadata)
+		r.failed = append(r.failed, step)
+		r.tell(Event{Phase: Failed, Step: step, At: now})
+	case e.DiagnosticEvent != nil:
+		r.diagnose(*e.DiagnosticEvent, now)
+	}
+}
+
+func (r *record) diagnose(d apitype.DiagnosticEvent, now time.Time) {
+	message := strings.TrimSpace(plain(d.Prefix + d.Message))
+	if message == "" {
+		return
+	}
+	switch d.Severity {
+	case "error":
+		r.errors = append(r.errors, Diagnostic{URN: d.URN, Message: strings.TrimPrefix(message, "error: ")})
+	case "warning", "info#err":
+		r.tell(Event{Phase: Note, At: now, Message: message})
+	}
+}
+
+func stepOf(m apitype.StepEventMetadata) Step {
+	step := Step{URN: m.URN, Type: m.Type, Op: string(m.Op), Diffs: m.Diffs, Name: resource.URN(m.URN).Name(), provider: m.Provider}
+	for _, state := range []*apitype.StepEventStateMetadata{m.Old, m.New} {
+		if state == nil {
+			continue
+		}
+		step.Custom = state.Custom
+		step.parent = state.Parent
+		step.Protected = step.Protected || state.Protect
+		step.Inputs = state.Inputs
+		if state.ID != "" {
+			step.ID = state.ID
+		}
+	}
+	return step
+}
+
+// plain takes the engine's colour directives out: colour is for the command line to decide.
+func plain(text string) string {
+	for {
+		start := strings.Index(text, "<{%")
+		if start < 0 {
+			return text
+		}
+		end := strings.Index(text[start:], "%}>")
+		if end < 0 {
+			return text
+		}
+		text = text[:start] + text[start+end+len("%}>"):]
+	}
+}

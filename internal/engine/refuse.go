@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// permanent lists what no change of a region file may replace, with the way to get there all the same. Deleting is another matter:
+// a mode that no longer needs an address gives it back, and down takes everything.
+var permanent = map[string]string{
+	"aws:ec2/vpc:Vpc": "the network's range is for the life of a region: write a second region file with the new range, bring it " +
+		"up, and take this one down",
+	"aws:ec2/subnet:Subnet": "zones keep their place in the address plan: append new zones to aws.zones and leave the order",
+	"aws:ec2/eip:Eip":       "others may have the address on their allow-lists: keep it, or take the region down first",
+}
+
+// refusals finds the steps that would take away what must stay. It returns nil or an error that wraps ErrRefused and has a line for
+// each.
+func refusals(steps []Step) error {
+	var errs *multierror.Error
+	for _, s := range steps {
+		switch {
+		case s.Protected && s.Deletes():
+			errs = multierror.Append(errs, fmt.Errorf("%s (%s) is protected and would be %s", s.Name, s.Type, deed(s)))
+		case s.replaces() && permanent[s.Type] != "":
+			errs = multierror.Append(errs, fmt.Errorf("%s (%s) would be replaced because of %s: %s",
+				s.Name, s.Type, strings.Join(s.Diffs, ", "), permanent[s.Type]))
+		}
+	}
+	return refused(errs)
+}
+
+// protections finds what the engine itself refused in a preview, which ends at the first such thing and reports no step for it.
+func protections(diagnostics []Diagnostic) error {
+	var errs *multierror.Error
+	for _, d := range diagnostics {
+		if strings.Contains(d.Message, "marked for protection") || strings.Contains(d.Message, "is protected") {
+			urn := resource.URN(d.URN)
+			errs = multierror.Append(errs, fmt.Errorf("%s (%s) is protected: put back what the region file said about it", urn.Name(), urn.Type()))
+		}
+	}
+	return refused(errs)
+}
+
+func refused(errs *multierror.Error) error {
+	if errs == nil {
+		return nil
+	}
+	errs.ErrorFormat = func(all []error) string {
+		seen, lines := map[string]bool{}, []string{}
+		for _, err := range all {
+			if !seen[err.Error()] {
+				seen[err.Error()] = true
+				lines = append(lines, "  "+err.Error())
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	return fmt.Errorf("%w:\n%w", ErrRefused, errs.ErrorOrNil())
+}
+
+func deed(s Step) string {
+	if s.replaces() {
+		return "replaced because of " + strings.Join(s.Diffs, ", ")
+	}
+	return "deleted"
+}

@@ -1,0 +1,130 @@
+// Package engine runs Pulumi operations on one region's stack through the Automation API: preview, up, down, outputs. It refuses what
+// would replace or delete protected things, takes up what a killed run left behind, and tells what happens while it happens.
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Project is the Pulumi project's name, as in Pulumi.yaml.
+const Project = "beachhead"
+
+// Options says which stack to run, where and how.
+type Options struct {
+	// Name is the stack's name, which is the region file's.
+	Name string
+	// Program declares the stack's resources. Nil: operations that read only.
+	Program pulumi.RunFunc
+	// Root is the project's folder, in whose bin folder a Pulumi command line is looked for.
+	Root string
+	// WorkDir is where Pulumi reads the project and the stack's configuration; it is made when it is absent.
+	WorkDir string
+	// Home is Pulumi's own folder. Empty: the user's.
+	Home string
+	// Env is added to the environment of the Pulumi command line.
+	Env map[string]string
+	// Inventory finds what the stack owns in the cloud. Nil: nothing that a killed run left behind is looked for.
+	Inventory Inventory
+	// Progress is told of every step as it happens, from one goroutine. Nil: nobody is.
+	Progress func(Event)
+}
+
+// Stack is a region's stack. It is not for concurrent use.
+type Stack struct {
+	opts  Options
+	stack auto.Stack
+}
+
+// Open selects the stack and makes it when it is not there yet. It fails with ErrNoPulumi when there is no Pulumi command line.
+func Open(ctx context.Context, opts Options) (*Stack, error) {
+	command, err := findPulumi(opts.Root)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{opts.WorkDir, opts.Home} {
+		if dir == "" {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("making a folder for the stack's state: %w", err)
+		}
+	}
+	program := opts.Program
+	if program == nil {
+		program = func(*pulumi.Context) error { return nil }
+	}
+	env := map[string]string{
+		"PULUMI_SKIP_UPDATE_CHECK": "true",
+		// Checkpoint backups double the writing and are never read by anything here; `pulumi stack history` has its own.
+		"PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+	}
+	for k, v := range opts.Env {
+		env[k] = v
+	}
+	workspace := []auto.LocalWorkspaceOption{auto.Pulumi(command), auto.WorkDir(opts.WorkDir), auto.EnvVars(env)}
+	if opts.Home != "" {
+		workspace = append(workspace, auto.PulumiHome(opts.Home))
+	}
+	stack, err := auto.UpsertStackInlineSource(ctx, opts.Name, Project, program, workspace...)
+	if err != nil {
+		return nil, fmt.Errorf("opening stack %s: %w", opts.Name, classify(err, nil))
+	}
+	return &Stack{opts: opts, stack: stack}, nil
+}
+
+// LocalBackend is the address of a state backend in a folder, which it makes.
+func LocalBackend(dir string) (string, error) {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("the state's folder: %w", err)
+	}
+	if err := os.MkdirAll(absolute, 0o700); err != nil {
+		return "", fmt.Errorf("the state's folder: %w", err)
+	}
+	return "file://" + absolute, nil
+}
+
+// Outputs gives the stack's outputs as plain values; secrets are replaced by "[secret]". A stack that is not up has none.
+func (s *Stack) Outputs(ctx context.Context) (map[string]any, error) {
+	outputs, err := s.stack.Outputs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the outputs of %s: %w", s.opts.Name, classify(err, nil))
+	}
+	plain := map[string]any{}
+	for name, output := range outputs {
+		plain[name] = output.Value
+		if output.Secret {
+			plain[name] = "[secret]"
+		}
+	}
+	return plain, nil
+}
+
+// Resources gives what the stack's state holds, in its order.
+func (s *Stack) Resources(ctx context.Context) ([]apitype.ResourceV3, error) {
+	deployment, _, err := s.state(ctx)
+	return deployment.Resources, err
+}
+
+func (s *Stack) state(ctx context.Context) (apitype.DeploymentV3, apitype.UntypedDeployment, error) {
+	var deployment apitype.DeploymentV3
+	untyped, err := s.stack.Export(ctx)
+	if err != nil {
+		return deployment, untyped, fmt.Errorf("reading the state of %s: %w", s.opts.Name, classify(err, nil))
+	}
+	if len(untyped.Deployment) == 0 {
+		return deployment, untyped, nil
+	}
+	if err := json.Unmarshal(untyped.Deployment, &deployment); err != nil {
+		return deployment, untyped, fmt.Errorf("the state of %s cannot be read: %w", s.opts.Name, err)
+	}
+	return deployment, untyped, nil
+}

@@ -1,0 +1,124 @@
+package ec2types
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestLookup(t *testing.T) {
+	got, ok := Lookup("m7g.4xlarge")
+	want := Type{
+		Name: "m7g.4xlarge", Arch: "arm64", VCPU: 16, MemoryMiB: 65536,
+		EBSBaseMbps: 5000, EBSMaxMbps: 10000, EBSMaxIOPS: 40000,
+		NetBaseGbps: 7.5, NetPeakGbps: 15, Current: true,
+	}
+	if !ok || got != want {
+		t.Errorf("Lookup(m7g.4xlarge) = %+v, %v; want %+v", got, ok, want)
+	}
+	if _, ok := Lookup("m7g.7xlarge"); ok {
+		t.Error("Lookup found a type that does not exist")
+	}
+}
+
+func TestEveryRowIsSound(t *testing.T) {
+	if n := len(Names()); n != 983 {
+		t.Errorf("%d types in the table; want 983", n)
+	}
+	for _, name := range Names() {
+		typ, _ := Lookup(name)
+		if typ.Arch != "arm64" && typ.Arch != "x86_64" {
+			t.Errorf("%s: architecture %q", name, typ.Arch)
+		}
+		if typ.VCPU < 1 || typ.MemoryMiB < 512 || typ.EBSMaxMbps < typ.EBSBaseMbps {
+			t.Errorf("%s: figures make no sense: %+v", name, typ)
+		}
+	}
+}
+
+func TestZones(t *testing.T) {
+	if got, want := Zones("us-west-1"), []string{"us-west-1a", "us-west-1b"}; !slices.Equal(got, want) {
+		t.Errorf("Zones(us-west-1) = %v; want %v", got, want)
+	}
+	if got := Zones("us-west-9"); got != nil {
+		t.Errorf("Zones of an unknown region = %v; want nil", got)
+	}
+	for _, r := range Regions() {
+		if zones := Zones(r); len(zones) < 2 || !slices.IsSorted(zones) {
+			t.Errorf("Zones(%s) = %v; want two or more, sorted", r, zones)
+		}
+	}
+	if !slices.IsSorted(Regions()) || len(Regions()) < 30 {
+		t.Errorf("Regions() = %v", Regions())
+	}
+}
+
+func TestOffered(t *testing.T) {
+	cases := []struct {
+		where, typ string
+		zone, reg  bool
+	}{
+		{"us-west-1a", "m7g.2xlarge", true, true},
+		{"us-west-1c", "m7g.2xlarge", false, true},
+		{"us-west-1a", "nonsense.large", false, false},
+		{"af-south-1c", "m6gd.large", false, true},
+		{"af-south-1b", "m6gd.large", true, true},
+		{"mars-1a", "m7g.2xlarge", false, false},
+		{"", "m7g.2xlarge", false, false},
+	}
+	for _, c := range cases {
+		if got := Offered(c.where, c.typ); got != c.zone {
+			t.Errorf("Offered(%q, %q) = %v", c.where, c.typ, got)
+		}
+		if c.where == "" {
+			continue
+		}
+		if got := OfferedInRegion(c.where[:len(c.where)-1], c.typ); got != c.reg {
+			t.Errorf("OfferedInRegion(region of %q, %q) = %v", c.where, c.typ, got)
+		}
+	}
+}
+
+// Whatever is offered must be described, and the other way round, or the loader would contradict itself.
+func TestTablesAgree(t *testing.T) {
+	offered := map[string]bool{}
+	for name, r := range offerings() {
+		for typ := range r.offers {
+			offered[typ] = true
+			if _, ok := Lookup(typ); !ok {
+				t.Errorf("%s offers %s, which instances.tsv does not describe", name, typ)
+			}
+		}
+	}
+	for _, typ := range Names() {
+		if !offered[typ] {
+			t.Errorf("%s is described and offered nowhere", typ)
+		}
+	}
+}
+
+func TestGraviton(t *testing.T) {
+	for name, want := range map[string]int{
+		"a1.large": 1, "t4g.nano": 2, "m6g.large": 2, "im4gn.4xlarge": 2, "g5g.xlarge": 2, "x2gd.metal": 2,
+		"c7gn.large": 3, "m7g.2xlarge": 3, "c8g.large": 4, "i8ge.large": 4, "x8g.large": 4,
+		"c7i.large": 0, "g5.xlarge": 0, "": 0, "nonsense": 0,
+	} {
+		if got := Graviton(name); got != want {
+			t.Errorf("Graviton(%q) = %d; want %d", name, got, want)
+		}
+	}
+	for _, name := range Names() {
+		typ, _ := Lookup(name)
+		if arm := typ.Arch == "arm64"; arm != (Graviton(name) > 0) {
+			family, _, _ := strings.Cut(name, ".")
+			t.Errorf("%s is %s and Graviton says %d: add family %s to generations", name, typ.Arch, Graviton(name), family)
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	for b.Loop() {
+		parseInstances(instancesTSV)
+		parseOfferings(offeringsTSV)
+	}
+}

@@ -1,0 +1,88 @@
+package ec2types
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// region holds what one region offers.
+type region struct {
+	letters string            // the zones' letters, sorted
+	offers  map[string]string // instance type → letters of the zones that offer it
+}
+
+// rows calls row with the fields of each line of a table, past its comments and its header.
+func rows(table string, row func(fields []string)) {
+	header := true
+	for line := range strings.Lines(table) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if header {
+			header = false
+			continue
+		}
+		row(strings.Split(line, "\t"))
+	}
+}
+
+func parseInstances(table string) map[string]Type {
+	all := make(map[string]Type, strings.Count(table, "\n"))
+	rows(table, func(f []string) {
+		all[f[0]] = Type{
+			Name: f[0], Arch: f[1],
+			VCPU: whole(f[2]), MemoryMiB: whole(f[3]),
+			EBSBaseMbps: whole(f[4]), EBSMaxMbps: whole(f[5]), EBSMaxIOPS: whole(f[6]),
+			NetBaseGbps: decimal(f[7]), NetPeakGbps: decimal(f[8]),
+			StoreGB: whole(f[9]),
+			Current: f[12] == "yes", Metal: f[13] == "yes",
+		}
+	})
+	return all
+}
+
+func parseOfferings(table string) map[string]region {
+	all := map[string]region{}
+	rows(table, func(f []string) {
+		r, ok := all[f[0]]
+		if !ok {
+			r.offers = make(map[string]string, 1024)
+		}
+		r.letters = union(r.letters, f[1])
+		for name := range strings.SplitSeq(f[2], " ") {
+			r.offers[name] = union(r.offers[name], f[1])
+		}
+		all[f[0]] = r
+	})
+	return all
+}
+
+// union merges two strings of zone letters, sorted.
+func union(a, b string) string {
+	if a == "" || a == b {
+		return b
+	}
+	letters := []byte(a + b)
+	slices.Sort(letters)
+	return string(slices.Compact(letters))
+}
+
+// whole and decimal panic on what is not a number: the tables are compiled in, and the tests read every row.
+func whole(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic(fmt.Sprintf("instances.tsv: %v", err))
+	}
+	return n
+}
+
+func decimal(s string) float64 {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		panic(fmt.Sprintf("instances.tsv: %v", err))
+	}
+	return n
+}

@@ -1,0 +1,99 @@
+// Package plan derives everything else from a region file: address plan, ways out, names, quotas needed.
+//
+// It is pure and deterministic: no clock, no randomness, no cloud, no Pulumi. The same Config gives the same bytes of JSON, which is
+// what the golden plans compare and what verification takes its probes from.
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+
+	"github.com/beachhead-build/beachhead/regions"
+)
+
+// Plan is everything that a region consists of, in the order of the region file.
+type Plan struct {
+	// Name is the region file's name, which is the stack's.
+	Name    string          `json:"name"`
+	Account string          `json:"account"`
+	Region  string          `json:"region"`
+	Posture regions.Posture `json:"posture"`
+	// Tags are the user's and the one by which the region's resources are found again.
+	Tags    map[string]string `json:"tags"`
+	Network Network           `json:"network"`
+	Quotas  []Quota           `json:"quotas"`
+}
+
+// StackTag is the tag that every resource of a region carries, with the region's name as its value. With the Name tag it is how a
+// resource is found again that a killed run made and could not record.
+const StackTag = "beachhead:stack"
+
+// Build derives the plan of a complete, valid region file. It fails only where the address arithmetic does, which Validate has
+// excluded.
+func Build(c *regions.Config) (*Plan, error) {
+	network, err := buildNetwork(c)
+	if err != nil {
+		return nil, fmt.Errorf("planning the network of %s: %w", c.Name, err)
+	}
+	tags := map[string]string{StackTag: c.Name}
+	maps.Copy(tags, c.Tags)
+	return &Plan{
+		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture,
+		Tags: tags, Network: network, Quotas: quotas(network),
+	}, nil
+}
+
+// Network is the plan of a region's network.
+type Network struct {
+	CIDR   netip.Prefix   `json:"cidr"`
+	Egress regions.Egress `json:"egress"`
+	// Internet says whether anything of the network has a way to the internet: whether there is an internet gateway.
+	Internet bool `json:"internet"`
+	// FleetTier is the tier of subnets that runner fleets use under the egress mode.
+	FleetTier Tier   `json:"fleetTier"`
+	Zones     []Zone `json:"zones"`
+	// InterfaceEndpoints are the services, without their region's prefix, that get an endpoint in the link subnets.
+	InterfaceEndpoints []string `json:"interfaceEndpoints"`
+	FlowLogGroup       string   `json:"flowLogGroup"`
+	FlowLogDays        int      `json:"flowLogDays"`
+}
+
+// Zone is one zone's part of the network.
+type Zone struct {
+	Name    string                `json:"name"`
+	Subnets map[Tier]netip.Prefix `json:"subnets"`
+	// RunnerWay and CacheWay are where the default routes of the private runner subnet and of the cache subnet lead.
+	RunnerWay Way `json:"runnerWay"`
+	CacheWay  Way `json:"cacheWay"`
+	// NATAddresses counts the public addresses of the zone's NAT gateway; 0: it has none.
+	NATAddresses int          `json:"natAddresses,omitempty"`
+	NATInstance  *NATInstance `json:"natInstance,omitempty"`
+}
+
+// NATInstance is a machine of ours that carries a zone's traffic to the internet.
+type NATInstance struct {
+	InstanceType string `json:"instanceType"`
+	// Address is its fixed private address, in the zone's public subnet.
+	Address netip.Addr `json:"address"`
+	// Image is the parameter from which EC2 takes the image when the machine starts.
+	Image string `json:"image"`
+}
+
+// Way is where a default route leads.
+type Way struct {
+	Kind WayKind `json:"kind"`
+	// Zone is that of the NAT gateway or NAT instance.
+	Zone string `json:"zone,omitempty"`
+}
+
+// WayKind is what a default route points to.
+type WayKind string
+
+// The kinds of way.
+const (
+	NoWay          WayKind = "none"
+	ViaNATGateway  WayKind = "nat-gateway"
+	ViaNATInstance WayKind = "nat-instance"
+	ViaInternet    WayKind = "internet-gateway"
+)

@@ -1,0 +1,132 @@
+package regions
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+)
+
+var networkRules = []Rule{
+	{"network.cidr", "Private (RFC 1918), /16 to /20, and written by its first address.", (*checker).cidr},
+	{"network.keep", "Each mode once, and not the one that egress names. Keeping none is a warning: there is nothing to keep.", (*checker).keep},
+	{"network.addresses", "More than one takes a NAT gateway, which egress or keep must name; else a warning.", (*checker).addresses},
+	{"network.addresses", "A warning when the region needs more public addresses than the 5 that a new account has (quota L-0263D0A3).", (*checker).addressQuota},
+	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted, and every runner's agent.url on a host of gcp.services.", (*checker).noEgress},
+}
+
+// rfc1918 is the private address space.
+var rfc1918 = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+}
+
+func (k *checker) cidr() {
+	const p = "network.cidr"
+	cidr := k.Network.CIDR
+	const want = "/16 to /20, for example 10.42.0.0/16"
+	private := func(r netip.Prefix) bool { return r.Bits() <= cidr.Bits() && r.Contains(cidr.Addr()) }
+	switch {
+	case !cidr.IsValid():
+	case !cidr.Addr().Is4():
+		k.bad(p, quote(cidr.String())+" is not IPv4", "a private range of "+want)
+	case cidr.Bits() > 20:
+		k.bad(p, quote(cidr.String())+" is too small", want)
+	case cidr.Bits() < 16:
+		k.bad(p, quote(cidr.String())+" is too large", want)
+	case !slices.ContainsFunc(rfc1918, private):
+		k.bad(p, quote(cidr.String())+" is not private", "a range inside "+either(texts(rfc1918))+", for example 10.42.0.0/16")
+	case cidr.Masked() != cidr:
+		k.bad(p, quote(cidr.String())+" does not start at its first address", cidr.Masked().String())
+	}
+}
+
+func texts[T fmt.Stringer](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.String()
+	}
+	return out
+}
+
+func (k *checker) keep() {
+	for i, m := range k.Network.Keep {
+		p := place("network.keep").at(i)
+		switch {
+		case m == k.Network.Egress:
+			k.bad(p, quote(string(m))+" is what network.egress names", "the mode that was there before, or no keep")
+		case slices.Contains(k.Network.Keep[:i], m):
+			k.bad(p, quote(string(m))+" is there twice", "each mode once")
+		case m == None:
+			k.warn(p, "the mode none has nothing to keep", "this item left out")
+		}
+	}
+}
+
+func (k *checker) addresses() {
+	if k.Network.Addresses > 1 && !k.Network.has(NATGateway) && !k.Network.has(NATGatewayPerZone) {
+		k.warn("network.addresses", fmt.Sprintf("%d addresses and no NAT gateway to carry them", k.Network.Addresses),
+			"addresses left out, or an egress with NAT gateways")
+	}
+}
+
+// elasticIPs is the Elastic IP addresses that a new account may have in a region, quota L-0263D0A3. Source: Amazon VPC user
+// guide, "Amazon VPC quotas".
+const elasticIPs = 5
+
+func (k *checker) addressQuota() {
+	if !k.sound("aws.zones", "network") {
+		return
+	}
+	needed, zones := 0, len(k.AWS.Zones)
+	switch {
+	case k.Network.has(NATGatewayPerZone):
+		needed = zones * k.Network.Addresses // a single NAT gateway beside them is the first zone's
+	case k.Network.has(NATGateway):
+		needed = k.Network.Addresses
+	}
+	if k.Network.has(NATInstance) {
+		needed += zones
+	}
+	if needed > elasticIPs {
+		k.warn("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, a new account has %d", needed, elasticIPs),
+			"quota L-0263D0A3 raised first, or fewer addresses, zones or modes kept")
+	}
+}
+
+func (k *checker) noEgress() {
+	if k.Network.Egress != None {
+		return
+	}
+	k.linkForNoEgress()
+	if k.GCP == nil || !k.sound("gcp.services") {
+		return
+	}
+	for name, r := range k.Runners {
+		p := place("runners").key(name) + ".agent.url"
+		u, err := url.Parse(r.Agent.URL)
+		if r.Agent.URL == "" || err != nil {
+			continue // agentURL reports it
+		}
+		reachable := func(s Service) bool { return s.Host == u.Hostname() }
+		if !slices.ContainsFunc(k.GCP.Services, reachable) {
+			k.bad(p, "network.egress is none, and the link leads to no "+quote(u.Hostname()),
+				"a service with that host under gcp.services, or another egress")
+		}
+	}
+}
+
+// linkForNoEgress checks that a region without internet has the private ways instead.
+func (k *checker) linkForNoEgress() {
+	if k.GCP == nil || k.GCP.Link != HAVPN {
+		if k.sound("gcp.link") {
+			k.bad("network.egress", "none leaves runners without any way out: there is no link to GCP", "gcp.link: ha-vpn, or another egress")
+		}
+		return
+	}
+	if k.GCP.Path == PublicPath {
+		k.bad("gcp.path", "public names lead nowhere: network.egress is none", "private")
+	}
+	if k.GCP.GoogleAPIs == PublicAPIs {
+		k.bad("gcp.googleApis", "public Google APIs cannot be reached: network.egress is none", "private or restricted")
+	}
+}

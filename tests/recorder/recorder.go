@@ -1,0 +1,127 @@
+// Package recorder runs Pulumi programs against a monitor that records registrations and does nothing else. Tests look at the
+// recording after the run: an assertion inside an apply that nothing consumes is never heard of.
+package recorder
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Registration is one resource as the program registered it.
+type Registration struct {
+	Type, Name, Parent, Provider string
+	Custom, Protect, Retain      bool
+	Dependencies                 []string
+	Inputs                       resource.PropertyMap
+}
+
+// Recording is everything that one run registered, sorted by type and name.
+type Recording []Registration
+
+// Record runs a program as an update does and as a preview does, where nothing that the cloud makes up is known, and gives the update's
+// recording. It fails the test when either run fails, or when two resources have one URN, which the mock monitor accepts silently.
+func Record(t testing.TB, program pulumi.RunFunc) Recording {
+	t.Helper()
+	preview, err := record(program, true)
+	if err != nil {
+		t.Fatalf("preview: %v", err)
+	}
+	update, err := record(program, false)
+	if err != nil {
+		t.Fatalf("update: %v", err)
+	}
+	if len(preview) != len(update) {
+		t.Errorf("a preview registers %d resources, an update %d: something is made inside an apply", len(preview), len(update))
+	}
+	seen := map[string]bool{}
+	for _, r := range update {
+		urn := r.Parent + " " + r.Type + " " + r.Name
+		if seen[urn] {
+			t.Errorf("registered twice: %s", urn)
+		}
+		seen[urn] = true
+	}
+	return update
+}
+
+func record(program pulumi.RunFunc, preview bool) (Recording, error) {
+	m := &monitor{}
+	err := pulumi.RunErr(program, pulumi.WithMocks("beachhead", "test", m), func(info *pulumi.RunInfo) { info.DryRun = preview })
+	slices.SortFunc(m.seen, func(a, b Registration) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
+	})
+	return m.seen, err
+}
+
+// OfType gives the registrations of one type.
+func (r Recording) OfType(token string) Recording {
+	return slices.DeleteFunc(slices.Clone(r), func(x Registration) bool { return x.Type != token })
+}
+
+// Named gives the registration of a type with a name, and fails the test when there is none.
+func (r Recording) Named(t testing.TB, token, name string) Registration {
+	t.Helper()
+	for _, x := range r {
+		if x.Type == token && x.Name == name {
+			return x
+		}
+	}
+	t.Fatalf("no %s %s among %s", token, name, r.OfType(token))
+	return Registration{}
+}
+
+// String lists a recording as golden files have it: what a reviewer reads as the reach of a change.
+func (r Recording) String() string {
+	var b strings.Builder
+	for _, x := range r {
+		fmt.Fprintf(&b, "%s %s", x.Type, x.Name)
+		if x.Parent != "" {
+			fmt.Fprintf(&b, " parent=%s", resource.URN(x.Parent).Name())
+		}
+		if x.Protect {
+			b.WriteString(" protect")
+		}
+		if x.Retain {
+			b.WriteString(" retain")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// monitor answers as a cloud would: what went in, and ids.
+type monitor struct {
+	mu   sync.Mutex
+	seen Recording
+}
+
+// NewResource records. The monitor calls it from many goroutines.
+func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rpc := args.RegisterRPC
+	m.seen = append(m.seen, Registration{
+		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Custom: args.Custom,
+		Protect: rpc.GetProtect(), Retain: rpc.GetRetainOnDelete(), Dependencies: rpc.GetDependencies(), Inputs: args.Inputs,
+	})
+	out := args.Inputs.Copy()
+	out["arn"] = resource.NewStringProperty("arn:aws:test:::" + args.Name)
+	out["publicIp"] = resource.NewStringProperty("203.0.113.1")
+	out["latestVersion"] = resource.NewNumberProperty(1)
+	if !out.HasValue("name") {
+		out["name"] = resource.NewStringProperty(args.Name)
+	}
+	return args.Name + "-id", out, nil
+}
+
+// Call refuses: programs here look nothing up.
+func (m *monitor) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	return nil, fmt.Errorf("the program called %s; look-ups that decide what is made are refused", args.Token)
+}
