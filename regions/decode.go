@@ -140,8 +140,9 @@ func set(n *yaml.Node, v reflect.Value) bool {
 		i, err := strconv.ParseInt(n.Value, 10, 64)
 		v.SetInt(i)
 		return err == nil && n.ShortTag() == "!!int" && wholeNumber.MatchString(n.Value)
+	default:
+		return false
 	}
-	return false
 }
 
 // misfit reports a node that is of another kind than v.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -72,16 +73,24 @@ func (e *encoder) value(v reflect.Value, p place, flow bool) (*yaml.Node, error)
 		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
 	case reflect.String:
 		return scalarNode("!!str", v.String()), nil
+	default:
+		return nil, fmt.Errorf("%s: a %s cannot be written; give the type MarshalText", p, v.Type())
 	}
-	return nil, fmt.Errorf("%s: a %s cannot be written", p, v.Type())
 }
 
 func scalarNode(tag, value string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
-	if tag == "!!str" {
-		n.SetString(value) // quotes what would read as another type, and keeps long commands readable
+	if strings.Contains(value, "\n") && !plainLines(value) {
+		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
+}
+
+// plainLines says whether a text of several lines can stand as a literal block, which the YAML library chooses for every
+// text with a line end. It then writes blocks that it cannot read back when they begin with blanks or hold tabs.
+func plainLines(s string) bool {
+	odd := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	return !strings.HasPrefix(s, " ") && !strings.HasPrefix(s, "\n") && !strings.HasSuffix(s, "\n\n") && !strings.ContainsFunc(s, odd)
 }
 
 func (e *encoder) mapping(v reflect.Value, p place, flow bool) (*yaml.Node, error) {
@@ -152,6 +161,7 @@ func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 		return escaped(out, text), nil
 	case yaml.SequenceNode:
 		opening, closing = '[', ']'
+	default: // a mapping
 	}
 	out = append(out, opening)
 	for i, item := range n.Content {

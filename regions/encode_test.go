@@ -79,3 +79,24 @@ func TestYAMLIsStable(t *testing.T) {
 		}
 	}
 }
+
+// Texts that the YAML library's literal blocks lose.
+func TestYAMLKeepsOddTexts(t *testing.T) {
+	for _, text := range []string{
+		"\n\tx", " \n\ta\n", "a\n\tb", "a\n\n", "a\n b\n\nc\n", "# x\ny", "a\r\nb", "\u3000\nb", "\n", "\t", "a \nb", "---\nx", "\u0085\n", "~", "true", "0x1f", "<<", "2022-04-01",
+	} {
+		c := &Config{Name: "a", Runners: map[string]Runner{"r": {
+			Arch: ARM64, InstanceTypes: []string{"m7g.large"}, Count: Count{Max: 1},
+			Agent: Agent{Kind: Command, Commands: &Commands{Install: text, Register: "r", Drain: "d", Unregister: "u"}},
+		}}}
+		c.AWS = AWS{Account: "210987654321", Region: "us-west-1", Zones: []string{"us-west-1a"}}
+		c.Network.CIDR = prefix("10.42.0.0/16")
+		out, err := c.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := back(t, c, out).Runners["r"].Agent.Commands.Install; got != text {
+			t.Errorf("%q came back as %q\n%s", text, got, out)
+		}
+	}
+}

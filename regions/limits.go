@@ -78,6 +78,14 @@ func (l limits) wanted(t reflect.Type) string {
 	return l.wantedType(t)
 }
 
+// wantedText says what the types that read themselves from one scalar look like.
+var wantedText = map[reflect.Type]string{
+	reflect.TypeFor[Duration]():     "a duration such as 10m or 1h30m",
+	reflect.TypeFor[Size]():         "a size such as 200GiB or 2TiB",
+	reflect.TypeFor[netip.Prefix](): "an address range such as 10.42.0.0/16",
+	reflect.TypeFor[netip.Addr]():   "an IPv4 address such as 10.128.0.10",
+}
+
 func (l limits) wantedType(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -85,15 +93,8 @@ func (l limits) wantedType(t reflect.Type) string {
 	if t.Implements(enumType) {
 		return either(reflect.Zero(t).Interface().(enum).Values())
 	}
-	switch t {
-	case reflect.TypeFor[Duration]():
-		return "a duration such as 10m or 1h30m"
-	case reflect.TypeFor[Size]():
-		return "a size such as 200GiB or 2TiB"
-	case reflect.TypeFor[netip.Prefix]():
-		return "an address range such as 10.42.0.0/16"
-	case reflect.TypeFor[netip.Addr]():
-		return "an IPv4 address such as 10.128.0.10"
+	if text, ok := wantedText[t]; ok {
+		return text
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -106,8 +107,9 @@ func (l limits) wantedType(t reflect.Type) string {
 		return "true or false"
 	case reflect.Int, reflect.Int64:
 		return l.wantedNumber()
+	default:
+		return "a text"
 	}
-	return "a text"
 }
 
 func (l limits) wantedNumber() string {

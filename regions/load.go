@@ -47,30 +47,29 @@ func load(path string) (*Config, problems) {
 	return parse(path, data)
 }
 
-// read gives the bytes of a region file, or what is wrong with it and what to do.
+// read gives the bytes of a region file, or what is wrong with it and what to do. Stat comes first: opening a pipe would
+// wait for ever, and a device may have no end.
 func read(path string) (data []byte, wrong, want string) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, "no such file", "the path of a region file, for example regions/us-west-1.yaml"
-	}
-	if err != nil {
-		return nil, "cannot be opened: " + cause(err), "a file that this user can read"
-	}
-	defer f.Close() // read only: there is nothing that closing could lose
-	info, err := f.Stat()
-	if err != nil {
+	case err != nil:
 		return nil, "cannot be looked at: " + cause(err), "a file that this user can read"
-	}
-	if info.IsDir() {
+	case info.IsDir():
 		return nil, "is a directory", "a region file in it, for example " + filepath.Join(path, "us-west-1.yaml")
+	case !info.Mode().IsRegular():
+		return nil, "is no regular file", "a region file, for example regions/us-west-1.yaml"
+	case info.Size() > maxFile:
+		return nil, tooLarge, smallFile
 	}
-	// One byte more than allowed tells a file that is too large, whatever Stat says of its size.
-	data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
+	if data, err = os.ReadFile(path); err != nil {
 		return nil, "cannot be read: " + cause(err), "a file that this user can read"
 	}
 	return data, "", ""
 }
+
+const tooLarge, smallFile = "is larger than 1 MiB", "a region file, which has a few KiB"
 
 // cause strips the path from an error of the file system: the problem names the file already.
 func cause(err error) string {
@@ -117,7 +116,7 @@ func document(file string, data []byte) (*yaml.Node, *Problem) {
 		return nil, &Problem{File: file, Line: line, Wrong: wrong, Want: want}
 	}
 	if len(data) > maxFile {
-		return fault(0, "is larger than 1 MiB", "a region file, which has a few KiB")
+		return fault(0, tooLarge, smallFile)
 	}
 	var doc, second yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))

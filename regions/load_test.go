@@ -23,6 +23,7 @@ func TestLoadBadFiles(t *testing.T) {
 	cases := []struct{ name, path, want string }{
 		{"missing", filepath.Join(dir, "nope.yaml"), "nope.yaml: no such file; want the path of a region file"},
 		{"directory", dir, ": is a directory; want a region file in it, for example " + filepath.Join(dir, "us-west-1.yaml")},
+		{"device", "/dev/null", ": is no regular file; want a region file"},
 		{"empty", write(t, dir, "empty.yaml", ""), "empty.yaml: is empty; want at least the sections aws and network"},
 		{"comments", write(t, dir, "comments.yaml", "# nothing\n\n"), "comments.yaml: is empty"},
 		{"null", write(t, dir, "null.yaml", "---\n~\n"), "null.yaml: is empty"},
@@ -63,7 +64,7 @@ func TestLoadUnreadableFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Load(path)
-	same(t, Problems(err), []string{"cannot be opened: permission denied; want a file that this user can read"})
+	same(t, Problems(err), []string{"cannot be read: permission denied; want a file that this user can read"})
 }
 
 func TestFileNames(t *testing.T) {
@@ -84,16 +85,17 @@ func TestFileNames(t *testing.T) {
 
 // Hostile files must end soon, with an error and never with a panic.
 func TestHostileFiles(t *testing.T) {
-	bomb := "aws: &a [x, x, x, x, x, x, x, x, x]\n"
-	merges := "runners:\n  r00: &r00 {arch: arm64}\n"
+	var bomb, merges strings.Builder
+	bomb.WriteString("aws: &a [x, x, x, x, x, x, x, x, x]\n")
+	merges.WriteString("runners:\n  r00: &r00 {arch: arm64}\n")
 	for i := 1; i < 30; i++ {
 		was, is := string(rune('a'+i-1)), string(rune('a'+i))
-		bomb += "k" + is + ": &" + is + " [" + strings.Repeat("*"+was+", ", 9) + "*" + was + "]\n"
-		merges += strings.NewReplacer("WAS", "r"+itoa(i-1), "IS", "r"+itoa(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n")
+		bomb.WriteString("k" + is + ": &" + is + " [" + strings.Repeat("*"+was+", ", 9) + "*" + was + "]\n")
+		merges.WriteString(strings.NewReplacer("WAS", "r"+itoa(i-1), "IS", "r"+itoa(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n"))
 	}
 	cases := map[string]string{
-		"aliases of aliases":  bomb,
-		"merges of merges":    merges,
+		"aliases of aliases":  bomb.String(),
+		"merges of merges":    merges.String(),
 		"merge into itself":   "aws: &a {<<: [*a, *a, *a], <<: *a}\n",
 		"list of itself":      "aws: {<<: &a [*a, *a]}\n",
 		"alias of its parent": "aws: &a {region: *a, zones: [*a]}\n",
@@ -135,4 +137,11 @@ func unknownKeys(n int) string {
 		b.WriteString("k" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + strings.Repeat("y", i%11) + ": v\n")
 	}
 	return b.String()
+}
+
+func mkdir(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -3,7 +3,6 @@ package regions
 import (
 	"regexp"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -27,15 +26,23 @@ func (p place) key(name string) place {
 // at is the place of the i-th item, from 0, of the list at p.
 func (p place) at(i int) place { return p + place("["+strconv.Itoa(i)+"]") }
 
-// parent is the place that holds p; the parent of a top-level key is the empty place.
+// parent is the place that holds p; the parent of a top-level key is the empty place. It reads from the front, since a
+// quoted key may hold dots and brackets of its own.
 func (p place) parent() place {
-	s := string(p)
-	if strings.HasSuffix(s, `"]`) {
-		if i := strings.LastIndex(s, `["`); i >= 0 {
-			return place(s[:i])
+	last := 0
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '.', '[':
+			last = i
+		case '"':
+			for i++; i < len(p) && p[i] != '"'; i++ {
+				if p[i] == '\\' {
+					i++
+				}
+			}
 		}
 	}
-	return place(s[:max(strings.LastIndexAny(s, ".["), 0)])
+	return p[:last]
 }
 
 // longestQuote bounds how much of a value a message repeats, in bytes.

@@ -141,7 +141,7 @@ const reserved = 5
 
 func (k *checker) fleetsFit() {
 	cidr := k.Network.CIDR
-	if !k.sound("network.cidr", "aws.zones", "runners") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
+	if len(k.AWS.Zones) == 0 || !k.sound("network.cidr", "aws.zones", "runners") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
 		return
 	}
 	room := len(k.AWS.Zones) * (1<<(32-cidr.Bits()-4) - reserved)

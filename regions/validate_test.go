@@ -82,16 +82,22 @@ func TestValidate(t *testing.T) {
 		{"max of none", arm(func(r *Runner) { r.Count = Count{Min: 1} }), []string{`count.max: 0 is too small; want a whole number of at least 1`}},
 		{"base above max", arm(func(r *Runner) { r.OnDemand.Base = new(25) }), []string{`:15: runners.containers-arm64.onDemand.base: 25 is more than count.max, 24; want 0 to 24`}},
 		{"percent", arm(func(r *Runner) { r.OnDemand.Percent = new(101) }), []string{`onDemand.percent: 101 is too large; want a whole number from 0 to 100`}},
-		{"fleets too large", func(c *Config) { c.Network.CIDR = prefix("10.42.0.0/20"); c.edit("own-amd64", func(r *Runner) { r.Count.Max = 479 }) },
+		{"fleets too large", func(c *Config) {
+			c.Network.CIDR = prefix("10.42.0.0/20")
+			c.edit("own-amd64", func(r *Runner) { r.Count.Max = 479 })
+		},
 			[]string{`:28: runners.own-amd64.count.max: 479 machines do not fit: the runner subnets of 10.42.0.0/20 in 2 zones hold 502 in all, 478 are left`}},
-		{"fleets just fit", func(c *Config) { c.Network.CIDR = prefix("10.42.0.0/20"); c.edit("own-amd64", func(r *Runner) { r.Count.Max = 478 }) }, nil},
+		{"fleets just fit", func(c *Config) {
+			c.Network.CIDR = prefix("10.42.0.0/20")
+			c.edit("own-amd64", func(r *Runner) { r.Count.Max = 478 })
+		}, nil},
 		{"disk too small", arm(func(r *Runner) { r.Disk = 7 }), []string{`:16: runners.containers-arm64.disk: 7GiB is no size for a root disk; want 8GiB to 64TiB`}},
 		{"disk too large", arm(func(r *Runner) { r.Disk = 65 * TiB }), []string{`disk: 65TiB is no size for a root disk`}},
 		{"image", arm(func(r *Runner) { r.Image = "debian-11" }), []string{`:17: runners.containers-arm64.image: "debian-11" is not one of them; want debian-12`}},
 		{"cache without a cache", func(c *Config) { c.Cache = nil; c.edit("own-amd64", func(r *Runner) { r.Cache = new(false) }) },
 			[]string{`:18: runners.containers-arm64.cache: true, and the region has no cache; want a section cache, or cache: false`}},
 
-		{"no url", arm(func(r *Runner) { r.Agent.URL = "" }), []string{`:19: runners.containers-arm64.agent.url: is missing, and kind jobserv needs it; want the CI server's address`}},
+		{"no url", arm(func(r *Runner) { r.Agent.URL = "" }), []string{`:21: runners.containers-arm64.agent.url: is missing, and kind jobserv needs it; want the CI server's address`}},
 		{"http", arm(func(r *Runner) { r.Agent.URL = "http://ci.example.com" }), []string{`agent.url: "http://ci.example.com" is no https address`}},
 		{"no host", arm(func(r *Runner) { r.Agent.URL = "https:///x" }), []string{`agent.url: "https:///x" is no https address`}},
 		{"unreadable url", arm(func(r *Runner) { r.Agent.URL = "https://u:p@[" }), []string{`agent.url: is no address; want`}},
@@ -168,7 +174,7 @@ func TestValidate(t *testing.T) {
 		{"several at once", func(c *Config) {
 			c.AWS.Account, c.Network.CIDR, c.GCP.ASN.GCP = "1", prefix("8.8.0.0/16"), 64620
 			c.edit("containers-arm64", func(r *Runner) { r.Count.Min, r.Agent.Token = 30, "" })
-		}, []string{":2: aws.account: ", ":8: network.cidr: ", ":14: runners.containers-arm64.count.min: ", ":19: runners.containers-arm64.agent.token: ", ":42: gcp.asn.gcp: "}},
+		}, []string{":2: aws.account: ", ":8: network.cidr: ", ":14: runners.containers-arm64.count.min: ", ":24: runners.containers-arm64.agent.token: ", ":42: gcp.asn.gcp: "}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -202,7 +208,9 @@ func TestWarnings(t *testing.T) {
 		{"zone letter", func(c *Config) { c.AWS.Zones[1] = "us-west-1c" }, []string{`:4: aws.zones[1]: "us-west-1c" is not in our tables, which know us-west-1a and us-west-1b; want a zone that your account has`}},
 		{"keep none", func(c *Config) { c.Network.Keep = []Egress{None} }, []string{`network.keep[0]: the mode none has nothing to keep`}},
 		{"addresses without NAT", func(c *Config) { c.Network.Egress, c.Network.Addresses = Public, 2 }, []string{`network.addresses: 2 addresses and no NAT gateway to carry them`}},
-		{"addresses of a kept NAT", func(c *Config) { c.Network.Egress, c.Network.Addresses, c.Network.Keep = Public, 2, []Egress{NATGateway} }, nil},
+		{"addresses of a kept NAT", func(c *Config) {
+			c.Network.Egress, c.Network.Addresses, c.Network.Keep = Public, 2, []Egress{NATGateway}
+		}, nil},
 		{"quota", func(c *Config) { c.Network.Addresses = 3 }, []string{`network.addresses: the region needs 6 Elastic IP addresses, a new account has 5; want quota L-0263D0A3 raised first`}},
 		{"quota by keeping", func(c *Config) { c.Network.Addresses, c.Network.Keep = 2, []Egress{NATInstance, NATGateway} }, []string{`network.addresses: the region needs 6 Elastic IP addresses`}},
 		{"quota just kept", func(c *Config) { c.Network.Egress, c.Network.Addresses = NATGateway, 5 }, nil},
@@ -271,7 +279,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 func TestValidateWithoutFile(t *testing.T) {
 	c := &Config{Name: "eu-west-1", AWS: AWS{Account: "210987654321", Region: "eu-west-1", Zones: []string{"eu-west-1a"}}}
 	c.Default()
-	same(t, Problems(c.Validate()), []string{"eu-west-1.yaml: network: is missing; want a mapping with the keys cidr"})
+	same(t, Problems(c.Validate()), []string{"eu-west-1.yaml: network.cidr: is missing; want a private range"})
 }
 
 func TestEveryRuleIsSaid(t *testing.T) {

@@ -21,6 +21,11 @@ var ErrNoPulumi = errors.New("no pulumi " + MinimumPulumi + " or newer on the PA
 // What is too old is passed over.
 func findPulumi(root string) (auto.PulumiCommand, error) {
 	minimum := semver.MustParse(MinimumPulumi)
+	// The command runs in the stack's own folder, where a relative path would lead elsewhere.
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("the project's folder: %w", err)
+	}
 	places := []string{"", root}
 	if self, err := os.Executable(); err == nil {
 		places = append(places, filepath.Dir(filepath.Dir(self)))

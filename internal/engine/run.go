@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -44,7 +45,7 @@ func changesOf(steps []Step) *Changes {
 		switch {
 		case s.Changes():
 			c.Steps = append(c.Steps, s)
-		case s.Custom && s.Op == "same":
+		case s.Custom && s.Op == "same" && !strings.HasPrefix(s.Type, "pulumi:"):
 			c.Unchanged++
 		}
 	}

@@ -49,11 +49,14 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{opts.WorkDir, opts.Home} {
-		if dir == "" {
+	for _, dir := range []*string{&opts.WorkDir, &opts.Home} {
+		if *dir == "" {
 			continue
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if *dir, err = filepath.Abs(*dir); err != nil {
+			return nil, fmt.Errorf("the stack's folder: %w", err)
+		}
+		if err := os.MkdirAll(*dir, 0o700); err != nil {
 			return nil, fmt.Errorf("making a folder for the stack's state: %w", err)
 		}
 	}

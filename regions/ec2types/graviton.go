@@ -4,10 +4,13 @@ import "strings"
 
 // generations maps every arm64 family of EC2 to its Graviton generation.
 //
-// Source: AWS's list of Graviton instance types (aws.amazon.com/ec2/graviton, "Graviton-based instances") and the
-// table of aws/aws-graviton-getting-started. A closed table and not a rule over the digits of the name: the digit is the
-// family's generation and not the processor's (g5g, im4gn, i4g and x2gd are all Graviton2), so a rule would need as
-// many exceptions as the table has rows. A test fails when the data brings an arm64 family that is missing here.
+// Source: the table of aws/aws-graviton-getting-started, README, "Building for Graviton". It leaves out a1, the first
+// generation, and the newest variants (c8gd, m8gn, r8gb, i8ge and the like), which differ from the family they are named
+// after in disks and network only: judgement.
+//
+// A closed table and not a rule over the digits of the name: the digit is the family's generation and not the
+// processor's (g5g, im4gn, i4g and x2gd are all Graviton2), so a rule would need as many exceptions as the table has rows. A
+// test fails when the data brings an arm64 family that is missing here.
 var generations = map[string]int{
 	"a1": 1,
 
@@ -21,7 +24,7 @@ var generations = map[string]int{
 }
 
 // Graviton gives the generation, 1 to 4, of the Graviton processor of an instance type; 0 for a type that has none.
-// Generation 4 and later cannot run 32-bit ARM programs (aws/aws-graviton-getting-started, README).
+// Generation 4 cannot run 32-bit ARM programs, the ones before can (same table, "32bit Backward Compatibility").
 func Graviton(name string) int {
 	family, _, _ := strings.Cut(name, ".")
 	return generations[family]

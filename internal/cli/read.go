@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/beachhead-build/beachhead/regions"
+)
+
+func (a *app) validate() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "validate [FILE...]",
+		Short: "Check region files: all problems at once, with file, line and what to write instead",
+		Long:  "Check region files, by themselves and against each other. Without arguments: every file in regions/.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			files, err := a.regionFiles(args)
+			if err != nil {
+				return err
+			}
+			configs, err := regions.LoadAll(files)
+			problems := regions.Problems(err)
+			for _, c := range configs {
+				problems = append(problems, c.Warnings()...)
+			}
+			if asJSON {
+				if problems == nil {
+					problems = []regions.Problem{}
+				}
+				if err := writeJSON(a.out, problems); err != nil {
+					return err
+				}
+			} else {
+				for _, p := range problems {
+					fmt.Fprintln(a.err, p)
+				}
+			}
+			if err != nil {
+				return usageError{fmt.Errorf("%d problems in %s; nothing was touched", len(regions.Problems(err)), plural(len(files), "file"))}
+			}
+			if !asJSON {
+				fmt.Fprintf(a.out, "%s valid\n", plural(len(files), "region file"))
+			}
+			return nil
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write the problems as JSON to standard output")
+	return cmd
+}
+
+func (a *app) show() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:               "show REGION",
+		Short:             "Show the completed region file and the plan that follows from it",
+		Args:              oneRegion,
+		ValidArgsFunction: a.completeRegion,
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := a.load(args[0])
+			if err != nil {
+				return err
+			}
+			completed, err := r.config.YAML()
+			if err != nil {
+				return err
+			}
+			planned, err := blockYAML(r.plan)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				var config any
+				if err := yaml.Unmarshal(completed, &config); err != nil {
+					return err
+				}
+				return writeJSON(a.out, map[string]any{"config": config, "plan": r.plan})
+			}
+			_, err = fmt.Fprintf(a.out, "# %s, completed with what it leaves out\n%s---\n# the plan that follows\n%s", r.path, completed, planned)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+// blockYAML writes a value as its JSON would be, as readable YAML: JSON is YAML already, only its style has to go.
+func blockYAML(value any) ([]byte, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(text, &node); err != nil {
+		return nil, err
+	}
+	var unstyle func(n *yaml.Node)
+	unstyle = func(n *yaml.Node) {
+		n.Style = 0
+		for _, child := range n.Content {
+			unstyle(child)
+		}
+	}
+	unstyle(&node)
+	return yaml.Marshal(&node)
+}
+
+func (a *app) outputs() *cobra.Command {
+	var asJSON bool
+	var t target
+	cmd := &cobra.Command{
+		Use:               "outputs REGION",
+		Short:             "Show the stack's outputs: ids, subnets, public addresses",
+		Args:              oneRegion,
+		ValidArgsFunction: a.completeRegion,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := a.open(cmd.Context(), args[0], t, nil)
+			if err != nil {
+				return err
+			}
+			defer run.close()
+			outputs, err := run.stack.Outputs(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(outputs) == 0 {
+				return fmt.Errorf("%s has no outputs: it is not up; `beachhead up %s` brings it up", args[0], args[0])
+			}
+			if asJSON {
+				return writeJSON(a.out, outputs)
+			}
+			text, err := blockYAML(outputs)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(text)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	t.flags(cmd)
+	return cmd
+}
+
+// completeRegion offers the names of the region files.
+func (a *app) completeRegion(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	files, err := a.regionFiles(nil)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, stem(f))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// table is a writer that lines columns up.
+func (a *app) table() *tabwriter.Writer { return tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0) }

@@ -1,0 +1,271 @@
+// Package emulator is a cloud that is not there: the real Pulumi engine talks to it through Pulumi's provider protocol, and it
+// holds state and obeys rules as the real one does.
+//
+// References must exist, address ranges must fit, quotas hold, what is in use cannot be deleted. Every operation has a model
+// duration, faults can be injected, and everything lies in one journal on disk, so that separate processes see one cloud. It
+// has no data plane: nothing is ever sent or reached.
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Options says where an emulated cloud is kept and how it behaves.
+type Options struct {
+	// Dir is where it is kept; created when absent. Several processes may use one at the same time.
+	Dir string
+	// Pace is how many model seconds pass in a real one; 0: no waiting.
+	Pace   float64
+	Faults []Fault
+	// Kill ends the process when a kill-after fault says so; nil: SIGKILL to this very process.
+	Kill func()
+}
+
+// Cloud is an emulated cloud. Its methods may be called at the same time.
+type Cloud struct {
+	options Options
+	faults  *faults
+
+	mu      sync.Mutex
+	journal *journal
+	state   *State
+	seq     int
+}
+
+// Open opens the emulated cloud in a directory, and makes an empty one when there is none. It fails when the directory cannot be
+// written or the journal is damaged other than at its torn end.
+func Open(o Options) (*Cloud, error) {
+	if o.Kill == nil {
+		o.Kill = func() { _ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) }
+	}
+	if o.Pace < 0 || math.IsNaN(o.Pace) {
+		return nil, fmt.Errorf("pace %v: want 0 for no waiting, or model seconds per second", o.Pace)
+	}
+	j, err := openJournal(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cloud{options: o, faults: newFaults(o.Faults), journal: j, state: newState()}
+	if err := c.locked(func() error { return nil }); err != nil {
+		_ = j.file.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close lets go of the journal. The cloud stays on disk.
+func (c *Cloud) Close() error { return c.journal.file.Close() }
+
+// locked runs f while no other call and no other process works on the cloud, with everything read that others appended.
+func (c *Cloud) locked(f func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.journal.lock(); err != nil {
+		return fmt.Errorf("locking the emulated cloud: %w", err)
+	}
+	err := c.journal.catchUp(func(l *line) error {
+		c.state.apply(l)
+		c.seq = l.Seq
+		return nil
+	})
+	if err == nil {
+		err = f()
+	}
+	if unlock := c.journal.unlock(); err == nil && unlock != nil {
+		err = fmt.Errorf("unlocking the emulated cloud: %w", unlock)
+	}
+	return err
+}
+
+// Resources lists what lives in the cloud now, by type, account, region and id.
+func (c *Cloud) Resources() ([]Resource, error) {
+	list := []Resource{}
+	err := c.locked(func() error {
+		for _, r := range c.state.all() {
+			list = append(list, c.state.resource(r))
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Operations returns every operation since the cloud's beginning, in order.
+func (c *Cloud) Operations() ([]Operation, error) {
+	list := []Operation{}
+	err := c.Replay(func(op Operation, _ *State) error {
+		list = append(list, op)
+		return nil
+	})
+	return list, err
+}
+
+// Replay goes through the journal from the cloud's beginning and shows the state after each operation. The state is valid during
+// the visit only. An error of visit ends the replay and is returned.
+func (c *Cloud) Replay(visit func(op Operation, after *State) error) error {
+	return c.locked(func() error {
+		s := newState()
+		return c.journal.replay(func(l *line) error {
+			s.apply(l)
+			return visit(l.Operation, s)
+		})
+	})
+}
+
+// request is what a provider asks of the cloud.
+type request struct {
+	scope
+	kind *kind
+	op   string // create, update or delete
+	id   string // empty on create
+	urn  string
+	run  func(*call) error
+}
+
+// reply is what came of it: what lives afterwards, with its outputs; nil after a delete.
+type reply struct {
+	rec     *record
+	outputs map[string]any
+	// failed says that the change stands and that the wait for what it should bring about failed.
+	failed error
+}
+
+// do checks and commits a request under the lock, at the beginning of its duration, and then waits: quotas and overlaps hold
+// between concurrent calls, and a process that dies while it waits leaves the thing in the cloud, as in life.
+func (c *Cloud) do(ctx context.Context, q *request) (*reply, error) {
+	hitch, err := c.faults.before(q)
+	if err != nil {
+		c.wait(ctx, hitch.seconds)
+		return nil, err
+	}
+	var out *reply
+	var seconds float64
+	err = c.locked(func() error {
+		var err error
+		out, seconds, err = c.commit(q, hitch)
+		return err
+	})
+	if err != nil {
+		var r *refusal
+		if asRefusal(err, &r) {
+			c.wait(ctx, hitch.seconds+r.after)
+		}
+		return nil, err
+	}
+	if seconds >= 0 && c.faults.committed() {
+		c.options.Kill()
+	}
+	c.wait(ctx, seconds)
+	return out, nil
+}
+
+// commit runs a request on the state and, when nothing speaks against it, writes it to the journal. It returns the model seconds,
+// or -1 when there was nothing to do.
+func (c *Cloud) commit(q *request, hitch hitch) (*reply, float64, error) {
+	call := &call{st: c.state, cloud: c, scope: q.scope, kind: q.kind, now: time.Now().UTC()}
+	ids, addresses := c.state.ids, c.state.addresses
+	undo := func() {
+		call.rollBack()
+		c.state.ids, c.state.addresses = ids, addresses
+	}
+	if err := q.run(call); err != nil {
+		undo()
+		return nil, 0, err
+	}
+	if len(call.touched) == 0 {
+		return &reply{}, -1, nil
+	}
+	l := c.line(q, call, hitch)
+	undo()
+	if err := c.write(l); err != nil {
+		return nil, 0, err
+	}
+	out := &reply{failed: call.failed}
+	if call.rec != nil {
+		out.rec = c.state.records[call.rec.key]
+		out.outputs = c.state.outputs(out.rec)
+	}
+	return out, l.ModelSeconds, nil
+}
+
+// line writes down what a call did.
+func (c *Cloud) line(q *request, call *call, hitch hitch) *line {
+	subject := call.rec
+	if subject == nil {
+		subject = call.old
+	}
+	l := &line{IDs: c.state.ids, Addresses: c.state.addresses, Operation: Operation{
+		Seq: c.seq + 1, At: call.now, Op: q.op, Type: q.kind.typ, ID: subject.ID, URN: q.urn, Region: subject.Region,
+		ModelSeconds: duration(q.kind, q.op, subject) + call.extra + hitch.seconds, Throttled: hitch.throttled,
+	}}
+	for _, k := range call.touched {
+		if r := c.state.records[k]; r != nil {
+			l.Put = append(l.Put, r)
+		} else {
+			l.Gone = append(l.Gone, k)
+		}
+	}
+	return l
+}
+
+// write appends a line and applies what was written, decoded again: what lives here is what any other process reads.
+func (c *Cloud) write(l *line) error {
+	raw, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("writing the operation down: %w", err)
+	}
+	if err := c.journal.append(raw); err != nil {
+		return err
+	}
+	read := &line{}
+	if err := json.Unmarshal(raw, read); err != nil {
+		return fmt.Errorf("reading the operation back: %w", err)
+	}
+	c.state.apply(read)
+	c.seq = read.Seq
+	return nil
+}
+
+// wait lets model seconds pass, or less when the caller gives up: what was committed stands either way.
+func (c *Cloud) wait(ctx context.Context, seconds float64) {
+	if c.options.Pace == 0 || seconds <= 0 {
+		return
+	}
+	t := time.NewTimer(time.Duration(seconds / c.options.Pace * float64(time.Second)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// read finds a thing by its id or by what an import takes; nil when there is none. It never writes.
+func (c *Cloud) read(ctx context.Context, q *request) (*reply, error) {
+	hitch, err := c.faults.before(q)
+	c.wait(ctx, hitch.seconds)
+	if err != nil {
+		return nil, err
+	}
+	var out *reply
+	err = c.locked(func() error {
+		call := &call{st: c.state, cloud: c, scope: q.scope, kind: q.kind}
+		rec := call.find(q.id, q.kind.typ)
+		if rec == nil && q.kind.importID != nil {
+			here := call.here(q.kind.typ)
+			if i := slices.IndexFunc(here, func(r *record) bool { return q.kind.importID(r) == q.id }); i >= 0 {
+				rec = here[i]
+			}
+		}
+		if rec != nil {
+			out = &reply{rec: rec, outputs: c.state.outputs(rec)}
+		}
+		return nil
+	})
+	return out, err
+}

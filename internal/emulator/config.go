@@ -1,0 +1,147 @@
+package emulator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/beachhead-build/beachhead/regions/ec2types"
+)
+
+// awsPlatform presents pulumi-aws v6.
+var awsPlatform = &platform{
+	pkg: "aws",
+	settings: map[string]bool{
+		"accessKey": false, "allowedAccountIds": true, "assumeRole": true, "assumeRoleWithWebIdentity": true,
+		"customCaBundle": false, "defaultTags": true, "ec2MetadataServiceEndpoint": false,
+		"ec2MetadataServiceEndpointMode": false, "endpoints": true, "forbiddenAccountIds": true, "httpProxy": false,
+		"httpsProxy": false, "ignoreTags": true, "insecure": false, "maxRetries": false, "noProxy": false, "profile": false,
+		"region": false, "retryMode": false, "s3UsEast1RegionalEndpoint": false, "s3UsePathStyle": false, "secretKey": false,
+		"sharedConfigFiles": true, "sharedCredentialsFiles": true, "skipCredentialsValidation": false,
+		"skipMetadataApiCheck": false, "skipRegionValidation": false, "skipRequestingAccountId": false, "stsRegion": false,
+		"token": false, "tokenBucketRateLimiterCapacity": false, "useDualstackEndpoint": false, "useFipsEndpoint": false,
+		"version": false, "pluginDownloadURL": false,
+	},
+	required:    []string{"region"},
+	replacing:   []string{"region"},
+	locate:      locateAWS,
+	defaultTags: func(settings map[string]any) map[string]any { return obj(obj(settings["defaultTags"])["tags"]) },
+}
+
+// someAccount is whose cloud it is when neither a fault nor the configuration says; AWS's documentation uses the number.
+const someAccount = "123456789012"
+
+func locateAWS(c *Cloud, settings map[string]any) (scope, error) {
+	region := str(settings["region"])
+	if len(ec2types.Zones(region)) == 0 {
+		return scope{}, refused("invalid AWS Region: %s", region)
+	}
+	if c.faults.silent(region) {
+		return scope{}, silence(region) // the provider asks the region whose credentials it has
+	}
+	allowed := strs(settings["allowedAccountIds"])
+	account := c.faults.account()
+	if account == "" {
+		account = append(allowed, someAccount)[0]
+	}
+	if len(allowed) > 0 && !slices.Contains(allowed, account) || slices.Contains(strs(settings["forbiddenAccountIds"]), account) {
+		return scope{}, refused("AWS account ID not allowed: %s", account)
+	}
+	return scope{account: account, region: region}, nil
+}
+
+// CheckConfig refuses unknown settings and missing ones.
+func (p *provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	news, err := unmarshal(req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	out := &pulumirpc.CheckResponse{Inputs: req.GetNews()}
+	for _, key := range news.StableKeys() {
+		if _, ok := p.settings[string(key)]; !ok && !resource.IsInternalPropertyKey(key) {
+			out.Failures = append(out.Failures, &pulumirpc.CheckFailure{
+				Property: string(key), Reason: fmt.Sprintf("could not validate provider configuration: unknown property %s", key)})
+		}
+	}
+	for _, name := range p.required {
+		if v := news[resource.PropertyKey(name)]; v.IsNull() || v.IsString() && v.StringValue() == "" {
+			out.Failures = append(out.Failures, &pulumirpc.CheckFailure{
+				Property: name, Reason: fmt.Sprintf("Missing %s configuration", name)})
+		}
+	}
+	return out, nil
+}
+
+// DiffConfig replaces the provider, and with it all that it manages, when it moves to another region.
+func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	olds, err := unmarshal(orElse(req.GetOldInputs(), req.GetOlds()))
+	if err != nil {
+		return nil, err
+	}
+	news, err := unmarshal(req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	out := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE}
+	diff := olds.Diff(news, resource.IsInternalPropertyKey)
+	if diff == nil {
+		return out, nil
+	}
+	for _, key := range diff.Keys() {
+		if !diff.Changed(key) || key == "version" {
+			continue
+		}
+		out.Changes = pulumirpc.DiffResponse_DIFF_SOME
+		out.Diffs = append(out.Diffs, string(key))
+		if slices.Contains(p.replacing, string(key)) {
+			out.Replaces = append(out.Replaces, string(key))
+		}
+	}
+	slices.Sort(out.Diffs)
+	return out, nil
+}
+
+// Configure notes where the provider of this connection works. One server serves all providers of a run, of several regions among
+// them, and only the connection tells them apart.
+func (p *provider) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+	args, err := unmarshal(req.GetArgs())
+	if err != nil {
+		return nil, err
+	}
+	settings := map[string]any{}
+	for key, v := range args {
+		settings[string(key)] = p.setting(string(key), plain(v))
+	}
+	for _, name := range p.required {
+		if str(settings[name]) == "" {
+			return nil, status.Errorf(codes.InvalidArgument, "Missing %s configuration", name)
+		}
+	}
+	where, err := p.locate(p.cloud, settings)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	p.configure(ctx, &configuration{scope: where, tags: p.defaultTags(settings)})
+	return &pulumirpc.ConfigureResponse{
+		AcceptSecrets: true, SupportsPreview: true, AcceptOutputs: true, SupportsAutonamingConfiguration: true,
+	}, nil
+}
+
+// setting decodes what the engine passes as JSON in a string: lists, objects, truth values.
+func (p *provider) setting(name string, v any) any {
+	text, isString := v.(string)
+	if !isString || !p.settings[name] {
+		return v
+	}
+	var decoded any
+	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
+		return v
+	}
+	return decoded
+}

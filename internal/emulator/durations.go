@@ -1,0 +1,73 @@
+package emulator
+
+import (
+	_ "embed"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The model durations, in seconds; where they come from is in the file and in facts.md, section 1.
+//
+//go:embed durations.yaml
+var durationsYAML []byte
+
+type durationTable struct {
+	create  map[string]float64
+	machine map[string]float64
+}
+
+var durations = sync.OnceValue(func() durationTable {
+	raw := map[string]yaml.Node{}
+	if err := yaml.Unmarshal(durationsYAML, &raw); err != nil {
+		panic(fmt.Sprintf("durations.yaml: %v", err)) // embedded, and read by every test
+	}
+	t := durationTable{create: map[string]float64{}, machine: map[string]float64{}}
+	for name, node := range raw {
+		if name == "machine" {
+			mustDecode(name, &node, &t.machine)
+			continue
+		}
+		var seconds float64
+		mustDecode(name, &node, &seconds)
+		t.create[name] = seconds
+	}
+	return t
+})
+
+func mustDecode(name string, node *yaml.Node, into any) {
+	if err := node.Decode(into); err != nil {
+		panic(fmt.Sprintf("durations.yaml: %s: %v", name, err))
+	}
+}
+
+// duration is how long an operation takes in the real cloud, in model seconds. Deleting and updating take a quarter of creating,
+// at least 1.
+func duration(k *kind, op string, r *record) float64 {
+	t := durations().create
+	seconds, ok := t[k.typ]
+	if !ok {
+		seconds = t["default"]
+	}
+	if k.seconds != nil {
+		seconds = k.seconds(r)
+	}
+	if op != "create" {
+		seconds = max(1, seconds/4)
+	}
+	return seconds
+}
+
+// bootSeconds is how long a machine takes from its launch to the first login.
+func bootSeconds() float64 { return durations().machine["launchToLogin"] }
+
+// parseSeconds reads one of Terraform's durations, 10m, in seconds.
+func parseSeconds(s string, otherwise float64) float64 {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return otherwise
+	}
+	return d.Seconds()
+}

@@ -1,0 +1,140 @@
+package emulator
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+)
+
+func TestAddressQuota(t *testing.T) {
+	d := open(t)
+	seen := map[any]bool{}
+	for i := range 5 {
+		ip := d.eip(fmt.Sprint(i)).out("publicIp")
+		if seen[ip] {
+			t.Errorf("%v was given out twice", ip)
+		}
+		seen[ip] = true
+		if !publicPool.Contains(netip.MustParseAddr(ip.(string))) {
+			t.Errorf("%v is not of the pool", ip)
+		}
+	}
+	d.refusesToMake(eipType, props{}, "AddressLimitExceeded: The maximum number of addresses has been reached.")
+	open(t, "quota=L-0263D0A3:0").refusesToMake(eipType, props{}, "AddressLimitExceeded")
+}
+
+func TestAddressPool(t *testing.T) {
+	c := &call{st: newState()}
+	seen := map[string]bool{}
+	for range 1 << 17 {
+		seen[c.newAddress()] = true
+	}
+	if len(seen) != 1<<17 {
+		t.Errorf("%d addresses of %d", len(seen), 1<<17)
+	}
+}
+
+func TestNATGatewayRefusals(t *testing.T) {
+	d := routes(open(t))
+	d.refusesToMake(natGatewayType, props{"subnetId": d.subnet.id}, "MissingParameter", "AllocationId")
+	used := d.eip("used")
+	d.make(natGatewayType, "nat", props{"subnetId": d.subnet.id, "allocationId": used.id})
+	d.refusesToMake(natGatewayType, props{"subnetId": d.subnet.id, "allocationId": used.id},
+		"Resource.AlreadyAssociated: Elastic IP address ["+used.id+"] is already associated")
+	refuses(t, used.tryDelete(), "InvalidIPAddress.InUse", "used by nat-")
+	d.refusesToMake(natGatewayType, props{"subnetId": d.subnet.id, "connectivityType": "private", "allocationId": d.eip("e").id}, "InvalidParameter")
+	d.make(natGatewayType, "private", props{"subnetId": d.subnet.id, "connectivityType": "private"})
+}
+
+// AWS accepts such a gateway, and says after minutes that it failed.
+func TestNATGatewayWithoutInternetGateway(t *testing.T) {
+	d := open(t)
+	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
+	d.refusesToMake(natGatewayType, props{"subnetId": subnet.id, "allocationId": d.eip("e").id}, "Gateway.NotAttached", "no Internet gateway attached")
+}
+
+func TestNATGatewayQuotaIsPerZone(t *testing.T) {
+	d := routes(open(t))
+	for i := range 5 {
+		d.nat(fmt.Sprint(i))
+	}
+	p := props{"subnetId": d.subnet.id, "connectivityType": "private"}
+	d.refusesToMake(natGatewayType, p, "NatGatewayLimitExceeded", "us-west-1a")
+	p["subnetId"] = d.make(subnetType, "b", props{"vpcId": d.vpc.id, "cidrBlock": "10.42.1.0/24", "availabilityZone": "us-west-1b"}).id
+	d.make(natGatewayType, "elsewhere", p)
+}
+
+func TestNATGatewayAddresses(t *testing.T) {
+	d := routes(open(t))
+	one, two, three := d.eip("one"), d.eip("two"), d.eip("three")
+	p := props{"subnetId": d.subnet.id, "allocationId": one.id, "secondaryAllocationIds": []any{two.id}}
+	nat := d.make(natGatewayType, "nat", p)
+	if nat.out("publicIp") != one.out("publicIp") || nat.out("secondaryPrivateIpAddressCount") != 1.0 {
+		t.Errorf("outputs: %v", d.unpack(nat.state))
+	}
+	p["secondaryAllocationIds"] = []any{three.id}
+	nat.update(p)
+	two.delete() // free again
+	refuses(t, three.tryDelete(), "used by "+nat.id)
+	p["secondaryAllocationIds"] = []any{three.id, d.eip("four").id}
+	refuses(t, nat.tryUpdate(p), "at most 2 Elastic IP addresses")
+	nat.delete()
+	one.delete()
+	three.delete()
+}
+
+func TestNATGatewayKeepsItsAddress(t *testing.T) {
+	d := routes(open(t))
+	nat := d.nat("nat")
+	diff := nat.diff(props{"subnetId": d.subnet.id, "allocationId": d.eip("other").id})
+	if len(diff.GetReplaces()) != 1 || diff.GetReplaces()[0] != "allocationId" {
+		t.Errorf("another address replaces %v", diff.GetReplaces())
+	}
+	refuses(t, d.subnet.tryDelete(), "has dependencies", nat.id)
+}
+
+func TestAddressAssociation(t *testing.T) {
+	d := routes(open(t))
+	eip := d.eip("eip")
+	eni := d.make(networkInterfaceType, "eni", props{"subnetId": d.subnet.id, "privateIps": []any{"10.42.0.20", "10.42.0.21"}})
+	p := props{"allocationId": eip.id, "networkInterfaceId": eni.id}
+	wrong := props{"allocationId": eip.id, "networkInterfaceId": eni.id, "privateIpAddress": "10.42.0.99"}
+	d.refusesToMake(eipAssociationType, wrong, "10.42.0.99 is not assigned to "+eni.id)
+	a := d.make(eipAssociationType, "a", p)
+	d.refusesToMake(eipAssociationType, p, "Resource.AlreadyAssociated: Elastic IP address ["+eip.id+"] is already associated")
+	d.refusesToMake(eipAssociationType, props{"allocationId": d.eip("second").id, "networkInterfaceId": eni.id}, "10.42.0.20 of interface")
+	refuses(t, eip.tryDelete(), "InvalidIPAddress.InUse", "used by "+a.id)
+	d.make(networkInterfaceType, "other", props{"subnetId": d.subnet.id})
+	a.delete()
+	eip.delete()
+}
+
+func TestAddressMovesOnRequest(t *testing.T) {
+	d := routes(open(t))
+	eip := d.eip("eip")
+	one := d.make(networkInterfaceType, "one", props{"subnetId": d.subnet.id})
+	two := d.make(networkInterfaceType, "two", props{"subnetId": d.subnet.id})
+	d.make(eipAssociationType, "a", props{"allocationId": eip.id, "networkInterfaceId": one.id})
+	d.make(eipAssociationType, "b", props{"allocationId": eip.id, "networkInterfaceId": two.id, "allowReassociation": true})
+	if got := d.read(eipType, "eip", eip.id, eip.inputs).out("networkInterface"); got != two.id {
+		t.Errorf("the address is on %v, want %s", got, two.id)
+	}
+}
+
+func TestAddressWithOwnInterface(t *testing.T) {
+	d := routes(open(t))
+	one := d.make(networkInterfaceType, "one", props{"subnetId": d.subnet.id})
+	two := d.make(networkInterfaceType, "two", props{"subnetId": d.subnet.id})
+	eip := d.make(eipType, "eip", props{"networkInterface": one.id})
+	if eip.out("privateIp") != one.out("privateIp") {
+		t.Errorf("mapped to %v, want %v", eip.out("privateIp"), one.out("privateIp"))
+	}
+	eip.update(props{"networkInterface": two.id})
+	if eip.out("networkInterface") != two.id {
+		t.Errorf("mapped to %v", eip.out("networkInterface"))
+	}
+	two.delete() // AWS takes the address off then
+	if got := d.read(eipType, "eip", eip.id, eip.inputs).out("networkInterface"); got != "" {
+		t.Errorf("mapped to %v, which is gone", got)
+	}
+}

@@ -1,0 +1,85 @@
+package emulator
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
+)
+
+func unmarshal(s *structpb.Struct) (resource.PropertyMap, error) {
+	m, err := plugin.UnmarshalProperties(s, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "reading properties: %v", err)
+	}
+	return m, nil
+}
+
+func marshal(m resource.PropertyMap) (*structpb.Struct, error) {
+	s, err := plugin.MarshalProperties(m, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true})
+	if err != nil {
+		return nil, fmt.Errorf("writing properties: %w", err)
+	}
+	return s, nil
+}
+
+func orElse(a, b *structpb.Struct) *structpb.Struct {
+	if len(a.GetFields()) > 0 {
+		return a
+	}
+	return b
+}
+
+// plain turns a value into plain JSON: a cloud knows its secrets. What is not known yet becomes nil.
+func plain(v resource.PropertyValue) any {
+	v = catalog.Bare(v)
+	switch {
+	case v.IsString():
+		return v.StringValue()
+	case v.IsNumber():
+		return v.NumberValue()
+	case v.IsBool():
+		return v.BoolValue()
+	case v.IsArray():
+		list := make([]any, len(v.ArrayValue()))
+		for i, e := range v.ArrayValue() {
+			list[i] = plain(e)
+		}
+		return list
+	case v.IsObject():
+		return plainMap(v.ObjectValue())
+	case v.IsAsset():
+		return map[string]any{"hash": v.AssetValue().Hash}
+	case v.IsArchive():
+		return map[string]any{"hash": v.ArchiveValue().Hash}
+	}
+	return nil
+}
+
+func plainMap(m resource.PropertyMap) map[string]any {
+	out := map[string]any{}
+	for key, v := range m {
+		if !resource.IsInternalPropertyKey(key) {
+			if p := plain(v); p != nil {
+				out[string(key)] = p
+			}
+		}
+	}
+	return out
+}
+
+// tell turns a record's outputs into properties. An output is secret where the input of that name is.
+func tell(outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
+	m := resource.NewPropertyMapFromMap(outputs)
+	for key, in := range inputs {
+		if v, ok := m[key]; ok && in.ContainsSecrets() {
+			m[key] = resource.MakeSecret(v)
+		}
+	}
+	return m
+}

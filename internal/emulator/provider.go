@@ -1,0 +1,230 @@
+package emulator
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
+)
+
+// provider speaks Pulumi's provider protocol for one platform.
+type provider struct {
+	pulumirpc.UnimplementedResourceProviderServer
+	*platform
+	cloud *Cloud
+	table *catalog.Table
+
+	stopped context.Context
+	stop    context.CancelFunc
+	mu      sync.Mutex
+	configs map[string]*configuration // by the address of the connection's other end
+	last    *configuration
+}
+
+// configuration is what one provider resource of a program says. Its life ends with the server's, or when the engine gives up.
+type configuration struct {
+	scope
+	tags map[string]any
+	life context.Context //nolint:containedctx // of the connection, and not of a call
+	end  context.CancelFunc
+}
+
+func newProvider(c *Cloud, p *platform) (*provider, error) {
+	table, err := catalog.Load(p.pkg)
+	if err != nil {
+		return nil, err
+	}
+	out := &provider{platform: p, cloud: c, table: table, configs: map[string]*configuration{}}
+	out.stopped, out.stop = context.WithCancel(context.Background())
+	return out, nil
+}
+
+func connection(ctx context.Context) string {
+	if from, ok := peer.FromContext(ctx); ok {
+		return from.Addr.String()
+	}
+	return ""
+}
+
+func (p *provider) configure(ctx context.Context, c *configuration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.life, c.end = context.WithCancel(p.stopped)
+	p.configs[connection(ctx)] = c
+	p.last = c
+}
+
+func (p *provider) config(ctx context.Context) (*configuration, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c, ok := p.configs[connection(ctx)]; ok {
+		return c, nil
+	}
+	if p.last != nil && p.agree() { // a connection that was idle for long has been made anew
+		return p.last, nil
+	}
+	return nil, status.Errorf(codes.FailedPrecondition, "the emulated %s was called before it was configured", p.pkg)
+}
+
+// agree says whether all providers of this process work in the same place.
+func (p *provider) agree() bool {
+	for _, c := range p.configs {
+		if c.scope != p.last.scope {
+			return false
+		}
+	}
+	return true
+}
+
+// Handshake answers as a provider made with Pulumi's bridge does.
+func (p *provider) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
+	return &pulumirpc.ProviderHandshakeResponse{
+		AcceptSecrets: true, AcceptOutputs: true, SupportsAutonamingConfiguration: true,
+	}, nil
+}
+
+// Attach is how the engine takes up with a provider that runs already. There is nothing to do.
+func (p *provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
+}
+
+// GetPluginInfo tells the version that the property table is of.
+func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+	return &pulumirpc.PluginInfo{Version: p.table.Version + ".0"}, nil
+}
+
+// Cancel cuts the waits of this connection short: what runs is committed already, and is reported as done.
+func (p *provider) Cancel(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, error) {
+	if conf, err := p.config(ctx); err == nil {
+		conf.end()
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// GetSchema is for programs in YAML and for imports that write code, neither of which the emulated cloud serves.
+func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "the emulator has property tables and no Pulumi schema")
+}
+
+// Invoke refuses look-ups: the program's shape must not depend on them.
+func (p *provider) Invoke(_ context.Context, req *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "the emulator has no rules for the function %s", req.GetTok())
+}
+
+// kind finds the rules for a resource, and its entry in the property table.
+func (p *provider) kind(urn string) (*kind, *catalog.Resource, error) {
+	typ := string(resource.URN(urn).Type())
+	spec, known := p.table.Resources[typ]
+	if !known {
+		return nil, nil, status.Errorf(codes.InvalidArgument, "unknown resource type %s: pulumi-%s %s has none in our table",
+			typ, p.pkg, p.table.Version)
+	}
+	k := kindOf(typ)
+	if k == nil || k.hidden {
+		return nil, nil, status.Errorf(codes.InvalidArgument, "the emulator has no rules for %s", typ)
+	}
+	return k, spec, nil
+}
+
+// Check completes and validates inputs; see inputs.go.
+func (p *provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	conf, err := p.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k, spec, err := p.kind(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	olds, err := unmarshal(req.GetOlds())
+	if err != nil {
+		return nil, err
+	}
+	news, err := unmarshal(req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	if err := k.complete(spec, conf.tags, olds, news, req); err != nil {
+		return nil, asStatus(err)
+	}
+	out := &pulumirpc.CheckResponse{}
+	failures := p.table.Check(spec, news)
+	if len(failures) == 0 { // the other rules take the types for granted
+		failures = k.validate(news)
+	}
+	for _, f := range failures {
+		out.Failures = append(out.Failures, &pulumirpc.CheckFailure{Property: f.Property, Reason: f.Reason})
+	}
+	out.Inputs, err = marshal(news)
+	return out, err
+}
+
+// Diff compares inputs with inputs, and takes the state only to see what is so already.
+func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	k, spec, err := p.kind(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	maps, err := unmarshalAll(orElse(req.GetOldInputs(), req.GetOlds()), req.GetOlds(), req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	old, state, news := maps[0], maps[1], maps[2]
+	out := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true,
+		DetailedDiff: map[string]*pulumirpc.PropertyDiff{}}
+	how := catalog.Comparison{Sets: k.sets, Ordered: k.ordered, CreateOnly: k.createOnly}
+	for path, d := range spec.Diff(how, old, state, news) {
+		out.Changes = pulumirpc.DiffResponse_DIFF_SOME
+		out.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_Kind(d.Kind), InputDiff: d.InputDiff} //nolint:gosec // six kinds
+		out.Diffs = addRoot(out.Diffs, path)
+		if d.Kind.IsReplace() {
+			out.Replaces = addRoot(out.Replaces, path)
+		}
+	}
+	out.DeleteBeforeReplace = len(out.Replaces) > 0 && keepsName(k, old, news)
+	return out, nil
+}
+
+func unmarshalAll(structs ...*structpb.Struct) ([]resource.PropertyMap, error) {
+	out := make([]resource.PropertyMap, len(structs))
+	for i, s := range structs {
+		m, err := unmarshal(s)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = m
+	}
+	return out, nil
+}
+
+// addRoot adds the top-level property of a path to a sorted list.
+func addRoot(list []string, path string) []string {
+	root := path
+	if parsed, err := resource.ParsePropertyPath(path); err == nil && len(parsed) > 0 {
+		root, _ = parsed[0].(string)
+	}
+	if !slices.Contains(list, root) {
+		list = append(list, root)
+		slices.Sort(list)
+	}
+	return list
+}
+
+// keepsName says whether a replacement would bear the fixed name of what it replaces: then there is no room for both.
+func keepsName(k *kind, old, news resource.PropertyMap) bool {
+	const name = resource.PropertyKey("name")
+	if k.autoName == 0 || isDefaulted(news, "name") {
+		return false
+	}
+	v, ok := news[name]
+	return ok && catalog.Bare(old[name]).DeepEquals(catalog.Bare(v))
+}

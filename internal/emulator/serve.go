@@ -1,0 +1,77 @@
+package emulator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+)
+
+// platform is one public cloud as its Pulumi provider presents it.
+type platform struct {
+	pkg string
+	// settings are the provider's own properties, those with true holding lists or objects; they come as JSON in strings.
+	settings map[string]bool
+	// required settings, replacing ones (another value means another provider, and all its resources with it).
+	required, replacing []string
+	// locate says where a configured provider works, or refuses the configuration.
+	locate func(c *Cloud, settings map[string]any) (scope, error)
+	// defaultTags returns the tags that the configuration lays under those of every resource.
+	defaultTags func(settings map[string]any) map[string]any
+}
+
+var platforms = []*platform{awsPlatform}
+
+// Server serves a cloud to the Pulumi engine: one provider per platform, each on a port of its own.
+type Server struct {
+	addresses []string // aws:12345
+	cancel    chan bool
+	done      []<-chan error
+	providers []*provider
+}
+
+// Serve starts gRPC servers on loopback, on ports of the system's choice. They live until Close.
+func (c *Cloud) Serve() (*Server, error) {
+	s := &Server{cancel: make(chan bool)}
+	for _, p := range platforms {
+		provider, err := newProvider(c, p)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+			Cancel: s.cancel,
+			Init: func(g *grpc.Server) error {
+				pulumirpc.RegisterResourceProviderServer(g, provider)
+				return nil
+			},
+		})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("serving the emulated %s: %w", p.pkg, err), s.Close())
+		}
+		s.addresses = append(s.addresses, fmt.Sprintf("%s:%d", p.pkg, handle.Port))
+		s.done = append(s.done, handle.Done)
+		s.providers = append(s.providers, provider)
+	}
+	return s, nil
+}
+
+// Env is the environment by which a pulumi command finds the emulated cloud.
+func (s *Server) Env() map[string]string {
+	return map[string]string{"PULUMI_DEBUG_PROVIDERS": strings.Join(s.addresses, ",")}
+}
+
+// Close stops the servers. Waits for model seconds end at once; what was committed stays.
+func (s *Server) Close() error {
+	for _, p := range s.providers {
+		p.stop()
+	}
+	close(s.cancel)
+	var errs []error
+	for _, done := range s.done {
+		errs = append(errs, <-done)
+	}
+	return errors.Join(errs...)
+}

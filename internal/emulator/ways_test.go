@@ -1,0 +1,88 @@
+package emulator
+
+import (
+	"strings"
+	"testing"
+)
+
+func (d *driver) way(subnet *thing) Way {
+	d.t.Helper()
+	var w Way
+	if err := d.cloud.View(func(s *State) error {
+		w = s.DefaultRoute(subnet.id)
+		return nil
+	}); err != nil {
+		d.t.Fatal(err)
+	}
+	return w
+}
+
+// leads checks a way: live when why is empty, and dead for that reason when it is not.
+func leads(t *testing.T, w Way, kind, why string) {
+	t.Helper()
+	if w.Kind != kind || w.Live != (why == "") || !strings.Contains(w.Why, why) || (w.Why == "") != (why == "") {
+		t.Errorf("way is %+v, want %q, and why %q", w, kind, why)
+	}
+}
+
+// private is a second subnet with a table of its own, whose default route goes to what a test says.
+func (r *routed) private() (subnet, table *thing) {
+	r.t.Helper()
+	subnet = r.make(subnetType, "private", props{"vpcId": r.vpc.id, "cidrBlock": "10.42.9.0/24", "availabilityZone": "us-west-1a"})
+	table = r.make(routeTableType, "private", props{"vpcId": r.vpc.id})
+	r.make(associationType, "private", props{"routeTableId": table.id, "subnetId": subnet.id})
+	return subnet, table
+}
+
+func TestWayThroughInternetGateway(t *testing.T) {
+	d := routes(open(t))
+	leads(t, d.way(d.subnet), "", "has no route to 0.0.0.0/0") // the main table
+	d.make(associationType, "a", props{"routeTableId": d.table.id, "subnetId": d.subnet.id})
+	leads(t, d.way(d.subnet), "", d.table.id+" has no route")
+	d.make(routeType, "r", d.route("0.0.0.0/0", "gatewayId", d.igw))
+	leads(t, d.way(d.subnet), "internet-gateway", "")
+	d.igw.update(props{"vpcId": d.driver.vpc("10.43.0.0/16").id})
+	leads(t, d.way(d.subnet), "internet-gateway", "is not attached to "+d.vpc.id)
+	d.igw.delete()
+	leads(t, d.way(d.subnet), "internet-gateway", "does not exist")
+	leads(t, d.way(&thing{id: "subnet-none"}), "", "subnet subnet-none does not exist")
+}
+
+func TestWayThroughNATGateway(t *testing.T) {
+	d := routes(open(t))
+	subnet, table := d.private()
+	nat := d.nat("nat")
+	d.make(routeType, "r", props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat.id})
+	leads(t, d.way(subnet), "nat-gateway", "has no route to an internet gateway")
+	d.make(associationType, "a", props{"routeTableId": d.table.id, "subnetId": d.subnet.id})
+	d.make(routeType, "out", d.route("0.0.0.0/0", "gatewayId", d.igw))
+	leads(t, d.way(subnet), "nat-gateway", "")
+	nat.delete()
+	leads(t, d.way(subnet), "nat-gateway", "NAT gateway "+nat.id+" does not exist")
+	inward := d.make(natGatewayType, "inward", props{"subnetId": d.subnet.id, "connectivityType": "private"})
+	other, table := d.make(subnetType, "o", props{"vpcId": d.vpc.id, "cidrBlock": "10.42.8.0/24"}), d.make(routeTableType, "o", props{"vpcId": d.vpc.id})
+	d.make(associationType, "o", props{"routeTableId": table.id, "subnetId": other.id})
+	d.make(routeType, "o", props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": inward.id})
+	leads(t, d.way(other), "nat-gateway", "has no public address")
+}
+
+func TestWayThroughNATInstance(t *testing.T) {
+	f := fleets(open(t))
+	subnet, table := f.private()
+	eni, _, group := f.pinned()
+	f.make(routeType, "r", props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "networkInterfaceId": eni.id})
+	leads(t, f.way(subnet), "network-interface", "is attached to no running machine")
+	g := f.make(groupType, "nat", group(nil))
+	leads(t, f.way(subnet), "network-interface", "has no public address")
+	f.make(eipType, "eip", props{"networkInterface": eni.id})
+	leads(t, f.way(subnet), "network-interface", "has no route to an internet gateway")
+	f.make(associationType, "a", props{"routeTableId": f.table.id, "subnetId": f.subnet.id})
+	f.make(routeType, "out", f.route("0.0.0.0/0", "gatewayId", f.igw))
+	leads(t, f.way(subnet), "network-interface", "")
+	eni.update(props{"subnetId": f.subnet.id, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": true})
+	leads(t, f.way(subnet), "network-interface", "checks source and destination")
+	g.delete()
+	leads(t, f.way(subnet), "network-interface", "is attached to no running machine")
+	eni.delete()
+	leads(t, f.way(subnet), "network-interface", "does not exist")
+}

@@ -1,0 +1,50 @@
+// Beachhead stands up a whole CI build region from one region file. The one binary is the Pulumi program when the engine runs it, and the
+// command line otherwise.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/internal/cli"
+	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/stacks"
+)
+
+func main() {
+	// Pulumi's language host gives the program the address of the engine's resource monitor; nothing else sets this.
+	if os.Getenv("PULUMI_MONITOR") != "" {
+		if err := pulumi.RunErr(program); err != nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// program is what `pulumi up` runs: the stack's name is the region file's.
+func program(ctx *pulumi.Context) error {
+	path, err := regions.Find(".", ctx.Stack())
+	if err != nil {
+		return err
+	}
+	configs, err := regions.LoadAll([]string{path})
+	if err != nil {
+		return err
+	}
+	p, err := plan.Build(configs[0])
+	if err != nil {
+		return err
+	}
+	return stacks.Region(p)(ctx)
+}
