@@ -83,6 +83,7 @@ func (a *app) change(
 		return usageError{fmt.Errorf("%s changes a real account and nothing asks again: look at `beachhead preview %s`, then add --yes, "+
 			"or rehearse with --emulated", verb, name)}
 	}
+	t.changes = true
 	shown := newProgress(a.err)
 	run, err := a.open(ctx, name, t, shown.tell)
 	if err != nil {

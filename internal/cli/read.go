@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"text/tabwriter"
@@ -67,6 +68,9 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(a.out, map[string]any{"config": r.config, "plan": r.plan})
+			}
 			completed, err := r.config.YAML()
 			if err != nil {
 				return err
@@ -74,13 +78,6 @@ func (a *app) show() *cobra.Command {
 			planned, err := blockYAML(r.plan)
 			if err != nil {
 				return err
-			}
-			if asJSON {
-				var config any
-				if err := yaml.Unmarshal(completed, &config); err != nil {
-					return err
-				}
-				return writeJSON(a.out, map[string]any{"config": config, "plan": r.plan})
 			}
 			_, err = fmt.Fprintf(a.out, "# %s, completed with what it leaves out\n%s---\n# the plan that follows\n%s", r.path, completed, planned)
 			return err
@@ -108,7 +105,11 @@ func blockYAML(value any) ([]byte, error) {
 		}
 	}
 	unstyle(&node)
-	return yaml.Marshal(&node)
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	err = encoder.Encode(&node)
+	return out.Bytes(), err
 }
 
 func (a *app) outputs() *cobra.Command {

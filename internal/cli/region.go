@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/plan"
@@ -80,22 +77,9 @@ func (a *app) regionFiles(args []string) ([]string, error) {
 	if len(args) > 0 {
 		return args, nil
 	}
-	dir := filepath.Join(a.dir, "regions")
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usageError{fmt.Errorf("there is no folder %s; go to the project's folder, or name it with -C", dir)}
-	}
+	files, err := regions.Files(a.dir)
 	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, entry := range entries {
-		if slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(entry.Name())) {
-			files = append(files, filepath.Join(dir, entry.Name()))
-		}
-	}
-	if len(files) == 0 {
-		return nil, usageError{fmt.Errorf("%s holds no region file; docs/getting-started.md has a first one", dir)}
+		return nil, usageError{err}
 	}
 	return files, nil
 }

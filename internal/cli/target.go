@@ -18,8 +18,10 @@ import (
 // target says which cloud a command works on.
 type target struct {
 	emulated bool
-	pace     float64
-	faults   []string
+	// changes says that the command changes the stack, and must have it for itself.
+	changes bool
+	pace    float64
+	faults  []string
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -69,12 +71,12 @@ func (a *app) open(ctx context.Context, name string, t target, tell func(engine.
 		return nil, err
 	}
 	if !t.emulated {
-		return a.openReal(ctx, r, tell)
+		return a.openReal(ctx, r, t, tell)
 	}
 	return a.openEmulated(ctx, r, filepath.Join(a.dir, ".beachhead", "emulated"), t, tell)
 }
 
-func (a *app) openReal(ctx context.Context, r *region, tell func(engine.Event)) (*run, error) {
+func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engine.Event)) (*run, error) {
 	if err := preflight.Identity(ctx, r.plan.Account, r.plan.Region); err != nil {
 		return nil, err
 	}
@@ -82,7 +84,7 @@ func (a *app) openReal(ctx context.Context, r *region, tell func(engine.Event)) 
 		return nil, usageError{fmt.Errorf("there is no Pulumi.yaml in %s; go to the project's folder, or name it with -C", a.dir)}
 	}
 	stack, err := engine.Open(ctx, engine.Options{
-		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: a.dir, Progress: tell,
+		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: a.dir, Exclusive: t.changes, Progress: tell,
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +109,8 @@ func (a *app) openEmulated(ctx context.Context, r *region, dir string, t target,
 	}
 	if opened.stack, err = engine.Open(ctx, engine.Options{
 		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: filepath.Join(dir, "workspace", r.plan.Name),
-		Home: filepath.Join(dir, "home"), Env: env, Inventory: emulatedInventory{opened.cloud}, Progress: tell,
+		Home: filepath.Join(dir, "home"), Env: env, Inventory: emulatedInventory{opened.cloud}, Exclusive: t.changes,
+		Progress: tell,
 	}); err != nil {
 		return nil, err
 	}

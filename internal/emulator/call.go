@@ -45,8 +45,7 @@ func (c *call) remember(k key) {
 	c.undo = append(c.undo, func() {
 		c.st.drop(k)
 		if old != nil {
-			c.st.set(old)
-			c.st.links[k] = links
+			c.st.put(old, links) // and not as it would be resolved now
 		}
 	})
 	if !slices.Contains(c.touched, k) {
@@ -149,7 +148,7 @@ func (c *call) missing(rule *ref, id string) error {
 func (c *call) checkUnused(r *record) error {
 	var users []string
 	for _, u := range c.st.usersOf(r.key) {
-		if c.st.users[r.key][u.key].when != holds || c.st.ownedBy(u, r.key) {
+		if c.st.users[r.key][u.key].when != holds {
 			continue
 		}
 		name := c.st.face(u).ID

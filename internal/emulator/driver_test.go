@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -27,6 +28,7 @@ type driver struct {
 	t      *testing.T
 	cloud  *Cloud
 	client pulumirpc.ResourceProviderClient
+	seeds  atomic.Int64 // the engine's are new in every run
 }
 
 // open starts a cloud with faults and a provider of us-west-1 that is connected to it.
@@ -167,7 +169,7 @@ func (r *thing) out(name string) any { return r.d.unpack(r.state)[name] }
 func (d *driver) check(typ, name string, olds *structpb.Struct, p props) (*structpb.Struct, error) {
 	d.t.Helper()
 	out, err := d.client.Check(context.Background(), &pulumirpc.CheckRequest{
-		Urn: urn(typ, name), Olds: olds, News: d.pack(p), RandomSeed: []byte(typ + name)})
+		Urn: urn(typ, name), Olds: olds, News: d.pack(p), RandomSeed: fmt.Append(nil, d.seeds.Add(1))})
 	if err != nil {
 		return nil, err
 	}

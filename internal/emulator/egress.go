@@ -43,7 +43,7 @@ func (c *call) newAddress() string {
 	c.st.addresses++
 	base := publicPool.Addr().As4()
 	n := c.st.addresses
-	base[1] += byte(n >> 16 & 1) //nolint:gosec // masked
+	base[1] += byte(n >> 16 & 1)
 	base[2], base[3] = byte(n>>8), byte(n)
 	return netip.AddrFrom4(base).String()
 }

@@ -44,35 +44,37 @@ account=NNN                the account that the credentials belong to`
 func ParseFault(s string) (Fault, error) {
 	kind, rest, _ := strings.Cut(s, "=")
 	f := Fault{kind: kind, of: rest}
-	ok := rest != ""
-	switch kind {
-	case "throttle":
-		ok = f.count() && strings.Count(f.of, ":") == 2 && f.n > 0
-	case "quota":
-		ok = f.count() && strings.HasPrefix(f.of, "L-")
-	case "fail":
-		f.op, f.of, _ = strings.Cut(rest, ":")
-		f.n = 1
-		if strings.Count(f.of, ":") == 3 && !f.count() {
-			ok = false
-		}
-		ok = ok && slices.Contains([]string{"create", "update", "delete"}, f.op) && strings.Count(f.of, ":") == 2 && f.n > 0
-	case "kill-after":
-		n, err := strconv.Atoi(rest)
-		f.n, f.of = n, ""
-		ok = err == nil && n > 0
-	case "no-capacity", "silent-region":
-	case "account":
-		_, err := strconv.ParseUint(rest, 10, 64)
-		ok = err == nil && len(rest) == 12
-	default:
-		ok = false
-	}
-	if !ok {
+	if accept, ok := faultForms[kind]; !ok || rest == "" || !accept(&f) {
 		return Fault{}, fmt.Errorf("fault %q: want one of\n%s", s, FaultForms)
 	}
 	return f, nil
 }
+
+// faultForms takes what stands after the = sign apart, and says whether it makes sense.
+var faultForms = map[string]func(*Fault) bool{
+	"throttle": func(f *Fault) bool { return f.count() && isType(f.of) && f.n > 0 },
+	"quota":    func(f *Fault) bool { return f.count() && strings.HasPrefix(f.of, "L-") },
+	"fail": func(f *Fault) bool {
+		f.op, f.of, _ = strings.Cut(f.of, ":")
+		f.n = 1
+		known := slices.Contains([]string{"create", "update", "delete"}, f.op)
+		return known && (isType(f.of) || f.count() && isType(f.of) && f.n > 0)
+	},
+	"kill-after": func(f *Fault) bool {
+		n, err := strconv.Atoi(f.of)
+		f.n, f.of = n, ""
+		return err == nil && n > 0
+	},
+	"no-capacity":   func(*Fault) bool { return true },
+	"silent-region": func(*Fault) bool { return true },
+	"account": func(f *Fault) bool {
+		_, err := strconv.ParseUint(f.of, 10, 64)
+		return err == nil && len(f.of) == 12
+	},
+}
+
+// isType says whether a text looks like a type token, aws:ec2/vpc:Vpc.
+func isType(s string) bool { return strings.Count(s, ":") == 2 }
 
 // count splits the number off after the last colon.
 func (f *Fault) count() bool {

@@ -63,12 +63,6 @@ var groupKind = &kind{
 		}
 		return c.scale()
 	},
-	remove: func(c *call) error {
-		for _, machine := range c.st.owned(c.old.key) {
-			c.terminate(machine)
-		}
-		return nil
-	},
 	live: liveGroup,
 }
 
@@ -130,7 +124,7 @@ func (c *call) scale() error {
 	machines := c.st.owned(c.rec.key)
 	want := c.rec.num("desiredCapacity")
 	for i := len(machines) - 1; i >= want; i-- {
-		c.terminate(machines[i])
+		c.removeAll(machines[i]) // an interface that was there before stays
 	}
 	o, places, err := c.order()
 	if err != nil {

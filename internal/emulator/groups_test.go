@@ -59,9 +59,9 @@ func TestGroupRefusals(t *testing.T) {
 
 func TestGroupTypesMustBeOffered(t *testing.T) {
 	f := fleets(open(t))
-	odd := f.make(launchTemplateType, "odd", props{"imageId": debian, "instanceType": "p5.48xlarge"})
+	odd := f.make(launchTemplateType, "odd", props{"imageId": debian, "instanceType": "c6id.large"})
 	f.refusesToMake(groupType, f.group(0, 0, 1, props{"launchTemplate": props{"id": odd.id}}),
-		"Your requested instance type (p5.48xlarge) is not supported in your requested Availability Zone (us-west-1a)")
+		"Your requested instance type (c6id.large) is not supported in your requested Availability Zone (us-west-1a)")
 	bare := f.make(launchTemplateType, "bare", props{"imageId": debian})
 	f.refusesToMake(groupType, f.group(0, 0, 1, props{"launchTemplate": props{"id": bare.id}}), "Invalid instance type")
 	mixed := func(types ...string) props {
@@ -72,8 +72,8 @@ func TestGroupTypesMustBeOffered(t *testing.T) {
 		return f.group(1, 1, 1, props{"launchTemplate": nil, "mixedInstancesPolicy": props{"launchTemplate": props{
 			"launchTemplateSpecification": props{"launchTemplateId": bare.id}, "overrides": overrides}}})
 	}
-	f.refusesToMake(groupType, mixed("p5.48xlarge"), "not supported")
-	f.make(groupType, "mixed", mixed("p5.48xlarge", "m6g.large"))
+	f.refusesToMake(groupType, mixed("c6id.large"), "not supported")
+	f.make(groupType, "mixed", mixed("c6id.large", "m6g.large"))
 	if got := f.machines()[0].Outputs["instanceType"]; got != "m6g.large" {
 		t.Errorf("launched %v, want the one that is offered", got)
 	}

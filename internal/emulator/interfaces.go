@@ -98,7 +98,7 @@ func (c *call) dressInterface(eni, subnet *record, fixed []string) error {
 	eni.Outputs["privateIps"] = anys(private)
 	eni.Outputs["privateDnsName"] = privateName(c.region, private[0])
 	eni.Outputs["interfaceType"] = "interface"
-	n := uint32(c.st.ids) //nolint:gosec // wraps after four thousand million interfaces
+	n := uint32(c.st.ids)
 	mac := binary.BigEndian.AppendUint32(nil, n)
 	eni.Outputs["macAddress"] = fmt.Sprintf("0a:be:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3])
 	if len(eni.strs("securityGroups")) == 0 {

@@ -214,17 +214,6 @@ func (c *call) launch(o order) error {
 	return nil
 }
 
-// terminate ends a machine; its interface stays when it was there before.
-func (c *call) terminate(machine *record) {
-	if eni := c.find(machine.str("primaryNetworkInterfaceId"), networkInterfaceType); eni != nil && eni.Owner == nil {
-		eni = eni.clone()
-		delete(eni.Extra, "machine")
-		delete(eni.Extra, "attachment")
-		c.set(eni)
-	}
-	c.removeAll(machine)
-}
-
 // firstNIC is the first interface that a template's version describes; empty when it describes none.
 func firstNIC(data map[string]any) map[string]any {
 	if list := objs(data["networkInterfaces"]); len(list) > 0 {

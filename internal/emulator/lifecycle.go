@@ -214,10 +214,8 @@ func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, 
 			c.rec.Outputs[name] = v
 		}
 	}
-	for name, p := range spec.Inputs {
-		if (p.CreateOnly || slices.Contains(c.kind.createOnly, name)) && c.changed(name) {
-			return refused("%s of %s can be set at creation only: replace it", name, id)
-		}
+	if err := c.checkFrozen(spec); err != nil {
+		return err
 	}
 	if err := c.checkRefs(); err != nil {
 		return err
@@ -228,6 +226,16 @@ func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, 
 		}
 	}
 	c.set(c.rec)
+	return nil
+}
+
+// checkFrozen refuses to change what can be set at creation only: the engine should have replaced the resource.
+func (c *call) checkFrozen(spec *catalog.Resource) error {
+	for name, p := range spec.Inputs {
+		if (p.CreateOnly || slices.Contains(c.kind.createOnly, name)) && c.changed(name) {
+			return refused("%s of %s can be set at creation only: replace it", name, c.rec.ID)
+		}
+	}
 	return nil
 }
 

@@ -99,7 +99,7 @@ func createFlowLog(c *call) error {
 		"${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}"
 	for _, other := range c.here(flowLogType) {
 		same := true
-		for _, p := range []string{"vpcId", "subnetId", "eniId", "trafficType", "logDestination"} {
+		for _, p := range []string{"vpcId", "subnetId", "eniId", "trafficType", "logGroupName"} {
 			same = same && other.str(p) == c.rec.str(p)
 		}
 		if same {

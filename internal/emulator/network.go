@@ -172,7 +172,7 @@ var internetGatewayKind = &kind{
 // attachGateway refuses a second internet gateway for a VPC.
 func (c *call) attachGateway() error {
 	vpc := c.rec.str("vpcId")
-	if other := c.st.gatewayOf(c.scope, vpc); vpc != "" && other != nil && other.ID != c.rec.ID {
+	if other := c.st.gatewayOf(c.scope, vpc); vpc != "" && other != nil {
 		return refused("InvalidParameterValue: Network %s already has an internet gateway attached (%s)", vpc, other.ID)
 	}
 	return nil

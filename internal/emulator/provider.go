@@ -34,7 +34,7 @@ type provider struct {
 type configuration struct {
 	scope
 	tags map[string]any
-	life context.Context //nolint:containedctx // of the connection, and not of a call
+	life context.Context // of the connection, and not of a call
 	end  context.CancelFunc
 }
 
@@ -184,7 +184,7 @@ func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 	how := catalog.Comparison{Sets: k.sets, Ordered: k.ordered, CreateOnly: k.createOnly}
 	for path, d := range spec.Diff(how, old, state, news) {
 		out.Changes = pulumirpc.DiffResponse_DIFF_SOME
-		out.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_Kind(d.Kind), InputDiff: d.InputDiff} //nolint:gosec // six kinds
+		out.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_Kind(d.Kind), InputDiff: d.InputDiff}
 		out.Diffs = addRoot(out.Diffs, path)
 		if d.Kind.IsReplace() {
 			out.Replaces = addRoot(out.Replaces, path)

@@ -30,16 +30,22 @@ func newState() *State {
 	}
 }
 
-// set puts a record in, or in place of the one with its key, and notes what it refers to.
+// set puts a record in, or in place of the one with its key, and notes what it refers to as things are now.
 func (s *State) set(r *record) {
 	s.drop(r.key)
+	s.put(r, s.resolve(r))
+}
+
+func (s *State) put(r *record, links []link) {
 	s.records[r.key] = r
 	if s.byType[r.Type] == nil {
 		s.byType[r.Type] = map[key]*record{}
 	}
 	s.byType[r.Type][r.key] = r
-	for _, l := range s.resolve(r) {
-		s.links[r.key] = append(s.links[r.key], l)
+	if len(links) > 0 {
+		s.links[r.key] = links
+	}
+	for _, l := range links {
 		if s.users[l.to] == nil {
 			s.users[l.to] = map[key]*ref{}
 		}

@@ -60,7 +60,7 @@ func everything(d *driver) *world {
 		"metadataOptions": props{"httpTokens": "required"}})
 	w.add(groupType, props{"minSize": 0, "maxSize": 3, "desiredCapacity": 2, "vpcZoneIdentifiers": []any{subnet.id},
 		"launchTemplate": props{"id": template.id, "version": "$Latest"},
-		"tags": []any{props{"key": "Name", "value": "one", "propagateAtLaunch": true}}})
+		"tags":           []any{props{"key": "Name", "value": "one", "propagateAtLaunch": true}}})
 	return w
 }
 
@@ -109,6 +109,11 @@ func TestEveryKindReadsBack(t *testing.T) {
 			imported := d.read(typ, "one", importIDs[typ+r.id], nil)
 			if imported.id != r.id {
 				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.id], imported.id, r.id)
+			}
+			for _, name := range kindOf(typ).unread {
+				if v, ok := imported.d.unpack(imported.state)[name]; ok {
+					t.Errorf("after an import: %s is %v, which no cloud tells", name, v)
+				}
 			}
 			for path := range imported.diff(w.asked[typ]).GetDetailedDiff() {
 				if !slices.Contains(kindOf(typ).unread, path) {

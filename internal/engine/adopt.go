@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto/optimport"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
 // A process that dies between the cloud's "made" and the state's "recorded" leaves a resource that the next run would make a second
@@ -94,14 +95,7 @@ func (s *Stack) orphans(ctx context.Context) ([]Owned, map[string]bool, error) {
 	if len(deployment.PendingOperations) == 0 {
 		return orphans, urns, nil
 	}
-	deployment.PendingOperations = nil
-	if untyped.Deployment, err = json.Marshal(deployment); err != nil {
-		return nil, nil, fmt.Errorf("writing the state: %w", err)
-	}
-	if err := s.stack.Import(ctx, untyped); err != nil {
-		return nil, nil, fmt.Errorf("clearing pending operations: %w", classify(err, nil))
-	}
-	return orphans, urns, nil
+	return orphans, urns, s.restate(ctx, untyped, nil)
 }
 
 // match pairs what a preview would create with what is there already.
@@ -140,31 +134,85 @@ func (o Owned) is(step Step) bool {
 	return true
 }
 
-// importAll brings resources under the stack's state. Their parents and their provider must be in it first.
+// importAll brings resources into the stack's state: an entry that has no more than its id, which a refresh then completes from the
+// cloud, as it does for an import. (`pulumi import` itself was refused: it wants the program's language plugin, which the Automation
+// API does not need.) Their parents and their provider must be in the state first.
 func (s *Stack) importAll(ctx context.Context, found []Step, known map[string]bool) error {
-	names := map[string]string{}
-	var imports []*optimport.ImportResource
-	var missing []string
+	var missing, urns []string
 	for _, step := range found {
-		provider := providerURN(step.provider)
-		for _, urn := range []string{step.parent, provider} {
+		urns = append(urns, step.URN)
+		for _, urn := range []string{step.parent, providerURN(step.provider)} {
 			if !known[urn] && !slices.Contains(missing, urn) {
 				missing = append(missing, urn)
 			}
-			names[nick(urn)] = urn
 		}
-		imports = append(imports, &optimport.ImportResource{
-			ID: step.ID, Type: step.Type, Name: step.Name, Parent: nick(step.parent), Provider: nick(provider),
-		})
 	}
 	if len(missing) > 0 {
 		if _, err := s.stack.Up(ctx, optup.Target(missing)); err != nil {
 			return classify(err, nil)
 		}
 	}
-	_, err := s.stack.ImportResources(ctx, optimport.Resources(imports), optimport.NameTable(names), optimport.Protect(false),
-		optimport.GenerateCode(false))
+	deployment, untyped, err := s.state(ctx)
+	if err != nil {
+		return err
+	}
+	providers := map[string]string{}
+	for _, r := range deployment.Resources {
+		providers[string(r.URN)] = string(r.URN) + "::" + string(r.ID)
+	}
+	var entries []apitype.ResourceV3
+	for _, step := range found {
+		entries = append(entries, apitype.ResourceV3{
+			URN: resource.URN(step.URN), Type: tokens.Type(step.Type), Custom: true, ID: resource.ID(step.ID),
+			Parent: resource.URN(step.parent), Provider: providers[providerURN(step.provider)],
+		})
+	}
+	if err := s.restate(ctx, untyped, entries); err != nil {
+		return err
+	}
+	_, err = s.stack.Refresh(ctx, optrefresh.Target(urns), optrefresh.Parallel(parallel))
 	return classify(err, nil)
+}
+
+// restate writes the stack's state with more resources and no pending operations. It leaves everything else as it is, also what a
+// newer Pulumi put there and our types do not know.
+func (s *Stack) restate(ctx context.Context, untyped apitype.UntypedDeployment, more []apitype.ResourceV3) error {
+	deployment, err := extended(untyped.Deployment, more)
+	if err != nil {
+		return fmt.Errorf("the state of %s cannot be read: %w", s.opts.Name, err)
+	}
+	untyped.Deployment = deployment
+	if err := s.stack.Import(ctx, untyped); err != nil {
+		return fmt.Errorf("writing the state of %s: %w", s.opts.Name, classify(err, nil))
+	}
+	return nil
+}
+
+func extended(deployment json.RawMessage, more []apitype.ResourceV3) (json.RawMessage, error) {
+	parts := map[string]json.RawMessage{}
+	if err := json.Unmarshal(deployment, &parts); err != nil {
+		return nil, err
+	}
+	delete(parts, "pending_operations")
+	var resources []any
+	if len(parts["resources"]) > 0 {
+		var there []json.RawMessage
+		if err := json.Unmarshal(parts["resources"], &there); err != nil {
+			return nil, err
+		}
+		for _, r := range there {
+			resources = append(resources, r)
+		}
+	}
+	for _, r := range more {
+		resources = append(resources, r)
+	}
+	all, err := json.Marshal(resources)
+	if err != nil {
+		return nil, err
+	}
+	parts["resources"] = all
+	return json.Marshal(parts)
 }
 
 // providerURN takes the id off a provider reference.
@@ -181,6 +229,3 @@ func providerURN(reference string) string {
 	}
 	return urn
 }
-
-// nick is a name for a URN in an import's table of names, which takes no colons.
-func nick(urn string) string { return resource.URN(urn).Name() }

@@ -1,10 +1,16 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/blang/semver"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -33,11 +39,71 @@ func findPulumi(root string) (auto.PulumiCommand, error) {
 	var tried []error
 	for _, place := range places {
 		command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: place, Version: minimum})
-		if err == nil {
-			return command, nil
+		if err != nil {
+			tried = append(tried, err)
+			continue
 		}
-		tried = append(tried, err)
+		path := filepath.Join(place, "bin", "pulumi")
+		if place == "" {
+			if path, err = exec.LookPath("pulumi"); err != nil {
+				return nil, fmt.Errorf("finding pulumi on the PATH: %w", err)
+			}
+		}
+		return sturdyCommand{PulumiCommand: command, path: path}, nil
 	}
 	return nil, fmt.Errorf("%w: run `make tools`, which builds it, or install it from https://www.pulumi.com/docs/install/ (%s)",
 		ErrNoPulumi, tried[0])
+}
+
+// sturdyCommand runs the Pulumi command line so that it outlives us when we are killed, and has all the time it needs when we are
+// interrupted: it then writes down what the operations under way came to. The Automation API's own gives it pipes, so that it dies of
+// its next word, in the middle of whatever it is writing, when we are gone; and kills it ten seconds after an interrupt, when a NAT gateway
+// takes minutes.
+type sturdyCommand struct {
+	auto.PulumiCommand
+	path string
+}
+
+// Run is the Automation API's, with files for pipes and without its patience running out.
+func (c sturdyCommand) Run(
+	ctx context.Context, dir string, stdin io.Reader, moreOut, moreErr []io.Writer, env []string, args ...string,
+) (out, errs string, code int, err error) {
+	files, err := os.MkdirTemp("", "beachhead-pulumi-")
+	if err != nil {
+		return "", "", -1, fmt.Errorf("a folder for pulumi's output: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(files) }() // in the system's folder for what may be lost
+	stdout, err := os.Create(filepath.Join(files, "stdout"))
+	if err != nil {
+		return "", "", -1, err
+	}
+	defer func() { _ = stdout.Close() }()
+	stderr, err := os.Create(filepath.Join(files, "stderr"))
+	if err != nil {
+		return "", "", -1, err
+	}
+	defer func() { _ = stderr.Close() }()
+	cmd := exec.CommandContext(ctx, c.path, append([]string{"--non-interactive"}, args...)...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, stdin, stdout, stderr
+	cmd.Env = slices.Concat(os.Environ(), env, []string{"PULUMI_AUTOMATION_API=true"})
+	// A group of its own, so that an interrupt from the terminal reaches us alone: Pulumi takes a second one for "stop at once".
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	err = cmd.Run()
+	if cmd.ProcessState != nil {
+		code = cmd.ProcessState.ExitCode()
+	}
+	out, errs = contents(stdout), contents(stderr)
+	// A write that fails loses words for the screen, never the outcome.
+	_, _ = io.Copy(io.MultiWriter(moreOut...), strings.NewReader(out))
+	_, _ = io.Copy(io.MultiWriter(moreErr...), strings.NewReader(errs))
+	return out, errs, code, err
+}
+
+func contents(f *os.File) string {
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		return "(pulumi's output could not be read: " + err.Error() + ")"
+	}
+	return string(text)
 }

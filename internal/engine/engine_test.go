@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"fmt"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
 func step(edit func(*Step)) Step {
@@ -100,6 +103,23 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// What a newer Pulumi keeps in a state must survive our hand in it.
+func TestExtendedKeepsWhatItDoesNotKnow(t *testing.T) {
+	before := `{"manifest":{"time":"now"},"resources":[{"urn":"a","novel":1}],"pending_operations":[{"type":"creating"}],"novel":{"x":[1]}}`
+	after, err := extended(json.RawMessage(before), []apitype.ResourceV3{{URN: "b", ID: "vpc-1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"novel":1`, `"novel":{"x":[1]}`, `"urn":"a"`, `"urn":"b"`, `"id":"vpc-1"`, `"manifest":{"time":"now"}`} {
+		if !strings.Contains(string(after), want) {
+			t.Errorf("%s is lost: %s", want, after)
+		}
+	}
+	if strings.Contains(string(after), "pending_operations") {
+		t.Errorf("pending operations are still there: %s", after)
+	}
+}
+
 func TestProviderURN(t *testing.T) {
 	const urn = "urn:pulumi:us-west-1::beachhead::pulumi:providers:aws::aws"
 	if got := providerURN(urn + "::8a1c-22"); got != urn {
@@ -174,9 +194,41 @@ func TestStaleLocks(t *testing.T) {
 	}
 }
 
-func TestBucketsOfLocksAreNotJudged(t *testing.T) {
-	s := &Stack{opts: Options{Name: "a", Env: map[string]string{"PULUMI_BACKEND_URL": "s3://state"}}}
-	if s.waitForLock(t.Context(), time.Now().Add(time.Minute)) {
-		t.Error("tries again although it cannot know whose the lock is")
+func TestWaitForLock(t *testing.T) {
+	dir := t.TempDir()
+	locks := filepath.Join(dir, ".pulumi", "locks", "organization", Project, "a")
+	if err := os.MkdirAll(locks, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(pid int) {
+		t.Helper()
+		text := fmt.Sprintf(`{"pid":%d,"hostname":%q}`, pid, host)
+		if err := os.WriteFile(filepath.Join(locks, "lock.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(gone.Process.Pid)
+	if err := waitForLock(t.Context(), "file://"+dir, "a"); err != nil {
+		t.Errorf("a dead process's lock: %v", err)
+	}
+	write(os.Getpid())
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := waitForLock(ctx, "file://"+dir, "a"); err == nil {
+		t.Error("a living process's lock was passed over")
+	}
+	if err := waitForLock(t.Context(), "file://"+dir, "b"); err != nil {
+		t.Errorf("another stack's lock: %v", err)
+	}
+	if err := waitForLock(t.Context(), "s3://state", "a"); err != nil {
+		t.Errorf("a bucket, whose locks are not ours to judge: %v", err)
 	}
 }

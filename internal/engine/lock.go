@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -21,33 +23,31 @@ type lock struct {
 	Hostname string `json:"hostname"`
 }
 
-// waitForLock says whether to try again: at once when the locks were a dead process's, which it takes away, after a moment when their
-// process lives and the deadline is not over. Only the file backend's locks on this very machine can be judged; Pulumi Cloud and
-// buckets keep theirs until somebody runs `pulumi cancel`.
-func (s *Stack) waitForLock(ctx context.Context, deadline time.Time) bool {
-	backend, err := url.Parse(s.opts.Env["PULUMI_BACKEND_URL"])
-	if err != nil || backend.Scheme != "file" {
-		return false
+// waitForLock returns when nobody else holds the stack, and takes away the locks of processes that are gone. After lockPatience it
+// gives up with ErrLocked. Only the file backend's locks can be looked at; with others it returns at once, and the engine itself finds
+// out.
+func waitForLock(ctx context.Context, backend, stack string) error {
+	address, err := url.Parse(backend)
+	if err != nil || address.Scheme != "file" {
+		return nil
 	}
-	files, err := filepath.Glob(filepath.Join(backend.Path, ".pulumi", "locks", "organization", Project, s.opts.Name, "*.json"))
-	if err != nil {
-		return false
-	}
-	for _, file := range files {
-		if stale(file) {
-			if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return false
-			}
+	for deadline := time.Now().Add(lockPatience); ; {
+		files, err := filepath.Glob(filepath.Join(address.Path, ".pulumi", "locks", "organization", Project, stack, "*.json"))
+		if err != nil {
+			return fmt.Errorf("looking for locks: %w", err)
 		}
-	}
-	if time.Now().After(deadline) {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(200 * time.Millisecond):
-		return true
+		held := slices.DeleteFunc(files, func(file string) bool { return stale(file) && os.Remove(file) == nil })
+		if len(held) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w since before %s ago; wait for it to end, or run `pulumi cancel` when its machine is gone", ErrLocked, lockPatience)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 

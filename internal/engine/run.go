@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
@@ -62,7 +60,7 @@ func (s *Stack) Preview(ctx context.Context) (*Changes, error) {
 }
 
 func (s *Stack) preview(ctx context.Context, tell func(Event)) (*record, error) {
-	r, err := s.operate(ctx, tell, func(stream chan events.EngineEvent, out, errs discard) error {
+	r, err := s.operate(tell, func(stream chan events.EngineEvent, out, errs discard) error {
 		_, err := s.stack.Preview(ctx, optpreview.EventStreams(stream), optpreview.Parallel(parallel),
 			optpreview.ProgressStreams(out), optpreview.ErrorProgressStreams(errs))
 		return err
@@ -90,7 +88,7 @@ func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 	if err := refusals(before.steps); err != nil {
 		return nil, err
 	}
-	r, err := s.operate(ctx, s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
+	r, err := s.operate(s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
 		_, err := s.stack.Up(ctx, optup.EventStreams(stream), optup.Parallel(parallel),
 			optup.ProgressStreams(out), optup.ErrorProgressStreams(errs))
 		return err
@@ -109,7 +107,7 @@ func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.operate(ctx, s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
+	r, err := s.operate(s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
 		_, err := s.stack.Destroy(ctx, optdestroy.EventStreams(stream), optdestroy.Parallel(parallel),
 			optdestroy.ProgressStreams(out), optdestroy.ErrorProgressStreams(errs))
 		return err
@@ -130,18 +128,12 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// operate runs one engine operation with its events, and once more when the stack was locked by a process that no longer lives.
-func (s *Stack) operate(
-	ctx context.Context, tell func(Event), run func(stream chan events.EngineEvent, out, errs discard) error,
-) (*record, error) {
-	for deadline := time.Now().Add(lockPatience); ; {
-		stream := make(chan events.EngineEvent)
-		heard := make(chan *record)
-		go func() { heard <- listen(stream, tell) }()
-		err := run(stream, discard{}, discard{})
-		r := <-heard
-		if !auto.IsConcurrentUpdateError(err) || !s.waitForLock(ctx, deadline) {
-			return r, classify(err, r)
-		}
-	}
+// operate runs one engine operation with its events.
+func (s *Stack) operate(tell func(Event), run func(stream chan events.EngineEvent, out, errs discard) error) (*record, error) {
+	stream := make(chan events.EngineEvent)
+	heard := make(chan *record)
+	go func() { heard <- listen(stream, tell) }()
+	err := run(stream, discard{}, discard{})
+	r := <-heard
+	return r, classify(err, r)
 }

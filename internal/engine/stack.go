@@ -31,6 +31,9 @@ type Options struct {
 	Home string
 	// Env is added to the environment of the Pulumi command line.
 	Env map[string]string
+	// Exclusive says that the operation changes the stack: Open then waits for whoever holds it, such as the engine of a killed run,
+	// which needs moments to notice and to write down what it knows, and fails with ErrLocked when that takes too long.
+	Exclusive bool
 	// Inventory finds what the stack owns in the cloud. Nil: nothing that a killed run left behind is looked for.
 	Inventory Inventory
 	// Progress is told of every step as it happens, from one goroutine. Nil: nobody is.
@@ -71,6 +74,11 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 	}
 	for k, v := range opts.Env {
 		env[k] = v
+	}
+	if opts.Exclusive {
+		if err := waitForLock(ctx, env["PULUMI_BACKEND_URL"], opts.Name); err != nil {
+			return nil, err
+		}
 	}
 	workspace := []auto.LocalWorkspaceOption{auto.Pulumi(command), auto.WorkDir(opts.WorkDir), auto.EnvVars(env)}
 	if opts.Home != "" {

@@ -44,8 +44,8 @@ func TestDrill(t *testing.T) {
 		at = span.End
 		names = append(names, span.Name)
 	}
-	if path := strings.Join(names, " "); !strings.HasPrefix(path, "net-vpc net-public-us-west-2") || !strings.Contains(path, "net-nat-us-west-2") {
-		t.Errorf("critical path %s, want the VPC, a public subnet and its NAT gateway", path)
+	if path := strings.Join(names, " "); !strings.HasPrefix(path, "net-vpc ") || !strings.Contains(path, " net-nat-us-west-2") || len(names) != 4 {
+		t.Errorf("critical path %s, want the VPC, a subnet or gateway, a NAT gateway and a route through it", path)
 	}
 	left, err := filepath.Glob(filepath.Join(w.dir, ".beachhead", "drill-*"))
 	if err != nil || len(left) > 0 {

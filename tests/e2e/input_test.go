@@ -35,7 +35,6 @@ func TestBadInput(t *testing.T) {
 			"a region that does not exist", func(w *world) { w.write(text(strings.ReplaceAll(good.String(), "us-west-2", "us-west-9"))) },
 			[]string{"preview", name, "--emulated"}, 2, []string{"us-west-9", "regions/us-west-2.yaml:3"},
 		},
-		{"a fault that does not exist", nil, []string{"up", name, "--emulated", "--fault", "flood"}, 2, []string{"flood", "kill-after"}},
 		{"faults on a real account", nil, []string{"up", name, "--yes", "--fault", "kill-after=1"}, 2, []string{"--emulated"}},
 		{"a negative pace", nil, []string{"up", name, "--emulated", "--pace", "-1"}, 2, []string{"0 or more"}},
 		{"a real account without --yes", nil, []string{"up", name}, 2, []string{"--yes", "preview"}},
@@ -67,6 +66,15 @@ func TestBadInput(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A fault that does not exist is answered with the list of those that do, which is more than a line.
+func TestUnknownFault(t *testing.T) {
+	w := newWorld(t, file{zones: 1, egress: "public"})
+	code, _, errs := w.run("up", name, "--emulated", "--fault", "flood")
+	if code != 2 || !strings.Contains(errs, `"flood"`) || !strings.Contains(errs, "kill-after=N") {
+		t.Errorf("exit code %d, want 2 and the list of faults:\n%s", code, errs)
 	}
 }
 

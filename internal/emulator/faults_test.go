@@ -1,0 +1,155 @@
+package emulator
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestParseFault(t *testing.T) {
+	for _, s := range []string{"throttle=aws:ec2/vpc:Vpc:3", "fail=create:aws:ec2/vpc:Vpc:2", "no-capacity=us-west-1a", "silent-region=us-west-1",
+		"kill-after=7", "quota=L-0263D0A3:50", "account=123456789012"} {
+		f, err := ParseFault(s)
+		if err != nil {
+			t.Errorf("%s: %v", s, err)
+		} else if f.String() != s {
+			t.Errorf("%s was read as %s", s, f)
+		}
+	}
+	if f, err := ParseFault("fail=delete:aws:ec2/vpc:Vpc"); err != nil || f.n != 1 || f.op != "delete" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for _, s := range []string{"", "fail", "fail=", "fail=read:aws:ec2/vpc:Vpc", "fail=create:vpc", "throttle=aws:ec2/vpc:Vpc", "throttle=aws:ec2/vpc:Vpc:0",
+		"throttle=3", "kill-after=0", "kill-after=x", "quota=50", "quota=L-0263D0A3", "account=12", "no-capacity=", "silent-region", "earthquake=9"} {
+		_, err := ParseFault(s)
+		if err == nil || !strings.Contains(err.Error(), "kill-after=N") {
+			t.Errorf("%q: %v, want an error that lists the forms", s, err)
+		}
+	}
+}
+
+func TestThrottling(t *testing.T) {
+	d := open(t, "throttle="+vpcType+":3")
+	d.vpc("10.0.0.0/16")
+	op := d.operations()[0]
+	if op.Throttled != 3 || op.ModelSeconds != 15+1+2+4 {
+		t.Errorf("throttled %d times, %v model seconds", op.Throttled, op.ModelSeconds)
+	}
+	d.vpc("10.1.0.0/16")
+	if op := d.operations()[1]; op.Throttled != 0 || op.ModelSeconds != 15 {
+		t.Errorf("throttled %d times, %v model seconds", op.Throttled, op.ModelSeconds)
+	}
+	hard := open(t, "throttle="+vpcType+":26")
+	hard.refusesToMake(vpcType, props{"cidrBlock": "10.0.0.0/16"}, "RequestLimitExceeded", "25")
+	hard.vpc("10.0.0.0/16")
+}
+
+func TestFailures(t *testing.T) {
+	d := open(t, "fail=create:"+vpcType+":2", "fail=delete:"+vpcType)
+	for range 2 {
+		d.refusesToMake(vpcType, props{"cidrBlock": "10.0.0.0/16"}, "InternalError", "fail=create:"+vpcType)
+	}
+	vpc := d.vpc("10.0.0.0/16")
+	refuses(t, vpc.tryDelete(), "InternalError")
+	vpc.delete()
+}
+
+func TestSilentRegion(t *testing.T) {
+	d := open(t, "silent-region=us-east-2")
+	d.vpc("10.0.0.0/16")
+	refuses(t, d.tryConfigure(props{"region": "us-east-2"}), "region us-east-2 does not answer")
+	// A region that falls silent later answers none of the calls.
+	dir := t.TempDir()
+	vpc := openAt(t, dir).vpc("10.0.0.0/16")
+	silent := openAt(t, dir)
+	silent.cloud.faults = newFaults(parsed(t, "silent-region=us-west-1"))
+	vpc.d.client = silent.client
+	refuses(t, vpc.tryDelete(), "region us-west-1 does not answer")
+	silent.refusesToMake(vpcType, props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
+	_, err := silent.cloud.read(context.Background(), &request{scope: scope{region: "us-west-1"}, kind: vpcKind, id: vpc.id})
+	refuses(t, err, "does not answer")
+}
+
+func TestKillAfter(t *testing.T) {
+	var killed atomic.Int32
+	dir := t.TempDir()
+	var seen int
+	var d *driver
+	d = openWith(t, Options{Dir: dir, Faults: parsed(t, "kill-after=2"), Kill: func() {
+		killed.Add(1)
+		other, err := Open(Options{Dir: dir})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer other.Close() //nolint:errcheck // read only
+		list, err := other.Operations()
+		if err != nil {
+			t.Error(err)
+		}
+		seen = len(list)
+	}})
+	for _, cidr := range []string{"10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"} {
+		vpc := d.vpc(cidr)
+		vpc.delete()
+		vpc.delete() // is gone already, and does not count
+	}
+	if killed.Load() != 1 || seen != 2 {
+		t.Errorf("killed %d times, with %d operations on disk", killed.Load(), seen)
+	}
+}
+
+func TestPace(t *testing.T) {
+	d := openWith(t, Options{Dir: t.TempDir(), Pace: 100})
+	start := time.Now()
+	d.vpc("10.0.0.0/16") // 15 model seconds
+	if took := time.Since(start); took < 140*time.Millisecond || took > 2*time.Second {
+		t.Errorf("took %v, want about 150 ms", took)
+	}
+	if _, err := Open(Options{Dir: t.TempDir(), Pace: -1}); err == nil {
+		t.Error("a negative pace was taken")
+	}
+}
+
+// A wait ends early when the engine gives up; what was committed stands.
+func TestCancel(t *testing.T) {
+	d := openWith(t, Options{Dir: t.TempDir(), Pace: 0.1})
+	done := make(chan *thing)
+	go func() { done <- d.vpc("10.0.0.0/16") }() // two and a half minutes
+	for len(d.resources()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := d.client.Cancel(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case vpc := <-done:
+		if vpc.id == "" {
+			t.Error("no id")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the wait went on")
+	}
+}
+
+func TestDurations(t *testing.T) {
+	d := open(t)
+	w := everything(d)
+	w.things[natGatewayType].delete()
+	want := map[string]float64{"create " + vpcType: 15, "create " + subnetType: 2, "create " + natGatewayType: 105, "delete " + natGatewayType: 26.25,
+		"create " + vpcEndpointType: 90, "create " + routeType: 2, "create " + groupType: 46, "create " + instanceProfileType: 10}
+	for _, op := range d.operations() {
+		if s, ok := want[op.Op+" "+op.Type]; ok && s != op.ModelSeconds {
+			t.Errorf("%s of %s: %v model seconds, want %v", op.Op, op.Type, op.ModelSeconds, s)
+		}
+	}
+	public := duration(subnetKind, "create", &record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
+	if gateway := duration(vpcEndpointKind, "create", &record{}); public != 12 || gateway != 6 {
+		t.Errorf("subnet with public addresses %v, gateway endpoint %v", public, gateway)
+	}
+	if s := duration(routeKind, "delete", &record{}); s != 1 {
+		t.Errorf("delete of a route: %v, want at least 1", s)
+	}
+}

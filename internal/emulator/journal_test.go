@@ -1,0 +1,281 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestTwoCloudsSeeEachOther(t *testing.T) {
+	dir := t.TempDir()
+	one, two := openAt(t, dir), openAt(t, dir)
+	vpc := one.vpc("10.42.0.0/16")
+	subnet := two.subnet(vpc, "us-west-1a", "10.42.0.0/24")
+	refuses(t, vpc.tryDelete(), subnet.id)
+	subnet.delete()
+	vpc.delete()
+	if left := two.resources(); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	for i, op := range one.operations() {
+		if op.Seq != i+1 {
+			t.Errorf("operation %d has number %d", i+1, op.Seq)
+		}
+	}
+}
+
+func TestJournalIsPrivate(t *testing.T) {
+	d := open(t)
+	info, err := os.Stat(filepath.Join(d.cloud.options.Dir, journalName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestDamagedJournal(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, journalName), []byte("{}\nno\n{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(Options{Dir: dir})
+	refuses(t, err, journalName+" is damaged at byte 3", "remove its directory")
+}
+
+func TestShrunkJournal(t *testing.T) {
+	d := open(t)
+	d.vpc("10.0.0.0/16")
+	if err := os.Truncate(filepath.Join(d.cloud.options.Dir, journalName), 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.cloud.Resources()
+	refuses(t, err, "has shrunk")
+}
+
+func TestReplay(t *testing.T) {
+	d := open(t)
+	w := everything(d)
+	n := 0
+	if err := d.cloud.Replay(func(op Operation, after *State) error {
+		n++
+		if _, there := after.Get(op.ID); !there && op.Op == "create" {
+			t.Errorf("%s is not there after its creation", op.ID)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n != len(d.operations()) || n < len(w.order) {
+		t.Errorf("%d operations replayed", n)
+	}
+	stop := fmt.Errorf("stop")
+	if err := d.cloud.Replay(func(Operation, *State) error { return stop }); err != stop { //nolint:errorlint // the very error
+		t.Errorf("the visit's error became %v", err)
+	}
+	if err := d.cloud.View(func(s *State) error {
+		if got := s.List(subnetType); len(got) != 1 || got[0].ImportID != got[0].ID {
+			t.Errorf("subnets: %v", got)
+		}
+		if r, _ := s.Get(w.things[routeType].id); r.ImportID != w.things[routeTableType].id+"_0.0.0.0/0" {
+			t.Errorf("import id of the route: %s", r.ImportID)
+		}
+		if r, _ := s.Get(w.things[associationType].id); r.ImportID != w.things[subnetType].id+"/"+w.things[routeTableType].id {
+			t.Errorf("import id of the association: %s", r.ImportID)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dump writes a state down, with all its indexes.
+func dump(t interface{ Fatal(...any) }, s *State) string {
+	users := map[string][]string{}
+	for to, list := range s.users {
+		if s.records[to] == nil {
+			continue // what was deleted may still be named
+		}
+		for from, rule := range list {
+			users[fmt.Sprint(to)] = append(users[fmt.Sprint(to)], fmt.Sprint(from, rule.path, rule.when))
+		}
+		slices.Sort(users[fmt.Sprint(to)])
+	}
+	raw, err := json.MarshalIndent([]any{s.all(), users, len(s.links), s.ids, s.addresses}, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// TestJournalIsTheState does things at random, refused ones among them, and reads the journal with new eyes: whole, and cut off
+// at a byte of chance.
+func TestJournalIsTheState(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp("", "cloud")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // temporary
+		cloud, err := Open(Options{Dir: dir, Faults: []Fault{{kind: "no-capacity", of: "us-west-1b"}}})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer cloud.Close() //nolint:errcheck // at the end
+		states := []string{dump(rt, cloud.state)}
+		m := &monkey{t: rt, cloud: cloud}
+		for range rapid.IntRange(1, 40).Draw(rt, "calls") {
+			before := dump(rt, cloud.state)
+			if m.act() {
+				states = append(states, dump(rt, cloud.state))
+			} else if after := dump(rt, cloud.state); after != before {
+				rt.Fatalf("a refused call changed the state\nfrom %s\nto %s", before, after)
+			}
+		}
+		reread(rt, dir, states[len(states)-1])
+		path := filepath.Join(dir, journalName)
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		cut := rapid.IntRange(0, len(raw)).Draw(rt, "cut")
+		if err := os.WriteFile(path, raw[:cut], 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		reread(rt, dir, states[bytes.Count(raw[:cut], []byte("\n"))])
+		goesOn(rt, dir)
+	})
+}
+
+// goesOn does more in a cloud whose last line was torn off, and reads it again.
+func goesOn(t *rapid.T, dir string) {
+	cloud, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cloud.Close() //nolint:errcheck // read again below
+	m := &monkey{t: t, cloud: cloud}
+	m.act()
+	reread(t, dir, dump(t, cloud.state))
+}
+
+// A call that touches a thing twice and is refused then leaves it as it was.
+func TestRollBack(t *testing.T) {
+	d := open(t)
+	vpc := d.vpc("10.0.0.0/16")
+	d.subnet(vpc, "us-west-1a", "10.0.0.0/24")
+	before := dump(t, d.cloud.state)
+	_, err := d.cloud.do(t.Context(), &request{scope: monkeyScope, kind: vpcKind, op: "update", run: func(c *call) error {
+		rec := c.find(vpc.id, vpcType)
+		for _, name := range []string{"one", "two"} {
+			changed := rec.clone()
+			changed.Outputs["name"] = name
+			c.set(changed)
+		}
+		c.removeAll(rec)
+		c.newID("x")
+		return refused("no")
+	}})
+	refuses(t, err, "no")
+	if after := dump(t, d.cloud.state); after != before {
+		t.Errorf("from %s\nto %s", before, after)
+	}
+}
+
+func reread(t *rapid.T, dir, want string) {
+	again, err := Open(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close() //nolint:errcheck // read only
+	if got := dump(t, again.state); got != want {
+		t.Fatalf("read again:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// monkey calls the cloud at random, mostly with things that exist.
+type monkey struct {
+	t     *rapid.T
+	cloud *Cloud
+	n     int
+}
+
+var monkeyScope = scope{account: someAccount, region: "us-west-1"}
+
+// act makes, changes or deletes something, and says whether the cloud took it.
+func (m *monkey) act() bool {
+	m.n++
+	typ := rapid.SampledFrom([]string{vpcType, subnetType, internetGatewayType, routeTableType, routeType, associationType, eipType,
+		natGatewayType, networkInterfaceType, securityGroupType, ingressRuleType, vpcEndpointType, launchTemplateType, groupType}).Draw(m.t, "type")
+	k := kindOf(typ)
+	var id string
+	q := &request{scope: monkeyScope, kind: k, op: "create", run: func(c *call) error { return c.makeNew(m.inputs(typ), "urn") }}
+	if list := m.cloud.state.of(typ); len(list) > 0 && rapid.IntRange(0, 2).Draw(m.t, "op") == 0 {
+		id = rapid.SampledFrom(list).Draw(m.t, "which").ID
+		q.op, q.run = "delete", func(c *call) error { return c.destroy(id) }
+		if rapid.Bool().Draw(m.t, "update") {
+			q.op, q.run = "update", func(c *call) error { return c.change(k.spec(), id, m.inputs(typ), "urn") }
+		}
+	}
+	before := m.cloud.seq
+	_, err := m.cloud.do(m.t.Context(), q)
+	if err == nil && m.cloud.seq == before {
+		m.t.Fatal("nothing was done and nothing was refused")
+	}
+	return err == nil
+}
+
+// some is the id of something of a type, or of nothing.
+func (m *monkey) some(typ string) string {
+	list := m.cloud.state.of(typ)
+	if len(list) == 0 {
+		return "none"
+	}
+	return rapid.SampledFrom(list).Draw(m.t, typ).ID
+}
+
+func (m *monkey) inputs(typ string) map[string]any {
+	switch typ {
+	case vpcType:
+		return map[string]any{"cidrBlock": rapid.SampledFrom([]string{"10.1.0.0/16", "10.2.0.0/16"}).Draw(m.t, "cidr")}
+	case subnetType:
+		return map[string]any{"vpcId": m.some(vpcType), "cidrBlock": fmt.Sprintf("10.%d.%d.0/28", rapid.IntRange(1, 2).Draw(m.t, "b"), rapid.IntRange(0, 3).Draw(m.t, "c")),
+			"availabilityZone": rapid.SampledFrom([]string{"us-west-1a", "us-west-1b"}).Draw(m.t, "zone")}
+	case internetGatewayType, routeTableType, securityGroupType:
+		return map[string]any{"vpcId": m.some(vpcType), "name": fmt.Sprint("name", m.n)}
+	case routeType:
+		return map[string]any{"routeTableId": m.some(routeTableType), "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": m.some(natGatewayType)}
+	case associationType:
+		return map[string]any{"routeTableId": m.some(routeTableType), "subnetId": m.some(subnetType)}
+	case natGatewayType:
+		return map[string]any{"subnetId": m.some(subnetType), "allocationId": m.some(eipType)}
+	case networkInterfaceType:
+		return map[string]any{"subnetId": m.some(subnetType)}
+	case ingressRuleType:
+		return map[string]any{"securityGroupId": m.some(securityGroupType), "ipProtocol": "-1", "referencedSecurityGroupId": m.some(securityGroupType)}
+	case vpcEndpointType:
+		return map[string]any{"vpcId": m.some(vpcType), "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface", "subnetIds": []any{m.some(subnetType)}}
+	case launchTemplateType:
+		return map[string]any{"imageId": debian, "instanceType": "m7g.large", "name": fmt.Sprint("name", m.n)}
+	case groupType:
+		return map[string]any{"name": fmt.Sprint("name", rapid.IntRange(0, 1).Draw(m.t, "name")), "minSize": 0.0, "maxSize": 4.0, "desiredCapacity": float64(rapid.IntRange(0, 3).Draw(m.t, "want")),
+			"vpcZoneIdentifiers": []any{m.some(subnetType)}, "launchTemplate": map[string]any{"id": m.some(launchTemplateType)}}
+	}
+	return map[string]any{}
+}
+
+// What is read back from the journal is what was there, to the types of the values.
+func TestOutputsSurviveTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	d := openAt(t, dir)
+	everything(d)
+	again := openAt(t, dir)
+	if a, b := d.resources(), again.resources(); !reflect.DeepEqual(a, b) {
+		t.Error("resources differ when read again")
+	}
+}
