@@ -86,8 +86,9 @@ func (b *builder) makeFlowLogs() error {
 	if err != nil {
 		return err
 	}
+	// The path is where roles are looked for: IAM lists them by path and not by tag.
 	role, err := iam.NewRole(b.ctx, name, &iam.RoleArgs{
-		Description:      pulumi.String("Writes the VPC's flow logs"),
+		Path: pulumi.String("/beachhead/"), Description: pulumi.String("Writes the VPC's flow logs"),
 		AssumeRolePolicy: pulumi.String(flowLogTrust), Tags: tag(name),
 	}, b.opts...)
 	if err != nil {

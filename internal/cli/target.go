@@ -77,14 +77,16 @@ func (a *app) open(ctx context.Context, name string, t target, tell func(engine.
 }
 
 func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engine.Event)) (*run, error) {
-	if err := preflight.Identity(ctx, r.plan.Account, r.plan.Region); err != nil {
+	cfg, err := preflight.Identity(ctx, r.plan.Account, r.plan.Region)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(a.dir, "Pulumi.yaml")); err != nil {
 		return nil, usageError{fmt.Errorf("there is no Pulumi.yaml in %s; go to the project's folder, or name it with -C", a.dir)}
 	}
 	stack, err := engine.Open(ctx, engine.Options{
-		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: a.dir, Exclusive: t.changes, Progress: tell,
+		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: a.dir, Inventory: preflight.Inventory(cfg),
+		Exclusive: t.changes, Progress: tell,
 	})
 	if err != nil {
 		return nil, err

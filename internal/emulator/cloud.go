@@ -172,7 +172,7 @@ func (c *Cloud) commit(q *request, hitch hitch) (*reply, float64, error) {
 	ids, addresses := c.state.ids, c.state.addresses
 	undo := func() {
 		call.rollBack()
-		_, _ = ids, addresses
+		c.state.ids, c.state.addresses = ids, addresses
 	}
 	if err := q.run(call); err != nil {
 		undo()

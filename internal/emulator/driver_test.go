@@ -25,24 +25,24 @@ type unknown struct{}
 
 // driver does what the engine does: it checks, diffs and creates through a real connection.
 type driver struct {
-	t      *testing.T
+	t      testing.TB
 	cloud  *Cloud
 	client pulumirpc.ResourceProviderClient
 	seeds  atomic.Int64 // the engine's are new in every run
 }
 
 // open starts a cloud with faults and a provider of us-west-1 that is connected to it.
-func open(t *testing.T, faults ...string) *driver {
+func open(t testing.TB, faults ...string) *driver {
 	t.Helper()
 	return openAt(t, t.TempDir(), faults...)
 }
 
-func openAt(t *testing.T, dir string, faults ...string) *driver {
+func openAt(t testing.TB, dir string, faults ...string) *driver {
 	t.Helper()
 	return openWith(t, Options{Dir: dir, Faults: parsed(t, faults...)})
 }
 
-func parsed(t *testing.T, faults ...string) []Fault {
+func parsed(t testing.TB, faults ...string) []Fault {
 	t.Helper()
 	var list []Fault
 	for _, s := range faults {
@@ -55,7 +55,7 @@ func parsed(t *testing.T, faults ...string) []Fault {
 	return list
 }
 
-func openWith(t *testing.T, o Options) *driver {
+func openWith(t testing.TB, o Options) *driver {
 	t.Helper()
 	cloud, err := Open(o)
 	if err != nil {
@@ -73,7 +73,7 @@ func openWith(t *testing.T, o Options) *driver {
 	return d
 }
 
-func connect(t *testing.T, server *Server) pulumirpc.ResourceProviderClient {
+func connect(t testing.TB, server *Server) pulumirpc.ResourceProviderClient {
 	t.Helper()
 	_, port, _ := strings.Cut(server.Env()["PULUMI_DEBUG_PROVIDERS"], ":")
 	conn, err := grpc.NewClient("127.0.0.1:"+port, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -271,7 +271,7 @@ func (d *driver) read(typ, name, id string, inputs *structpb.Struct) *thing {
 }
 
 // refuses checks that an error is there and holds some words.
-func refuses(t *testing.T, err error, words ...string) {
+func refuses(t testing.TB, err error, words ...string) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("nothing was refused; want %q", words)

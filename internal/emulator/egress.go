@@ -155,8 +155,9 @@ var eipAssociationKind = &kind{
 	create: func(c *call) error {
 		eip := c.find(c.rec.str("allocationId"), eipType).clone()
 		eni := c.find(c.rec.str("networkInterfaceId"), networkInterfaceType)
-		if c.rec.flag("allowReassociation") && eni.Owner == nil {
-			disassociate(eip)
+		held := c.find(mappedTo(eip), networkInterfaceType)
+		if c.rec.flag("allowReassociation") && held != nil && held.str("interfaceType") != "nat_gateway" {
+			disassociate(eip) // a NAT gateway does not give its address away
 		}
 		if err := c.associate(eip, eni, c.rec.str("privateIpAddress")); err != nil {
 			return err

@@ -119,6 +119,18 @@ func TestAddressMovesOnRequest(t *testing.T) {
 	if got := d.read(eipType, "eip", eip.id, eip.inputs).out("networkInterface"); got != two.id {
 		t.Errorf("the address is on %v, want %s", got, two.id)
 	}
+	held := d.eip("held")
+	d.make(natGatewayType, "nat", props{"subnetId": d.subnet.id, "allocationId": held.id})
+	d.refusesToMake(eipAssociationType, props{"allocationId": held.id, "networkInterfaceId": one.id, "allowReassociation": true},
+		"Resource.AlreadyAssociated: Elastic IP address ["+held.id+"]")
+}
+
+func TestAddressNeedsInternetGateway(t *testing.T) {
+	d := open(t)
+	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
+	eni := d.make(networkInterfaceType, "eni", props{"subnetId": subnet.id})
+	d.refusesToMake(eipAssociationType, props{"allocationId": d.eip("e").id, "networkInterfaceId": eni.id}, "Gateway.NotAttached: Network")
+	d.refusesToMake(eipType, props{"networkInterface": eni.id}, "is not attached to any internet gateway")
 }
 
 func TestAddressWithOwnInterface(t *testing.T) {

@@ -61,6 +61,7 @@ func TestInterfaceEndpoint(t *testing.T) {
 	d.refusesToMake(vpcEndpointType, endpoint(d.vpc, "Interface", "ssm", props{"routeTableIds": []any{d.table.id}}), "not supported for interface endpoints")
 	e := d.make(vpcEndpointType, "ssm", more(d.subnet))
 	d.refusesToMake(vpcEndpointType, more(b), "conflicting DNS domain")
+	d.make(vpcEndpointType, "elsewhere", endpoint(d.driver.vpc("10.43.0.0/16"), "Interface", "ssm", props{"privateDnsEnabled": true}))
 	refuses(t, d.subnet.tryDelete(), "has dependencies", "used by "+e.id+")")
 	e.update(more(d.subnet, b))
 	if n := len(e.out("networkInterfaceIds").([]any)); n != 2 {

@@ -56,6 +56,22 @@ func TestFailures(t *testing.T) {
 	vpc.delete()
 }
 
+func TestNATGatewayFailsLate(t *testing.T) {
+	f := newFaults(parsed(t, "fail=create:"+natGatewayType))
+	h, err := f.before(&request{kind: natGatewayKind, op: "create"})
+	if err == nil || h.seconds != natFailureSeconds {
+		t.Errorf("failed after %v model seconds, %v", h.seconds, err)
+	}
+	d := openWith(t, Options{Dir: t.TempDir(), Pace: 1000})
+	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
+	eip := d.eip("e")
+	start := time.Now()
+	d.refusesToMake(natGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id}, "Gateway.NotAttached")
+	if took := time.Since(start); took < 210*time.Millisecond {
+		t.Errorf("said so after %v, want 220 ms", took)
+	}
+}
+
 func TestSilentRegion(t *testing.T) {
 	d := open(t, "silent-region=us-east-2")
 	d.vpc("10.0.0.0/16")
@@ -91,11 +107,13 @@ func TestKillAfter(t *testing.T) {
 		}
 		seen = len(list)
 	}})
-	for _, cidr := range []string{"10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"} {
-		vpc := d.vpc(cidr)
-		vpc.delete()
-		vpc.delete() // is gone already, and does not count
+	vpc := d.vpc("10.0.0.0/16")
+	(&thing{d: d, typ: vpcType, id: "vpc-none"}).delete() // there is none: no operation
+	if killed.Load() != 0 {
+		t.Error("killed by what changed nothing")
 	}
+	vpc.delete()
+	d.vpc("10.1.0.0/16")
 	if killed.Load() != 1 || seen != 2 {
 		t.Errorf("killed %d times, with %d operations on disk", killed.Load(), seen)
 	}

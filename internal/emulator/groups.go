@@ -17,6 +17,12 @@ func init() {
 	define(groupKind)
 }
 
+// What a group launches, and where: exactly one of each must be given.
+var (
+	groupLaunches = []string{"launchTemplate", "mixedInstancesPolicy", "launchConfiguration"}
+	groupPlaces   = []string{"vpcZoneIdentifiers", "availabilityZones"}
+)
+
 var groupKind = &kind{
 	typ:      groupType,
 	missing:  "ValidationError: AutoScalingGroup name not found - %s",
@@ -28,7 +34,7 @@ var groupKind = &kind{
 	ordered: []string{"terminationPolicies"},
 	unread: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "waitForCapacityTimeout",
 		"waitForElbCapacity", "minElbCapacity"},
-	oneOf:   [][]string{{"launchTemplate", "mixedInstancesPolicy", "launchConfiguration"}, {"vpcZoneIdentifiers", "availabilityZones"}},
+	oneOf:   [][]string{groupLaunches, groupPlaces},
 	notBoth: [][]string{{"name", "namePrefix"}},
 	refuse: []string{"launchConfiguration", "loadBalancers", "placementGroup", "targetGroupArns", "trafficSources", "warmPool",
 		"minElbCapacity", "waitForElbCapacity", "capacityReservationSpecification"},
@@ -57,6 +63,9 @@ var groupKind = &kind{
 		return c.scale()
 	},
 	update: func(c *call) error {
+		for _, name := range slices.Concat(groupLaunches, groupPlaces) { // one of each is given: what was before it has no say
+			delete(c.rec.Outputs, name)
+		}
 		if _, ok := c.rec.Inputs["desiredCapacity"]; !ok { // who gives no number leaves it to the policies, within the bounds
 			n := min(max(c.old.num("desiredCapacity"), c.rec.num("minSize")), c.rec.num("maxSize"))
 			c.rec.Outputs["desiredCapacity"] = float64(n)

@@ -79,6 +79,22 @@ func TestGroupTypesMustBeOffered(t *testing.T) {
 	}
 }
 
+// A group that turns from a template to a policy launches by the policy only.
+func TestGroupChangesItsTemplate(t *testing.T) {
+	f := fleets(open(t))
+	g := f.make(groupType, "g", f.group(1, 1, 2, nil))
+	other := f.make(launchTemplateType, "other", props{"imageId": debian, "instanceType": "m6g.large"})
+	g.update(f.group(1, 2, 2, props{"launchTemplate": nil, "mixedInstancesPolicy": props{"launchTemplate": props{
+		"launchTemplateSpecification": props{"launchTemplateId": other.id}}}}))
+	types := map[any]int{}
+	for _, m := range f.machines() {
+		types[m.Outputs["instanceType"]]++
+	}
+	if types["m7g.large"] != 1 || types["m6g.large"] != 1 {
+		t.Errorf("machines of %v, want the old one and a new one", types)
+	}
+}
+
 func TestGroupScales(t *testing.T) {
 	f := fleets(open(t))
 	tags := []any{props{"key": "Name", "value": "runner", "propagateAtLaunch": true}, props{"key": "own", "value": "x", "propagateAtLaunch": false}}
@@ -106,6 +122,28 @@ func TestGroupScales(t *testing.T) {
 		t.Errorf("%d machines", n)
 	}
 	f.subnet.delete()
+}
+
+// Public addresses on launch: as the template says, or else the subnet.
+func TestMachinesWithPublicAddresses(t *testing.T) {
+	f := fleets(open(t))
+	public := f.make(subnetType, "public", props{"vpcId": f.vpc.id, "cidrBlock": "10.42.5.0/24", "availabilityZone": "us-west-1a", "mapPublicIpOnLaunch": true})
+	for _, c := range []struct {
+		template string
+		subnet   *thing
+		want     bool
+	}{{"", public, true}, {"", f.b, false}, {"true", f.b, true}, {"false", public, false}} {
+		p := props{"imageId": debian, "instanceType": "m7g.large"}
+		if c.template != "" {
+			p["networkInterfaces"] = []any{props{"associatePublicIpAddress": c.template}}
+		}
+		lt := f.make(launchTemplateType, "t", p)
+		g := f.make(groupType, "g", f.group(1, 1, 1, props{"launchTemplate": props{"id": lt.id}, "vpcZoneIdentifiers": []any{c.subnet.id}}))
+		if ip := f.machines()[0].Outputs["publicIp"]; (ip != "") != c.want {
+			t.Errorf("template says %q, subnet %s: address %q", c.template, c.subnet.name, ip)
+		}
+		g.delete()
+	}
 }
 
 // Without a desired capacity the number is the policies' business, within the bounds.

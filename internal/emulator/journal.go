@@ -16,16 +16,18 @@ import (
 // journalName is the one file of an emulated cloud: one line of JSON per committed operation.
 const journalName = "operations.jsonl"
 
-// Operation is one committed change of the emulated cloud, as the program asked for it.
+// Operation is one committed change of the emulated cloud, as the program asked for it. What was refused is none, and neither is
+// deleting what is gone. What the cloud did by itself on the way, such as terminating a group's machines, is part of it.
 type Operation struct {
 	// Seq counts from 1; At is the wall clock when the change was made, before the wait for it.
 	Seq int       `json:"seq"`
 	At  time.Time `json:"at"`
 	// Op is create, update or delete.
-	Op     string `json:"op"`
-	Type   string `json:"type"`
-	ID     string `json:"id"`
-	URN    string `json:"urn"`
+	Op   string `json:"op"`
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	URN  string `json:"urn"`
+	// Region is empty for what belongs to the whole account.
 	Region string `json:"region,omitempty"`
 	// ModelSeconds is how long the real cloud would take, waits after throttling included (facts.md, section 1).
 	ModelSeconds float64 `json:"modelSeconds"`

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -98,9 +101,6 @@ func TestReplay(t *testing.T) {
 func dump(t interface{ Fatal(...any) }, s *State) string {
 	users := map[string][]string{}
 	for to, list := range s.users {
-		if s.records[to] == nil {
-			continue // what was deleted may still be named
-		}
 		for from, rule := range list {
 			users[fmt.Sprint(to)] = append(users[fmt.Sprint(to)], fmt.Sprint(from, rule.path, rule.when))
 		}
@@ -167,8 +167,10 @@ func goesOn(t *rapid.T, dir string) {
 // A call that touches a thing twice and is refused then leaves it as it was.
 func TestRollBack(t *testing.T) {
 	d := open(t)
-	vpc := d.vpc("10.0.0.0/16")
-	d.subnet(vpc, "us-west-1a", "10.0.0.0/24")
+	r := routes(d)
+	vpc, nat := r.vpc, r.nat("nat")
+	route := d.make(routeType, "r", r.route("0.0.0.0/0", "natGatewayId", nat))
+	nat.delete() // and the route points to nothing
 	before := dump(t, d.cloud.state)
 	_, err := d.cloud.do(t.Context(), &request{scope: monkeyScope, kind: vpcKind, op: "update", run: func(c *call) error {
 		rec := c.find(vpc.id, vpcType)
@@ -177,6 +179,7 @@ func TestRollBack(t *testing.T) {
 			changed.Outputs["name"] = name
 			c.set(changed)
 		}
+		c.set(c.find(route.id, routeType).clone())
 		c.removeAll(rec)
 		c.newID("x")
 		return refused("no")
@@ -277,5 +280,52 @@ func TestOutputsSurviveTheJournal(t *testing.T) {
 	again := openAt(t, dir)
 	if a, b := d.resources(), again.resources(); !reflect.DeepEqual(a, b) {
 		t.Error("resources differ when read again")
+	}
+}
+
+// Two clouds on one directory, many calls at once: quotas and overlaps hold between all of them.
+func TestConcurrentCalls(t *testing.T) {
+	dir := t.TempDir()
+	one, two := openAt(t, dir), openAt(t, dir)
+	vpc := one.vpc("10.42.0.0/16")
+	var wg sync.WaitGroup
+	var made, addresses atomic.Int32
+	for i := range 40 {
+		d := []*driver{one, two}[i%2]
+		wg.Go(func() {
+			if _, err := d.try(subnetType, fmt.Sprint(i), props{"vpcId": vpc.id, "cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
+				made.Add(1)
+			}
+			if _, err := d.try(eipType, fmt.Sprint(i), props{}); err == nil {
+				addresses.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if made.Load() != 20 || addresses.Load() != 5 {
+		t.Errorf("%d subnets of 20 ranges, %d addresses of 5", made.Load(), addresses.Load())
+	}
+	ids := map[string]bool{}
+	for i, op := range two.operations() {
+		if ids[op.ID] || op.Seq != i+1 {
+			t.Errorf("operation %d has number %d and id %s", i+1, op.Seq, op.ID)
+		}
+		ids[op.ID] = true
+	}
+}
+
+func TestServerEnds(t *testing.T) {
+	d := open(t)
+	server, err := d.cloud.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if env := server.Env()["PULUMI_DEBUG_PROVIDERS"]; !strings.HasPrefix(env, "aws:") {
+		t.Errorf("environment: %q", env)
+	}
+	for range 2 {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

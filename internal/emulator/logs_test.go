@@ -47,6 +47,7 @@ func TestFlowLogRefusals(t *testing.T) {
 	d.refusesToMake(flowLogType, with(props{"logGroupName": "flow"}), "logDestination and logGroupName cannot be given together")
 	log := d.make(flowLogType, "log", with(nil))
 	d.refusesToMake(flowLogType, with(props{"logDestination": group.out("arn").(string) + ":*"}), "FlowLogAlreadyExists", log.id)
+	d.make(flowLogType, "rejects", with(props{"trafficType": "REJECT"}))
 	if log.out("logGroupName") != "flow" {
 		t.Errorf("log group = %v", log.out("logGroupName"))
 	}

@@ -81,8 +81,9 @@ func TestSubnetRefusals(t *testing.T) {
 	try("10.42.15.0/24", "us-west-1a", "InvalidSubnet.Conflict: The CIDR '10.42.15.0/24' conflicts with another subnet ("+first.id)
 	try("10.42.16.0/24", "us-west-1x", "Value (us-west-1x) for parameter availabilityZone is invalid.")
 	try("10.42.16.0/29", "us-west-1a", "between /16 and /28")
-	wide := d.vpc("10.44.16.0/20")
-	d.refusesToMake(subnetType, props{"vpcId": wide.id, "cidrBlock": "10.44.0.0/16"}, "InvalidSubnet.Range")
+	small := d.vpc("10.44.0.0/20")
+	d.refusesToMake(subnetType, props{"vpcId": small.id, "cidrBlock": "10.44.0.0/16"}, "InvalidSubnet.Range")
+	d.subnet(d.make(vpcType, "twin", props{"cidrBlock": "10.42.0.0/16"}), "us-west-1a", "10.42.0.0/20") // overlaps only in another VPC
 }
 
 func TestSubnetSettings(t *testing.T) {

@@ -188,6 +188,9 @@ func TestPreview(t *testing.T) {
 	if !m["imageId"].IsString() || !m["tagsAll"].IsObject() {
 		t.Errorf("imageId %v, tagsAll %v", m["imageId"], m["tagsAll"])
 	}
+	if _, ok := m[defaulted]; ok {
+		t.Error("the bridge's notes are among the outputs")
+	}
 	if d.journal() != "" {
 		t.Error("a preview wrote to the journal")
 	}
@@ -200,8 +203,8 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err = unmarshal(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() {
-		t.Errorf("latestVersion %v, arn %v, %v", m["latestVersion"], m["arn"], err)
+	if m, err = unmarshal(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() || !m["metadataOptions"].IsObject() {
+		t.Errorf("latestVersion %v, arn %v, metadataOptions %v, %v", m["latestVersion"], m["arn"], m["metadataOptions"], err)
 	}
 }
 

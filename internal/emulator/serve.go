@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -29,6 +30,7 @@ var platforms = []*platform{awsPlatform}
 type Server struct {
 	addresses []string // aws:12345
 	cancel    chan bool
+	closing   sync.Once
 	done      []<-chan error
 	providers []*provider
 }
@@ -65,13 +67,15 @@ func (s *Server) Env() map[string]string {
 
 // Close stops the servers. Waits for model seconds end at once; what was committed stays.
 func (s *Server) Close() error {
-	for _, p := range s.providers {
-		p.stop()
-	}
-	close(s.cancel)
 	var errs []error
-	for _, done := range s.done {
-		errs = append(errs, <-done)
-	}
+	s.closing.Do(func() {
+		for _, p := range s.providers {
+			p.stop()
+		}
+		close(s.cancel)
+		for _, done := range s.done {
+			errs = append(errs, <-done)
+		}
+	})
 	return errors.Join(errs...)
 }

@@ -120,12 +120,16 @@ func (s *State) owned(k key) []*record {
 // Get finds what has an id, in whatever region. Names serve some types as ids and are not unique across regions: the first is
 // taken, in the order of Resources.
 func (s *State) Get(id string) (Resource, bool) {
-	for _, r := range s.all() {
-		if r.ID == id {
-			return s.resource(r), true
+	var first *record
+	for _, r := range s.records {
+		if r.ID == id && (first == nil || r.compare(first.key) < 0) {
+			first = r
 		}
 	}
-	return Resource{}, false
+	if first == nil {
+		return Resource{}, false
+	}
+	return s.resource(first), true
 }
 
 // List returns what lives of one type (aws:ec2/subnet:Subnet), sorted.

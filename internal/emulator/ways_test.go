@@ -18,7 +18,7 @@ func (d *driver) way(subnet *thing) Way {
 }
 
 // leads checks a way: live when why is empty, and dead for that reason when it is not.
-func leads(t *testing.T, w Way, kind, why string) {
+func leads(t testing.TB, w Way, kind, why string) {
 	t.Helper()
 	if w.Kind != kind || w.Live != (why == "") || !strings.Contains(w.Why, why) || (w.Why == "") != (why == "") {
 		t.Errorf("way is %+v, want %q, and why %q", w, kind, why)
@@ -55,8 +55,10 @@ func TestWayThroughNATGateway(t *testing.T) {
 	d.make(routeType, "r", props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat.id})
 	leads(t, d.way(subnet), "nat-gateway", "has no route to an internet gateway")
 	d.make(associationType, "a", props{"routeTableId": d.table.id, "subnetId": d.subnet.id})
-	d.make(routeType, "out", d.route("0.0.0.0/0", "gatewayId", d.igw))
+	r := d.make(routeType, "out", d.route("0.0.0.0/0", "gatewayId", d.igw))
 	leads(t, d.way(subnet), "nat-gateway", "")
+	r.update(d.route("0.0.0.0/0", "natGatewayId", nat)) // round in a circle
+	leads(t, d.way(subnet), "nat-gateway", "has no route to an internet gateway")
 	nat.delete()
 	leads(t, d.way(subnet), "nat-gateway", "NAT gateway "+nat.id+" does not exist")
 	inward := d.make(natGatewayType, "inward", props{"subnetId": d.subnet.id, "connectivityType": "private"})

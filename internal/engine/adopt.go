@@ -54,14 +54,21 @@ func (s *Stack) adopt(ctx context.Context) ([]Step, error) {
 	var adopted []Step
 	for {
 		orphans, known, err := s.orphans(ctx)
-		if err != nil || len(orphans) == 0 {
-			return adopted, err
-		}
-		before, err := s.preview(ctx, nil)
 		if err != nil {
 			return nil, err
 		}
-		found := match(before.steps, orphans)
+		var found []Step
+		if len(orphans) > 0 {
+			before, err := s.preview(ctx, nil)
+			if err != nil {
+				return nil, err
+			}
+			found = match(before.steps, orphans)
+		}
+		// A cloud may list for a while what is gone already; the refresh then drops it again, and no further round finds anything new.
+		found = slices.DeleteFunc(found, func(f Step) bool {
+			return slices.ContainsFunc(adopted, func(a Step) bool { return a.URN == f.URN })
+		})
 		if len(found) == 0 {
 			return adopted, nil
 		}
@@ -156,16 +163,29 @@ func (s *Stack) importAll(ctx context.Context, found []Step, known map[string]bo
 	if err != nil {
 		return err
 	}
-	providers := map[string]string{}
+	// What is in the state, by URN, as a reference to it would be if it is a provider.
+	references := map[string]string{}
 	for _, r := range deployment.Resources {
-		providers[string(r.URN)] = string(r.URN) + "::" + string(r.ID)
+		references[string(r.URN)] = string(r.URN) + "::" + string(r.ID)
+	}
+	needs, err := s.dependencies(ctx)
+	if err != nil {
+		return err
 	}
 	var entries []apitype.ResourceV3
 	for _, step := range found {
-		entries = append(entries, apitype.ResourceV3{
+		entry := apitype.ResourceV3{
 			URN: resource.URN(step.URN), Type: tokens.Type(step.Type), Custom: true, ID: resource.ID(step.ID),
-			Parent: resource.URN(step.parent), Provider: providers[providerURN(step.provider)],
-		})
+			Parent: resource.URN(step.parent), Provider: references[providerURN(step.provider)],
+		}
+		for _, need := range needs[step.URN] {
+			if references[need] != "" {
+				entry.Dependencies = append(entry.Dependencies, resource.URN(need))
+			}
+		}
+		// A preview's steps come in an order in which nothing precedes what it needs, which is the order that a state must have.
+		references[step.URN] = step.URN
+		entries = append(entries, entry)
 	}
 	if err := s.restate(ctx, untyped, entries); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
@@ -150,6 +151,25 @@ func TestLastWords(t *testing.T) {
 		if got := lastWords(report); got != want {
 			t.Errorf("%q gives %q, want %q", report, got, want)
 		}
+	}
+}
+
+// An engine that fails before it opens its stream never closes it; the operation must end all the same, with what was heard.
+func TestListenEndsWithTheOperation(t *testing.T) {
+	stream, ended := make(chan events.EngineEvent, 1), make(chan struct{})
+	var e events.EngineEvent
+	e.DiagnosticEvent = &apitype.DiagnosticEvent{Severity: "error", Message: "it broke"}
+	stream <- e
+	close(ended)
+	done := make(chan *record)
+	go func() { done <- listen(stream, ended, nil) }()
+	select {
+	case r := <-done:
+		if len(r.errors) != 1 || r.errors[0].Message != "it broke" {
+			t.Errorf("heard %v", r.errors)
+		}
+	case <-time.After(10 * silence):
+		t.Fatal("still listening")
 	}
 }
 

@@ -77,16 +77,31 @@ func (s Step) replaces() bool {
 	return false
 }
 
-// listen turns the engine's stream into Events until the channel closes, keeps the steps and the errors, and returns both.
-func listen(stream <-chan events.EngineEvent, tell func(Event)) *record {
+// silence is how long listen waits for more once the operation has ended. The engine closes its stream when it ends; when it fails
+// before it has opened the stream, nobody ever closes it.
+const silence = time.Second
+
+// listen turns the engine's stream into Events until the stream closes, or the operation has ended and the stream is silent. It keeps the
+// steps and the errors, and returns both.
+func listen(stream <-chan events.EngineEvent, ended <-chan struct{}, tell func(Event)) *record {
 	r := &record{tell: tell}
 	if r.tell == nil {
 		r.tell = func(Event) {}
 	}
-	for e := range stream {
-		r.hear(e)
+	var enough <-chan time.Time
+	for {
+		select {
+		case e, open := <-stream:
+			if !open {
+				return r
+			}
+			r.hear(e)
+		case <-ended:
+			ended, enough = nil, time.After(silence)
+		case <-enough:
+			return r
+		}
 	}
-	return r
 }
 
 // record is what an operation did.

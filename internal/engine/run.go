@@ -59,10 +59,10 @@ func (s *Stack) Preview(ctx context.Context) (*Changes, error) {
 	return changesOf(r.steps), refusals(r.steps)
 }
 
-func (s *Stack) preview(ctx context.Context, tell func(Event)) (*record, error) {
+func (s *Stack) preview(ctx context.Context, tell func(Event), more ...optpreview.Option) (*record, error) {
 	r, err := s.operate(tell, func(stream chan events.EngineEvent, out, errs discard) error {
-		_, err := s.stack.Preview(ctx, optpreview.EventStreams(stream), optpreview.Parallel(parallel),
-			optpreview.ProgressStreams(out), optpreview.ErrorProgressStreams(errs))
+		_, err := s.stack.Preview(ctx, append(more, optpreview.EventStreams(stream), optpreview.Parallel(parallel),
+			optpreview.ProgressStreams(out), optpreview.ErrorProgressStreams(errs))...)
 		return err
 	})
 	if err == nil {
@@ -131,9 +131,10 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 // operate runs one engine operation with its events.
 func (s *Stack) operate(tell func(Event), run func(stream chan events.EngineEvent, out, errs discard) error) (*record, error) {
 	stream := make(chan events.EngineEvent)
-	heard := make(chan *record)
-	go func() { heard <- listen(stream, tell) }()
+	heard, ended := make(chan *record), make(chan struct{})
+	go func() { heard <- listen(stream, ended, tell) }()
 	err := run(stream, discard{}, discard{})
+	close(ended)
 	r := <-heard
 	return r, classify(err, r)
 }

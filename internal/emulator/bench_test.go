@@ -1,0 +1,39 @@
+package emulator
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkCall makes and deletes a subnet in a cloud with 2,000 things in it: check, create, delete, over a real connection.
+func BenchmarkCall(b *testing.B) {
+	d := crowd(b)
+	vpc := d.vpc("10.250.0.0/16")
+	for b.Loop() {
+		d.subnet(vpc, "us-west-1a", "10.250.0.0/24").delete()
+	}
+}
+
+// BenchmarkOpen reads the journal of such a cloud.
+func BenchmarkOpen(b *testing.B) {
+	d := crowd(b)
+	for b.Loop() {
+		c, err := Open(Options{Dir: d.cloud.options.Dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = c.Close()
+	}
+}
+
+func crowd(b *testing.B) *driver {
+	d := open(b, "quota=L-F678F1CE:100")
+	for i := range 8 {
+		vpc := d.vpc(fmt.Sprintf("10.%d.0.0/16", i))
+		for j := range 120 {
+			d.subnet(vpc, "us-west-1a", fmt.Sprintf("10.%d.%d.0/24", i, j))
+			d.make(routeTableType, fmt.Sprint(i, j), props{"vpcId": vpc.id})
+		}
+	}
+	return d
+}
