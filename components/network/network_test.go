@@ -201,8 +201,10 @@ func TestChildrenHaveTheComponentAsParent(t *testing.T) {
 
 func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 	cases := map[string]func(*network.Args){
-		"no gateway in that zone":   func(a *network.Args) { a.Zones[0].NATAddresses = 0 },
-		"no instance in that zone":  func(a *network.Args) { a.Zones[0].RunnerWay = network.Way{Kind: network.ViaNATInstance, Zone: "us-west-1a"} },
+		"no gateway in that zone": func(a *network.Args) { a.Zones[0].NATAddresses = 0 },
+		"no instance in that zone": func(a *network.Args) {
+			a.Zones[0].RunnerWay = network.Way{Kind: network.ViaNATInstance, Zone: "us-west-1a"}
+		},
 		"no internet gateway":       func(a *network.Args) { a.Internet = false },
 		"a way that does not exist": func(a *network.Args) { a.Zones[0].CacheWay = network.Way{Kind: "tunnel"} },
 	}

@@ -76,17 +76,9 @@ func createEndpoint(c *call) error {
 	if err != nil {
 		return err
 	}
-	gateways, interfaces := 0, 0
-	for _, other := range c.here(vpcEndpointType) {
-		if other.str("vpcEndpointType") == "Gateway" {
-			gateways++
-		} else if other.str("vpcId") == c.rec.str("vpcId") {
-			interfaces++
-		}
-	}
 	gateway := c.rec.str("vpcEndpointType") == "Gateway"
-	if gateway && gateways >= c.quota(quotaGatewayEndpoints) || !gateway && interfaces >= c.quota(quotaInterfaceEndpoints) {
-		return exceeded("VpcEndpointLimitExceeded: The maximum number of VPC endpoints has been reached.")
+	if err := c.endpointQuota(gateway); err != nil {
+		return err
 	}
 	c.rec.Outputs = map[string]any{
 		"state": "available", "ipAddressType": "ipv4", "serviceRegion": c.region, "requesterManaged": false,
@@ -101,6 +93,26 @@ func createEndpoint(c *call) error {
 		c.rec.Outputs["dnsOptions"] = map[string]any{"dnsRecordIpType": "ipv4", "privateDnsOnlyForInboundResolverEndpoint": false}
 	}
 	return c.dressEndpoint()
+}
+
+// endpointQuota refuses one more endpoint than the quota allows: gateway endpoints count in a region, interface endpoints in a VPC.
+func (c *call) endpointQuota(gateway bool) error {
+	count, limit := 0, c.quota(quotaInterfaceEndpoints)
+	if gateway {
+		limit = c.quota(quotaGatewayEndpoints)
+	}
+	for _, other := range c.here(vpcEndpointType) {
+		if gateway != (other.str("vpcEndpointType") == "Gateway") {
+			continue
+		}
+		if gateway || other.str("vpcId") == c.rec.str("vpcId") {
+			count++
+		}
+	}
+	if count >= limit {
+		return exceeded("VpcEndpointLimitExceeded: The maximum number of VPC endpoints has been reached.")
+	}
+	return nil
 }
 
 // prefixList is the id of AWS's list of a service's addresses in a region.

@@ -92,8 +92,7 @@ func TestKillAfter(t *testing.T) {
 	var killed atomic.Int32
 	dir := t.TempDir()
 	var seen int
-	var d *driver
-	d = openWith(t, Options{Dir: dir, Faults: parsed(t, "kill-after=2"), Kill: func() {
+	d := openWith(t, Options{Dir: dir, Faults: parsed(t, "kill-after=2"), Kill: func() {
 		killed.Add(1)
 		other, err := Open(Options{Dir: dir})
 		if err != nil {

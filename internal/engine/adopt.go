@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
@@ -141,20 +142,15 @@ func (o Owned) is(step Step) bool {
 	return true
 }
 
-// importAll brings resources into the stack's state: an entry that has no more than its id, which a refresh then completes from the
-// cloud, as it does for an import. (`pulumi import` itself was refused: it wants the program's language plugin, which the Automation
-// API does not need.) Their parents and their provider must be in the state first.
+// importAll brings resources into the stack's state: an entry that has no more than its id and what it depends on, which a refresh then
+// completes from the cloud, as it does for an import. (`pulumi import` itself was refused: it wants the program's language plugin, which
+// the Automation API does not need.) Their parents and their provider must be in the state first.
 func (s *Stack) importAll(ctx context.Context, found []Step, known map[string]bool) error {
-	var missing, urns []string
+	urns := []string{}
 	for _, step := range found {
 		urns = append(urns, step.URN)
-		for _, urn := range []string{step.parent, providerURN(step.provider)} {
-			if !known[urn] && !slices.Contains(missing, urn) {
-				missing = append(missing, urn)
-			}
-		}
 	}
-	if len(missing) > 0 {
+	if missing := surroundings(found, known); len(missing) > 0 {
 		if _, err := s.stack.Up(ctx, optup.Target(missing)); err != nil {
 			return classify(err, nil)
 		}
@@ -163,35 +159,53 @@ func (s *Stack) importAll(ctx context.Context, found []Step, known map[string]bo
 	if err != nil {
 		return err
 	}
-	// What is in the state, by URN, as a reference to it would be if it is a provider.
-	references := map[string]string{}
-	for _, r := range deployment.Resources {
-		references[string(r.URN)] = string(r.URN) + "::" + string(r.ID)
-	}
 	needs, err := s.dependencies(ctx)
 	if err != nil {
 		return err
 	}
-	var entries []apitype.ResourceV3
-	for _, step := range found {
-		entry := apitype.ResourceV3{
-			URN: resource.URN(step.URN), Type: tokens.Type(step.Type), Custom: true, ID: resource.ID(step.ID),
-			Parent: resource.URN(step.parent), Provider: references[providerURN(step.provider)],
-		}
-		for _, need := range needs[step.URN] {
-			if references[need] != "" {
-				entry.Dependencies = append(entry.Dependencies, resource.URN(need))
-			}
-		}
-		// A preview's steps come in an order in which nothing precedes what it needs, which is the order that a state must have.
-		references[step.URN] = step.URN
-		entries = append(entries, entry)
-	}
-	if err := s.restate(ctx, untyped, entries); err != nil {
+	if err := s.restate(ctx, untyped, entries(found, deployment.Resources, needs)); err != nil {
 		return err
 	}
 	_, err = s.stack.Refresh(ctx, optrefresh.Target(urns), optrefresh.Parallel(parallel))
 	return classify(err, nil)
+}
+
+// surroundings are the parents and providers of found resources that the state lacks.
+func surroundings(found []Step, known map[string]bool) []string {
+	var missing []string
+	for _, step := range found {
+		for _, urn := range []string{step.parent, providerURN(step.provider)} {
+			if !known[urn] && !slices.Contains(missing, urn) {
+				missing = append(missing, urn)
+			}
+		}
+	}
+	return missing
+}
+
+// entries makes state entries of found resources. A preview's steps come in an order in which nothing precedes what it needs, which is the
+// order that a state must have.
+func entries(found []Step, there []apitype.ResourceV3, needs map[string][]string) []apitype.ResourceV3 {
+	ids := map[string]resource.ID{}
+	for _, r := range there {
+		ids[string(r.URN)] = r.ID
+	}
+	var all []apitype.ResourceV3
+	for _, step := range found {
+		provider := providerURN(step.provider)
+		entry := apitype.ResourceV3{
+			URN: resource.URN(step.URN), Type: tokens.Type(step.Type), Custom: true, ID: resource.ID(step.ID),
+			Parent: resource.URN(step.parent), Provider: provider + "::" + string(ids[provider]),
+		}
+		for _, need := range needs[step.URN] {
+			if _, inState := ids[need]; inState {
+				entry.Dependencies = append(entry.Dependencies, resource.URN(need))
+			}
+		}
+		ids[step.URN] = entry.ID
+		all = append(all, entry)
+	}
+	return all
 }
 
 // restate writes the stack's state with more resources and no pending operations. It leaves everything else as it is, also what a
@@ -235,17 +249,10 @@ func extended(deployment json.RawMessage, more []apitype.ResourceV3) (json.RawMe
 	return json.Marshal(parts)
 }
 
-// providerURN takes the id off a provider reference.
+// providerURN takes the id off a provider reference, which is a URN and an id joined by "::".
 func providerURN(reference string) string {
-	urn, id := reference, ""
-	for i := len(reference) - 1; i > 1; i-- {
-		if reference[i-1:i+1] == "::" {
-			urn, id = reference[:i-1], reference[i+1:]
-			break
-		}
+	if end := strings.LastIndex(reference, "::"); end > 0 {
+		return reference[:end]
 	}
-	if id == "" {
-		return reference
-	}
-	return urn
+	return reference
 }

@@ -51,7 +51,7 @@ func findPulumi(root string) (auto.PulumiCommand, error) {
 		}
 		return sturdyCommand{PulumiCommand: command, path: path}, nil
 	}
-	return nil, fmt.Errorf("%w: run `make tools`, which builds it, or install it from https://www.pulumi.com/docs/install/ (%s)",
+	return nil, fmt.Errorf("%w: run `make tools`, which builds it, or install it from https://www.pulumi.com/docs/install/ (%w)",
 		ErrNoPulumi, tried[0])
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -50,32 +51,26 @@ type Step struct {
 	provider  string
 }
 
+// quiet are the operations that change nothing in the cloud, removing those that take something away, and replacing those that are part
+// of a replacement.
+var (
+	quiet = []apitype.OpType{
+		apitype.OpSame, apitype.OpRead, apitype.OpRefresh, apitype.OpReadDiscard, apitype.OpDiscardReplaced, apitype.OpRemovePendingReplace,
+	}
+	removing  = []apitype.OpType{apitype.OpDelete, apitype.OpDeleteReplaced, apitype.OpReplace, apitype.OpCreateReplacement}
+	replacing = []apitype.OpType{apitype.OpReplace, apitype.OpCreateReplacement, apitype.OpDeleteReplaced}
+)
+
 // Changes says whether the step changes anything in the cloud.
 func (s Step) Changes() bool {
-	switch apitype.OpType(s.Op) {
-	case apitype.OpSame, apitype.OpRead, apitype.OpRefresh, apitype.OpReadDiscard, apitype.OpDiscardReplaced, apitype.OpRemovePendingReplace:
-		return false
-	}
-	return s.Custom && !strings.HasPrefix(s.Type, "pulumi:")
+	return s.Custom && !strings.HasPrefix(s.Type, "pulumi:") && !slices.Contains(quiet, apitype.OpType(s.Op))
 }
 
 // Deletes says whether the step takes away what is there.
-func (s Step) Deletes() bool {
-	switch apitype.OpType(s.Op) {
-	case apitype.OpDelete, apitype.OpDeleteReplaced, apitype.OpReplace, apitype.OpCreateReplacement:
-		return s.Changes()
-	}
-	return false
-}
+func (s Step) Deletes() bool { return s.Changes() && slices.Contains(removing, apitype.OpType(s.Op)) }
 
 // replaces says whether the step is part of a replacement.
-func (s Step) replaces() bool {
-	switch apitype.OpType(s.Op) {
-	case apitype.OpReplace, apitype.OpCreateReplacement, apitype.OpDeleteReplaced:
-		return true
-	}
-	return false
-}
+func (s Step) replaces() bool { return slices.Contains(replacing, apitype.OpType(s.Op)) }
 
 // silence is how long listen waits for more once the operation has ended. The engine closes its stream when it ends; when it fails
 // before it has opened the stream, nobody ever closes it.

@@ -52,16 +52,8 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []*string{&opts.WorkDir, &opts.Home} {
-		if *dir == "" {
-			continue
-		}
-		if *dir, err = filepath.Abs(*dir); err != nil {
-			return nil, fmt.Errorf("the stack's folder: %w", err)
-		}
-		if err := os.MkdirAll(*dir, 0o700); err != nil {
-			return nil, fmt.Errorf("making a folder for the stack's state: %w", err)
-		}
+	if err := opts.makeFolders(); err != nil {
+		return nil, err
 	}
 	program := opts.Program
 	if program == nil {
@@ -89,6 +81,24 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 		return nil, fmt.Errorf("opening stack %s: %w", opts.Name, classify(err, nil))
 	}
 	return &Stack{opts: opts, stack: stack}, nil
+}
+
+// makeFolders makes the stack's folders absolute, since the command line runs in one of them, and makes those that are not there.
+func (o *Options) makeFolders() error {
+	for _, dir := range []*string{&o.WorkDir, &o.Home} {
+		if *dir == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*dir)
+		if err != nil {
+			return fmt.Errorf("the stack's folder: %w", err)
+		}
+		if err := os.MkdirAll(absolute, 0o700); err != nil {
+			return fmt.Errorf("making a folder for the stack's state: %w", err)
+		}
+		*dir = absolute
+	}
+	return nil
 }
 
 // LocalBackend is the address of a state backend in a folder, which it makes.
