@@ -1,0 +1,69 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// shippedWorld is a world with the region files that the project ships.
+func shippedWorld(b *testing.B) *world {
+	b.Helper()
+	w := newWorld(b, file{zones: 1, egress: "public"})
+	if err := os.Remove(filepath.Join(w.dir, "regions", name+".yaml")); err != nil {
+		b.Fatal(err)
+	}
+	for _, region := range []string{"us-east-2", "us-west-1"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "regions", region+".yaml"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, "regions", region+".yaml"), text, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return w
+}
+
+// measure runs the program as a process and reports the memory of the largest process that it consists of, Pulumi's among them.
+func measure(b *testing.B, program string, w *world, args ...string) {
+	b.Helper()
+	process := exec.Command(program, append([]string{"-C", w.dir}, args...)...)
+	if out, err := process.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	if usage, ok := process.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		b.ReportMetric(float64(usage.Maxrss)/1024, "MiB-peak")
+	}
+}
+
+// A warm preview: the region is up and nothing changes, which is what a pull request usually is.
+func BenchmarkPreview(b *testing.B) {
+	program, w := binary(b), shippedWorld(b)
+	measure(b, program, w, "up", "us-west-1", "--emulated")
+	for b.Loop() {
+		measure(b, program, w, "preview", "us-west-1", "--emulated")
+	}
+}
+
+// An up of a region that is not there, pace 0. Taking it down again is not counted.
+func BenchmarkUp(b *testing.B) {
+	program, w := binary(b), shippedWorld(b)
+	for b.Loop() {
+		measure(b, program, w, "up", "us-west-1", "--emulated")
+		b.StopTimer()
+		measure(b, program, w, "down", "us-west-1", "--emulated")
+		b.StartTimer()
+	}
+}
+
+// An up of a region that is as it should be.
+func BenchmarkUpAgain(b *testing.B) {
+	program, w := binary(b), shippedWorld(b)
+	measure(b, program, w, "up", "us-west-1", "--emulated")
+	for b.Loop() {
+		measure(b, program, w, "up", "us-west-1", "--emulated")
+	}
+}
