@@ -9,7 +9,7 @@ import (
 
 var networkRules = []Rule{
 	{"network.cidr", "Private (RFC 1918), /16 to /20, and written by its first address.", (*checker).cidr},
-	{"network.keep", "Each mode once, and not the one that egress names. Keeping none is a warning: there is nothing to keep.", (*checker).keep},
+	{"network.keep", "Each mode once, and not the one that egress names. Keeping none keeps its interface endpoints.", (*checker).keep},
 	{"network.addresses", "More than one takes a NAT gateway, which egress or keep must name; else a warning.", (*checker).addresses},
 	{"network.addresses", "A warning when the region needs more public addresses than the 5 that a new account has (quota L-0263D0A3).", (*checker).addressQuota},
 	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted, and every runner's agent.url on a host of gcp.services.", (*checker).noEgress},
@@ -56,8 +56,6 @@ func (k *checker) keep() {
 			k.bad(p, quote(string(m))+" is what network.egress names", "the mode that was there before, or no keep")
 		case slices.Contains(k.Network.Keep[:i], m):
 			k.bad(p, quote(string(m))+" is there twice", "each mode once")
-		case m == None:
-			k.warn(p, "the mode none has nothing to keep", "this item left out")
 		}
 	}
 }

@@ -206,7 +206,7 @@ func TestWarnings(t *testing.T) {
 		want []string
 	}{
 		{"zone letter", func(c *Config) { c.AWS.Zones[1] = "us-west-1c" }, []string{`:4: aws.zones[1]: "us-west-1c" is not in our tables, which know us-west-1a and us-west-1b; want a zone that your account has`}},
-		{"keep none", func(c *Config) { c.Network.Keep = []Egress{None} }, []string{`network.keep[0]: the mode none has nothing to keep`}},
+		{"keep none, whose endpoints stay", func(c *Config) { c.Network.Keep = []Egress{None} }, nil},
 		{"addresses without NAT", func(c *Config) { c.Network.Egress, c.Network.Addresses = Public, 2 }, []string{`network.addresses: 2 addresses and no NAT gateway to carry them`}},
 		{"addresses of a kept NAT", func(c *Config) {
 			c.Network.Egress, c.Network.Addresses, c.Network.Keep = Public, 2, []Egress{NATGateway}
