@@ -84,6 +84,9 @@ func (a *app) change(
 			"or rehearse with --emulated", verb, name)}
 	}
 	t.changes = true
+	defer context.AfterFunc(ctx, func() {
+		a.note("interrupted: what is under way ends and is written down first; a second interrupt leaves that to Pulumi alone")
+	})()
 	shown := newProgress(a.err)
 	run, err := a.open(ctx, name, t, shown.tell)
 	if err != nil {

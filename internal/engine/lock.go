@@ -41,7 +41,7 @@ func waitForLock(ctx context.Context, backend, stack string) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%w since before %s ago; wait for it to end, or run `pulumi cancel` when its machine is gone", ErrLocked, lockPatience)
+			return fmt.Errorf("%w for more than %s; wait for it to end, or run `pulumi cancel` when its machine is gone", ErrLocked, lockPatience)
 		}
 		select {
 		case <-ctx.Done():
