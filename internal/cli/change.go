@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,97 +14,79 @@ import (
 func (a *app) preview() *cobra.Command {
 	var t target
 	var asJSON bool
-	cmd := &cobra.Command{
-		Use:               "preview REGION",
-		Short:             "Show what up would do; refuse what must not happen",
-		Args:              oneRegion,
-		ValidArgsFunction: a.completeRegion,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := a.open(cmd.Context(), args[0], t, nil)
-			if err != nil {
-				return err
-			}
-			defer run.close()
-			changes, err := run.stack.Preview(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return a.writeChanges(changes, asJSON)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cmd := a.regionCommand("preview", "Show what up would do; refuse what must not happen", func(ctx context.Context, name string) error {
+		run, err := a.open(ctx, name, t, nil)
+		if err != nil {
+			return err
+		}
+		defer run.close()
+		changes, err := run.stack.Preview(ctx)
+		if err != nil {
+			return err
+		}
+		return a.writeChanges(changes, asJSON)
+	})
+	jsonFlag(cmd, &asJSON)
 	t.flags(cmd)
 	return cmd
 }
 
 func (a *app) up() *cobra.Command {
-	var t target
-	var asJSON, yes bool
-	cmd := &cobra.Command{
-		Use:   "up REGION",
-		Short: "Make the cloud agree with the region file",
-		Long: "Make the cloud agree with the region file. What would replace or delete protected things is refused before anything\n" +
-			"changes. A run that failed or was killed goes on with the next up.",
-		Args:              oneRegion,
-		ValidArgsFunction: a.completeRegion,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.change(cmd.Context(), args[0], t, yes, asJSON, "up", (*engine.Stack).Up)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write what changed as JSON")
-	cmd.Flags().BoolVar(&yes, "yes", false, "really change the account; without it, nothing is changed on a real account")
-	t.flags(cmd)
+	cmd := a.changing("up", "Make the cloud agree with the region file", (*engine.Stack).Up)
+	cmd.Long = "Make the cloud agree with the region file. What would replace or delete protected things is refused before anything\n" +
+		"changes. A run that failed or was killed goes on with the next up."
 	return cmd
 }
 
 func (a *app) down() *cobra.Command {
+	return a.changing("down", "Take the region down; protected things stay", (*engine.Stack).Down)
+}
+
+// operation is one that changes a cloud.
+type operation func(*engine.Stack, context.Context) (*engine.Changes, error)
+
+// changing is a command that runs an operation.
+func (a *app) changing(verb, short string, do operation) *cobra.Command {
 	var t target
 	var asJSON, yes bool
-	cmd := &cobra.Command{
-		Use:               "down REGION",
-		Short:             "Take the region down; protected things stay",
-		Args:              oneRegion,
-		ValidArgsFunction: a.completeRegion,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.change(cmd.Context(), args[0], t, yes, asJSON, "down", (*engine.Stack).Down)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write what changed as JSON")
+	cmd := a.regionCommand(verb, short, func(ctx context.Context, name string) error {
+		if !t.emulated && !yes {
+			return usageError{fmt.Errorf("%s changes a real account and nothing asks again: look at `beachhead preview %s`, then add --yes, "+
+				"or rehearse with --emulated", verb, name)}
+		}
+		changes, region, err := a.change(ctx, name, t, do)
+		switch {
+		case region == "" || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrLocked):
+			return err // nothing was begun
+		case err != nil:
+			return fmt.Errorf("%w\n  run `beachhead %s %s%s` again to go on from here", err, verb, name, t.flag())
+		case asJSON:
+			return writeJSON(a.out, changes)
+		}
+		fmt.Fprintf(a.out, "%s is %s: %s\n", region, verb, summary(changes))
+		return nil
+	})
+	jsonFlag(cmd, &asJSON)
 	cmd.Flags().BoolVar(&yes, "yes", false, "really change the account; without it, nothing is changed on a real account")
 	t.flags(cmd)
 	return cmd
 }
 
-// change runs one operation that changes a cloud.
-func (a *app) change(
-	ctx context.Context, name string, t target, yes, asJSON bool, verb string,
-	operation func(*engine.Stack, context.Context) (*engine.Changes, error),
-) error {
-	if !t.emulated && !yes {
-		return usageError{fmt.Errorf("%s changes a real account and nothing asks again: look at `beachhead preview %s`, then add --yes, "+
-			"or rehearse with --emulated", verb, name)}
-	}
+// change runs one operation with its progress on the log, and gives the region's name once there was something to change.
+func (a *app) change(ctx context.Context, name string, t target, do operation) (*engine.Changes, string, error) {
 	t.changes = true
 	defer context.AfterFunc(ctx, func() {
 		a.note("interrupted: what is under way ends and is written down first; a second interrupt leaves that to Pulumi alone")
 	})()
 	shown := newProgress(a.err)
+	defer shown.close()
 	run, err := a.open(ctx, name, t, shown.tell)
 	if err != nil {
-		shown.close()
-		return err
+		return nil, "", err
 	}
 	defer run.close()
-	changes, err := operation(run.stack, ctx)
-	shown.close()
-	if err != nil {
-		return fmt.Errorf("%w\n  run `beachhead %s %s` again to go on from here", err, verb, name)
-	}
-	if asJSON {
-		return writeJSON(a.out, changes)
-	}
-	fmt.Fprintf(a.out, "%s is %s: %s\n", run.plan.Name, verb, summary(changes))
-	return nil
+	changes, err := do(run.stack, ctx)
+	return changes, run.plan.Name, err
 }
 
 // writeChanges writes a preview: a line for each step, then the sums.

@@ -37,18 +37,12 @@ type drillStep struct {
 func (a *app) drill() *cobra.Command {
 	t := target{emulated: true}
 	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "drill REGION",
-		Short: "Rehearse: stand the region up in a fresh emulated cloud, verify it, report, take it down",
-		Long: "Rehearse everything from validate to verify on a fresh emulated cloud, report, and take it down again. No account is needed\n" +
-			"and nothing real is touched.",
-		Args:              oneRegion,
-		ValidArgsFunction: a.completeRegion,
-		RunE: func(cmd *cobra.Command, args []string) error {
+	cmd := a.regionCommand("drill", "Rehearse: stand the region up in a fresh emulated cloud, verify it, report, take it down",
+		func(ctx context.Context, name string) error {
 			if err := t.check(); err != nil {
 				return err
 			}
-			found, err := a.rehearse(cmd.Context(), args[0], t)
+			found, err := a.rehearse(ctx, name, t)
 			if err != nil {
 				return err
 			}
@@ -61,9 +55,10 @@ func (a *app) drill() *cobra.Command {
 				err = fmt.Errorf("%w: %s did not pass", errUnverified, plural(len(found.Unverified), "probe"))
 			}
 			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+		})
+	cmd.Long = "Rehearse everything from validate to verify on a fresh emulated cloud, report, and take it down again. No account is needed\n" +
+		"and nothing real is touched."
+	jsonFlag(cmd, &asJSON)
 	t.emulationFlags(cmd)
 	return cmd
 }

@@ -39,7 +39,7 @@ func TestSummary(t *testing.T) {
 	steps := func(ops ...string) []engine.Step {
 		var all []engine.Step
 		for _, op := range ops {
-			all = append(all, engine.Step{Op: op})
+			all = append(all, engine.Step{Op: op, Custom: true, Type: "aws:ec2/eip:Eip"})
 		}
 		return all
 	}

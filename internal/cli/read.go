@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"text/tabwriter"
@@ -18,72 +19,67 @@ func (a *app) validate() *cobra.Command {
 		Use:   "validate [FILE...]",
 		Short: "Check region files: all problems at once, with file, line and what to write instead",
 		Long:  "Check region files, by themselves and against each other. Without arguments: every file in regions/.",
-		RunE: func(_ *cobra.Command, args []string) error {
-			files, err := a.regionFiles(args)
-			if err != nil {
-				return err
-			}
-			configs, err := regions.LoadAll(files)
-			problems := regions.Problems(err)
-			for _, c := range configs {
-				problems = append(problems, c.Warnings()...)
-			}
-			if asJSON {
-				if problems == nil {
-					problems = []regions.Problem{}
-				}
-				if err := writeJSON(a.out, problems); err != nil {
-					return err
-				}
-			} else {
-				for _, p := range problems {
-					fmt.Fprintln(a.err, p)
-				}
-			}
-			if err != nil {
-				return usageError{fmt.Errorf("%d problems in %s; nothing was touched", len(regions.Problems(err)), plural(len(files), "file"))}
-			}
-			if !asJSON {
-				fmt.Fprintf(a.out, "%s valid\n", plural(len(files), "region file"))
-			}
-			return nil
-		},
+		RunE:  func(_ *cobra.Command, args []string) error { return a.judge(args, asJSON) },
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write the problems as JSON to standard output")
+	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// judge validates files and writes what is wrong: to the log for people, to standard output as JSON.
+func (a *app) judge(args []string, asJSON bool) error {
+	files, err := a.regionFiles(args)
+	if err != nil {
+		return err
+	}
+	configs, err := regions.LoadAll(files)
+	wrong := regions.Problems(err)
+	all := append([]regions.Problem{}, wrong...)
+	for _, c := range configs {
+		all = append(all, c.Warnings()...)
+	}
+	if asJSON {
+		if err := writeJSON(a.out, all); err != nil {
+			return err
+		}
+	} else {
+		for _, p := range all {
+			fmt.Fprintln(a.err, p)
+		}
+	}
+	switch {
+	case err != nil:
+		return usageError{fmt.Errorf("%s in %s; nothing was touched", plural(len(wrong), "problem"), plural(len(files), "file"))}
+	case !asJSON:
+		fmt.Fprintf(a.out, "%s valid\n", plural(len(files), "region file"))
+	}
+	return nil
 }
 
 func (a *app) show() *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{
-		Use:               "show REGION",
-		Short:             "Show the completed region file and the plan that follows from it",
-		Args:              oneRegion,
-		ValidArgsFunction: a.completeRegion,
-		RunE: func(_ *cobra.Command, args []string) error {
-			r, err := a.load(args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return writeJSON(a.out, map[string]any{"config": r.config, "plan": r.plan})
-			}
-			completed, err := r.config.YAML()
-			if err != nil {
-				return err
-			}
-			planned, err := blockYAML(r.plan)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(a.out, "# %s, completed with what it leaves out\n%s---\n# the plan that follows\n%s", r.path, completed, planned)
+	cmd := a.regionCommand("show", "Show the completed region file and the plan that follows from it", func(_ context.Context, name string) error {
+		r, err := a.load(name)
+		if err != nil {
 			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+		}
+		if asJSON {
+			return writeJSON(a.out, map[string]any{"config": r.config, "plan": r.plan})
+		}
+		completed, err := r.config.YAML()
+		if err != nil {
+			return err
+		}
+		planned, err := blockYAML(r.plan)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.out, "# %s, completed with what it leaves out\n%s---\n# the plan that follows\n%s", r.path, completed, planned)
+		return err
+	})
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
@@ -115,36 +111,30 @@ func blockYAML(value any) ([]byte, error) {
 func (a *app) outputs() *cobra.Command {
 	var asJSON bool
 	var t target
-	cmd := &cobra.Command{
-		Use:               "outputs REGION",
-		Short:             "Show the stack's outputs: ids, subnets, public addresses",
-		Args:              oneRegion,
-		ValidArgsFunction: a.completeRegion,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := a.open(cmd.Context(), args[0], t, nil)
-			if err != nil {
-				return err
-			}
-			defer run.close()
-			outputs, err := run.stack.Outputs(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if len(outputs) == 0 {
-				return fmt.Errorf("%s has no outputs: it is not up; `beachhead up %s` brings it up", args[0], args[0])
-			}
-			if asJSON {
-				return writeJSON(a.out, outputs)
-			}
-			text, err := blockYAML(outputs)
-			if err != nil {
-				return err
-			}
-			_, err = a.out.Write(text)
+	cmd := a.regionCommand("outputs", "Show the stack's outputs: ids, subnets, public addresses", func(ctx context.Context, name string) error {
+		run, err := a.open(ctx, name, t, nil)
+		if err != nil {
 			return err
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+		}
+		defer run.close()
+		outputs, err := run.stack.Outputs(ctx)
+		if err != nil {
+			return err
+		}
+		if len(outputs) == 0 {
+			return fmt.Errorf("%s has no outputs: it is not up; `beachhead up %s%s` brings it up", name, name, t.flag())
+		}
+		if asJSON {
+			return writeJSON(a.out, outputs)
+		}
+		text, err := blockYAML(outputs)
+		if err != nil {
+			return err
+		}
+		_, err = a.out.Write(text)
+		return err
+	})
+	jsonFlag(cmd, &asJSON)
 	t.flags(cmd)
 	return cmd
 }

@@ -94,12 +94,24 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// oneRegion is the argument check of commands that take a region.
-func oneRegion(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usageError{fmt.Errorf("%s takes one region, not %d; for example `%s us-west-1`", cmd.Name(), len(args), cmd.CommandPath())}
+// regionCommand is a command that takes one region.
+func (a *app) regionCommand(verb, short string, run func(ctx context.Context, name string) error) *cobra.Command {
+	return &cobra.Command{
+		Use:               verb + " REGION",
+		Short:             short,
+		ValidArgsFunction: a.completeRegion,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return nil
+			}
+			return usageError{fmt.Errorf("%s takes one region, not %d; for example `%s us-west-1`", verb, len(args), cmd.CommandPath())}
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args[0]) },
 	}
-	return nil
+}
+
+func jsonFlag(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "write JSON to standard output")
 }
 
 // version is the module's version, or the commit that a checkout was built from.

@@ -34,6 +34,14 @@ func (t *target) emulationFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&t.faults, "fault", nil, "a fault in the emulated cloud, such as fail=create:TYPE or kill-after=7; repeatable")
 }
 
+// flag is what a suggested command needs to work on the same cloud.
+func (t *target) flag() string {
+	if t.emulated {
+		return " --emulated"
+	}
+	return ""
+}
+
 // check refuses what does not go together.
 func (t *target) check() error {
 	switch {

@@ -22,7 +22,7 @@ func TestFaultThenUpAgain(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.f)
 			code, _, errs := w.run("up", name, "--emulated", "--fault", c.fault)
-			if code != 1 || !strings.Contains(errs, c.want) || !strings.Contains(errs, "run `beachhead up us-west-2` again") {
+			if code != 1 || !strings.Contains(errs, c.want) || !strings.Contains(errs, "run `beachhead up us-west-2 --emulated` again") {
 				t.Errorf("exit code %d, want 1 and an error with %q and the next step; got\n%s", code, c.want, errs)
 			}
 			w.must("up")

@@ -39,7 +39,7 @@ func TestBadInput(t *testing.T) {
 		{"a negative pace", nil, []string{"up", name, "--emulated", "--pace", "-1"}, 2, []string{"0 or more"}},
 		{"a real account without --yes", nil, []string{"up", name}, 2, []string{"--yes", "preview"}},
 		{"down of a real account without --yes", nil, []string{"down", name}, 2, []string{"--yes"}},
-		{"outputs of what is not up", nil, []string{"outputs", name, "--emulated"}, 1, []string{"not up", "beachhead up us-west-2"}},
+		{"outputs of what is not up", nil, []string{"outputs", name, "--emulated"}, 1, []string{"not up", "beachhead up us-west-2 --emulated"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
