@@ -42,7 +42,7 @@ lint: ## static checks: vet, golangci-lint, actionlint, shellcheck where there i
 
 .PHONY: fuzz
 fuzz: ## fuzz the region file loader for ten minutes
-	go test -run '^$$' -fuzz FuzzParse -fuzztime 10m ./regions
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x ./regions
 
 .PHONY: bench
 bench: build tools ## measure; docs/performance.md has the figures and what they mean

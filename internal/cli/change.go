@@ -39,7 +39,7 @@ func (a *app) up() *cobra.Command {
 }
 
 func (a *app) down() *cobra.Command {
-	return a.changing("down", "Take the region down; protected things stay", (*engine.Stack).Down)
+	return a.changing("down", "Take the region down; refused while something in it is protected", (*engine.Stack).Down)
 }
 
 // operation is one that changes a cloud.

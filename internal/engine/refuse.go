@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
@@ -31,6 +32,17 @@ func refusals(steps []Step) error {
 		}
 	}
 	return refused(errs)
+}
+
+// deletions are the steps that taking everything away consists of.
+func deletions(resources []apitype.ResourceV3) []Step {
+	var steps []Step
+	for _, r := range resources {
+		steps = append(steps, Step{
+			URN: string(r.URN), Type: string(r.Type), Name: r.URN.Name(), Op: string(apitype.OpDelete), Custom: r.Custom, Protected: r.Protect,
+		})
+	}
+	return steps
 }
 
 // protections finds what the engine itself refused in a preview, which ends at the first such thing and reports no step for it.

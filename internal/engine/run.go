@@ -101,10 +101,18 @@ func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 	return changes, nil
 }
 
-// Down takes everything away that is not protected. What a killed run left behind goes too.
+// Down takes everything away, what a killed run left behind too. While something is protected it is refused, before anything changes:
+// the engine's own destroy would take everything else away first.
 func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	adopted, err := s.adopt(ctx)
 	if err != nil {
+		return nil, err
+	}
+	resources, err := s.Resources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := refusals(deletions(resources)); err != nil {
 		return nil, err
 	}
 	r, err := s.operate(s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
@@ -112,9 +120,6 @@ func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 			optdestroy.ProgressStreams(out), optdestroy.ErrorProgressStreams(errs))
 		return err
 	})
-	if refused := protections(r.errors); refused != nil {
-		return nil, refused
-	}
 	if err != nil {
 		return nil, fmt.Errorf("taking down %s: %w", s.opts.Name, err)
 	}

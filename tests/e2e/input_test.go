@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,8 @@ func TestBadInput(t *testing.T) {
 		{"no region named", nil, []string{"up", "--emulated"}, 2, []string{"takes one region"}},
 		{"an unknown command", nil, []string{"upp"}, 2, []string{"upp", "beachhead help"}},
 		{"an unknown flag", nil, []string{"up", name, "--emulate"}, 2, []string{"--emulate", "--help"}},
+		{"a missing file", nil, []string{"validate", "nowhere.yaml"}, 2, []string{"nowhere.yaml", "no such file"}},
+		{"a missing file to bring up", nil, []string{"up", "./nowhere.yaml", "--emulated"}, 2, []string{"nowhere.yaml"}},
 		{"an empty file", func(w *world) { w.write(text("")) }, []string{"up", name, "--emulated"}, 2, []string{"empty"}},
 		{
 			"two documents", func(w *world) { w.write(text(good.String() + "---\n" + good.String())) },
@@ -103,5 +106,28 @@ func TestNoCredentials(t *testing.T) {
 	code, _, errs := w.run("up", name, "--yes")
 	if code != 1 || !strings.Contains(errs, "AWS_PROFILE") || strings.Count(strings.TrimSpace(errs), "\n") > 0 {
 		t.Errorf("exit code %d, want 1 and one line that names AWS_PROFILE:\n%s", code, errs)
+	}
+}
+
+// Twenty mistakes are twenty lines, each with file, line, path and what to write, and nothing is touched.
+func TestTwentyMistakes(t *testing.T) {
+	wrong, err := os.ReadFile("../../regions/testdata/twenty-ways.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"validate"}, {"up", name, "--emulated"}} {
+		w := newWorld(t, file{zones: 1, egress: "public"})
+		w.write(text(wrong))
+		code, out, errs := w.run(command...)
+		if code != 2 || out != "" {
+			t.Errorf("%v: exit code %d, want 2; standard output %q, want none", command, code, out)
+		}
+		problem := regexp.MustCompile(`(?m)regions/us-west-2\.yaml:\d+: [\w.\[\]-]+: .+; want .+$`)
+		if got := len(problem.FindAllString(errs, -1)); got != 20 {
+			t.Errorf("%v: %d lines with file, line, path and what to write, want 20:\n%s", command, got, errs)
+		}
+		if _, err := os.Stat(filepath.Join(w.dir, ".beachhead")); err == nil {
+			t.Errorf("%v: something was touched", command)
+		}
 	}
 }

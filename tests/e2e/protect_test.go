@@ -1,0 +1,96 @@
+package e2e
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/engine"
+)
+
+// guarded declares an address and, unless it is left out, a protected log group with the given name.
+func guarded(group string) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{Region: pulumi.String("us-west-2")})
+		if err != nil {
+			return err
+		}
+		if _, err := ec2.NewEip(ctx, "address", &ec2.EipArgs{Domain: pulumi.String("vpc")}, pulumi.Provider(provider)); err != nil {
+			return err
+		}
+		if group == "" {
+			return nil
+		}
+		_, err = cloudwatch.NewLogGroup(ctx, "treasure", &cloudwatch.LogGroupArgs{Name: pulumi.String(group)},
+			pulumi.Provider(provider), pulumi.Protect(true))
+		return err
+	}
+}
+
+// Protected things that would be replaced or deleted are refused before anything changes, by preview, up and down.
+func TestProtectedThingsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, file{zones: 1, egress: "public"})
+	cloud, err := emulator.Open(emulator.Options{Dir: filepath.Join(w.dir, "cloud")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := cloud.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), cloud.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	open := func(program pulumi.RunFunc) *engine.Stack {
+		t.Helper()
+		backend, err := engine.LocalBackend(filepath.Join(w.dir, "state"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := server.Env()
+		env["PULUMI_BACKEND_URL"], env["PULUMI_CONFIG_PASSPHRASE"] = backend, "test"
+		env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+		stack, err := engine.Open(t.Context(), engine.Options{
+			Name: "guarded", Program: program, Root: w.dir, WorkDir: filepath.Join(w.dir, "work"), Home: filepath.Join(w.dir, "home"), Env: env,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stack
+	}
+	if _, err := open(guarded("gold")).Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before, err := cloud.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, try := range map[string]func() error{
+		"preview of a replacement": func() error { _, err := open(guarded("silver")).Preview(t.Context()); return err },
+		"up to a replacement":      func() error { _, err := open(guarded("silver")).Up(t.Context()); return err },
+		"preview of a removal":     func() error { _, err := open(guarded("")).Preview(t.Context()); return err },
+		"up to a removal":          func() error { _, err := open(guarded("")).Up(t.Context()); return err },
+		"down":                     func() error { _, err := open(guarded("gold")).Down(t.Context()); return err },
+	} {
+		if err := try(); !errors.Is(err, engine.ErrRefused) || !strings.Contains(err.Error(), "treasure") {
+			t.Errorf("%s: %v, want a refusal that names the thing", what, err)
+		}
+	}
+	after, err := cloud.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(after) != len(before) {
+		t.Errorf("the refused changes made %d operations, the first %+v", len(after)-len(before), after[len(before)])
+	}
+}
