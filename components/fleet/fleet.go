@@ -1,0 +1,247 @@
+package fleet
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// ComponentType is the component's type token.
+const ComponentType = "beachhead:aws:RunnerFleet"
+
+// Metric is the name of the metric that machines publish, the part of them that is busy, in percent.
+const Metric = "BusyPercent"
+
+// Namespace is where machines publish it; the fleet's path is its one dimension, Fleet.
+const Namespace = "Beachhead"
+
+// Fleet is a fleet of runner machines.
+type Fleet struct {
+	pulumi.ResourceState
+
+	// GroupName is the name of the scaling group.
+	GroupName pulumi.StringOutput `pulumi:"groupName"`
+	// SecurityGroup is the id of the machines' security group, which lets nothing in.
+	SecurityGroup pulumi.StringOutput `pulumi:"securityGroup"`
+	// Role is the name of the machines' role.
+	Role pulumi.StringOutput `pulumi:"role"`
+}
+
+type builder struct {
+	ctx  *pulumi.Context
+	name string
+	args *Args
+	opts []pulumi.ResourceOption
+	tags pulumi.StringMap
+}
+
+// New makes a fleet. Seconds until the group is called, by the model durations: 18 after the subnets (profile 10, template 2, and the
+// role before them); its machines are not waited for.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Fleet, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("fleet %q: %w", name, err)
+	}
+	f := &Fleet{}
+	if err := ctx.RegisterComponentResource(ComponentType, name, f, opts...); err != nil {
+		return nil, fmt.Errorf("registering fleet %q: %w", name, err)
+	}
+	b := &builder{
+		ctx: ctx, name: name, args: args, opts: []pulumi.ResourceOption{pulumi.Parent(f)},
+		// The Name tag is how a resource that a killed run made is found again.
+		tags: pulumi.StringMap{"Name": pulumi.String(name)},
+	}
+	role, profile, err := b.makeRole()
+	if err != nil {
+		return nil, fmt.Errorf("fleet %q: %w", name, err)
+	}
+	access, err := b.makeAccess()
+	if err != nil {
+		return nil, fmt.Errorf("fleet %q: %w", name, err)
+	}
+	group, err := b.makeGroup(profile, access)
+	if err != nil {
+		return nil, fmt.Errorf("fleet %q: %w", name, err)
+	}
+	if err := b.makeScaling(group); err != nil {
+		return nil, fmt.Errorf("fleet %q: %w", name, err)
+	}
+	f.GroupName, f.SecurityGroup, f.Role = group.Name, access.ID().ToStringOutput(), role.Name
+	return f, ctx.RegisterResourceOutputs(f, pulumi.Map{"groupName": f.GroupName, "securityGroup": f.SecurityGroup, "role": f.Role})
+}
+
+// TokenParameter is the name of the parameter that holds the registration token.
+func (a *Args) TokenParameter() string { return a.Path + "/token" }
+
+func (b *builder) makeRole() (*iam.Role, *iam.InstanceProfile, error) {
+	role, err := iam.NewRole(b.ctx, b.name, &iam.RoleArgs{
+		Description: pulumi.String("Machines of a runner fleet"), Path: pulumi.String("/beachhead/"),
+		AssumeRolePolicy: pulumi.String(trust), Tags: b.tags,
+	}, b.opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := iam.NewRolePolicy(b.ctx, b.name, &iam.RolePolicyArgs{
+		Role: role.Name, Name: pulumi.String("agent"), Policy: b.policy(),
+	}, b.opts...); err != nil {
+		return nil, nil, err
+	}
+	profile, err := iam.NewInstanceProfile(b.ctx, b.name, &iam.InstanceProfileArgs{
+		Role: role.Name, Path: pulumi.String("/beachhead/"), Tags: b.tags,
+	}, b.opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if b.args.Token != nil {
+		_, err = ssm.NewParameter(b.ctx, b.name+"-token", &ssm.ParameterArgs{
+			Name: pulumi.String(b.args.TokenParameter()), Type: pulumi.String("SecureString"), Value: b.args.Token,
+			Description: pulumi.String("The CI system's registration token"), Tags: pulumi.StringMap{"Name": pulumi.String(b.name + "-token")},
+		}, b.opts...)
+	}
+	return role, profile, err
+}
+
+// makeAccess is the machines' security group: nothing in, everything out. What CI jobs reach is not ours to list; where it matters, the
+// egress mode decides.
+func (b *builder) makeAccess() (*ec2.SecurityGroup, error) {
+	group, err := ec2.NewSecurityGroup(b.ctx, b.name, &ec2.SecurityGroupArgs{
+		VpcId: b.args.VPC, Description: pulumi.String("Runners: nothing in, everything out"), Tags: b.tags,
+	}, b.opts...)
+	if err != nil {
+		return nil, err
+	}
+	_, err = vpc.NewSecurityGroupEgressRule(b.ctx, b.name+"-out", &vpc.SecurityGroupEgressRuleArgs{
+		SecurityGroupId: group.ID(), IpProtocol: pulumi.String("-1"), CidrIpv4: pulumi.String("0.0.0.0/0"),
+		Tags: pulumi.StringMap{"Name": pulumi.String(b.name + "-out")},
+	}, b.opts...)
+	return group, err
+}
+
+func (b *builder) makeTemplate(profile *iam.InstanceProfile, access *ec2.SecurityGroup) (*ec2.LaunchTemplate, error) {
+	return ec2.NewLaunchTemplate(b.ctx, b.name, &ec2.LaunchTemplateArgs{
+		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
+		UserData:           pulumi.String(base64.StdEncoding.EncodeToString([]byte(b.args.UserData))),
+		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
+		// One hop: containers of CI jobs must not get at the machine's credentials.
+		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
+			HttpEndpoint: pulumi.String("enabled"), HttpTokens: pulumi.String("required"), HttpPutResponseHopLimit: pulumi.Int(1),
+			InstanceMetadataTags: pulumi.String("enabled"),
+		},
+		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
+			DeviceName: pulumi.String("/dev/xvda"),
+			Ebs: ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
+				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(b.args.DiskGiB),
+				DeleteOnTermination: pulumi.String("true"),
+			},
+		}},
+		// The subnet itself gives no addresses, so the template says it either way.
+		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
+			DeviceIndex: pulumi.Int(0), AssociatePublicIpAddress: pulumi.String(strconv.FormatBool(b.args.PublicAddress)),
+			SecurityGroups: pulumi.StringArray{access.ID()}, DeleteOnTermination: pulumi.String("true"),
+		}},
+		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
+			b.launchTags("instance"), b.launchTags("volume"), b.launchTags("network-interface"),
+		},
+		Tags: b.tags,
+	}, b.opts...)
+}
+
+func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGroup) (*autoscaling.Group, error) {
+	template, err := b.makeTemplate(profile, access)
+	if err != nil {
+		return nil, err
+	}
+	var overrides autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArray
+	for _, t := range b.args.Types {
+		overrides = append(overrides, autoscaling.GroupMixedInstancesPolicyLaunchTemplateOverrideArgs{
+			InstanceType: pulumi.String(t.Name), WeightedCapacity: pulumi.String(strconv.Itoa(t.Weight)),
+		})
+	}
+	var suspended pulumi.StringArray
+	if !b.args.Launching {
+		suspended = pulumi.ToStringArray([]string{"Launch"})
+	}
+	hook := func(name, transition string) autoscaling.GroupInitialLifecycleHookArgs {
+		return autoscaling.GroupInitialLifecycleHookArgs{
+			Name: pulumi.String(name), LifecycleTransition: pulumi.String("autoscaling:EC2_INSTANCE_" + transition),
+			// A machine that cannot say that it is ready is not: it goes, and another one tries.
+			DefaultResult: pulumi.String("ABANDON"), HeartbeatTimeout: pulumi.Int(b.args.HookSeconds),
+		}
+	}
+	return autoscaling.NewGroup(b.ctx, b.name, &autoscaling.GroupArgs{
+		// No desired capacity: scaling owns it, and every up would set it back. A change of min or max moves it into the new bounds.
+		MinSize: pulumi.Int(b.args.Min), MaxSize: pulumi.Int(b.args.Max), VpcZoneIdentifiers: b.args.Subnets,
+		// Machines are ready when their hook is completed, which verification waits for, for all fleets at once.
+		WaitForCapacityTimeout: pulumi.String("0"),
+		CapacityRebalance:      pulumi.Bool(true), ProtectFromScaleIn: pulumi.Bool(false),
+		MaxInstanceLifetime: pulumi.Int(b.args.LifetimeDays * 24 * 60 * 60), SuspendedProcesses: suspended,
+		// Hooks that are there from the start: as resources of their own they come when the first machine is already past them.
+		InitialLifecycleHooks: autoscaling.GroupInitialLifecycleHookArray{hook("ready", "LAUNCHING"), hook("drain", "TERMINATING")},
+		MixedInstancesPolicy: autoscaling.GroupMixedInstancesPolicyArgs{
+			InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
+				OnDemandBaseCapacity: pulumi.Int(b.args.OnDemandBase), OnDemandPercentageAboveBaseCapacity: pulumi.Int(b.args.OnDemandPercent),
+				OnDemandAllocationStrategy: pulumi.String("prioritized"), SpotAllocationStrategy: pulumi.String("capacity-optimized"),
+			},
+			LaunchTemplate: autoscaling.GroupMixedInstancesPolicyLaunchTemplateArgs{
+				LaunchTemplateSpecification: autoscaling.GroupMixedInstancesPolicyLaunchTemplateLaunchTemplateSpecificationArgs{
+					LaunchTemplateId: template.ID(),
+					Version:          template.LatestVersion.ApplyT(strconv.Itoa).(pulumi.StringOutput),
+				},
+				Overrides: overrides,
+			},
+		},
+		Tags: b.groupTags(),
+	}, b.opts...)
+}
+
+// makeScaling follows the part of machines that are busy, which they publish themselves: processor load says nothing about whether a runner
+// is free to take a job.
+func (b *builder) makeScaling(group *autoscaling.Group) error {
+	_, err := autoscaling.NewPolicy(b.ctx, b.name, &autoscaling.PolicyArgs{
+		AutoscalingGroupName: group.Name, PolicyType: pulumi.String("TargetTrackingScaling"),
+		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
+			TargetValue: pulumi.Float64(b.args.BusyPercent),
+			CustomizedMetricSpecification: autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationArgs{
+				Namespace: pulumi.String(Namespace), MetricName: pulumi.String(Metric), Statistic: pulumi.String("Average"),
+				Unit: pulumi.String("Percent"),
+				MetricDimensions: autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimensionArray{
+					autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimensionArgs{
+						Name: pulumi.String("Fleet"), Value: pulumi.String(b.args.Path),
+					},
+				},
+			},
+		},
+	}, b.opts...)
+	return err
+}
+
+func (b *builder) allTags() map[string]string {
+	all := map[string]string{"Name": b.name}
+	maps.Copy(all, b.args.Tags)
+	return all
+}
+
+func (b *builder) launchTags(resource string) ec2.LaunchTemplateTagSpecificationArgs {
+	return ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String(resource), Tags: pulumi.ToStringMap(b.allTags())}
+}
+
+// groupTags are the group's own, in a fixed order. They are not handed on to machines: the launch template tags those.
+func (b *builder) groupTags() autoscaling.GroupTagArray {
+	all := b.allTags()
+	var tags autoscaling.GroupTagArray
+	for _, key := range slices.SortedFunc(maps.Keys(all), cmp.Compare[string]) {
+		tags = append(tags, autoscaling.GroupTagArgs{
+			Key: pulumi.String(key), Value: pulumi.String(all[key]), PropagateAtLaunch: pulumi.Bool(false),
+		})
+	}
+	return tags
+}
