@@ -1,0 +1,158 @@
+package watch_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/watch"
+	"github.com/beachhead-build/beachhead/tests/recorder"
+)
+
+func args(edit func(*watch.Args)) *watch.Args {
+	a := &watch.Args{
+		Region: "us-west-1", Account: "210987654321", Stack: "us-west-1", Namespace: "Beachhead", Email: []string{"ci-oncall@example.com"},
+		Webhooks:    []string{"https://chat.example.com/hook"},
+		NATGateways: []watch.Named{{Name: "us-west-1a", ID: pulumi.String("nat-1")}},
+		Fleets: []watch.Fleet{
+			{Name: "containers-arm64", Group: pulumi.String("group-1"), Dimension: "/beachhead/us-west-1/fleets/containers-arm64", Min: 16},
+			{Name: "yocto-amd64", Group: pulumi.String("group-2"), Dimension: "/beachhead/us-west-1/fleets/yocto-amd64"},
+		},
+		Shards:      []watch.Shard{{Name: "shard-00", Dimension: "us-west-1/0"}},
+		Connections: []watch.Named{{Name: "0", ID: pulumi.String("vpn-0")}, {Name: "1", ID: pulumi.String("vpn-1")}},
+	}
+	if edit != nil {
+		edit(a)
+	}
+	return a
+}
+
+func record(t *testing.T, edit func(*watch.Args)) recorder.Recording {
+	t.Helper()
+	return recorder.Record(t, func(ctx *pulumi.Context) error {
+		_, err := watch.New(ctx, "watch", args(edit))
+		return err
+	})
+}
+
+func alarm(t *testing.T, name string) resource.PropertyMap {
+	t.Helper()
+	return record(t, nil).Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", name).Inputs
+}
+
+func TestAlarms(t *testing.T) {
+	want := map[string]string{
+		"watch-ports-us-west-1a": "ErrorPortAllocation", "watch-busy-containers-arm64": "BusyPercent", "watch-busy-yocto-amd64": "BusyPercent",
+		"watch-machines-containers-arm64": "GroupInServiceCapacity", "watch-health-shard-00": "Healthy", "watch-space-shard-00": "UsedPercent",
+		"watch-tunnels-0": "TunnelState", "watch-tunnels-1": "TunnelState",
+	}
+	all := record(t, nil).OfType("aws:cloudwatch/metricAlarm:MetricAlarm")
+	if len(all) != len(want) {
+		t.Errorf("%d alarms, want %d:\n%s", len(all), len(want), all)
+	}
+	for _, a := range all {
+		if got := a.Inputs["metricName"].StringValue(); got != want[a.Name] {
+			t.Errorf("%s watches %q, want %q", a.Name, got, want[a.Name])
+		}
+		if len(a.Inputs["alarmActions"].ArrayValue()) != 1 || len(a.Inputs["okActions"].ArrayValue()) != 1 {
+			t.Errorf("nobody hears of %s", a.Name)
+		}
+		if says := a.Inputs["alarmDescription"].StringValue(); len(says) < 20 {
+			t.Errorf("%s says %q", a.Name, says)
+		}
+	}
+}
+
+// One tunnel down is AWS's maintenance and makes the connection's mean one half; only both wake somebody, and so does silence.
+func TestOneTunnelDownWakesNobody(t *testing.T) {
+	a := alarm(t, "watch-tunnels-0")
+	if threshold := a["threshold"].NumberValue(); threshold <= 0 || threshold >= 0.5 {
+		t.Errorf("goes off below %g, want above 0 and below one half", threshold)
+	}
+	if a["treatMissingData"].StringValue() != "breaching" || a["comparisonOperator"].StringValue() != "LessThanThreshold" {
+		t.Errorf("alarm %v", a)
+	}
+}
+
+// A fleet that need not run, as in standby, has no alarm for not running.
+func TestStandbyIsSilent(t *testing.T) {
+	for _, a := range record(t, func(w *watch.Args) { w.Fleets[0].Min = 0 }).OfType("aws:cloudwatch/metricAlarm:MetricAlarm") {
+		if strings.HasPrefix(a.Name, "watch-machines-") {
+			t.Errorf("%s watches a fleet that need not run", a.Name)
+		}
+	}
+}
+
+func TestSubscriptions(t *testing.T) {
+	got := map[string]string{}
+	for _, s := range record(t, nil).OfType("aws:sns/topicSubscription:TopicSubscription") {
+		got[s.Inputs["protocol"].StringValue()] = s.Inputs["endpoint"].StringValue()
+	}
+	if got["email"] != "ci-oncall@example.com" || got["https"] != "https://chat.example.com/hook" || len(got) != 2 {
+		t.Errorf("subscriptions %v", got)
+	}
+}
+
+func TestDashboardShowsEveryAlarm(t *testing.T) {
+	recorded := record(t, nil)
+	text := recorded.Named(t, "aws:cloudwatch/dashboard:Dashboard", "watch").Inputs["dashboardBody"].StringValue()
+	var body struct {
+		Widgets []struct {
+			X, Y       int
+			Properties struct{ Metrics [][]string }
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &body); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if alarms := recorded.OfType("aws:cloudwatch/metricAlarm:MetricAlarm"); len(body.Widgets) != len(alarms) {
+		t.Errorf("%d graphs of %d alarms", len(body.Widgets), len(alarms))
+	}
+	seen := map[[2]int]bool{}
+	for _, w := range body.Widgets {
+		if place := [2]int{w.X, w.Y}; seen[place] || w.X > 16 {
+			t.Errorf("a graph at %v, taken or outside", place)
+		}
+		seen[[2]int{w.X, w.Y}] = true
+		if len(w.Properties.Metrics) != 1 || len(w.Properties.Metrics[0])%2 != 0 {
+			t.Errorf("metric %v", w.Properties.Metrics)
+		}
+	}
+}
+
+// The topic is encrypted with a key that CloudWatch may use for this account's alarms and for nobody else's.
+func TestNotificationsAreEncrypted(t *testing.T) {
+	recorded := record(t, nil)
+	if topic := recorded.Named(t, "aws:sns/topic:Topic", "watch"); topic.Inputs["kmsMasterKeyId"].StringValue() != "watch-id" {
+		t.Errorf("the topic's key is %v", topic.Inputs["kmsMasterKeyId"])
+	}
+	policy := recorded.Named(t, "aws:kms/key:Key", "watch").Inputs["policy"].StringValue()
+	if !json.Valid([]byte(policy)) || !strings.Contains(policy, `"aws:SourceAccount":"210987654321"`) {
+		t.Errorf("the key's policy is %s", policy)
+	}
+}
+
+func TestNameTagsAndParents(t *testing.T) {
+	for _, r := range record(t, nil) {
+		if tags, tagged := r.Inputs["tags"]; r.Custom && tagged && tags.ObjectValue()["Name"].StringValue() != r.Name {
+			t.Errorf("%s %s has the Name tag %v", r.Type, r.Name, tags)
+		}
+		if r.Custom && resource.URN(r.Parent).Name() != "watch" {
+			t.Errorf("%s %s has the parent %q", r.Type, r.Name, r.Parent)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for want, edit := range map[string]func(*watch.Args){
+		"want an https address": func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com"} },
+		"names of its stack":    func(a *watch.Args) { a.Stack = "" },
+	} {
+		if _, err := watch.New(nil, "watch", args(edit)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want a refusal with %q", err, want)
+		}
+	}
+}
