@@ -40,11 +40,11 @@ func program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	configs, err := regions.LoadAll([]string{path})
+	r, err := regions.LoadRegion(path)
 	if err != nil {
 		return err
 	}
-	p, err := plan.Build(configs[0])
+	p, err := plan.Build(r.Config, r.Neighbours...)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ var cacheRules = []Rule{
 	{"cache.instanceTypes", "Types that EC2 has, each once, all of one architecture, and offered in the region. One that only some of the zones offer is a warning.", (*checker).cacheTypes},
 	{"cache.volume", "1GiB to 64TiB; iops at most 500 for each GiB; throughput at most a quarter MiB/s for each of iops.", (*checker).volume},
 	{"cache.volume", "iops or throughput that none of the instance types can carry is a warning: it is paid for and never seen.", (*checker).carried},
-	{"cache.shards", "The shards, dealt to the zones in turn, fit into the cache subnets: a 128th of the network in each zone, less the 5 addresses that AWS keeps; a shard takes two addresses, and one is left for a server that is being replaced.", (*checker).shardsFit},
-	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores; shards count from 0.", (*checker).pins},
+	{"cache.shards", "More than one shard takes two zones: shards alternate between the first two and stay there, since a volume cannot change its zone. A network of /20 has addresses for 22 shards, a larger one for all 32.", (*checker).shardsFit},
+	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores; shards count from 0. At most 50 pins, since the map of the shards is one parameter of 4 KiB.", (*checker).pins},
 	{"cache.seed.region", "Another region file that has a cache, never this one.", (*checker).seed},
 }
 
@@ -82,24 +82,42 @@ func (k *checker) carried() {
 	}
 }
 
+// Shards lie in the first two zones by turns, as package plan places them. Sixteen addresses of each zone's cache subnet are kept for
+// their fixed ones.
+const (
+	shardZones   = 2
+	fixedInZone  = 16
+	spareServers = 1 // comes while the server that it replaces goes
+)
+
 func (k *checker) shardsFit() {
 	cidr, zones := k.Network.CIDR, len(k.AWS.Zones)
 	if k.Cache == nil || zones == 0 || !k.sound("network.cidr", "aws.zones") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
 		return
 	}
-	// Two addresses a shard: its fixed one and the server's own. One more for a server that comes while the old one goes.
-	room := zones * ((1<<(32-cidr.Bits()-7) - reserved - 1) / 2)
-	if k.Cache.Shards > room {
-		k.bad("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s in %d zones hold %d", k.Cache.Shards, cidr, zones, room),
-			"fewer shards, a larger network.cidr or more zones")
+	// What is left of a 128th of the network for the servers' own addresses. The last address is both AWS's and among the fixed ones
+	// in the smallest subnet, a /27; in larger ones it makes no difference.
+	own := 1<<(32-cidr.Bits()-7) - (reserved - 1) - fixedInZone - spareServers
+	room := shardZones * min(fixedInZone, own)
+	switch n := k.Cache.Shards; {
+	case n > 1 && zones < shardZones:
+		k.bad("cache.shards", fmt.Sprintf("%d shards and one zone", n), "1, or a second zone under aws.zones: shards alternate between two zones, and cannot change theirs later")
+	case n > room && own < fixedInZone: // else 32 shards fit, and more are out of the bounds of the key
+		k.bad("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s hold %d", n, cidr, room), "fewer shards or a larger network.cidr")
 	}
 }
+
+// mostPins is how many pins with the longest names fit into the map's parameter beside its slots.
+const mostPins = 50
 
 var tenantName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
 func (k *checker) pins() {
 	if k.Cache == nil {
 		return
+	}
+	if n := len(k.Cache.Pins); n > mostPins {
+		k.bad("cache.pins", fmt.Sprintf("has %d pins", n), fmt.Sprintf("at most %d; all other tenants are placed by hash", mostPins))
 	}
 	for tenant, shard := range k.Cache.Pins {
 		p := place("cache.pins").key(tenant)

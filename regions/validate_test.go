@@ -1,6 +1,7 @@
 package regions
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,6 +19,15 @@ func (c *Config) edit(name string, change func(r *Runner)) {
 
 func arm(change func(r *Runner)) func(*Config) {
 	return func(c *Config) { c.edit("containers-arm64", change) }
+}
+
+// manyPins pins so many tenants to the first shard.
+func manyPins(n int) map[string]int {
+	pins := map[string]int{}
+	for i := range n {
+		pins[fmt.Sprintf("tenant-%d", i)] = 0
+	}
+	return pins
 }
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
@@ -111,7 +121,9 @@ func TestValidate(t *testing.T) {
 		{"concurrency", arm(func(r *Runner) { r.Agent.Concurrency = 65 }), []string{`agent.concurrency: 65 is too large; want a whole number from 1 to 64`}},
 
 		{"shards", func(c *Config) { c.Cache.Shards = 33 }, []string{`:33: cache.shards: 33 is too large; want a whole number from 1 to 32`}},
-		{"shards do not fit", func(c *Config) { c.Network.CIDR, c.Cache.Shards = prefix("10.42.0.0/20"), 27 }, []string{`:33: cache.shards: 27 servers do not fit: the cache subnets of 10.42.0.0/20 in 2 zones hold 26`}},
+		{"shards do not fit", func(c *Config) { c.Network.CIDR, c.Cache.Shards = prefix("10.42.0.0/20"), 27 }, []string{`:33: cache.shards: 27 servers do not fit: the cache subnets of 10.42.0.0/20 hold 22`}},
+		{"shards in one zone", func(c *Config) { c.AWS.Zones = c.AWS.Zones[:1] }, []string{`:33: cache.shards: 4 shards and one zone; want 1, or a second zone`}},
+		{"too many pins", func(c *Config) { c.Cache.Pins = manyPins(51) }, []string{`cache.pins: has 51 pins; want at most 50`}},
 		{"cache types of two architectures", func(c *Config) { c.Cache.InstanceTypes = []string{"m7g.4xlarge", "m7i.4xlarge"} }, []string{`cache.instanceTypes[1]: m7i.4xlarge is x86_64 and the types before it arm64`}},
 		{"cache type unknown", func(c *Config) { c.Cache.InstanceTypes[0] = "m7g.5xlarge" }, []string{`:34: cache.instanceTypes[0]: "m7g.5xlarge" is no instance type that we know`}},
 		{"no volume", func(c *Config) { c.Cache.Volume = Volume{} }, []string{`:35: cache.volume: is missing`, `cache.volume.size: 0GiB is no size for a volume`}},

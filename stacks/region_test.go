@@ -27,7 +27,7 @@ func shipped(t *testing.T) []*plan.Plan {
 	}
 	var plans []*plan.Plan
 	for _, c := range configs {
-		p, err := plan.Build(c)
+		p, err := plan.Build(c, configs...)
 		if err != nil {
 			t.Fatal(err)
 		}

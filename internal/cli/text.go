@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/beachhead-build/beachhead/regions"
 )
 
 func plural(n int, noun string) string {
@@ -29,15 +26,4 @@ func clock(seconds float64) string {
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	}
 	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
-}
-
-// mentioning keeps of a cross-check's problems those that concern one region.
-func mentioning(err error, path, name string) error {
-	var mine []error
-	for _, p := range regions.Problems(err) {
-		if p.File == path || strings.Contains(p.Error(), path) || strings.Contains(p.Error(), name) {
-			mine = append(mine, p)
-		}
-	}
-	return errors.Join(mine...)
 }

@@ -1,4 +1,5 @@
-// Package plan derives everything else from a region file: address plan, ways out, names, quotas needed.
+// Package plan derives everything else from a region file: address plan, ways out, runner fleets, shards and
+// slots of the cache, tunnels of the link, names, quotas needed.
 //
 // It is pure and deterministic: no clock, no randomness, no cloud, no Pulumi. The same Config gives the same bytes of JSON, which is
 // what the golden plans compare and what verification takes its probes from.
@@ -22,25 +23,43 @@ type Plan struct {
 	// Tags are the user's and the one by which the region's resources are found again.
 	Tags    map[string]string `json:"tags"`
 	Network Network           `json:"network"`
-	Quotas  []Quota           `json:"quotas"`
+	// Fleets are the runner fleets by name.
+	Fleets []Fleet `json:"fleets"`
+	// Cache and Link are nil in a region without them.
+	Cache  *Cache  `json:"cache,omitempty"`
+	Link   *Link   `json:"link,omitempty"`
+	Quotas []Quota `json:"quotas"`
 }
 
 // StackTag is the tag that every resource of a region carries, with the region's name as its value. With the Name tag it is how a
 // resource is found again that a killed run made and could not record.
 const StackTag = "beachhead:stack"
 
-// Build derives the plan of a complete, valid region file. It fails only where the address arithmetic does, which Validate has
-// excluded.
-func Build(c *regions.Config) (*Plan, error) {
+// Build derives the plan of a complete, valid region file. Others are the project's other region files, from which it takes one thing:
+// which regions seed from this one and get copies of its snapshots. Without them there are no copies, so what declares resources
+// passes them; the region itself among them does no harm. It fails only on what Validate has excluded.
+func Build(c *regions.Config, others ...*regions.Config) (*Plan, error) {
 	network, err := buildNetwork(c)
 	if err != nil {
 		return nil, fmt.Errorf("planning the network of %s: %w", c.Name, err)
+	}
+	fleets, err := buildFleets(c, network)
+	if err != nil {
+		return nil, fmt.Errorf("planning the runners of %s: %w", c.Name, err)
+	}
+	cache, err := buildCache(c, network, others)
+	if err != nil {
+		return nil, fmt.Errorf("planning the cache of %s: %w", c.Name, err)
+	}
+	link, err := buildLink(c, network)
+	if err != nil {
+		return nil, fmt.Errorf("planning the link of %s: %w", c.Name, err)
 	}
 	tags := map[string]string{StackTag: c.Name}
 	maps.Copy(tags, c.Tags)
 	return &Plan{
 		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture,
-		Tags: tags, Network: network, Quotas: quotas(network),
+		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Quotas: quotas(network, fleets, cache),
 	}, nil
 }
 

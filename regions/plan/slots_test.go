@@ -1,0 +1,163 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func table(t rapid.TB, shards int, pins map[string]int) Table {
+	t.Helper()
+	made, err := NewTable(shards, pins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// drawTable draws a table with pins and whether or not they are sensible, all of them to shards that are there.
+func drawTable(t *rapid.T, label string) Table {
+	shards := rapid.IntRange(1, MaxShards).Draw(t, label+" shards")
+	return table(t, shards, rapid.MapOfN(tenants, rapid.IntRange(0, shards-1), 0, 10).Draw(t, label+" pins"))
+}
+
+var tenants = rapid.StringMatching(`[a-z0-9][a-z0-9._-]{0,4}`)
+
+func slotCounts(t Table) []int {
+	counts := make([]int, t.Shards())
+	for slot := range Slots {
+		counts[t.SlotShard(slot)]++
+	}
+	return counts
+}
+
+// The slots of tenants are for good: another hash would make every cache cold. The first is FNV-1a's own test vector, 0xe40c292c.
+func TestSlotNeverChanges(t *testing.T) {
+	for tenant, want := range map[string]int{"a": 0x2c, "": 0xc5, "foobar": 0x68} {
+		if got := Slot(tenant); got != want {
+			t.Errorf("slot of %q is %d, want %d", tenant, got, want)
+		}
+	}
+}
+
+// For every number of shards, all of them: balanced to within one slot, and from each to the next the fewest slots move, all to the
+// new shard.
+func TestTableIsBalancedAndGrowsByTheFewestMoves(t *testing.T) {
+	for n := 1; n <= MaxShards; n++ {
+		now := table(t, n, nil)
+		counts := slotCounts(now)
+		if most, least := slices.Max(counts), slices.Min(counts); most-least > 1 {
+			t.Errorf("%d shards have %v slots, want them within one of each other", n, counts)
+		}
+		if n == MaxShards {
+			break
+		}
+		moves := Moves(now, table(t, n+1, nil))
+		if want := Slots / (n + 1); len(moves) != want {
+			t.Errorf("from %d to %d shards %d slots move, want %d", n, n+1, len(moves), want)
+		}
+		for _, m := range moves {
+			if m.To != n || m.From == n {
+				t.Errorf("from %d to %d shards: %+v, want moves to the new shard only", n, n+1, m)
+			}
+		}
+	}
+}
+
+// What few tenants of everyday names get of it: no shard is without, and none has twice its share.
+func TestTenantsSpread(t *testing.T) {
+	for _, form := range []string{"factory-%03d", "customer%d", "%d-lmp"} {
+		counts := make([]int, 4)
+		for i := range 200 {
+			counts[table(t, 4, nil).Shard(fmt.Sprintf(form, i))]++
+		}
+		if slices.Min(counts) < 25 || slices.Max(counts) > 100 {
+			t.Errorf("200 tenants named like %s lie on four shards as %v", form, counts)
+		}
+	}
+}
+
+// At each epoch a tenant is in exactly one place, one that is there, the pinned one if it is pinned; and between two epochs it
+// changes its place if and only if a move says so, to where the move says.
+func TestEveryTenantIsInOnePlace(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from, to := drawTable(t, "from"), drawTable(t, "to")
+		moves := Moves(from, to)
+		named := rapid.SliceOf(tenants).Draw(t, "tenants")
+		for _, pins := range []map[string]int{from.Pins(), to.Pins()} {
+			for tenant := range pins {
+				named = append(named, tenant)
+			}
+		}
+		for _, tenant := range named {
+			want := from.Shard(tenant)
+			for _, place := range []Table{from, to} {
+				pin, pinned := place.Pins()[tenant]
+				if at := place.Shard(tenant); at < 0 || at >= place.Shards() || pinned && at != pin || !pinned && at != place.SlotShard(Slot(tenant)) {
+					t.Fatalf("%q is on shard %d of %d, pinned to %d: %t", tenant, at, place.Shards(), pin, pinned)
+				}
+			}
+			_, before := from.Pins()[tenant]
+			_, after := to.Pins()[tenant]
+			for _, m := range moves {
+				if m.Tenant == tenant || m.Tenant == "" && m.Slot == Slot(tenant) && !before && !after {
+					if m.From != want {
+						t.Fatalf("%+v moves %q, which is on shard %d", m, tenant, want)
+					}
+					want = m.To
+				}
+			}
+			if got := to.Shard(tenant); got != want {
+				t.Fatalf("%q is on shard %d, its moves %v lead to %d", tenant, got, moves, want)
+			}
+		}
+	})
+}
+
+// Any change of shards or pins changes the epoch, the same table has the same, growth makes it greater, and JSON keeps it exactly.
+func TestEpoch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := drawTable(t, "a"), drawTable(t, "b")
+		same := a.Shards() == b.Shards() && fmt.Sprint(a.Pins()) == fmt.Sprint(b.Pins())
+		if (a.Epoch() == b.Epoch()) != same {
+			t.Fatalf("epochs %d and %d of tables that are the same: %t", a.Epoch(), b.Epoch(), same)
+		}
+		if a.Shards() > b.Shards() && a.Epoch() <= b.Epoch() {
+			t.Fatalf("epoch %d of %d shards is not above epoch %d of %d", a.Epoch(), a.Shards(), b.Epoch(), b.Shards())
+		}
+		if a.Epoch() >= 1<<53 || a.Epoch() <= 0 {
+			t.Fatalf("epoch %d is no number that every JSON reader keeps", a.Epoch())
+		}
+	})
+}
+
+func TestNewTableRefuses(t *testing.T) {
+	cases := map[string]struct {
+		shards int
+		pins   map[string]int
+	}{
+		"no shards":        {0, nil},
+		"too many shards":  {MaxShards + 1, nil},
+		"a pin beyond":     {4, map[string]int{"acme": 4}},
+		"a pin below":      {4, map[string]int{"acme": -1}},
+		"a pin of no name": {4, map[string]int{"": 1}},
+	}
+	for name, c := range cases {
+		if _, err := NewTable(c.shards, c.pins); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// What a caller does with its own pins, or with those that it got, does not reach into the table.
+func TestTableKeepsItsPins(t *testing.T) {
+	pins := map[string]int{"acme": 2}
+	made := table(t, 4, pins)
+	pins["acme"] = 3
+	made.Pins()["acme"] = 1
+	if got := made.Shard("acme"); got != 2 {
+		t.Errorf("acme is on shard %d, want 2, where it was pinned", got)
+	}
+}
