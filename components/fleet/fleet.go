@@ -131,10 +131,10 @@ func (b *builder) makeTemplate(profile *iam.InstanceProfile, access *ec2.Securit
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
 		UserData:           pulumi.String(base64.StdEncoding.EncodeToString([]byte(b.args.UserData))),
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
-		// One hop: containers of CI jobs must not get at the machine's credentials.
+		// One hop: containers of CI jobs must not get at the machine's credentials. No tags in the metadata: with them, EC2 refuses to
+		// start a machine that has a tag with a slash or a space in its key.
 		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
 			HttpEndpoint: pulumi.String("enabled"), HttpTokens: pulumi.String("required"), HttpPutResponseHopLimit: pulumi.Int(1),
-			InstanceMetadataTags: pulumi.String("enabled"),
 		},
 		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
 			DeviceName: pulumi.String("/dev/xvda"),

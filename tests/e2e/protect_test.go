@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
 
@@ -37,60 +35,21 @@ func guarded(group string) pulumi.RunFunc {
 // Protected things that would be replaced or deleted are refused before anything changes, by preview, up and down.
 func TestProtectedThingsAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, file{zones: 1, egress: "public"})
-	cloud, err := emulator.Open(emulator.Options{Dir: filepath.Join(w.dir, "cloud")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(server.Close(), cloud.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	open := func(program pulumi.RunFunc) *engine.Stack {
-		t.Helper()
-		backend, err := engine.LocalBackend(filepath.Join(w.dir, "state"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		env := server.Env()
-		env["PULUMI_BACKEND_URL"], env["PULUMI_CONFIG_PASSPHRASE"] = backend, "test"
-		env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-		stack, err := engine.Open(t.Context(), engine.Options{
-			Name: "guarded", Program: program, Root: w.dir, WorkDir: filepath.Join(w.dir, "work"), Home: filepath.Join(w.dir, "home"), Env: env,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return stack
-	}
-	if _, err := open(guarded("gold")).Up(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	before, err := cloud.Operations()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newStage(t)
+	s.up(guarded("gold"))
+	before := len(s.operations())
 	for what, try := range map[string]func() error{
-		"preview of a replacement": func() error { _, err := open(guarded("silver")).Preview(t.Context()); return err },
-		"up to a replacement":      func() error { _, err := open(guarded("silver")).Up(t.Context()); return err },
-		"preview of a removal":     func() error { _, err := open(guarded("")).Preview(t.Context()); return err },
-		"up to a removal":          func() error { _, err := open(guarded("")).Up(t.Context()); return err },
-		"down":                     func() error { _, err := open(guarded("gold")).Down(t.Context()); return err },
+		"preview of a replacement": func() error { _, err := s.open(guarded("silver")).Preview(t.Context()); return err },
+		"up to a replacement":      func() error { _, err := s.open(guarded("silver")).Up(t.Context()); return err },
+		"preview of a removal":     func() error { _, err := s.open(guarded("")).Preview(t.Context()); return err },
+		"up to a removal":          func() error { _, err := s.open(guarded("")).Up(t.Context()); return err },
+		"down":                     func() error { _, err := s.open(guarded("gold")).Down(t.Context()); return err },
 	} {
 		if err := try(); !errors.Is(err, engine.ErrRefused) || !strings.Contains(err.Error(), "treasure") {
 			t.Errorf("%s: %v, want a refusal that names the thing", what, err)
 		}
 	}
-	after, err := cloud.Operations()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(after) != len(before) {
-		t.Errorf("the refused changes made %d operations, the first %+v", len(after)-len(before), after[len(before)])
+	if after := s.operations(); len(after) != before {
+		t.Errorf("the refused changes made %d operations, the first %+v", len(after)-before, after[before])
 	}
 }

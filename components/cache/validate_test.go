@@ -1,0 +1,97 @@
+package cache_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/cache"
+)
+
+// refuser fails the run at the first registration.
+type refuser struct{}
+
+func (refuser) NewResource(a pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	panic("registered " + a.Name)
+}
+
+func (refuser) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+
+func TestBadArgumentsAreRefused(t *testing.T) {
+	address := netip.MustParseAddr
+	prefix := netip.MustParsePrefix
+	cases := []struct {
+		name string
+		edit func(*cache.Args)
+		want []string
+	}{
+		{"no shards", func(a *cache.Args) { a.Shards = nil }, []string{"no shards"}},
+		{"no types", func(a *cache.Args) { a.InstanceTypes = nil }, []string{"no instance types"}},
+		{"an image id", func(a *cache.Args) { a.Image = "ami-1" }, []string{"name of a parameter"}},
+		{"no VPC", func(a *cache.Args) { a.VPC = nil }, []string{"needs a VPC"}},
+		{"no account", func(a *cache.Args) { a.Account = "" }, []string{`account ""`}},
+		{"no runners", func(a *cache.Args) { a.RunnerCIDRs = nil }, []string{"nobody may mount"}},
+		{"a range twice", func(a *cache.Args) { a.RunnerCIDRs[1] = a.RunnerCIDRs[0] }, []string{"10.42.0.0/20 is there twice"}},
+		{"a subnet twice", func(a *cache.Args) { a.Subnets[1].Zone = zones[0] }, []string{"two cache subnets", "zone us-west-1b has no cache subnet"}},
+		{"a subnet without id", func(a *cache.Args) { a.Subnets[0].ID = nil }, []string{"us-west-1a has no id"}},
+		{"fixed addresses elsewhere", func(a *cache.Args) { a.Subnets[0].Fixed = prefix("10.42.226.0/24") }, []string{"no part of the subnet"}},
+		{"an address outside", func(a *cache.Args) { a.Shards[1].Address = address("10.42.224.200") }, []string{"shard 1: 10.42.224.200 is not in 10.42.226.0/23"}},
+		{"an address not reserved", func(a *cache.Args) { a.Shards[0].Address = address("10.42.224.99") }, []string{"not among the fixed addresses"}},
+		{"an address of AWS", func(a *cache.Args) {
+			a.Subnets[0].Fixed, a.Shards[0].Address = netip.Prefix{}, address("10.42.224.3")
+		}, []string{"AWS keeps 10.42.224.3"}},
+		{"the last address", func(a *cache.Args) {
+			a.Subnets[0].Fixed, a.Shards[0].Address = netip.Prefix{}, address("10.42.225.255")
+		}, []string{"AWS keeps 10.42.225.255"}},
+		{"an address twice", func(a *cache.Args) { a.Shards[1].Zone, a.Shards[1].Address = zones[0], a.Shards[0].Address }, []string{"another shard's address"}},
+		{"a shard twice", func(a *cache.Args) { a.Shards[1].Number = 0 }, []string{"shard 0 is there twice"}},
+		{"a shard's number", func(a *cache.Args) { a.Shards[1].Number = 100 }, []string{"want 0 to 99"}},
+		{"no volume", func(a *cache.Args) { a.Shards[0].Volume.GiB = 0 }, []string{"volume of 0 GiB"}},
+		{"no user data", func(a *cache.Args) { a.Shards[0].UserData = "" }, []string{"no user data"}},
+		{"long user data", func(a *cache.Args) { a.Shards[0].UserData = strings.Repeat("x", 16<<10+1) }, []string{"16385 bytes"}},
+		{"a large map", func(a *cache.Args) { a.Map.Document = strings.Repeat("x", 8<<10+1) }, []string{"8193 bytes"}},
+		{"a map without path", func(a *cache.Args) { a.Map.Parameter = "map" }, []string{"begins with a slash"}},
+		{"no time", func(a *cache.Args) { a.Snapshots.At = "noon" }, []string{`at "noon"`}},
+		{"kept for no day", func(a *cache.Args) { a.Snapshots.KeepDays = 0 }, []string{"kept for 0 days"}},
+		{"copied to itself", func(a *cache.Args) { a.Snapshots.CopyTo = []string{"us-west-1"} }, []string{"where they are"}},
+		{"copied to four", func(a *cache.Args) { a.Snapshots.CopyTo = []string{"a", "b", "c", "d"} }, []string{"4 regions"}},
+		{"three at once", func(a *cache.Args) { a.InstanceTypes, a.Shards, a.Snapshots.KeepDays = nil, nil, 0 },
+			[]string{"no instance types", "no shards", "kept for 0 days"}},
+	}
+	for _, c := range cases {
+		err := try(args(c.edit))
+		if err == nil {
+			t.Errorf("%s: accepted", c.name)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q in it", c.name, err, want)
+			}
+		}
+	}
+	if err := try(nil); err == nil {
+		t.Error("no arguments at all: accepted")
+	}
+}
+
+func try(a *cache.Args) error {
+	return pulumi.RunErr(func(ctx *pulumi.Context) error {
+		_, err := cache.New(ctx, "cache", a)
+		return err
+	}, pulumi.WithMocks("beachhead", "test", refuser{}))
+}
+
+// User data of exactly what EC2 takes, and a subnet with nothing reserved, are fine.
+func TestBounds(t *testing.T) {
+	recorded := record(t, func(a *cache.Args) {
+		a.Shards[0].UserData = strings.Repeat("x", 16<<10)
+		a.Subnets[0].Fixed = netip.Prefix{}
+	})
+	if got := recorded.OfType("aws:ec2/subnetCidrReservation:SubnetCidrReservation"); len(got) != 1 {
+		t.Errorf("%d reservations, want that of the second zone only", len(got))
+	}
+}

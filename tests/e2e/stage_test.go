@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/engine"
+)
+
+// stage runs any program on an emulated cloud of its own, for what no region file declares.
+type stage struct {
+	t     *testing.T
+	w     *world
+	cloud *emulator.Cloud
+	env   map[string]string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	w := newWorld(t, file{zones: 1, egress: "public"})
+	cloud, err := emulator.Open(emulator.Options{Dir: filepath.Join(w.dir, "cloud")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := cloud.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), cloud.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	backend, err := engine.LocalBackend(filepath.Join(w.dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := server.Env()
+	env["PULUMI_BACKEND_URL"], env["PULUMI_CONFIG_PASSPHRASE"] = backend, "test"
+	env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+	return &stage{t: t, w: w, cloud: cloud, env: env}
+}
+
+func (s *stage) open(program pulumi.RunFunc) *engine.Stack {
+	s.t.Helper()
+	stack, err := engine.Open(s.t.Context(), engine.Options{
+		Name: "stage", Program: program, Root: s.w.dir, WorkDir: filepath.Join(s.w.dir, "work"), Home: filepath.Join(s.w.dir, "home"), Env: s.env,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return stack
+}
+
+// up must succeed.
+func (s *stage) up(program pulumi.RunFunc) *engine.Changes {
+	s.t.Helper()
+	c, err := s.open(program).Up(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+// unreplaced fails the test when a change makes, replaces or deletes anything.
+func (s *stage) unreplaced(what string, c *engine.Changes) {
+	s.t.Helper()
+	for _, step := range c.Steps {
+		if step.Op != "update" {
+			s.t.Errorf("%s: %s of %s %s because of %v", what, step.Op, step.Type, step.Name, step.Diffs)
+		}
+	}
+}
+
+func (s *stage) operations() []emulator.Operation {
+	s.t.Helper()
+	all, err := s.cloud.Operations()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// down takes everything away and fails the test when something is left.
+func (s *stage) down(program pulumi.RunFunc) {
+	s.t.Helper()
+	if _, err := s.open(program).Down(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	left, err := s.cloud.Resources()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range left {
+		s.t.Errorf("left in the cloud: %s %s %s", r.Type, r.ID, r.Name)
+	}
+}
