@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,7 +69,7 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 		env[k] = v
 	}
 	if opts.Exclusive {
-		if err := waitForLock(ctx, env["PULUMI_BACKEND_URL"], opts.Name); err != nil {
+		if err := waitForLock(ctx, cmp.Or(env["PULUMI_BACKEND_URL"], os.Getenv("PULUMI_BACKEND_URL")), opts.Name); err != nil {
 			return nil, err
 		}
 	}

@@ -18,22 +18,32 @@ import (
 type Registration struct {
 	Type, Name, Parent, Provider string
 	Custom, Protect, Retain      bool
-	Dependencies                 []string
-	Inputs                       resource.PropertyMap
+	// DeleteFirst says that a replacement deletes the old one first.
+	DeleteFirst  bool
+	Dependencies []string
+	// Secrets are the outputs that the program marks secret.
+	Secrets []string
+	Inputs  resource.PropertyMap
 }
+
+// Answer gives outputs of one resource beyond those that every resource gets; nil: none. It may be called from many goroutines.
+type Answer func(token, name string) resource.PropertyMap
 
 // Recording is everything that one run registered, sorted by type and name.
 type Recording []Registration
 
 // Record runs a program as an update does and as a preview does, where nothing that the cloud makes up is known, and gives the update's
 // recording. It fails the test when either run fails, or when two resources have one URN, which the mock monitor accepts silently.
-func Record(t testing.TB, program pulumi.RunFunc) Recording {
+//
+// A test of a program that computes with what the cloud makes up passes answers. In the preview they are unknown all the same, except
+// those that the program marks secret: the SDK's mock monitor fails on a secret that is unknown, which the engine does not.
+func Record(t testing.TB, program pulumi.RunFunc, answers ...Answer) Recording {
 	t.Helper()
-	preview, err := record(program, true)
+	preview, err := record(program, true, answers)
 	if err != nil {
 		t.Fatalf("preview: %v", err)
 	}
-	update, err := record(program, false)
+	update, err := record(program, false, answers)
 	if err != nil {
 		t.Fatalf("update: %v", err)
 	}
@@ -51,8 +61,8 @@ func Record(t testing.TB, program pulumi.RunFunc) Recording {
 	return update
 }
 
-func record(program pulumi.RunFunc, preview bool) (Recording, error) {
-	m := &monitor{}
+func record(program pulumi.RunFunc, preview bool, answers []Answer) (Recording, error) {
+	m := &monitor{preview: preview, answers: answers}
 	err := pulumi.RunErr(program, pulumi.WithMocks("beachhead", "test", m), func(info *pulumi.RunInfo) { info.DryRun = preview })
 	slices.SortFunc(m.seen, func(a, b Registration) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
@@ -98,8 +108,10 @@ func (r Recording) String() string {
 
 // monitor answers as a cloud would: what went in, and ids.
 type monitor struct {
-	mu   sync.Mutex
-	seen Recording
+	preview bool
+	answers []Answer
+	mu      sync.Mutex
+	seen    Recording
 }
 
 // NewResource records. The monitor calls it from many goroutines.
@@ -109,7 +121,8 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 	rpc := args.RegisterRPC
 	m.seen = append(m.seen, Registration{
 		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Custom: args.Custom,
-		Protect: rpc.GetProtect(), Retain: rpc.GetRetainOnDelete(), Dependencies: rpc.GetDependencies(), Inputs: args.Inputs,
+		Protect: rpc.GetProtect(), Retain: rpc.GetRetainOnDelete(), DeleteFirst: rpc.GetDeleteBeforeReplace(),
+		Dependencies: rpc.GetDependencies(), Secrets: rpc.GetAdditionalSecretOutputs(), Inputs: args.Inputs,
 	})
 	out := args.Inputs.Copy()
 	out["arn"] = resource.NewStringProperty("arn:aws:test:::" + args.Name)
@@ -117,6 +130,13 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 	out["latestVersion"] = resource.NewNumberProperty(1)
 	if !out.HasValue("name") {
 		out["name"] = resource.NewStringProperty(args.Name)
+	}
+	for _, answer := range m.answers {
+		for key, value := range answer(args.TypeToken, args.Name) {
+			if !m.preview || slices.Contains(rpc.GetAdditionalSecretOutputs(), string(key)) {
+				out[key] = value
+			}
+		}
 	}
 	return args.Name + "-id", out, nil
 }
