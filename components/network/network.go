@@ -27,6 +27,8 @@ type Network struct {
 	// RunnerRouteTables and CacheRouteTables are ids by zone, for routes that the link adds.
 	RunnerRouteTables pulumi.StringMapOutput `pulumi:"runnerRouteTables"`
 	CacheRouteTables  pulumi.StringMapOutput `pulumi:"cacheRouteTables"`
+	// PublicRouteTable is the id of the public tier's, which fleets use under public egress.
+	PublicRouteTable pulumi.StringOutput `pulumi:"publicRouteTable"`
 	// Addresses are the public addresses of NAT gateways and NAT instances by name, for allow-lists elsewhere.
 	Addresses pulumi.StringMapOutput `pulumi:"addresses"`
 }
@@ -96,11 +98,12 @@ func (b *builder) publish() error {
 	n.LinkSubnets = b.subnets["link"].ToStringMapOutput()
 	n.RunnerRouteTables = b.runnerTables.ToStringMapOutput()
 	n.CacheRouteTables = b.cacheTables.ToStringMapOutput()
+	n.PublicRouteTable = b.publicTable.ID().ToStringOutput()
 	n.Addresses = b.addresses.ToStringMapOutput()
 	return b.ctx.RegisterResourceOutputs(n, pulumi.Map{
 		"vpcId": n.VPCID, "privateSubnets": n.PrivateSubnets, "publicSubnets": n.PublicSubnets, "cacheSubnets": n.CacheSubnets,
 		"linkSubnets": n.LinkSubnets, "runnerRouteTables": n.RunnerRouteTables, "cacheRouteTables": n.CacheRouteTables,
-		"addresses": n.Addresses,
+		"publicRouteTable": n.PublicRouteTable, "addresses": n.Addresses,
 	})
 }
 
