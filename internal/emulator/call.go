@@ -18,6 +18,8 @@ type call struct {
 	st    *State
 	cloud *Cloud
 	scope
+	tags    map[string]any // the provider's default ones, where they are no inputs
+	queue   *queue
 	now     time.Time
 	kind    *kind
 	rec     *record // as it is to be; nil when deleting
@@ -64,6 +66,9 @@ func (c *call) rollBack() {
 
 // key names something of a type in the call's account and region.
 func (c *call) key(typ, id string) key {
+	if packageOf(typ) == gcpPackage {
+		return gcpKey(c.scope, typ, id)
+	}
 	k := key{Type: typ, Account: c.account, Region: c.region, ID: id}
 	if kindOf(typ).global {
 		k.Region = ""
@@ -74,7 +79,7 @@ func (c *call) key(typ, id string) key {
 // find returns what has an id among some types in the call's account and region, or nil.
 func (c *call) find(id string, types ...string) *record {
 	for _, typ := range types {
-		if r := c.st.records[c.key(typ, id)]; r != nil {
+		if r := c.st.at(c.key(typ, id)); r != nil {
 			return r
 		}
 	}
@@ -121,6 +126,9 @@ func (c *call) checkRefs() error {
 				continue
 			}
 			target := c.st.target(c.rec, rule, id)
+			if target == nil && rule.lax {
+				continue
+			}
 			if target == nil {
 				return c.missing(rule, id)
 			}

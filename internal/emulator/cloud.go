@@ -121,11 +121,13 @@ func (c *Cloud) Replay(visit func(op Operation, after *State) error) error {
 // request is what a provider asks of the cloud.
 type request struct {
 	scope
-	kind *kind
-	op   string // create, update or delete
-	id   string // empty on create
-	urn  string
-	run  func(*call) error
+	tags  map[string]any
+	queue *queue
+	kind  *kind
+	op    string // create, update or delete
+	id    string // empty on create
+	urn   string
+	run   func(*call) error
 }
 
 // reply is what came of it: what lives afterwards, with its outputs; nil after a delete.
@@ -168,7 +170,7 @@ func (c *Cloud) do(ctx context.Context, q *request) (*reply, error) {
 // commit runs a request on the state and, when nothing speaks against it, writes it to the journal. It returns the model seconds,
 // or -1 when there was nothing to do.
 func (c *Cloud) commit(q *request, hitch hitch) (*reply, float64, error) {
-	call := &call{st: c.state, cloud: c, scope: q.scope, kind: q.kind, now: time.Now().UTC()}
+	call := &call{st: c.state, cloud: c, scope: q.scope, tags: q.tags, queue: q.queue, kind: q.kind, now: time.Now().UTC()}
 	ids, addresses := c.state.ids, c.state.addresses
 	undo := func() {
 		call.rollBack()

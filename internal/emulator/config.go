@@ -127,7 +127,7 @@ func (p *provider) Configure(ctx context.Context, req *pulumirpc.ConfigureReques
 	if err != nil {
 		return nil, asStatus(err)
 	}
-	p.configure(ctx, &configuration{scope: where, tags: p.defaultTags(settings)})
+	p.configure(ctx, &configuration{scope: where, tags: p.defaultTags(settings), queue: newQueue()})
 	return &pulumirpc.ConfigureResponse{
 		AcceptSecrets: true, SupportsPreview: true, AcceptOutputs: true, SupportsAutonamingConfiguration: true,
 	}, nil

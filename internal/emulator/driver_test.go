@@ -75,7 +75,14 @@ func openWith(t testing.TB, o Options) *driver {
 
 func connect(t testing.TB, server *Server) pulumirpc.ResourceProviderClient {
 	t.Helper()
-	_, port, _ := strings.Cut(server.Env()["PULUMI_DEBUG_PROVIDERS"], ":")
+	return connectTo(t, server, "aws")
+}
+
+// connectTo connects to the provider of a package.
+func connectTo(t testing.TB, server *Server, pkg string) pulumirpc.ResourceProviderClient {
+	t.Helper()
+	_, ports, _ := strings.Cut(server.Env()["PULUMI_DEBUG_PROVIDERS"], pkg+":")
+	port, _, _ := strings.Cut(ports, ",")
 	conn, err := grpc.NewClient("127.0.0.1:"+port, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

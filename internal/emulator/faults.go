@@ -34,7 +34,7 @@ func (f Fault) String() string {
 // FaultForms lists what ParseFault takes, for help texts.
 const FaultForms = `throttle=TYPE:N            the next N calls for the type are throttled
 fail=OP:TYPE[:N]           create, update or delete fails N times (default 1), then succeeds
-no-capacity=ZONE           groups get no machines in the zone
+no-capacity=ZONE[:TYPE]    groups get no machines in the zone, of one instance type or of any
 silent-region=REGION       nothing in the region answers
 kill-after=N               the process dies after the N-th change, before the engine hears of it
 quota=CODE:N               a quota (L-0263D0A3) has another value
@@ -193,8 +193,10 @@ func (f *faults) committed() bool {
 	return fault.n == 0
 }
 
-// noCapacity says whether a zone has run out of machines.
-func (f *faults) noCapacity(zone string) bool { return f.of("no-capacity", zone) != nil }
+// noCapacity says whether a zone has run out of machines, of all types or of one.
+func (f *faults) noCapacity(zone, typ string) bool {
+	return f.of("no-capacity", zone) != nil || f.of("no-capacity", zone+":"+typ) != nil
+}
 
 // account is whose credentials are in use; empty: those that the provider expects.
 func (f *faults) account() string {

@@ -3,12 +3,10 @@ package emulator
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 const groupType = "aws:autoscaling/group:Group"
@@ -37,7 +35,7 @@ var groupKind = &kind{
 	oneOf:   [][]string{groupLaunches, groupPlaces},
 	notBoth: [][]string{{"name", "namePrefix"}},
 	refuse: []string{"launchConfiguration", "loadBalancers", "placementGroup", "targetGroupArns", "trafficSources", "warmPool",
-		"minElbCapacity", "waitForElbCapacity", "capacityReservationSpecification"},
+		"minElbCapacity", "waitForElbCapacity", "capacityReservationSpecification", "instanceRefresh", "serviceLinkedRoleArn"},
 	refs: []ref{ // machines hold on to their subnets; the group itself does not
 		{path: "vpcZoneIdentifiers[]", to: []string{subnetType}},
 		{path: "launchTemplate.id", to: []string{launchTemplateType}},
@@ -45,7 +43,7 @@ var groupKind = &kind{
 		{path: mixedTemplate + "launchTemplateId", to: []string{launchTemplateType}},
 		{path: mixedTemplate + "launchTemplateName", to: []string{launchTemplateType}, byName: true},
 	},
-	check: checkGroupSizes,
+	check: checkGroup,
 	create: func(c *call) error {
 		if err := c.nameUnique("AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
 			return err
@@ -124,161 +122,4 @@ func (s *State) templateOf(group *record) *record {
 		}
 	}
 	return nil
-}
-
-// scale launches or terminates machines until there are as many as desired, and waits for those it launched, as the real provider
-// does unless told otherwise.
-func (c *call) scale() error {
-	c.set(c.rec) // machines refer to it
-	machines := c.st.owned(c.rec.key)
-	want := c.rec.num("desiredCapacity")
-	for i := len(machines) - 1; i >= want; i-- {
-		c.removeAll(machines[i]) // an interface that was there before stays
-	}
-	o, places, err := c.order()
-	if err != nil {
-		return err
-	}
-	waits := c.rec.str("waitForCapacityTimeout") != "0" && c.rec.str("waitForCapacityTimeout") != "0s"
-	for n := len(machines); n < want; n++ {
-		if len(places) == 0 {
-			if waits {
-				c.extra += parseSeconds(c.rec.str("waitForCapacityTimeout"), 600)
-				c.failed = c.starved(want, n)
-			}
-			return nil
-		}
-		o.typ, o.zone, o.subnet = places[n%len(places)].typ, places[n%len(places)].zone, places[n%len(places)].subnet
-		if err := c.launch(o); err != nil {
-			return err
-		}
-		if waits {
-			c.extra = bootSeconds()
-		}
-	}
-	return nil
-}
-
-// starved is what the provider says when a group's machines do not come.
-func (c *call) starved(want, have int) error {
-	return fmt.Errorf("waiting for Auto Scaling Group (%s) capacity satisfied: want at least %d healthy instance(s) in Auto Scaling Group, have %d: "+
-		"InsufficientInstanceCapacity: We currently do not have sufficient capacity in the Availability Zone you requested (%s)",
-		c.rec.ID, want, have, strings.Join(strs(c.st.outputs(c.rec)["availabilityZones"]), ", "))
-}
-
-// place is where a machine may start, and which type of machine it is to be there.
-type place struct {
-	typ, zone string
-	subnet    *record
-}
-
-// order works out what a group launches and where. Zones without capacity are left out; a zone that offers none of the group's types
-// is refused.
-func (c *call) order() (order, []place, error) {
-	o := order{group: c.rec, tags: map[string]string{}}
-	for _, t := range objs(c.rec.get("tags")) {
-		if flag(t["propagateAtLaunch"]) {
-			o.tags[str(t["key"])] = str(t["value"])
-		}
-	}
-	template := c.st.templateOf(c.rec)
-	if template == nil {
-		return o, nil, refused("ValidationError: You must use a valid fully-formed launch template.")
-	}
-	data, _, err := templateVersion(template, c.versionWanted())
-	if err != nil {
-		return o, nil, err
-	}
-	o.data = data
-	types, err := c.typesOf(data)
-	if err != nil {
-		return o, nil, err
-	}
-	candidates, err := c.candidates(firstNIC(data))
-	if err != nil {
-		return o, nil, err
-	}
-	var places []place
-	for _, p := range candidates {
-		i := slices.IndexFunc(types, func(typ string) bool { return ec2types.Offered(p.zone, typ) })
-		if i < 0 {
-			return o, nil, refused("ValidationError: Your requested instance type (%s) is not supported in your requested Availability Zone (%s).",
-				strings.Join(types, ", "), p.zone)
-		}
-		if !c.cloud.faults.noCapacity(p.zone) {
-			p.typ = types[i]
-			places = append(places, p)
-		}
-	}
-	return o, places, nil
-}
-
-func (c *call) versionWanted() string {
-	if spec, ok := c.rec.Inputs["launchTemplate"]; ok {
-		return str(obj(spec)["version"])
-	}
-	policy := obj(obj(c.rec.Inputs["mixedInstancesPolicy"])["launchTemplate"])
-	return str(obj(policy["launchTemplateSpecification"])["version"])
-}
-
-// typesOf lists the instance types that a group may launch: the overrides of its policy, or that of its template.
-func (c *call) typesOf(data map[string]any) ([]string, error) {
-	var types []string
-	policy := obj(obj(c.rec.Inputs["mixedInstancesPolicy"])["launchTemplate"])
-	for _, o := range objs(policy["overrides"]) {
-		types = append(types, str(o["instanceType"]))
-	}
-	if len(types) == 0 {
-		types = []string{str(data["instanceType"])}
-	}
-	for _, typ := range types {
-		if _, ok := ec2types.Lookup(typ); !ok {
-			return nil, refused("ValidationError: You must use a valid fully-formed launch template. Invalid instance type: %q", typ)
-		}
-	}
-	return types, nil
-}
-
-// candidates lists where a group's machines may start: its subnets, or the zones when the template brings an interface along.
-func (c *call) candidates(nic map[string]any) ([]place, error) {
-	if id := str(nic["networkInterfaceId"]); id != "" {
-		return c.besideInterface(id)
-	}
-	var out []place
-	for _, id := range c.rec.strs("vpcZoneIdentifiers") {
-		subnet := c.find(id, subnetType)
-		if subnet == nil {
-			return nil, refused("ValidationError: The subnet ID '%s' does not exist", id)
-		}
-		out = append(out, place{zone: subnet.str("availabilityZone"), subnet: subnet})
-	}
-	if len(out) == 0 {
-		return nil, refused("ValidationError: No default subnet for availability zone: '%s'. Give vpcZoneIdentifiers, or an interface in the launch template.",
-			strings.Join(c.rec.strs("availabilityZones"), ", "))
-	}
-	return out, nil
-}
-
-// besideInterface refuses a group whose template names an interface unless it is one machine in that interface's zone: the
-// interface decides the subnet, and serves one.
-func (c *call) besideInterface(id string) ([]place, error) {
-	eni := c.find(id, networkInterfaceType)
-	if eni == nil {
-		return nil, refused("ValidationError: "+networkInterfaceKind.missing, id)
-	}
-	if _, ok := c.rec.Inputs["vpcZoneIdentifiers"]; ok {
-		return nil, refused("ValidationError: a launch template with the network interface %s needs availabilityZones and no vpcZoneIdentifiers", id)
-	}
-	if c.rec.num("maxSize") > 1 {
-		return nil, refused("ValidationError: the network interface %s can be attached to one instance only: maxSize must not be over 1", id)
-	}
-	subnet := c.find(eni.str("subnetId"), subnetType)
-	zone := subnet.str("availabilityZone")
-	if zones := c.rec.strs("availabilityZones"); len(zones) != 1 || zones[0] != zone {
-		return nil, refused("ValidationError: availabilityZones must be %s only, where the network interface %s is", zone, id)
-	}
-	if machine := c.st.machineOf(eni); machine != nil && !c.st.ownedBy(machine, c.rec.key) {
-		return nil, refused("InvalidNetworkInterface.InUse: Interface: [%s] in use. (by %s)", id, c.st.face(machine).ID)
-	}
-	return []place{{zone: zone, subnet: subnet}}, nil
 }

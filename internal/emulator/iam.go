@@ -75,7 +75,7 @@ var roleKind = &kind{
 
 // nameUnique makes the name the id, and refuses one that is taken.
 func (c *call) nameUnique(words string) error {
-	name := c.rec.str("name")
+	name := c.rec.str(c.kind.naming())
 	if other := c.find(name, c.kind.typ); other != nil {
 		return refused(words, name)
 	}

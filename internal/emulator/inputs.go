@@ -42,7 +42,7 @@ func (k *kind) complete(spec *catalog.Resource, tags map[string]any, olds, news 
 		return err
 	}
 	if named {
-		filled = append(filled, "name")
+		filled = append(filled, k.naming())
 	}
 	list := make([]resource.PropertyValue, len(filled))
 	for i, name := range filled {
@@ -72,13 +72,14 @@ func underlay(news resource.PropertyMap, tags map[string]any) {
 // name gives a resource without a fixed name an automatic one, the logical name and 7 hexadecimal digits from the engine's seed, or
 // the one that it has got before. It says whether it did.
 func (k *kind) name(olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) (bool, error) {
-	_, named := news["name"]
-	_, prefixed := news["namePrefix"]
+	as := resource.PropertyKey(k.naming())
+	_, named := news[as]
+	_, prefixed := news[as+"Prefix"]
 	if k.autoName == 0 || named || prefixed {
 		return false, nil
 	}
-	if old, ok := olds["name"]; ok && (isDefaulted(olds, "name") || olds[defaulted].IsNull()) {
-		news["name"] = old // without the bridge's notes, after an import, any name counts as automatic
+	if old, ok := olds[as]; ok && (isDefaulted(olds, k.naming()) || olds[defaulted].IsNull()) {
+		news[as] = old // without the bridge's notes, after an import, any name counts as automatic
 		return true, nil
 	}
 	auto := req.GetAutonaming()
@@ -93,7 +94,7 @@ func (k *kind) name(olds, news resource.PropertyMap, req *pulumirpc.CheckRequest
 			return false, refused("automatic name: %v", err)
 		}
 	}
-	news["name"] = resource.NewProperty(name)
+	news[as] = resource.NewProperty(name)
 	return true, nil
 }
 

@@ -153,12 +153,13 @@ func (c *call) checkPrivate(subnet *record, eni, ip string) error {
 	return nil
 }
 
-// freePrivate is the lowest free address of a subnet.
+// freePrivate is the lowest free address of a subnet, outside its reservations.
 func (c *call) freePrivate(subnet *record) (string, error) {
-	taken := c.takenPrivate(subnet)
+	taken, kept := c.takenPrivate(subnet), c.reservations(subnet)
 	first, last := usable(subnet)
 	for ip := first; !last.Less(ip); ip = ip.Next() {
-		if taken[ip.String()] == nil {
+		isKept := slices.ContainsFunc(kept, func(r reserved) bool { return r.prefix.Contains(ip) })
+		if taken[ip.String()] == nil && !isKept {
 			return ip.String(), nil
 		}
 	}

@@ -24,6 +24,8 @@ type kind struct {
 
 	// autoName is the length that an automatic name may have; 0: the type gets none.
 	autoName int
+	// nameAs is the input that holds the name where that is not called name.
+	nameAs string
 	// defaults are the values that Terraform's schema sets; the extracted tables do not hold them.
 	defaults map[string]any
 	// refuse names inputs that the table has and for which there are no rules here.
@@ -64,7 +66,9 @@ type ref struct {
 	// to lists the types that may be meant. byName allows a name in place of an id.
 	to     []string
 	byName bool
-	when   int // dangles, holds, fades or owns
+	// lax leaves it to the kind's functions to refuse what leads nowhere: not all that may be meant has a record here.
+	lax  bool
+	when int // dangles, holds, fades or owns
 }
 
 var ownership = &ref{when: owns}
@@ -79,6 +83,14 @@ func define(list ...*kind) {
 }
 
 func kindOf(typ string) *kind { return kinds[typ] }
+
+// naming is the input that holds the name.
+func (k *kind) naming() string {
+	if k.nameAs != "" {
+		return k.nameAs
+	}
+	return "name"
+}
 
 // spec is the kind's entry in the property table.
 func (k *kind) spec() *catalog.Resource {
@@ -181,23 +193,35 @@ func (s *State) resolve(r *record) []link {
 	return links
 }
 
-// target finds what a reference of a record means: by id, by ARN or by name, in the record's region.
+// target finds what a reference of a record means: by id, by ARN or by name, in the record's region; by path or link
+// among Google's.
 func (s *State) target(r *record, rule *ref, id string) *record {
 	for _, typ := range rule.to {
-		place := key{Type: typ, Account: r.Account, Region: r.Region, ID: id}
-		if kindOf(typ).global {
-			place.Region = ""
+		find := s.awsTarget
+		if packageOf(typ) == gcpPackage {
+			find = s.gcpTarget
 		}
-		if t := s.records[place]; t != nil {
+		if t := find(r, rule, typ, id); t != nil {
 			return t
 		}
-		if !rule.byName && !strings.HasPrefix(id, "arn:") {
-			continue
-		}
-		for k, t := range s.byType[typ] {
-			if k.Account == place.Account && k.Region == place.Region && (t.str("name") == id || s.arn(t) == strings.TrimSuffix(id, ":*")) {
-				return t
-			}
+	}
+	return nil
+}
+
+func (s *State) awsTarget(r *record, rule *ref, typ, id string) *record {
+	place := key{Type: typ, Account: r.Account, Region: r.Region, ID: id}
+	if kindOf(typ).global {
+		place.Region = ""
+	}
+	if t := s.records[place]; t != nil {
+		return t
+	}
+	if !rule.byName && !strings.HasPrefix(id, "arn:") {
+		return nil
+	}
+	for k, t := range s.byType[typ] {
+		if k.Account == place.Account && k.Region == place.Region && (t.str("name") == id || s.arn(t) == strings.TrimSuffix(id, ":*")) {
+			return t
 		}
 	}
 	return nil

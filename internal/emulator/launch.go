@@ -159,6 +159,9 @@ var instanceKind = &kind{
 	refs:    []ref{{path: "subnetId", to: []string{subnetType}, when: holds}},
 }
 
+// groupTag is how EC2 tells whose a machine is.
+const groupTag = "aws:autoscaling:groupName"
+
 // order is what a group wants launched.
 type order struct {
 	group *record
@@ -168,27 +171,41 @@ type order struct {
 	zone  string
 	// subnet is where a new interface goes; nil when the template names one.
 	subnet *record
+	// weights by type; weight is that of the next machine, and spot says how it is paid.
+	weights map[string]int
+	weight  int
+	spot    bool
+	// protected machines outlive a scale-in; inService is when they are, in model seconds from the beginning of the call.
+	protected bool
+	inService float64
 }
 
-// launch starts one machine: attached to the interface that its template names, or to a new one that goes when it goes.
+// attach finds the interface that a machine is to have: that which its template names, or a new one that goes when it goes.
+func (c *call) attach(o *order, machine *record) (*record, error) {
+	nic := firstNIC(o.data)
+	if eni := c.find(str(nic["networkInterfaceId"]), networkInterfaceType); eni != nil {
+		return eni.clone(), nil
+	}
+	eni, err := c.newInterface(o.subnet, machine, nil)
+	if err != nil {
+		return nil, err
+	}
+	groups := append(strs(nic["securityGroups"]), strs(o.data["vpcSecurityGroupIds"])...)
+	if len(groups) > 0 {
+		eni.Outputs["securityGroups"] = anys(groups)
+	}
+	if flag(nic["associatePublicIpAddress"]) || nic["associatePublicIpAddress"] == nil && o.subnet.flag("mapPublicIpOnLaunch") {
+		eni.Extra["publicIp"] = c.newAddress()
+	}
+	return eni, nil
+}
+
+// launch starts one machine.
 func (c *call) launch(o order) error {
 	machine := c.made(instanceType, c.newID("i"), o.group)
-	nic := firstNIC(o.data)
-	eni := c.find(str(nic["networkInterfaceId"]), networkInterfaceType)
-	if eni != nil {
-		eni = eni.clone()
-	} else {
-		var err error
-		if eni, err = c.newInterface(o.subnet, machine, nil); err != nil {
-			return err
-		}
-		groups := append(strs(nic["securityGroups"]), strs(o.data["vpcSecurityGroupIds"])...)
-		if len(groups) > 0 {
-			eni.Outputs["securityGroups"] = anys(groups)
-		}
-		if flag(nic["associatePublicIpAddress"]) || nic["associatePublicIpAddress"] == nil && o.subnet.flag("mapPublicIpOnLaunch") {
-			eni.Extra["publicIp"] = c.newAddress()
-		}
+	eni, err := c.attach(&o, machine)
+	if err != nil {
+		return err
 	}
 	eni.Extra["machine"] = machine.ID
 	eni.Extra["attachment"] = c.newID("eni-attach")
@@ -208,7 +225,12 @@ func (c *call) launch(o order) error {
 		"ami": o.data["imageId"], "instanceType": o.typ, "availabilityZone": o.zone, "subnetId": subnet.ID, "tags": tags,
 		"iamInstanceProfile": obj(o.data["iamInstanceProfile"])["name"], "instanceState": "running",
 		"primaryNetworkInterfaceId": eni.ID, "privateIp": eni.str("privateIp"), "publicIp": c.st.publicAddress(eni),
+		"lifecycleState": "InService", "inServiceSeconds": o.inService, "launchedBy": float64(c.cloud.seq + 1),
 	}
+	if o.spot {
+		machine.Outputs["instanceLifecycle"] = "spot"
+	}
+	machine.Extra["weight"], machine.Extra["protected"] = float64(o.weight), o.protected
 	c.set(machine)
 	c.set(eni)
 	return nil

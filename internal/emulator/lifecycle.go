@@ -34,7 +34,7 @@ func (p *provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	props, err := marshal(tell(out.outputs, inputs))
+	props, err := marshal(tell(spec, out.outputs, inputs))
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (p *provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	props, err := marshal(tell(out.outputs, news))
+	props, err := marshal(tell(spec, out.outputs, news))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (p *provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 
 // Read tells what a resource is now; an empty id when it is gone. With nothing but an id it finds things to import.
 func (p *provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
-	k, _, err := p.kind(req.GetUrn())
+	k, spec, err := p.kind(req.GetUrn())
 	if err != nil {
 		return nil, err
 	}
@@ -106,20 +106,22 @@ func (p *provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 	if err != nil {
 		return nil, err
 	}
-	inputs := resource.NewPropertyMapFromMap(out.rec.Inputs)
+	told := copied(out.rec.Inputs)
 	if len(known) == 0 { // an import: nobody knows what the program said beyond what the cloud tells
 		for _, name := range k.unread {
-			delete(inputs, resource.PropertyKey(name))
+			delete(told, name)
 			delete(out.outputs, name)
 		}
-	} else if d, ok := known[defaulted]; ok {
+	}
+	inputs := tell(spec, told, known)
+	if d, ok := known[defaulted]; ok {
 		inputs[defaulted] = d
 	}
-	in, err := marshal(tell(inputs.Mappable(), known))
+	in, err := marshal(inputs)
 	if err != nil {
 		return nil, err
 	}
-	props, err := marshal(tell(out.outputs, known))
+	props, err := marshal(tell(spec, out.outputs, known))
 	return &pulumirpc.ReadResponse{Id: out.rec.ID, Inputs: in, Properties: props}, err
 }
 
@@ -132,7 +134,7 @@ func (p *provider) act(ctx context.Context, k *kind, op, id, urn string, run fun
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(conf.life, cancel)()
-	out, err := p.cloud.do(ctx, &request{scope: conf.scope, kind: k, op: op, id: id, urn: urn, run: run})
+	out, err := p.cloud.do(ctx, &request{scope: conf.scope, tags: conf.tags, queue: conf.queue, kind: k, op: op, id: id, urn: urn, run: run})
 	if err != nil {
 		return nil, asStatus(err)
 	}
@@ -186,8 +188,9 @@ func (c *call) makeNew(inputs map[string]any, urn string) error {
 	}
 	c.rec = c.made(c.kind.typ, id, nil)
 	c.rec.Inputs, c.rec.URN, c.rec.Managed = inputs, urn, true
-	if prefix := c.rec.str("namePrefix"); prefix != "" && c.rec.str("name") == "" {
-		c.rec.Outputs["name"] = c.newID(strings.TrimSuffix(prefix, "-"))
+	name := c.kind.naming()
+	if prefix := c.rec.str(name + "Prefix"); prefix != "" && c.rec.str(name) == "" {
+		c.rec.Outputs[name] = c.newID(strings.TrimSuffix(prefix, "-"))
 	}
 	if err := c.checkRefs(); err != nil {
 		return err

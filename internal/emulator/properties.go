@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
@@ -73,13 +75,29 @@ func plainMap(m resource.PropertyMap) map[string]any {
 	return out
 }
 
-// tell turns a record's outputs into properties. An output is secret where the input of that name is.
-func tell(outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
+// tell turns a record's outputs into properties. An output is secret where the input of that name is, and where the table says so.
+// Of an asset the cloud keeps the hash only: the one that the program gave is told again while it is the same.
+func tell(spec *catalog.Resource, outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
 	m := resource.NewPropertyMapFromMap(outputs)
 	for key, in := range inputs {
-		if v, ok := m[key]; ok && in.ContainsSecrets() {
+		v, ok := m[key]
+		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) && reflect.DeepEqual(plain(asset), outputs[string(key)]) {
+			v = asset
+			m[key] = v
+		}
+		if ok && in.ContainsSecrets() {
 			m[key] = resource.MakeSecret(v)
 		}
 	}
+	hide(spec, m)
 	return m
+}
+
+// hide marks what the table says is secret.
+func hide(spec *catalog.Resource, m resource.PropertyMap) {
+	for name, v := range m {
+		if !v.IsSecret() && (spec.Inputs[string(name)].Secret || slices.Contains(spec.SecretOutputs, string(name))) {
+			m[name] = resource.MakeSecret(v)
+		}
+	}
 }

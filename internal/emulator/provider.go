@@ -3,6 +3,7 @@ package emulator
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -33,9 +34,10 @@ type provider struct {
 // configuration is what one provider resource of a program says. Its life ends with the server's, or when the engine gives up.
 type configuration struct {
 	scope
-	tags map[string]any
-	life context.Context // of the connection, and not of a call
-	end  context.CancelFunc
+	tags  map[string]any
+	queue *queue
+	life  context.Context // of the connection, and not of a call
+	end   context.CancelFunc
 }
 
 func newProvider(c *Cloud, p *platform) (*provider, error) {
@@ -99,7 +101,11 @@ func (p *provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Em
 
 // GetPluginInfo tells the version that the property table is of.
 func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
-	return &pulumirpc.PluginInfo{Version: p.table.Version + ".0"}, nil
+	version := p.table.Version
+	if strings.Count(version, ".") == 1 {
+		version += ".0"
+	}
+	return &pulumirpc.PluginInfo{Version: version}, nil
 }
 
 // Cancel cuts the waits of this connection short: what runs is committed already, and is reported as done.
@@ -113,11 +119,6 @@ func (p *provider) Cancel(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty
 // GetSchema is for programs in YAML and for imports that write code, neither of which the emulated cloud serves.
 func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "the emulator has property tables and no Pulumi schema")
-}
-
-// Invoke refuses look-ups: the program's shape must not depend on them.
-func (p *provider) Invoke(_ context.Context, req *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
-	return nil, status.Errorf(codes.Unimplemented, "the emulator has no rules for the function %s", req.GetTok())
 }
 
 // kind finds the rules for a resource, and its entry in the property table.
@@ -221,8 +222,8 @@ func addRoot(list []string, path string) []string {
 
 // keepsName says whether a replacement would bear the fixed name of what it replaces: then there is no room for both.
 func keepsName(k *kind, old, news resource.PropertyMap) bool {
-	const name = resource.PropertyKey("name")
-	if k.autoName == 0 || isDefaulted(news, "name") {
+	name := resource.PropertyKey(k.naming())
+	if k.autoName == 0 || isDefaulted(news, k.naming()) {
 		return false
 	}
 	v, ok := news[name]

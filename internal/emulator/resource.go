@@ -9,7 +9,8 @@ type Resource struct {
 	ID   string
 	// ImportID is what an import of the real provider takes: the id, or for instance rtb-…_0.0.0.0/0 for a route.
 	ImportID string
-	// Name is the Name tag, Region the cloud's region; empty for what belongs to the whole account.
+	// Name is the Name tag or, at Google's, the name; Region the cloud's region, empty for what belongs to the whole account. Account is
+	// the project there, and Tags are all labels.
 	Name    string
 	Region  string
 	Account string
@@ -34,6 +35,12 @@ func (s *State) resource(r *record) Resource {
 		out.Tags[name] = v
 	}
 	out.Name = out.Tags["Name"]
+	if packageOf(r.Type) == gcpPackage {
+		out.Name = r.str("name")
+		for label, v := range obj(r.get("effectiveLabels")) {
+			out.Tags[label] = str(v)
+		}
+	}
 	return out
 }
 

@@ -24,7 +24,7 @@ type platform struct {
 	defaultTags func(settings map[string]any) map[string]any
 }
 
-var platforms = []*platform{awsPlatform}
+var platforms = []*platform{awsPlatform, gcpPlatform}
 
 // Server serves a cloud to the Pulumi engine: one provider per platform, each on a port of its own.
 type Server struct {

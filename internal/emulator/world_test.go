@@ -61,6 +61,8 @@ func everything(d *driver) *world {
 	w.add(groupType, props{"minSize": 0, "maxSize": 3, "desiredCapacity": 2, "vpcZoneIdentifiers": []any{subnet.id},
 		"launchTemplate": props{"id": template.id, "version": "$Latest"},
 		"tags":           []any{props{"key": "Name", "value": "one", "propagateAtLaunch": true}}})
+	w.addLink(vpc, table)
+	w.fillRegion()
 	return w
 }
 
@@ -102,11 +104,11 @@ func TestEveryKindReadsBack(t *testing.T) {
 	before := d.journal()
 	for typ, r := range w.things {
 		t.Run(typ, func(t *testing.T) {
-			refreshed := d.read(typ, "one", r.id, r.inputs)
+			refreshed := r.d.read(typ, "one", r.id, r.inputs)
 			if diff := refreshed.diff(w.asked[typ]); len(diff.GetDetailedDiff()) > 0 {
 				t.Errorf("after a refresh: %v", diff.GetDetailedDiff())
 			}
-			imported := d.read(typ, "one", importIDs[typ+r.id], nil)
+			imported := r.d.read(typ, "one", importIDs[typ+r.id], nil)
 			if imported.id != r.id {
 				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.id], imported.id, r.id)
 			}
@@ -143,7 +145,7 @@ func TestEveryKindGoes(t *testing.T) {
 	n := len(d.operations())
 	for _, typ := range order {
 		w.things[typ].delete()
-		if r := d.read(typ, "one", w.things[typ].id, w.things[typ].inputs); r.id != "" {
+		if r := w.things[typ].d.read(typ, "one", w.things[typ].id, w.things[typ].inputs); r.id != "" {
 			t.Errorf("%s is gone and was read as %q", typ, r.id)
 		}
 	}
@@ -162,14 +164,15 @@ func TestEveryReference(t *testing.T) {
 				continue
 			}
 			t.Run(typ+"."+rule.path, func(t *testing.T) {
-				d.t = t
+				on := w.things[typ].d
+				on.t = t
 				p := maps.Clone(w.asked[typ])
 				name, list := strings.CutSuffix(rule.path, "[]")
 				p[name] = "arn:aws:none:us-west-1:123456789012:log-group:none-1"
 				if list {
 					p[name] = []any{"none-1"}
 				}
-				d.refusesToMake(typ, p, "none-1")
+				on.refusesToMake(typ, p, "none-1")
 			})
 		}
 	}

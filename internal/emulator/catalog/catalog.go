@@ -9,6 +9,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"sync"
 )
 
@@ -23,6 +24,7 @@ type Table struct {
 	Package   string               `json:"package"`
 	Version   string               `json:"version"`
 	Resources map[string]*Resource `json:"resources"` // by type token, aws:ec2/vpc:Vpc
+	Functions map[string]*Function `json:"functions"` // by token, aws:ebs/getVolume:getVolume
 	Types     map[string]*Object   `json:"types"`     // what a property of type @Name holds
 }
 
@@ -32,6 +34,14 @@ type Resource struct {
 	// Computed names the outputs that are no inputs, AlwaysSet the outputs that are never absent.
 	Computed  []string `json:"computed"`
 	AlwaysSet []string `json:"alwaysSet"`
+	// SecretOutputs names the outputs that are secret whatever the program says.
+	SecretOutputs []string `json:"secretOutputs"`
+}
+
+// Function describes a look-up: what it takes, and the names of what it answers.
+type Function struct {
+	Inputs  map[string]Property `json:"inputs"`
+	Outputs []string            `json:"outputs"`
 }
 
 // Object describes the fields of a nested object.
@@ -76,11 +86,13 @@ func read(pkg string) (*Table, error) {
 	for name, r := range later.Resources {
 		into, ok := t.Resources[name]
 		if !ok {
-			return nil, fmt.Errorf("%s-later.json: no resource %s in %s.json", pkg, name, pkg)
+			t.Resources[name] = r
+			continue
 		}
 		merge(into.Inputs, r.Inputs)
 		into.Computed = append(into.Computed, r.Computed...)
 	}
+	maps.Copy(t.Functions, later.Functions)
 	for name, o := range later.Types {
 		if into, ok := t.Types[name]; ok {
 			merge(into.Properties, o.Properties)

@@ -21,7 +21,7 @@ func TestLoad(t *testing.T) {
 	if again := load(t); again != table {
 		t.Error("the table was read twice")
 	}
-	if len(table.Resources) != 126 || table.Version != "6.83" {
+	if len(table.Resources) != 127 || table.Version != "6.83" {
 		t.Errorf("%d resources of version %s", len(table.Resources), table.Version)
 	}
 	if _, err := Load("azure"); err == nil {

@@ -1,0 +1,38 @@
+package emulator
+
+import (
+	"fmt"
+
+	"github.com/beachhead-build/beachhead/regions/ec2types"
+)
+
+// The quotas on processors that run, of the standard families together. What new accounts really have differs too much for a
+// default to mean anything (facts.md, section 3): they hold only where a fault sets them.
+const (
+	quotaVCPUs     = "L-1216C47A" // paid by the hour
+	quotaSpotVCPUs = "L-34B43A08"
+)
+
+// overVCPUs says why the next machine of an order would be one too many; nil when it is not.
+func (c *call) overVCPUs(o *order) error {
+	code, words := quotaVCPUs, "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of %d allows"
+	if o.spot {
+		code, words = quotaSpotVCPUs, "MaxSpotInstanceCountExceeded: Max spot instance count exceeded: the limit is %d vCPU"
+	}
+	fault := c.cloud.faults.of("quota", code)
+	if fault == nil {
+		return nil
+	}
+	typ, _ := ec2types.Lookup(o.typ)
+	running := typ.VCPU
+	for _, m := range c.here(instanceType) {
+		if o.spot == (m.str("instanceLifecycle") == "spot") {
+			t, _ := ec2types.Lookup(m.str("instanceType"))
+			running += t.VCPU
+		}
+	}
+	if running > fault.n {
+		return fmt.Errorf(words+" (%d would run)", fault.n, running)
+	}
+	return nil
+}
