@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The model durations, in seconds; where they come from is in the file and in facts.md, section 1.
+// The model durations, in seconds; where they come from is in the file and in docs/facts.md, section 1.
 //
 //go:embed durations.yaml
 var durationsYAML []byte

@@ -35,7 +35,7 @@ var vpcEndpointKind = &kind{
 	},
 	seconds: func(r *record) float64 {
 		if r.str("vpcEndpointType") == "Interface" {
-			return 90 // facts.md, section 1: unsure
+			return 90 // docs/facts.md, section 1: unsure
 		}
 		return 6
 	},

@@ -93,7 +93,7 @@ func (f *Fault) count() bool {
 // Waits that no log gives: judgement. The real provider retries an API that does not answer for minutes on end.
 const (
 	silenceSeconds = 300
-	// natFailureSeconds is what a NAT gateway takes to report that it failed (facts.md, section 1).
+	// natFailureSeconds is what a NAT gateway takes to report that it failed (docs/facts.md, section 1).
 	natFailureSeconds = 220
 	// retries is how often the real provider repeats a throttled call before it gives up.
 	retries = 25

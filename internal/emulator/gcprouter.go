@@ -38,7 +38,7 @@ func routerKind() *kind {
 	}, inCollection)
 }
 
-// isPrivateASN holds on both sides of the link: for Cloud Routers (facts.md, section 2) and for AWS's VPN gateways.
+// isPrivateASN holds on both sides of the link: for Cloud Routers (docs/facts.md, section 2) and for AWS's VPN gateways.
 func isPrivateASN(asn float64) bool {
 	return asn >= 64512 && asn <= 65534 || asn >= 4200000000 && asn <= 4294967294
 }

@@ -29,7 +29,7 @@ type Operation struct {
 	URN  string `json:"urn"`
 	// Region is empty for what belongs to the whole account.
 	Region string `json:"region,omitempty"`
-	// ModelSeconds is how long the real cloud would take, waits after throttling included (facts.md, section 1).
+	// ModelSeconds is how long the real cloud would take, waits after throttling included (docs/facts.md, section 1).
 	ModelSeconds float64 `json:"modelSeconds"`
 	// Throttled counts the refused attempts before the one that went through.
 	Throttled int `json:"throttled,omitempty"`

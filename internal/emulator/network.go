@@ -89,7 +89,7 @@ var subnetKind = &kind{
 	check: func(m resource.PropertyMap) []catalog.Failure { return checkRange(m, "cidrBlock") },
 	seconds: func(r *record) float64 {
 		if r.flag("mapPublicIpOnLaunch") {
-			return 12 // facts.md, section 1: a second call sets the attribute, and the provider waits for it
+			return 12 // docs/facts.md, section 1: a second call sets the attribute, and the provider waits for it
 		}
 		return 2
 	},

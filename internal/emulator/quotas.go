@@ -1,6 +1,6 @@
 package emulator
 
-// Quotas by their codes in Service Quotas. The values are the documented defaults (facts.md, section 3), each per region unless
+// Quotas by their codes in Service Quotas. The values are the documented defaults (docs/facts.md, section 3), each per region unless
 // its name says otherwise.
 const (
 	quotaAddresses          = "L-0263D0A3"

@@ -7,7 +7,7 @@ import (
 )
 
 // The quotas on processors that run, of the standard families together. What new accounts really have differs too much for a
-// default to mean anything (facts.md, section 3): they hold only where a fault sets them.
+// default to mean anything (docs/facts.md, section 3): they hold only where a fault sets them.
 const (
 	quotaVCPUs     = "L-1216C47A" // paid by the hour
 	quotaSpotVCPUs = "L-34B43A08"

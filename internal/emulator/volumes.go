@@ -17,7 +17,7 @@ func init() {
 	define(volumeKind)
 }
 
-// The limits of gp3 (facts.md, section 5).
+// The limits of gp3 (docs/facts.md, section 5).
 const (
 	maxVolumeGiB         = 65536
 	baseIOPS             = 3000 // at no extra price, whatever the size

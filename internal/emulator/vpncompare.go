@@ -135,7 +135,7 @@ func compareSessions(_ *State, g *googleEnd, a *amazonEnd) []string {
 	return list
 }
 
-// maxRoutesIn is how many routes a connection takes; with one more its session ends (facts.md, section 2).
+// maxRoutesIn is how many routes a connection takes; with one more its session ends (docs/facts.md, section 2).
 const maxRoutesIn = 100
 
 func compareRoutes(s *State, g *googleEnd, a *amazonEnd) []string {
