@@ -56,8 +56,8 @@ func (a *app) changing(verb, short string, do operation) *cobra.Command {
 		}
 		changes, region, err := a.change(ctx, name, t, do)
 		switch {
-		case region == "" || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrLocked):
-			return err // nothing was begun
+		case region == "" || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrUntouched) || errors.Is(err, engine.ErrLocked):
+			return err // there is nothing to go on from
 		case err != nil:
 			return fmt.Errorf("%w\n  run `beachhead %s %s%s` again to go on from here", err, verb, name, t.flag())
 		case asJSON:

@@ -30,7 +30,7 @@ var groupKind = &kind{
 		"waitForCapacityTimeout": "10m"},
 	sets:    []string{"tags"},
 	ordered: []string{"terminationPolicies"},
-	unread: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "waitForCapacityTimeout",
+	unread: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks", "waitForCapacityTimeout",
 		"waitForElbCapacity", "minElbCapacity"},
 	oneOf:   [][]string{groupLaunches, groupPlaces},
 	notBoth: [][]string{{"name", "namePrefix"}},

@@ -204,3 +204,26 @@ func TestStorageLookups(t *testing.T) {
 func (d *driver) elsewhereSilent() (map[string]any, error) {
 	return d.cloud.ask(context.Background(), scope{account: someAccount, region: "us-east-2"}, lookups["aws:ebs/getVolume:getVolume"], nil)
 }
+
+// Regions that answer nothing get no copies, and their own policies do not act.
+func TestTakeSnapshotsInSilence(t *testing.T) {
+	dir := t.TempDir()
+	d := openAt(t, dir)
+	role := d.make(roleType, "r", props{"assumeRolePolicy": trust})
+	d.make(volumeType, "v", gp3(props{"tags": props{"Name": "one"}}))
+	d.make(snapshotPolicyType, "p", props{"description": "daily", "executionRoleArn": role.out("arn"), "policyDetails": daily("us-east-2")})
+	for silent, want := range map[string]int{"us-west-1": 0, "us-east-2": 1} {
+		cloud, err := Open(Options{Dir: dir, Faults: parsed(t, "silent-region="+silent)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(d.resources())
+		if err := cloud.TakeSnapshots(context.Background(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(d.resources()) - before; got != want {
+			t.Errorf("with %s silent there are %d snapshots more, want %d", silent, got, want)
+		}
+		_ = cloud.Close()
+	}
+}

@@ -134,11 +134,23 @@ func TestFailureHasOneLineForEachThing(t *testing.T) {
 		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating EIP: AddressLimitExceeded"},
 		{URN: "urn:pulumi:a::beachhead::pulumi:pulumi:Stack::beachhead-a", Message: "update failed"},
 	}}
-	if got, want := f.Error(), "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded"; got != want {
+	if got, want := f.Error(), "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded; have quota L-0263D0A3 raised"; !strings.HasPrefix(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := (&Failure{Rest: "no pulumi"}).Error(); got != "no pulumi" {
 		t.Errorf("without diagnostics %q", got)
+	}
+}
+
+// Every word is found in the text that it is for, and what nobody knows is left as it is.
+func TestAdvice(t *testing.T) {
+	for _, n := range nextSteps {
+		if got := advice("operation error EC2: api error " + n.word + ": no"); got == "" || n.step == "" {
+			t.Errorf("no next step for %s", n.word)
+		}
+	}
+	if got := advice("it broke"); got != "" {
+		t.Errorf("%q for what nobody knows", got)
 	}
 }
 

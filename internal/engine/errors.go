@@ -15,6 +15,8 @@ var (
 	ErrLocked = errors.New("another run holds this region's stack")
 	// ErrRefused says that the change would replace or delete what must stay.
 	ErrRefused = errors.New("refused, nothing was changed")
+	// ErrUntouched says that it went wrong before anything was changed.
+	ErrUntouched = errors.New("nothing was changed")
 	// ErrPassphrase says that the stack's secrets cannot be opened.
 	ErrPassphrase = errors.New("the stack's secrets need their passphrase")
 )
@@ -61,11 +63,39 @@ func (d Diagnostic) line() string {
 			return ""
 		}
 	}
+	message += advice(message)
 	if d.URN == "" {
 		return message
 	}
 	urn := resource.URN(d.URN)
 	return fmt.Sprintf("%s (%s): %s", urn.Name(), urn.Type(), message)
+}
+
+// nextSteps are what to do about errors of the cloud, by the API's own words for them. The first that fits counts.
+var nextSteps = []struct{ word, step string }{
+	{"AWS account ID not allowed", "use credentials of the account that aws.account names, or mend aws.account"},
+	{"AddressLimitExceeded", "have quota L-0263D0A3 raised, or need fewer addresses: network.addresses, network.egress, network.keep"},
+	{"VpcLimitExceeded", "have quota L-F678F1CE raised, or delete a VPC that nobody uses"},
+	{"InternetGatewayLimitExceeded", "have quota L-A4707A72 raised, or delete a VPC that nobody uses"},
+	{"NatGatewayLimitExceeded", "have quota L-FE5A380F raised, or delete a NAT gateway that nobody uses"},
+	{"InsufficientInstanceCapacity", "the zone has no machine of the type just now: try again, or give more instance types or another zone"},
+	{"RequestLimitExceeded", "the account is asking too much at once: wait a minute"},
+	{"Throttling", "the account is asking too much at once: wait a minute"},
+	{"UnauthorizedOperation", "allow the action to whoever runs this"},
+	{"AccessDenied", "allow the action to whoever runs this"},
+	{"ExpiredToken", "log in again"},
+	{"i/o timeout", "the region, or the way to it, is down: try again, or bring up another region"},
+	{"no such host", "the region, or the way to it, is down: try again, or bring up another region"},
+}
+
+// advice is the next step for an error of the cloud, with what joins it to the error; empty for one that is not known.
+func advice(message string) string {
+	for _, n := range nextSteps {
+		if strings.Contains(message, n.word) {
+			return "; " + n.step
+		}
+	}
+	return ""
 }
 
 // classify gives an error of the Automation API its kind. The order matters: the API tells its errors apart by their text.

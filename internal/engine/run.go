@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,6 +83,9 @@ func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 		return nil, err
 	}
 	before, err := s.preview(ctx, nil)
+	if err != nil && !errors.Is(err, ErrRefused) {
+		return nil, fmt.Errorf("%w\n  %w", err, ErrUntouched)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -7,22 +7,23 @@ import (
 
 // What the cloud refuses once is an error that names it and says how to go on, and the next up goes on from there.
 func TestFaultThenUpAgain(t *testing.T) {
+	const again = "run `beachhead up us-west-2 --emulated` again"
 	cases := map[string]struct {
-		fault, want string
-		f           file
+		fault, want, next string
+		f                 file
 	}{
-		"a NAT gateway fails":     {"fail=create:aws:ec2/natGateway:NatGateway", "net-nat-us-west-2a", file{zones: 1, egress: "nat-gateway"}},
-		"a zone without capacity": {"no-capacity=us-west-2a", "InsufficientInstanceCapacity", file{zones: 1, egress: "nat-instance"}},
-		"a silent region":         {"silent-region=us-west-2", "us-west-2", file{zones: 1, egress: "public"}},
-		"too few addresses":       {"quota=L-0263D0A3:1", "AddressLimitExceeded", file{zones: 2, egress: "nat-gateway-per-zone"}},
-		"another account":         {"account=123456789012", "123456789012", file{zones: 1, egress: "public"}},
+		"a NAT gateway fails":     {"fail=create:aws:ec2/natGateway:NatGateway", "net-nat-us-west-2a", again, file{zones: 1, egress: "nat-gateway"}},
+		"a zone without capacity": {"no-capacity=us-west-2a", "InsufficientInstanceCapacity", again, file{zones: 1, egress: "nat-instance"}},
+		"a silent region":         {"silent-region=us-west-2", "does not answer", "nothing was changed", file{zones: 1, egress: "public"}},
+		"too few addresses":       {"quota=L-0263D0A3:1", "have quota L-0263D0A3 raised", again, file{zones: 2, egress: "nat-gateway-per-zone"}},
+		"another account":         {"account=123456789012", "use credentials of the account", "nothing was changed", file{zones: 1, egress: "public"}},
 	}
 	for what, c := range cases {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.f)
 			code, _, errs := w.run("up", name, "--emulated", "--fault", c.fault)
-			if code != 1 || !strings.Contains(errs, c.want) || !strings.Contains(errs, "run `beachhead up us-west-2 --emulated` again") {
+			if code != 1 || !strings.Contains(errs, c.want) || !strings.Contains(errs, c.next) {
 				t.Errorf("exit code %d, want 1 and an error with %q and the next step; got\n%s", code, c.want, errs)
 			}
 			w.must("up")
