@@ -7,55 +7,34 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/cache"
-	"github.com/beachhead-build/beachhead/components/network"
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
 
 // cached declares a network with a cache of two shards in one zone each; tests edit it.
 func cached(edit func(*cache.Args)) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
-			Region: pulumi.String("us-west-2"), AllowedAccountIds: pulumi.ToStringArray([]string{"210987654321"}),
-		})
-		if err != nil {
-			return err
-		}
-		prefix := netip.MustParsePrefix
-		zone := func(name string, n byte) network.Zone {
-			at := func(third byte, bits int) netip.Prefix {
-				return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, third, 0}), bits)
-			}
-			return network.Zone{
-				Name: name, Private: at(16*n, 20), Public: at(128+16*n, 20), Cache: at(224+2*n, 23), Link: at(240+n, 24),
-				RunnerWay: network.Way{Kind: network.NoWay}, CacheWay: network.Way{Kind: network.ViaInternet},
-			}
-		}
-		zones := []network.Zone{zone("us-west-2a", 0), zone("us-west-2b", 1)}
-		net, err := network.New(ctx, "net", &network.Args{
-			CIDR: prefix("10.42.0.0/16"), Region: "us-west-2", Internet: true, FlowLogGroup: "/beachhead/stage/flow-logs", FlowLogDays: 1, Zones: zones,
-		}, pulumi.Providers(provider))
+		provider, net, err := stageNetwork(ctx)
 		if err != nil {
 			return err
 		}
 		args := &cache.Args{
 			Stack: "stage", Region: "us-west-2", Account: "210987654321", Domain: "cache.stage.beachhead.internal",
 			InstanceTypes: []string{"m7g.4xlarge", "m6g.4xlarge"}, Image: "/aws/service/debian/release/12/latest/arm64", PublicAddresses: true,
-			RunnerCIDRs: []netip.Prefix{zones[0].Public, zones[1].Public},
+			RunnerCIDRs: []netip.Prefix{stageCIDR(128, 20), stageCIDR(144, 20)},
 			Map:         cache.Map{Parameter: "/beachhead/stage/cache/map", Document: `{"version":1}`},
 			Snapshots:   cache.Snapshots{At: "09:00", KeepDays: 7},
 			Tags:        map[string]string{"beachhead:stack": "stage"}, VPC: net.VPCID, Bucket: pulumi.String("stage-agents"),
 		}
-		for _, z := range zones {
+		for i, zone := range stageZones {
 			args.Subnets = append(args.Subnets, cache.Subnet{
-				Zone: z.Name, CIDR: z.Cache, ID: net.CacheSubnets.MapIndex(pulumi.String(z.Name)),
+				Zone: zone, CIDR: stageCIDR(224+2*i, 23), ID: net.CacheSubnets.MapIndex(pulumi.String(zone)),
 			})
 		}
 		for i, address := range []string{"10.42.224.16", "10.42.226.16"} {
-			args.Shards = append(args.Shards, shard(i, zones[i%2].Name, address))
+			args.Shards = append(args.Shards, shard(i, stageZones[i%2], address))
 		}
 		edit(args)
 		_, err = cache.New(ctx, "cache", args, pulumi.Providers(provider))

@@ -1,17 +1,14 @@
 package e2e
 
 import (
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/fleet"
-	"github.com/beachhead-build/beachhead/components/network"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
 
@@ -36,26 +33,13 @@ func fleetArgs(edit func(*fleet.Args)) *fleet.Args {
 // manned declares a network with one fleet and its alarms.
 func manned(edit func(*fleet.Args)) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
-			Region: pulumi.String("us-west-2"), AllowedAccountIds: pulumi.ToStringArray([]string{"210987654321"}),
-		})
-		if err != nil {
-			return err
-		}
-		prefix := netip.MustParsePrefix
-		net, err := network.New(ctx, "net", &network.Args{
-			CIDR: prefix("10.42.0.0/16"), Region: "us-west-2", Internet: true, FlowLogGroup: "/beachhead/stage/flow-logs", FlowLogDays: 1,
-			Zones: []network.Zone{{
-				Name: "us-west-2a", Private: prefix("10.42.0.0/20"), Public: prefix("10.42.128.0/20"), Cache: prefix("10.42.224.0/23"),
-				Link: prefix("10.42.240.0/24"), RunnerWay: network.Way{Kind: network.NoWay}, CacheWay: network.Way{Kind: network.ViaInternet},
-			}},
-		}, pulumi.Providers(provider))
+		provider, net, err := stageNetwork(ctx)
 		if err != nil {
 			return err
 		}
 		args := fleetArgs(edit)
 		args.VPC = net.VPCID
-		args.Subnets = pulumi.StringArray{net.PublicSubnets.MapIndex(pulumi.String("us-west-2a"))}
+		args.Subnets = pulumi.StringArray{net.PublicSubnets.MapIndex(pulumi.String(stageZones[0]))}
 		args.Token = pulumi.ToSecret(pulumi.String(planted)).(pulumi.StringOutput)
 		runners, err := fleet.New(ctx, "fleet-containers-arm64", args, pulumi.Providers(provider))
 		if err != nil {

@@ -8,21 +8,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/gcplink"
-	"github.com/beachhead-build/beachhead/components/network"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 )
 
 // linked declares a network with a link to GCP; tests edit it.
 func linked(edit func(*gcplink.Args)) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		amazon, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
-			Region: pulumi.String("us-west-2"), AllowedAccountIds: pulumi.ToStringArray([]string{"210987654321"}),
-		})
+		amazon, net, err := stageNetwork(ctx)
 		if err != nil {
 			return err
 		}
@@ -31,28 +27,19 @@ func linked(edit func(*gcplink.Args)) pulumi.RunFunc {
 			return err
 		}
 		prefix := netip.MustParsePrefix
-		net, err := network.New(ctx, "net", &network.Args{
-			CIDR: prefix("10.42.0.0/16"), Region: "us-west-2", Internet: true, FlowLogGroup: "/beachhead/stage/flow-logs", FlowLogDays: 1,
-			Zones: []network.Zone{{
-				Name: "us-west-2a", Private: prefix("10.42.0.0/20"), Public: prefix("10.42.128.0/20"), Cache: prefix("10.42.224.0/23"),
-				Link: prefix("10.42.240.0/24"), RunnerWay: network.Way{Kind: network.NoWay}, CacheWay: network.Way{Kind: network.ViaInternet},
-			}},
-		}, pulumi.Providers(amazon))
-		if err != nil {
-			return err
+		tables := map[string]pulumi.StringInput{"public": net.PublicRouteTable}
+		for _, zone := range stageZones {
+			tables["private-"+zone] = net.RunnerRouteTables.MapIndex(pulumi.String(zone))
+			tables["cache-"+zone] = net.CacheRouteTables.MapIndex(pulumi.String(zone))
 		}
-		zone := pulumi.String("us-west-2a")
 		args := &gcplink.Args{
 			Names: "beachhead-stage", VPC: net.VPCID, Network: "default", AWSASN: 64620, GCPASN: 64520,
-			RouteTables: map[string]pulumi.StringInput{
-				"private-us-west-2a": net.RunnerRouteTables.MapIndex(zone), "cache-us-west-2a": net.CacheRouteTables.MapIndex(zone),
-				"public": net.PublicRouteTable,
-			},
+			RouteTables: tables,
 			Inside: [gcplink.Tunnels]netip.Prefix{
 				prefix("169.254.20.0/30"), prefix("169.254.20.4/30"), prefix("169.254.20.8/30"), prefix("169.254.20.12/30"),
 			},
 			Advertised: []netip.Prefix{prefix("10.128.0.0/9"), prefix("199.36.153.8/30")},
-			Sources:    []netip.Prefix{prefix("10.42.0.0/20"), prefix("10.42.128.0/20")},
+			Sources:    []netip.Prefix{stageCIDR(0, 20), stageCIDR(128, 20)},
 			Services:   []gcplink.Service{{Name: "api", Address: netip.MustParseAddr("10.128.0.10"), Ports: []int{443}}},
 			Zones: []gcplink.Zone{{
 				Name: "api.example.com", Records: []gcplink.Record{{Name: "api.example.com", Type: "A", TTL: 60, Values: []string{"10.128.0.10"}}},

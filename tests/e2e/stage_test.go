@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"testing"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/beachhead-build/beachhead/components/network"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
@@ -98,4 +101,33 @@ func (s *stage) down(program pulumi.RunFunc) {
 	for _, r := range left {
 		s.t.Errorf("left in the cloud: %s %s %s", r.Type, r.ID, r.Name)
 	}
+}
+
+// stageZones are the zones of the stage's network.
+var stageZones = []string{"us-west-2a", "us-west-2b"}
+
+// stageCIDR is a block of the stage's network.
+func stageCIDR(third, bits int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 42, byte(third), 0}), bits)
+}
+
+// stageNetwork declares the AWS provider and a network of two zones with public egress.
+func stageNetwork(ctx *pulumi.Context) (*aws.Provider, *network.Network, error) {
+	provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
+		Region: pulumi.String("us-west-2"), AllowedAccountIds: pulumi.ToStringArray([]string{"210987654321"}),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	args := &network.Args{
+		CIDR: stageCIDR(0, 16), Region: "us-west-2", Internet: true, FlowLogGroup: "/beachhead/stage/flow-logs", FlowLogDays: 1,
+	}
+	for i, name := range stageZones {
+		args.Zones = append(args.Zones, network.Zone{
+			Name: name, Private: stageCIDR(16*i, 20), Public: stageCIDR(128+16*i, 20), Cache: stageCIDR(224+2*i, 23), Link: stageCIDR(240+i, 24),
+			RunnerWay: network.Way{Kind: network.NoWay}, CacheWay: network.Way{Kind: network.ViaInternet},
+		})
+	}
+	net, err := network.New(ctx, "net", args, pulumi.Providers(provider))
+	return provider, net, err
 }
