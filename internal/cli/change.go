@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) preview() *cobra.Command {
-	var t target
+	t := target{makes: true}
 	var asJSON bool
 	cmd := a.regionCommand("preview", "Show what up would do; refuse what must not happen", func(ctx context.Context, name string) error {
 		run, err := a.open(ctx, name, t, nil)
@@ -54,6 +54,7 @@ func (a *app) changing(verb, short string, do operation) *cobra.Command {
 			return usageError{fmt.Errorf("%s changes a real account and nothing asks again: look at `beachhead preview %s`, then add --yes, "+
 				"or rehearse with --emulated", verb, name)}
 		}
+		t.makes = verb == "up"
 		changes, region, err := a.change(ctx, name, t, do)
 		switch {
 		case region == "" || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrUntouched) || errors.Is(err, engine.ErrLocked):

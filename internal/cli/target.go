@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/preflight"
+	"github.com/beachhead-build/beachhead/regions/plan"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -20,8 +22,10 @@ type target struct {
 	emulated bool
 	// changes says that the command changes the stack, and must have it for itself.
 	changes bool
-	pace    float64
-	faults  []string
+	// makes says that the command makes what the plan says, or would.
+	makes  bool
+	pace   float64
+	faults []string
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -85,6 +89,11 @@ func (a *app) open(ctx context.Context, name string, t target, tell func(engine.
 }
 
 func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engine.Event)) (*run, error) {
+	// Routes would lead to machines that forward nothing, since what makes them forward is not written. Taking such a region down is fine.
+	if t.makes && slices.ContainsFunc(r.plan.Network.Zones, func(z plan.Zone) bool { return z.NATInstance != nil }) {
+		return nil, usageError{fmt.Errorf("%s: NAT instances carry no traffic on a real account yet; take nat-instance out of network.egress and "+
+			"network.keep, for example for nat-gateway, or add --emulated", r.path)}
+	}
 	cfg, err := preflight.Identity(ctx, r.plan.Account, r.plan.Region)
 	if err != nil {
 		return nil, err
