@@ -60,10 +60,10 @@ func (s *Stack) Preview(ctx context.Context) (*Changes, error) {
 	return changesOf(r.steps), refusals(r.steps)
 }
 
-func (s *Stack) preview(ctx context.Context, tell func(Event), more ...optpreview.Option) (*record, error) {
+func (s *Stack) preview(ctx context.Context, tell func(Event)) (*record, error) {
 	r, err := s.operate(tell, func(stream chan events.EngineEvent, out, errs discard) error {
-		_, err := s.stack.Preview(ctx, append(more, optpreview.EventStreams(stream), optpreview.Parallel(parallel),
-			optpreview.ProgressStreams(out), optpreview.ErrorProgressStreams(errs))...)
+		_, err := s.stack.Preview(ctx, optpreview.EventStreams(stream), optpreview.Parallel(parallel),
+			optpreview.ProgressStreams(out), optpreview.ErrorProgressStreams(errs))
 		return err
 	})
 	if err == nil {
