@@ -12,16 +12,23 @@ help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: drill
-drill: build tools ## stand a whole region up in the emulated cloud, verify it, report, take it down (REGION=us-west-1)
+drill: build agent tools ## stand a whole region up in the emulated cloud, verify it, report, take it down (REGION=us-west-1)
 	bin/beachhead drill $(REGION)
 
 .PHONY: test
-test: tools ## run all tests, those through the real engine too
+test: agent tools ## run all tests, those through the real engine too
 	go test -timeout 40m ./...
 
 .PHONY: build
 build: ## build bin/beachhead
 	go build -trimpath -ldflags "-s -w" -o bin/beachhead .
+
+# Without the commit in it, so that the same code is the same build, and machines' templates change only when the agent does.
+.PHONY: agent
+agent: ## build the node agent for both kinds of machine, bin/beachhead-node-linux-{amd64,arm64}
+	for arch in amd64 arm64; do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/beachhead-node-linux-$$arch ./cmd/beachhead-node || exit 1; \
+	done
 
 .PHONY: tools
 tools: ## build bin/pulumi, unless there is one (about four minutes, once)
@@ -45,7 +52,7 @@ fuzz: ## fuzz the region file loader for ten minutes
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x ./regions
 
 .PHONY: bench
-bench: build tools ## measure; docs/performance.md has the figures and what they mean
+bench: build agent tools ## measure; docs/performance.md has the figures and what they mean
 	go test -run '^$$' -bench . -benchmem ./regions/... ./internal/emulator ./tests/e2e
 
 .PHONY: clean

@@ -6,41 +6,109 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"github.com/beachhead-build/beachhead/components/artifacts"
+	"github.com/beachhead-build/beachhead/components/cache"
+	"github.com/beachhead-build/beachhead/components/fleet"
+	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/components/network"
+	"github.com/beachhead-build/beachhead/components/watch"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
-// OutputsVersion is the version of the stack's outputs. It changes when a name goes away or changes its shape.
-const OutputsVersion = 1
+// region is a region on its way.
+type region struct {
+	ctx    *pulumi.Context
+	plan   *plan.Plan
+	agent  *agent // nil without machines
+	amazon *aws.Provider
+	google *gcp.Provider
 
-// Region is the program of one region: everything in the plan, with the fewest edges.
-func Region(p *plan.Plan) pulumi.RunFunc {
+	net    *network.Network
+	depot  *artifacts.Artifacts
+	link   *gcplink.Link
+	cache  *cache.ShardedCache
+	fleets map[string]*fleet.Fleet
+	watch  *watch.Watch
+}
+
+// Region is the program of one region: everything in the plan, with the fewest edges. Bin is the folder with the builds of the node agent,
+// as `make agent` leaves them there; without them it fails with ErrNoAgent, unless the region has no machines. A program that lacks them, or
+// stack secrets, fails before it declares anything, for secrets with an error for each.
+func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
-			Region: pulumi.String(p.Region),
-			// Credentials of another account are refused by the provider too, in case this program runs without our checks before it.
-			AllowedAccountIds: pulumi.ToStringArray([]string{p.Account}),
-			DefaultTags:       aws.ProviderDefaultTagsArgs{Tags: pulumi.ToStringMap(p.Tags)},
-		})
-		if err != nil {
-			return fmt.Errorf("the AWS provider: %w", err)
-		}
-		net, err := network.New(ctx, "net", networkArgs(p), pulumi.Providers(provider))
+		secrets, err := tokens(ctx, p)
 		if err != nil {
 			return err
 		}
-		export(ctx, p, net)
+		r := &region{ctx: ctx, plan: p, fleets: map[string]*fleet.Fleet{}}
+		if p.HasMachines() {
+			if r.agent, err = findAgent(bin); err != nil {
+				return err
+			}
+		}
+		// The order is that in which later steps read what earlier ones made. It does not serialise the engine: only data does. The link
+		// takes longest and comes as early as it can; nothing but its own parts waits for it.
+		for _, step := range []func() error{
+			r.makeProviders, r.makeNetwork, r.makeLink, r.makeArtifacts, r.makeCache,
+			func() error { return r.makeFleets(secrets) }, r.makeWatch,
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		r.export()
 		return nil
 	}
 }
 
-func networkArgs(p *plan.Plan) *network.Args {
-	n := p.Network
+func (r *region) makeProviders() error {
+	var err error
+	if r.amazon, err = aws.NewProvider(r.ctx, "aws", &aws.ProviderArgs{
+		Region: pulumi.String(r.plan.Region),
+		// Credentials of another account are refused by the provider too, in case this program runs without our checks before it.
+		AllowedAccountIds: pulumi.ToStringArray([]string{r.plan.Account}),
+		DefaultTags:       aws.ProviderDefaultTagsArgs{Tags: pulumi.ToStringMap(r.plan.Tags)},
+	}); err != nil {
+		return fmt.Errorf("the AWS provider: %w", err)
+	}
+	project, place := r.project()
+	if project == "" {
+		return nil
+	}
+	args := &gcp.ProviderArgs{Project: pulumi.String(project)}
+	if place != "" {
+		args.Region = pulumi.String(place)
+	}
+	if r.google, err = gcp.NewProvider(r.ctx, "gcp", args); err != nil {
+		return fmt.Errorf("the GCP provider: %w", err)
+	}
+	return nil
+}
+
+// project is the GCP project and region in which the region has anything; empty: it has nothing there, and needs no credentials for it.
+func (r *region) project() (project, place string) {
+	switch {
+	case r.plan.Link != nil:
+		return r.plan.Link.Project, r.plan.Link.Region
+	case r.plan.Admission != nil:
+		return r.plan.Admission.Project, ""
+	}
+	return "", ""
+}
+
+// inAWS and inBoth are the options of components by where they have resources.
+func (r *region) inAWS() pulumi.ResourceOption { return pulumi.Providers(r.amazon) }
+
+func (r *region) inBoth() pulumi.ResourceOption { return pulumi.Providers(r.amazon, r.google) }
+
+func (r *region) makeNetwork() error {
+	n := r.plan.Network
 	args := &network.Args{
-		CIDR: n.CIDR, Region: p.Region, Internet: n.Internet, InterfaceEndpoints: n.InterfaceEndpoints,
-		FlowLogGroup: n.FlowLogGroup, FlowLogDays: n.FlowLogDays, Tags: p.Tags,
+		CIDR: n.CIDR, Region: r.plan.Region, Internet: n.Internet, InterfaceEndpoints: n.InterfaceEndpoints,
+		FlowLogGroup: n.FlowLogGroup, FlowLogDays: n.FlowLogDays, Tags: r.plan.Tags,
 	}
 	for _, z := range n.Zones {
 		zone := network.Zone{
@@ -54,20 +122,25 @@ func networkArgs(p *plan.Plan) *network.Args {
 		}
 		args.Zones = append(args.Zones, zone)
 	}
-	return args
+	var err error
+	r.net, err = network.New(r.ctx, "net", args, r.inAWS())
+	return err
 }
 
 func way(w plan.Way) network.Way { return network.Way{Kind: network.WayKind(w.Kind), Zone: w.Zone} }
 
-// export publishes what other programs and people read. Everything but the version is named as in the network component.
-func export(ctx *pulumi.Context, p *plan.Plan, net *network.Network) {
-	for name, value := range map[string]pulumi.Input{
-		"version": pulumi.Int(OutputsVersion), "region": pulumi.String(p.Region), "egress": pulumi.String(p.Network.Egress),
-		"fleetTier": pulumi.String(p.Network.FleetTier), "vpcId": net.VPCID,
-		"privateSubnets": net.PrivateSubnets, "publicSubnets": net.PublicSubnets, "cacheSubnets": net.CacheSubnets,
-		"linkSubnets": net.LinkSubnets, "runnerRouteTables": net.RunnerRouteTables, "cacheRouteTables": net.CacheRouteTables,
-		"addresses": net.Addresses,
-	} {
-		ctx.Export(name, value)
+// makeArtifacts makes the bucket where there are machines to fetch from it.
+func (r *region) makeArtifacts() error {
+	if r.agent == nil {
+		return nil
 	}
+	args := &artifacts.Args{Bucket: r.plan.Bucket}
+	for _, arch := range r.agent.architectures() {
+		args.Agents = append(args.Agents, artifacts.Agent{
+			Arch: string(arch), Key: plan.AgentKey(arch, r.agent.sums[arch]), Path: r.agent.files[arch],
+		})
+	}
+	var err error
+	r.depot, err = artifacts.New(r.ctx, "artifacts", args, r.inAWS())
+	return err
 }

@@ -2,10 +2,16 @@ package stacks_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/plan"
@@ -14,8 +20,8 @@ import (
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
-// shipped plans every region file that the project ships.
-func shipped(t *testing.T) []*plan.Plan {
+// shipped plans every region file that the project ships, as tests edit them.
+func shipped(t *testing.T, edits ...func(*regions.Config)) []*plan.Plan {
 	t.Helper()
 	files, err := filepath.Glob("../regions/*.yaml")
 	if err != nil {
@@ -27,6 +33,9 @@ func shipped(t *testing.T) []*plan.Plan {
 	}
 	var plans []*plan.Plan
 	for _, c := range configs {
+		for _, edit := range edits {
+			edit(c)
+		}
 		p, err := plan.Build(c, configs...)
 		if err != nil {
 			t.Fatal(err)
@@ -37,6 +46,53 @@ func shipped(t *testing.T) []*plan.Plan {
 		t.Fatalf("%d region files, want the two that the project ships", len(plans))
 	}
 	return plans
+}
+
+// bin is a folder with a build of the node agent for each architecture.
+func bin(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"beachhead-node-linux-amd64", "beachhead-node-linux-arm64"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// planted is the registration token of every fleet, and plantedKey begins every tunnel's key.
+const (
+	planted    = "planted-token-4711"
+	plantedKey = "planted.key."
+)
+
+// cloud answers what clouds make up: addresses and keys of the link, and snapshots that were copied here.
+func cloud(token, name string) resource.PropertyMap {
+	switch token {
+	case "gcp:compute/haVpnGateway:HaVpnGateway":
+		return resource.NewPropertyMapFromMap(map[string]any{"vpnInterfaces": []any{
+			map[string]any{"id": 0, "ipAddress": "35.0.0.1"}, map[string]any{"id": 1, "ipAddress": "35.0.0.2"},
+		}})
+	case "aws:ec2/vpnConnection:VpnConnection":
+		side := name[len(name)-1:]
+		return resource.NewPropertyMapFromMap(map[string]any{
+			"tunnel1Address": "52.0." + side + ".1", "tunnel1PresharedKey": plantedKey + side + "1",
+			"tunnel2Address": "52.0." + side + ".2", "tunnel2PresharedKey": plantedKey + side + "2",
+		})
+	case "aws:ebs/getSnapshotIds:getSnapshotIds":
+		return resource.NewPropertyMapFromMap(map[string]any{"ids": []any{"snap-newest", "snap-older"}})
+	}
+	return nil
+}
+
+// record records a plan's program with all of its secrets.
+func record(t *testing.T, p *plan.Plan) recorder.Recording {
+	t.Helper()
+	secrets := map[string]string{}
+	for _, name := range p.Secrets() {
+		secrets[name] = planted
+	}
+	return recorder.RecordWith(t, secrets, stacks.Region(p, bin(t)), cloud)
 }
 
 func TestGoldenPlans(t *testing.T) {
@@ -51,14 +107,15 @@ func TestGoldenPlans(t *testing.T) {
 
 func TestGoldenRegistrations(t *testing.T) {
 	for _, p := range shipped(t) {
-		golden.Compare(t, p.Name+"/registrations.txt", recorder.Record(t, stacks.Region(p)).String())
+		golden.Compare(t, p.Name+"/registrations.txt", record(t, p).String())
 	}
 }
 
-// Every resource is made by the one explicit provider; a default provider would take whatever region the environment names.
-func TestEveryResourceHasTheExplicitProvider(t *testing.T) {
-	for _, r := range recorder.Record(t, stacks.Region(shipped(t)[0])) {
-		if r.Custom && !strings.HasPrefix(r.Type, "pulumi:") && !strings.Contains(r.Provider, "pulumi:providers:aws::aws::") {
+// Every resource is made by an explicit provider; a default provider would take whatever region the environment names.
+func TestEveryResourceHasAnExplicitProvider(t *testing.T) {
+	for _, r := range record(t, shipped(t)[0]) {
+		cloud, _, _ := strings.Cut(r.Type, ":")
+		if want := fmt.Sprintf("pulumi:providers:%[1]s::%[1]s::", cloud); r.Custom && cloud != "pulumi" && !strings.Contains(r.Provider, want) {
 			t.Errorf("%s %s has the provider %q", r.Type, r.Name, r.Provider)
 		}
 	}
@@ -66,11 +123,102 @@ func TestEveryResourceHasTheExplicitProvider(t *testing.T) {
 
 func TestProviderRefusesOtherAccountsAndTags(t *testing.T) {
 	p := shipped(t)[0]
-	provider := recorder.Record(t, stacks.Region(p)).Named(t, "pulumi:providers:aws", "aws")
+	provider := record(t, p).Named(t, "pulumi:providers:aws", "aws")
 	if got := fmt.Sprint(provider.Inputs["allowedAccountIds"]); !strings.Contains(got, p.Account) {
 		t.Errorf("allowed accounts %s, want %s", got, p.Account)
 	}
 	if got := fmt.Sprint(provider.Inputs["defaultTags"]); !strings.Contains(got, plan.StackTag) {
 		t.Errorf("default tags %s lack the stack's", got)
+	}
+}
+
+// A region without machines and without GCP asks for neither agent nor credentials of GCP.
+func TestPartsCanBeAbsent(t *testing.T) {
+	p := shipped(t, func(c *regions.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0]
+	recorded := recorder.Record(t, stacks.Region(p, ""))
+	for _, r := range recorded {
+		if strings.Contains(r.Type, "gcp") || strings.HasPrefix(r.Type, "aws:s3") {
+			t.Errorf("there is a %s %s", r.Type, r.Name)
+		}
+	}
+	recorded.Named(t, "aws:ec2/vpc:Vpc", "net-vpc")
+}
+
+func TestMissingSecretsAreToldBeforeAnythingIsMade(t *testing.T) {
+	p := shipped(t)[0]
+	made := 0
+	err := pulumi.RunErr(stacks.Region(p, bin(t)), pulumi.WithMocks("beachhead", "test", counter{&made}))
+	if err == nil || made > 0 {
+		t.Fatalf("%v after %d resources; want an error before the first", err, made)
+	}
+	for _, name := range p.Secrets() {
+		if !strings.Contains(err.Error(), "pulumi config set --secret "+name) {
+			t.Errorf("%v does not say how to set %s", err, name)
+		}
+	}
+}
+
+// counter counts registrations.
+type counter struct{ made *int }
+
+func (c counter) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	if args.TypeToken != string(resource.RootStackType) {
+		*c.made++
+	}
+	return args.Name, args.Inputs, nil
+}
+
+func (counter) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	return nil, errors.New("nothing to look up")
+}
+
+// A volume that is yet to be made starts from the newest snapshot; with none that is here, blank.
+func TestSeed(t *testing.T) {
+	for _, p := range shipped(t) {
+		if p.Cache == nil || p.Cache.Seed == "" {
+			continue
+		}
+		volume := record(t, p).Named(t, "aws:ebs/volume:Volume", "cache-shard-00").Inputs
+		if got := volume["snapshotId"]; !got.IsString() || got.StringValue() != "snap-newest" {
+			t.Errorf("%s starts from %v, want the newest snapshot", p.Name, got)
+		}
+		none := func(token, name string) resource.PropertyMap {
+			if token == "aws:ebs/getSnapshotIds:getSnapshotIds" {
+				return resource.NewPropertyMapFromMap(map[string]any{"ids": []any{}})
+			}
+			return cloud(token, name)
+		}
+		blank := recorder.RecordWith(t, map[string]string{"ci-worker-token": planted}, stacks.Region(p, bin(t)), none)
+		if got := blank.Named(t, "aws:ebs/volume:Volume", "cache-shard-00").Inputs; got.HasValue("snapshotId") {
+			t.Errorf("%s starts from %v, want a blank volume", p.Name, got["snapshotId"])
+		}
+		return
+	}
+	t.Error("no shipped region is seeded")
+}
+
+// Whatever reads outputs knows them by the names in Outputs, so both must have the same ones.
+func TestOutputsAreWhatTheirTypeSays(t *testing.T) {
+	typ := reflect.TypeFor[stacks.Outputs]()
+	plain := map[string]any{"version": stacks.OutputsVersion, "region": "us-west-1", "fleets": map[string]any{"a": "b"},
+		"cache": map[string]any{"volumeIds": map[string]any{"00": "vol-1"}}}
+	o, err := stacks.ParseOutputs(plain)
+	if err != nil || o.Fleets["a"] != "b" || o.Cache == nil || o.Cache.VolumeIDs["00"] != "vol-1" || o.Link != nil {
+		t.Errorf("%+v, %v", o, err)
+	}
+	plain["version"] = 1
+	if _, err := stacks.ParseOutputs(plain); err == nil || !strings.Contains(err.Error(), "version 1") {
+		t.Errorf("an older version: %v", err)
+	}
+	if typ.NumField() < 15 {
+		t.Errorf("%d outputs", typ.NumField())
+	}
+}
+
+func TestMachinesNeedTheirAgent(t *testing.T) {
+	err := pulumi.RunErr(stacks.Region(shipped(t)[0], t.TempDir()), pulumi.WithMocks("beachhead", "test", counter{new(int)}),
+		func(info *pulumi.RunInfo) { info.Config = map[string]string{"beachhead:ci-worker-token": planted} })
+	if !errors.Is(err, stacks.ErrNoAgent) && (err == nil || !strings.Contains(err.Error(), "make agent")) {
+		t.Errorf("%v; want one that says how to build the agent", err)
 	}
 }

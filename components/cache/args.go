@@ -38,7 +38,7 @@ type Args struct {
 
 	// VPC is the network's id.
 	VPC pulumi.StringInput
-	// Bucket is the name of the bucket from which servers fetch their agent.
+	// Bucket is the name of the bucket from which servers fetch their agent, known once the agent is in it.
 	Bucket pulumi.StringInput
 }
 
@@ -68,8 +68,8 @@ type Shard struct {
 // Volume is a shard's gp3 data volume.
 type Volume struct {
 	GiB, IOPS, MiBps int
-	// Snapshot is the id of the snapshot that a new volume starts from. Empty: it starts blank. It says nothing about a volume that exists.
-	Snapshot string
+	// Snapshot is the id of the snapshot that a new volume starts from. Nil: it starts blank. It says nothing about a volume that exists.
+	Snapshot pulumi.StringPtrInput
 	// Import is the id of a volume that is there already, kept when an earlier stack went, which the shard takes up. Empty: a new one.
 	Import string
 }

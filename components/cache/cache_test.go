@@ -115,7 +115,7 @@ func TestVolumesAreSeededOnceAndTakenUp(t *testing.T) {
 	o := options{recorded: make(chan string, 10)}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		_, err := cache.New(ctx, "cache", args(func(a *cache.Args) {
-			a.Shards[0].Volume.Snapshot, a.Shards[1].Volume.Import = "snap-1", "vol-kept"
+			a.Shards[0].Volume.Snapshot, a.Shards[1].Volume.Import = pulumi.String("snap-1"), "vol-kept"
 		}))
 		return err
 	}, pulumi.WithMocks("beachhead", "test", o))

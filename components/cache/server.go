@@ -51,7 +51,7 @@ func (b *builder) makeServer(s *shard) error {
 func (b *builder) makeTemplate(s *shard, profile *iam.InstanceProfile) (*ec2.LaunchTemplate, error) {
 	return ec2.NewLaunchTemplate(b.ctx, s.server, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
-		UserData: pulumi.String(base64.StdEncoding.EncodeToString([]byte(s.UserData))),
+		UserData: b.userData(s),
 		// No key: people come by Session Manager, with the role.
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
 		// No tags in the metadata: EC2 then refuses to launch with tags that have spaces or slashes, which region files may have.
@@ -76,6 +76,12 @@ func (b *builder) makeTemplate(s *shard, profile *iam.InstanceProfile) (*ec2.Lau
 		},
 		Tags: tag(s.server),
 	}, b.opts...)
+}
+
+// userData comes out of the bucket's name, which is there once the agent is in the bucket: a server that starts earlier finds nothing.
+func (b *builder) userData(s *shard) pulumi.StringOutput {
+	encoded := base64.StdEncoding.EncodeToString([]byte(s.UserData))
+	return b.args.Bucket.ToStringOutput().ApplyT(func(string) string { return encoded }).(pulumi.StringOutput)
 }
 
 func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam.RolePolicy) error {

@@ -48,10 +48,7 @@ func (b *builder) makeVolume(s *shard) error {
 	args := &ebs.VolumeArgs{
 		AvailabilityZone: pulumi.String(s.Zone), Type: pulumi.String("gp3"), Encrypted: pulumi.Bool(true),
 		Size: pulumi.Int(s.Volume.GiB), Iops: pulumi.Int(s.Volume.IOPS), Throughput: pulumi.Int(s.Volume.MiBps),
-		Tags: pulumi.StringMap{"Name": pulumi.String(s.name), CacheTag: pulumi.String(b.args.Stack)},
-	}
-	if s.Volume.Snapshot != "" {
-		args.SnapshotId = pulumi.String(s.Volume.Snapshot)
+		SnapshotId: s.Volume.Snapshot, Tags: pulumi.StringMap{"Name": pulumi.String(s.name), CacheTag: pulumi.String(b.args.Stack)},
 	}
 	var err error
 	if s.volume, err = ebs.NewVolume(b.ctx, s.name, args, options...); err != nil {

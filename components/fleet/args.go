@@ -28,6 +28,8 @@ type Args struct {
 	OnDemandBase, OnDemandPercent int
 	// Launching is false where running machines may end their jobs and no new one may start.
 	Launching bool
+	// Posture is what the machines are to do: active, standby or draining.
+	Posture string
 	// DiskGiB is the size of the root disk.
 	DiskGiB int
 	// Image is the parameter that holds the newest image's id. EC2 reads it when a machine starts, so a newer image replaces nothing.
@@ -51,7 +53,7 @@ type Args struct {
 	VPC pulumi.StringInput
 	// Subnets are the ids of the runner subnets, one for each zone.
 	Subnets pulumi.StringArrayInput
-	// Bucket is the name of the bucket from which machines fetch their agent.
+	// Bucket is the name of the bucket from which machines fetch their agent, known once the agent is in it.
 	Bucket pulumi.StringInput
 	// Token is the CI system's registration token, a secret. Nil: the CI system needs none.
 	Token pulumi.StringInput
@@ -78,6 +80,7 @@ func (a *Args) validate() error {
 		refuse(t.Weight < 1 || t.Weight > 999, "%s weighs %d; want 1 to 999", t.Name, t.Weight)
 	}
 	refuse(a.Min < 0 || a.Min > a.Max, "min %d is not between 0 and max %d", a.Min, a.Max)
+	refuse(a.Posture == "", "it has no posture")
 	refuse(a.OnDemandPercent < 0 || a.OnDemandPercent > 100, "%d percent on demand", a.OnDemandPercent)
 	refuse(len(a.UserData) > maxUserData, "user data of %d bytes; EC2 takes %d", len(a.UserData), maxUserData)
 	refuse(!strings.HasPrefix(a.Path, "/"), "path %q; want one that begins with a slash", a.Path)

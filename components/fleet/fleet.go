@@ -25,6 +25,10 @@ const Metric = "BusyPercent"
 // Namespace is where machines publish it; the fleet's path is its one dimension, Fleet.
 const Namespace = "Beachhead"
 
+// CapacityMetric is the metric of the group's own that it publishes each minute: its capacity in service, in the unit of the types'
+// weights. Its namespace is AWS/AutoScaling and its one dimension AutoScalingGroupName.
+const CapacityMetric = "GroupInServiceCapacity"
+
 // Fleet is a fleet of runner machines.
 type Fleet struct {
 	pulumi.ResourceState
@@ -82,6 +86,9 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 // TokenParameter is the name of the parameter that holds the registration token.
 func (a *Args) TokenParameter() string { return a.Path + "/token" }
 
+// PostureParameter is the name of the parameter that tells running machines the posture. User data would tell only new ones.
+func (a *Args) PostureParameter() string { return a.Path + "/posture" }
+
 func (b *builder) makeRole() (*iam.Role, *iam.InstanceProfile, error) {
 	role, err := iam.NewRole(b.ctx, b.name, &iam.RoleArgs{
 		Description: pulumi.String("Machines of a runner fleet"), Path: pulumi.String("/beachhead/"),
@@ -101,6 +108,9 @@ func (b *builder) makeRole() (*iam.Role, *iam.InstanceProfile, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := b.makePosture(); err != nil {
+		return nil, nil, err
+	}
 	if b.args.Token != nil {
 		_, err = ssm.NewParameter(b.ctx, b.name+"-token", &ssm.ParameterArgs{
 			Name: pulumi.String(b.args.TokenParameter()), Type: pulumi.String("SecureString"), Value: b.args.Token,
@@ -108,6 +118,21 @@ func (b *builder) makeRole() (*iam.Role, *iam.InstanceProfile, error) {
 		}, b.opts...)
 	}
 	return role, profile, err
+}
+
+func (b *builder) makePosture() error {
+	name := b.name + "-posture"
+	_, err := ssm.NewParameter(b.ctx, name, &ssm.ParameterArgs{
+		Name: pulumi.String(b.args.PostureParameter()), Type: pulumi.String("String"), InsecureValue: pulumi.String(b.args.Posture),
+		Description: pulumi.String("What the machines are to do: active, standby or draining"), Tags: pulumi.StringMap{"Name": pulumi.String(name)},
+	}, b.opts...)
+	return err
+}
+
+// userData comes out of the bucket's name, which is there once the agent is in the bucket: a machine that starts earlier finds nothing.
+func (b *builder) userData() pulumi.StringOutput {
+	encoded := base64.StdEncoding.EncodeToString([]byte(b.args.UserData))
+	return b.args.Bucket.ToStringOutput().ApplyT(func(string) string { return encoded }).(pulumi.StringOutput)
 }
 
 // makeAccess is the machines' security group: nothing in, everything out. What CI jobs reach is not ours to list; where it matters, the
@@ -129,7 +154,7 @@ func (b *builder) makeAccess() (*ec2.SecurityGroup, error) {
 func (b *builder) makeTemplate(profile *iam.InstanceProfile, access *ec2.SecurityGroup) (*ec2.LaunchTemplate, error) {
 	return ec2.NewLaunchTemplate(b.ctx, b.name, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
-		UserData:           pulumi.String(base64.StdEncoding.EncodeToString([]byte(b.args.UserData))),
+		UserData:           b.userData(),
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
 		// One hop: containers of CI jobs must not get at the machine's credentials. No tags in the metadata: with them, EC2 refuses to
 		// start a machine that has a tag with a slash or a space in its key.
@@ -168,7 +193,8 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 	}
 	var suspended pulumi.StringArray
 	if !b.args.Launching {
-		suspended = pulumi.ToStringArray([]string{"Launch"})
+		// Alarms too: scaling would lower the group while its machines end their jobs, and raise it for the load of those jobs.
+		suspended = pulumi.ToStringArray([]string{"AlarmNotification", "Launch"})
 	}
 	hook := func(name, transition string) autoscaling.GroupInitialLifecycleHookArgs {
 		return autoscaling.GroupInitialLifecycleHookArgs{
@@ -184,6 +210,8 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 		WaitForCapacityTimeout: pulumi.String("0"),
 		CapacityRebalance:      pulumi.Bool(true), ProtectFromScaleIn: pulumi.Bool(false),
 		MaxInstanceLifetime: pulumi.Int(b.args.LifetimeDays * 24 * 60 * 60), SuspendedProcesses: suspended,
+		// AWS publishes nothing of a group that is not told to, and the alarm about too little capacity takes silence for too little.
+		EnabledMetrics: pulumi.ToStringArray([]string{CapacityMetric}), MetricsGranularity: pulumi.String("1Minute"),
 		// Hooks that are there from the start: as resources of their own they come when the first machine is already past them.
 		InitialLifecycleHooks: autoscaling.GroupInitialLifecycleHookArray{hook("ready", "LAUNCHING"), hook("drain", "TERMINATING")},
 		MixedInstancesPolicy: autoscaling.GroupMixedInstancesPolicyArgs{

@@ -21,7 +21,7 @@ func args(edit func(*fleet.Args)) *fleet.Args {
 	a := &fleet.Args{
 		Region: "us-west-1", Account: "210987654321", Path: "/beachhead/us-west-1/fleets/containers-arm64",
 		Types: []fleet.Type{{Name: "m7g.2xlarge", Weight: 8}, {Name: "c7g.2xlarge", Weight: 8}},
-		Min:   16, Max: 192, OnDemandBase: 8, OnDemandPercent: 25, Launching: true, DiskGiB: 200,
+		Min:   16, Max: 192, OnDemandBase: 8, OnDemandPercent: 25, Launching: true, Posture: "active", DiskGiB: 200,
 		Image: "/aws/service/debian/release/12/latest/arm64", UserData: "#!/bin/sh\nexit 0\n", HookSeconds: 600, LifetimeDays: 14,
 		BusyPercent: 70, ReadParameters: []string{"/beachhead/us-west-1/cache/map"},
 		Tags: map[string]string{"beachhead:stack": "us-west-1", "cost-center": "ci"},
@@ -86,14 +86,14 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// Postures change bounds and suspended processes and nothing else: nothing is replaced.
+// Postures change bounds, suspended processes and what machines read of the posture: nothing is replaced.
 func TestPosturesChangeTheGroupAlone(t *testing.T) {
 	active := record(t, nil)
-	standby := record(t, func(a *fleet.Args) { a.Min, a.Max = 0, 0 })
-	draining := record(t, func(a *fleet.Args) { a.Min, a.Max, a.Launching = 0, 0, false })
+	standby := record(t, func(a *fleet.Args) { a.Min, a.Max, a.Posture = 0, 0, "standby" })
+	draining := record(t, func(a *fleet.Args) { a.Min, a.Launching, a.Posture = 0, false, "draining" })
 	for posture, other := range map[string]recorder.Recording{"standby": standby, "draining": draining} {
 		for i, r := range active {
-			if r.Type == "aws:autoscaling/group:Group" {
+			if r.Type == "aws:autoscaling/group:Group" || r.Name == "fleet-containers-arm64-posture" {
 				continue
 			}
 			if !r.Inputs.DeepEquals(other[i].Inputs) {
@@ -101,8 +101,8 @@ func TestPosturesChangeTheGroupAlone(t *testing.T) {
 			}
 		}
 	}
-	if got := group(t, func(a *fleet.Args) { a.Launching = false })["suspendedProcesses"].ArrayValue(); len(got) != 1 || got[0].StringValue() != "Launch" {
-		t.Errorf("draining suspends %v, want Launch", got)
+	if got := group(t, func(a *fleet.Args) { a.Launching = false })["suspendedProcesses"].ArrayValue(); fmt.Sprint(got) != "[{AlarmNotification} {Launch}]" {
+		t.Errorf("draining suspends %v, want alarms and launches", got)
 	}
 }
 
@@ -179,7 +179,8 @@ func TestRole(t *testing.T) {
 				if on == "*" && !nameless[action] {
 					t.Errorf("it may do %s on anything", action)
 				}
-				if action == "ssm:GetParameter" && !strings.HasSuffix(on, "/fleets/containers-arm64/token") && !strings.HasSuffix(on, "/cache/map") {
+				if action == "ssm:GetParameter" && !strings.HasSuffix(on, "/fleets/containers-arm64/token") &&
+					!strings.HasSuffix(on, "/fleets/containers-arm64/posture") && !strings.HasSuffix(on, "/cache/map") {
 					t.Errorf("it may read %s", on)
 				}
 			}
@@ -216,7 +217,7 @@ func TestTokenIsNowhereElse(t *testing.T) {
 	if token["type"].StringValue() != "SecureString" {
 		t.Errorf("the parameter is a %v", token["type"])
 	}
-	if without := record(t, func(a *fleet.Args) { a.Token = nil }).OfType("aws:ssm/parameter:Parameter"); len(without) != 0 {
+	if without := record(t, func(a *fleet.Args) { a.Token = nil }).OfType("aws:ssm/parameter:Parameter"); len(without) != 1 {
 		t.Errorf("a parameter for no token: %v", without)
 	}
 }
@@ -259,6 +260,7 @@ func TestRefusals(t *testing.T) {
 		"m7g.2xlarge weighs 0":         func(a *fleet.Args) { a.Types[0].Weight = 0 },
 		"min 300 is not between":       func(a *fleet.Args) { a.Min = 300 },
 		"101 percent":                  func(a *fleet.Args) { a.OnDemandPercent = 101 },
+		"it has no posture":            func(a *fleet.Args) { a.Posture = "" },
 		"user data of 20000 bytes":     func(a *fleet.Args) { a.UserData = strings.Repeat("x", 20000) },
 		"hooks of 10 s":                func(a *fleet.Args) { a.HookSeconds = 10 },
 		"a lifetime of 0 days":         func(a *fleet.Args) { a.LifetimeDays = 0 },

@@ -21,7 +21,7 @@ type statement struct {
 // role wait for the group, which waits for the role.
 func (b *builder) policy() pulumi.StringOutput {
 	parameters := []string{}
-	for _, name := range append([]string{b.args.TokenParameter()}, b.args.ReadParameters...) {
+	for _, name := range append([]string{b.args.TokenParameter(), b.args.PostureParameter()}, b.args.ReadParameters...) {
 		parameters = append(parameters, fmt.Sprintf("arn:aws:ssm:%s:%s:parameter%s", b.args.Region, b.args.Account, name))
 	}
 	group := fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:*:autoScalingGroupName/*", b.args.Region, b.args.Account)

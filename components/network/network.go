@@ -31,6 +31,8 @@ type Network struct {
 	PublicRouteTable pulumi.StringOutput `pulumi:"publicRouteTable"`
 	// Addresses are the public addresses of NAT gateways and NAT instances by name, for allow-lists elsewhere.
 	Addresses pulumi.StringMapOutput `pulumi:"addresses"`
+	// NATGateways are the ids of the NAT gateways by zone.
+	NATGateways pulumi.StringMapOutput `pulumi:"natGateways"`
 }
 
 // builder holds what is made on the way, by zone.
@@ -100,10 +102,15 @@ func (b *builder) publish() error {
 	n.CacheRouteTables = b.cacheTables.ToStringMapOutput()
 	n.PublicRouteTable = b.publicTable.ID().ToStringOutput()
 	n.Addresses = b.addresses.ToStringMapOutput()
+	gateways := pulumi.StringMap{}
+	for zone, gateway := range b.natGateways {
+		gateways[zone] = gateway.ID()
+	}
+	n.NATGateways = gateways.ToStringMapOutput()
 	return b.ctx.RegisterResourceOutputs(n, pulumi.Map{
 		"vpcId": n.VPCID, "privateSubnets": n.PrivateSubnets, "publicSubnets": n.PublicSubnets, "cacheSubnets": n.CacheSubnets,
 		"linkSubnets": n.LinkSubnets, "runnerRouteTables": n.RunnerRouteTables, "cacheRouteTables": n.CacheRouteTables,
-		"publicRouteTable": n.PublicRouteTable, "addresses": n.Addresses,
+		"publicRouteTable": n.PublicRouteTable, "addresses": n.Addresses, "natGateways": n.NATGateways,
 	})
 }
 

@@ -26,7 +26,8 @@ type Registration struct {
 	Inputs  resource.PropertyMap
 }
 
-// Answer gives outputs of one resource beyond those that every resource gets; nil: none. It may be called from many goroutines.
+// Answer gives outputs of one resource beyond those that every resource gets, or what a look-up finds, which has a token and no name;
+// nil: none. It may be called from many goroutines.
 type Answer func(token, name string) resource.PropertyMap
 
 // Recording is everything that one run registered, sorted by type and name.
@@ -39,11 +40,17 @@ type Recording []Registration
 // those that the program marks secret: the SDK's mock monitor fails on a secret that is unknown, which the engine does not.
 func Record(t testing.TB, program pulumi.RunFunc, answers ...Answer) Recording {
 	t.Helper()
-	preview, err := record(program, true, answers)
+	return RecordWith(t, nil, program, answers...)
+}
+
+// RecordWith records as Record does, with the stack's configuration. All of it is secret.
+func RecordWith(t testing.TB, config map[string]string, program pulumi.RunFunc, answers ...Answer) Recording {
+	t.Helper()
+	preview, err := record(program, true, config, answers)
 	if err != nil {
 		t.Fatalf("preview: %v", err)
 	}
-	update, err := record(program, false, answers)
+	update, err := record(program, false, config, answers)
 	if err != nil {
 		t.Fatalf("update: %v", err)
 	}
@@ -61,9 +68,15 @@ func Record(t testing.TB, program pulumi.RunFunc, answers ...Answer) Recording {
 	return update
 }
 
-func record(program pulumi.RunFunc, preview bool, answers []Answer) (Recording, error) {
+func record(program pulumi.RunFunc, preview bool, config map[string]string, answers []Answer) (Recording, error) {
 	m := &monitor{preview: preview, answers: answers}
-	err := pulumi.RunErr(program, pulumi.WithMocks("beachhead", "test", m), func(info *pulumi.RunInfo) { info.DryRun = preview })
+	err := pulumi.RunErr(program, pulumi.WithMocks("beachhead", "test", m), func(info *pulumi.RunInfo) {
+		info.DryRun, info.Config = preview, map[string]string{}
+		for key, value := range config {
+			info.Config["beachhead:"+key] = value
+			info.ConfigSecretKeys = append(info.ConfigSecretKeys, "beachhead:"+key)
+		}
+	})
 	slices.SortFunc(m.seen, func(a, b Registration) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))
 	})
@@ -141,7 +154,12 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 	return args.Name + "-id", out, nil
 }
 
-// Call refuses: programs here look nothing up.
+// Call answers the look-ups that the test knows of and refuses all others.
 func (m *monitor) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	return nil, fmt.Errorf("the program called %s; look-ups that decide what is made are refused", args.Token)
+	for _, answer := range m.answers {
+		if found := answer(args.Token, ""); found != nil {
+			return found, nil
+		}
+	}
+	return nil, fmt.Errorf("the program called %s; the test knows no answer", args.Token)
 }

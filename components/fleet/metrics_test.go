@@ -1,0 +1,16 @@
+package fleet_test
+
+import (
+	"testing"
+
+	"github.com/beachhead-build/beachhead/components/fleet"
+)
+
+// A group publishes nothing about itself unless told to, and an alarm about its capacity in service would never hear of it.
+func TestGroupPublishesItsCapacity(t *testing.T) {
+	g := group(t, nil)
+	metrics := g["enabledMetrics"].ArrayValue()
+	if len(metrics) != 1 || metrics[0].StringValue() != fleet.CapacityMetric || g["metricsGranularity"].StringValue() != "1Minute" {
+		t.Errorf("it publishes %v each %v, want %s each 1Minute", metrics, g["metricsGranularity"], fleet.CapacityMetric)
+	}
+}

@@ -1,0 +1,51 @@
+package stacks
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/regions/plan"
+)
+
+// ErrNoAgent says that the node agent has not been built.
+var ErrNoAgent = errors.New("the node agent is not built")
+
+// agent is the node agent's builds, one for each architecture.
+type agent struct {
+	files map[regions.Arch]string
+	sums  plan.Agent
+}
+
+// findAgent reads the builds in a folder.
+func findAgent(dir string) (*agent, error) {
+	// The engine reads the files too, from a folder of its own.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("the folder of the node agent: %w", err)
+	}
+	a := &agent{files: map[regions.Arch]string{}, sums: plan.Agent{}}
+	for _, arch := range []regions.Arch{regions.AMD64, regions.ARM64} {
+		file := filepath.Join(dir, path.Base(plan.AgentKey(arch, "")))
+		build, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: there is no %s; run `make agent`", ErrNoAgent, file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the node agent: %w", err)
+		}
+		sum := sha256.Sum256(build)
+		a.files[arch], a.sums[arch] = file, hex.EncodeToString(sum[:])
+	}
+	return a, nil
+}
+
+func (a *agent) architectures() []regions.Arch { return slices.Sorted(maps.Keys(a.sums)) }
