@@ -48,5 +48,5 @@ func program(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	return stacks.Region(p)(ctx)
+	return stacks.Region(p, "bin")(ctx)
 }

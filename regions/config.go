@@ -153,7 +153,7 @@ type Agent struct {
 	Concurrency int `yaml:"concurrency,omitempty" jsonschema:"minimum=1,maximum=64"`
 	// The name of the stack secret that holds the registration token; never the token itself. Every kind but command needs it.
 	Token string `yaml:"token,omitempty" jsonschema:"maxLength=64,pattern=^[A-Za-z][A-Za-z0-9]*([._-][A-Za-z0-9]+)*$" want:"the name of a stack secret, for example ci-worker-token" show:"never"`
-	// For kind command: the user's own four commands.
+	// For kind command: the user's own four commands, some 10 KiB in all, since EC2 takes no more user data; a longer one fetches a script.
 	Commands *Commands `yaml:"commands,omitempty"`
 }
 
@@ -231,6 +231,8 @@ type GCP struct {
 	Path Path `yaml:"path,omitempty"`
 	// Which way Google APIs are reached. Default: private with a link, public without.
 	GoogleAPIs GoogleAPIs `yaml:"googleApis,omitempty"`
+	// The Cloud Armor policy of the project in which this region's egress addresses get a rule of their own. Absent: none.
+	SecurityPolicy *SecurityPolicy `yaml:"securityPolicy,omitempty"`
 	// Backend services that runners talk to.
 	Services []Service `yaml:"services,omitempty" want:"a list of services such as [{name: api, host: api.example.com, address: 10.128.0.10, ports: [443]}]"`
 }
@@ -271,6 +273,15 @@ const (
 	PublicAPIs     GoogleAPIs = "public"
 )
 
+// SecurityPolicy is a Cloud Armor policy that guards the backend's public addresses.
+type SecurityPolicy struct {
+	// The policy's name in the project.
+	Name string `yaml:"name" jsonschema:"required,pattern=^[a-z]([a-z0-9-]{0\\,61}[a-z0-9])?$" want:"a Cloud Armor policy's name such as edge"`
+	// The priority of this region's rule, which no other rule of the policy has: lower comes first. The largest number, 2147483647,
+	// is the policy's own last rule.
+	Priority int `yaml:"priority" jsonschema:"required,minimum=0,maximum=2147483646"`
+}
+
 // Service is one backend service.
 type Service struct {
 	// A short name, unique in the file.
@@ -287,6 +298,8 @@ type Service struct {
 type Alerts struct {
 	// E-mail addresses.
 	Email []string `yaml:"email,omitempty" want:"a list of e-mail addresses such as [ci-oncall@example.com]"`
+	// Addresses, https, that the notification service posts alarms to.
+	Webhooks []string `yaml:"webhooks,omitempty" want:"a list of https addresses such as [https://hooks.example.com/alarms]"`
 }
 
 // Duration is a span of time, written as 10m or 1h30m.

@@ -13,6 +13,7 @@ var crossRules = []Rule{
 	{On: "regions together", Says: "Names differ: the file's name is the stack's."},
 	{On: "regions together", Says: "Networks are apart from each other, and from the gcp.ranges of every region that is linked to the same GCP network."},
 	{On: "regions together", Says: "Of regions linked to the same GCP network, each has a gcp.asn.aws of its own, which is no region's gcp.asn.gcp either, and a tunnel range of its own."},
+	{On: "regions together", Says: "Of regions that name the same gcp.securityPolicy of one project, each has a priority of its own."},
 	{On: "regions together", Says: "cache.seed.region names a file in the same directory, and that region has a cache. Two regions may seed each other."},
 }
 
@@ -71,6 +72,18 @@ func (x *crossing) pair(a, b *Config) {
 	}
 	if a.linked() && b.linked() && a.GCP.Project == b.GCP.Project && a.GCP.Network == b.GCP.Network {
 		x.oneNetwork(a, b)
+	}
+	x.onePolicy(a, b)
+}
+
+// onePolicy checks two regions with rules in the same policy, whose priorities are its rules' names.
+func (x *crossing) onePolicy(a, b *Config) {
+	const p = place("gcp.securityPolicy.priority")
+	if a.GCP == nil || b.GCP == nil || a.GCP.SecurityPolicy == nil || b.GCP.SecurityPolicy == nil || a.GCP.Project != b.GCP.Project {
+		return
+	}
+	if *a.GCP.SecurityPolicy == *b.GCP.SecurityPolicy {
+		x.bad(b, p, a, p, fmt.Sprintf("%d is the priority", b.GCP.SecurityPolicy.Priority), "a priority that no other rule of the policy has")
 	}
 }
 

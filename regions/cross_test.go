@@ -18,6 +18,14 @@ func two(t *testing.T) (a, b *Config) {
 	return a, parsed(t, valid)
 }
 
+// policies gives both regions a rule in one policy and edits it.
+func policies(change func(a, b *SecurityPolicy)) func(a, b *Config) {
+	return func(a, b *Config) {
+		a.GCP.SecurityPolicy, b.GCP.SecurityPolicy = &SecurityPolicy{Name: "edge", Priority: 4200}, &SecurityPolicy{Name: "edge", Priority: 4200}
+		change(a.GCP.SecurityPolicy, b.GCP.SecurityPolicy)
+	}
+}
+
 func TestCrossCheck(t *testing.T) {
 	cases := []struct {
 		name string
@@ -45,6 +53,18 @@ func TestCrossCheck(t *testing.T) {
 			[]string{`us-west-1.yaml:8: network.cidr: "10.42.0.0/16" overlaps 10.42.8.0/24 of regions/us-east-2.yaml:38; want a range outside it`}},
 		{"seed without cache", func(a, _ *Config) { a.Cache = nil },
 			[]string{`us-west-1.yaml:36: cache.seed.region: there is no cache to seed from in the region of regions/us-east-2.yaml:32; want a region with a cache, or no seed`}},
+		{"policies of one priority", policies(func(_, _ *SecurityPolicy) {}),
+			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is the priority of regions/us-east-2.yaml:38; want a priority that no other rule of the policy has`}},
+		{"priorities apart", policies(func(_, b *SecurityPolicy) { b.Priority++ }), nil},
+		{"policies apart", policies(func(a, _ *SecurityPolicy) { a.Name = "other" }), nil},
+		{"policies of other projects", func(a, b *Config) {
+			policies(func(_, _ *SecurityPolicy) {})(a, b)
+			b.GCP.Project = "other-backend"
+		}, nil},
+		{"policies without links", func(a, b *Config) {
+			policies(func(_, _ *SecurityPolicy) {})(a, b)
+			a.GCP.Link, b.GCP.Link = NoLink, NoLink
+		}, []string{`gcp.securityPolicy.priority: 4200 is the priority of`}},
 		{"same name", func(a, b *Config) { a.Name = b.Name },
 			[]string{`"us-west-1" is the name of regions/us-`}},
 	}

@@ -19,7 +19,7 @@ func drawConfig(t *rapid.T) *Config {
 			CIDR: drawPrefix(t), Egress: drawEnum[Egress](t), Addresses: rapid.IntRange(0, 8).Draw(t, "addresses"),
 			Keep: drawList(t, drawEnum1[Egress]()),
 		},
-		Alerts: Alerts{Email: drawList(t, rapid.StringN(1, 20, 40))},
+		Alerts: Alerts{Email: drawList(t, rapid.StringN(1, 20, 40)), Webhooks: drawList(t, rapid.StringN(1, 20, 40))},
 		Tags:   drawMap(t, rapid.StringN(0, 10, 20), rapid.StringN(0, 10, 20)),
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "fleets") {
@@ -76,6 +76,9 @@ func drawGCP(t *rapid.T) *GCP {
 	}
 	if rapid.Bool().Draw(t, "tunnels") {
 		g.TunnelRange = drawPrefix(t)
+	}
+	if rapid.Bool().Draw(t, "policy") {
+		g.SecurityPolicy = &SecurityPolicy{Name: "edge", Priority: rapid.SampledFrom([]int{0, 4200, 2147483646}).Draw(t, "priority")}
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "ranges") {
 		g.Ranges = append(g.Ranges, drawPrefix(t))

@@ -26,18 +26,31 @@ func (k *checker) agentAccess() {
 }
 
 func (k *checker) agentURL(p place, text string) {
-	const want = "an https address such as https://ci.example.com"
+	want := "an https address such as https://ci.example.com"
+	wrong, secret := httpsFault(text)
+	if secret {
+		want = "the address alone; the secret belongs into agent.token"
+	}
+	if wrong != "" {
+		k.bad(p, wrong, want)
+	}
+}
+
+// httpsFault says what keeps a text from being an https address and nothing more; "" when nothing does. Secret says that it may hold one: then it
+// is not printed.
+func httpsFault(text string) (wrong string, secret bool) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		k.bad(p, "is no address", want) // not printed: it may hold a password
+		return "is no address", false // not printed: it may hold a password
 	case u.User != nil:
-		k.bad(p, "holds a user or password (not printed)", "the address alone; the secret belongs into agent.token")
-	case u.Scheme != "https" || u.Hostname() == "":
-		k.bad(p, quote(text)+" is no https address", want)
+		return "holds a user or password (not printed)", true
 	case u.RawQuery != "" || u.Fragment != "":
-		k.bad(p, "has a ? or # part, which may hold a secret (not printed)", want)
+		return "has a ? or # part, which may hold a secret (not printed)", true
+	case u.Scheme != "https" || u.Hostname() == "":
+		return quote(text) + " is no https address", false
 	}
+	return "", false
 }
 
 // secretForms are what tokens of CI systems and clouds look like: GitHub, GitLab, Buildkite, AWS keys, JSON Web Tokens.

@@ -13,6 +13,7 @@ var gcpRules = []Rule{
 	{"gcp.ranges", "IPv4, /8 to /32, each written by its first address, and none overlapping another or network.cidr (a warning without a link).", (*checker).ranges},
 	{"gcp.path", "private takes a link.", (*checker).path},
 	{"gcp.googleApis", "private and restricted take a link.", (*checker).googleAPIs},
+	{"gcp.securityPolicy", "Takes an egress with addresses that stay: a NAT gateway or NAT instances; at most 10 of them, kept modes included, since a rule of Cloud Armor has 10 ranges. A warning on the private path, where it does nothing, and with public kept, whose machines it does not admit.", (*checker).securityPolicy},
 	{"gcp.services", "Names and hosts are there once; hosts are DNS names; ports are 1 to 65535, each once.", (*checker).services},
 	{"gcp.services", "Addresses are IPv4, outside network.cidr and, with a link, inside gcp.ranges, since the link leads nowhere else.", (*checker).serviceAddresses},
 }

@@ -75,20 +75,27 @@ func (k *checker) addressQuota() {
 	if !k.sound("aws.zones", "network") {
 		return
 	}
-	needed, zones := 0, len(k.AWS.Zones)
-	switch {
-	case k.Network.has(NATGatewayPerZone):
-		needed = zones * k.Network.Addresses // a single NAT gateway beside them is the first zone's
-	case k.Network.has(NATGateway):
-		needed = k.Network.Addresses
-	}
-	if k.Network.has(NATInstance) {
-		needed += zones
-	}
+	needed := k.fixedAddresses()
 	if needed > elasticIPs {
 		k.warn("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, a new account has %d", needed, elasticIPs),
 			"quota L-0263D0A3 raised first, or fewer addresses, zones or modes kept")
 	}
+}
+
+// fixedAddresses counts the public addresses that stay with the region whatever its machines do: those of NAT gateways and NAT instances,
+// of the modes kept as well.
+func (c *Config) fixedAddresses() int {
+	count, zones := 0, len(c.AWS.Zones)
+	switch {
+	case c.Network.has(NATGatewayPerZone):
+		count = zones * c.Network.Addresses // a single NAT gateway beside them is the first zone's
+	case c.Network.has(NATGateway):
+		count = c.Network.Addresses
+	}
+	if c.Network.has(NATInstance) {
+		count += zones
+	}
+	return count
 }
 
 func (k *checker) noEgress() {

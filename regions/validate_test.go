@@ -21,6 +21,20 @@ func arm(change func(r *Runner)) func(*Config) {
 	return func(c *Config) { c.edit("containers-arm64", change) }
 }
 
+// policy edits a config that is admitted to the public addresses by a rule of its own.
+func policy(change func(c *Config)) func(*Config) {
+	return func(c *Config) {
+		c.GCP.Path, c.GCP.SecurityPolicy = PublicPath, &SecurityPolicy{Name: "edge", Priority: 4200}
+		if change != nil {
+			change(c)
+		}
+	}
+}
+
+func webhook(addresses ...string) func(*Config) {
+	return func(c *Config) { c.Alerts.Webhooks = addresses }
+}
+
 // manyPins pins so many tenants to the first shard.
 func manyPins(n int) map[string]int {
 	pins := map[string]int{}
@@ -97,6 +111,7 @@ func TestValidate(t *testing.T) {
 			c.edit("own-amd64", func(r *Runner) { r.Count.Max = 479 })
 		},
 			[]string{`:28: runners.own-amd64.count.max: 479 machines do not fit: the runner subnets of 10.42.0.0/20 in 2 zones hold 502 in all, 478 are left`}},
+		{"fleet too large", arm(func(r *Runner) { r.Count.Max = 8183 }), []string{`:14: runners.containers-arm64.count.max: 8183 machines do not fit: the runner subnets of 10.42.0.0/16 in 2 zones hold 8182 in all, 8182 are left`}},
 		{"fleets just fit", func(c *Config) {
 			c.Network.CIDR = prefix("10.42.0.0/20")
 			c.edit("own-amd64", func(r *Runner) { r.Count.Max = 478 })
@@ -113,6 +128,7 @@ func TestValidate(t *testing.T) {
 		{"unreadable url", arm(func(r *Runner) { r.Agent.URL = "https://u:p@[" }), []string{`agent.url: is no address; want`}},
 		{"password in url", arm(func(r *Runner) { r.Agent.URL = "https://u:hunter2@ci.example.com" }), []string{`agent.url: holds a user or password (not printed)`}},
 		{"query in url", arm(func(r *Runner) { r.Agent.URL = "https://ci.example.com/?token=hunter2" }), []string{`agent.url: has a ? or # part, which may hold a secret (not printed)`}},
+		{"query in a plain url", arm(func(r *Runner) { r.Agent.URL = "http://ci.example.com/?token=hunter2" }), []string{`agent.url: has a ? or # part, which may hold a secret (not printed)`}},
 		{"no token", arm(func(r *Runner) { r.Agent.Token = "" }), []string{`agent.token: is missing, and kind jobserv needs it; want the name of a stack secret`}},
 		{"token itself", arm(func(r *Runner) { r.Agent.Token = "a81hf0a9e8fj2lk3j4lkjsdf" }), []string{`agent.token: looks like a secret itself (not printed)`}},
 		{"commands for another kind", arm(func(r *Runner) { r.Agent.Commands = &Commands{"a", "b", "c", "d"} }), []string{`agent.commands: is there, and kind jobserv has commands of its own`}},
@@ -143,6 +159,7 @@ func TestValidate(t *testing.T) {
 		{"gcp network", func(c *Config) { c.GCP.Network = "Default" }, []string{`gcp.network: "Default" does not fit`}},
 		{"no ASNs", func(c *Config) { c.GCP.ASN = ASN{} }, []string{`:42: gcp.asn.aws: is missing, and the link needs it; want a private BGP number such as 64620`, `gcp.asn.gcp: is missing`}},
 		{"public ASN", func(c *Config) { c.GCP.ASN.AWS = 65535 }, []string{`gcp.asn.aws: 65535 is not private; want 64512 to 65534 or 4200000000 to 4294967294`}},
+		{"public ASN of GCP's side", func(c *Config) { c.GCP.ASN.GCP = 4199999999 }, []string{`gcp.asn.gcp: 4199999999 is not private; want 64512 to 65534 or 4200000000 to 4294967294, for example 64520`}},
 		{"small ASN", func(c *Config) { c.GCP.ASN.AWS = 15169 }, []string{`gcp.asn.aws: 15169 is too small; want a private BGP number`}},
 		{"equal ASNs", func(c *Config) { c.GCP.ASN.AWS = c.GCP.ASN.GCP }, []string{`gcp.asn.gcp: 64520 is the AWS side's number too`}},
 		{"tunnel range of another size", func(c *Config) { c.GCP.TunnelRange = prefix("169.254.20.0/27") }, []string{`gcp.tunnelRange: "169.254.20.0/27" is no /28 of 169.254.0.0/16; want a /28 such as 169.254.17.144/28`}},
@@ -158,6 +175,20 @@ func TestValidate(t *testing.T) {
 		{"restricted APIs without link", func(c *Config) {
 			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = NoLink, PublicPath, RestrictedAPIs
 		}, []string{`gcp.googleApis: restricted takes a link, and gcp.link is none`}},
+		{"policy", policy(nil), nil},
+		{"policy's name", policy(func(c *Config) { c.GCP.SecurityPolicy.Name = "Edge" }), []string{`gcp.securityPolicy.name: "Edge" does not fit; want a Cloud Armor policy's name such as edge`}},
+		{"policy without a name", policy(func(c *Config) { c.GCP.SecurityPolicy.Name = "" }), []string{`gcp.securityPolicy.name: is missing`}},
+		{"policy's first priority", policy(func(c *Config) { c.GCP.SecurityPolicy.Priority = 0 }), nil},
+		{"policy's last priority", policy(func(c *Config) { c.GCP.SecurityPolicy.Priority = 2147483646 }), nil},
+		{"policy's own priority", policy(func(c *Config) { c.GCP.SecurityPolicy.Priority = 2147483647 }), []string{`gcp.securityPolicy.priority: 2147483647 is too large; want a whole number from 0 to 2147483646`}},
+		{"policy, priority below 0", policy(func(c *Config) { c.GCP.SecurityPolicy.Priority = -1 }), []string{`gcp.securityPolicy.priority: -1 is too small`}},
+		{"policy without link", policy(func(c *Config) { c.GCP.Link, c.GCP.GoogleAPIs = NoLink, PublicAPIs }), nil},
+		{"policy and public egress", policy(func(c *Config) { c.Network.Egress = Public }), []string{`gcp.securityPolicy: network.egress is public, where every machine has an address of its own that a rule cannot know; want nat-gateway, nat-gateway-per-zone or nat-instance as network.egress, or no securityPolicy`}},
+		{"policy and public egress, gateway kept", policy(func(c *Config) { c.Network.Egress, c.Network.Keep = Public, []Egress{NATGateway} }), []string{`gcp.securityPolicy: network.egress is public`}},
+		{"policy and no egress", policy(func(c *Config) { c.Network.Egress, c.GCP.Path = None, PrivatePath }), []string{`gcp.securityPolicy: network.egress is none, so that there is no address to admit`}},
+		{"policy and 10 addresses", policy(func(c *Config) { c.Network.Addresses = 5 }), nil},
+		{"policy and 12 addresses", policy(func(c *Config) { c.Network.Addresses = 6 }), []string{`gcp.securityPolicy: the region has 12 public addresses, and a rule of Cloud Armor takes 10; want network.addresses of at most 5, or egress: nat-gateway`}},
+		{"policy and kept addresses", policy(func(c *Config) { c.Network.Addresses, c.Network.Keep = 5, []Egress{NATInstance} }), []string{`gcp.securityPolicy: the region has 12 public addresses, and a rule of Cloud Armor takes 10; want fewer modes under network.keep`}},
 		{"service name", func(c *Config) { c.GCP.Services[0].Name = "API" }, []string{`gcp.services[0].name: "API" does not fit; want 1 to 24 lower-case`}},
 		{"service name twice", func(c *Config) { c.GCP.Services[1].Name = "api" }, []string{`:45: gcp.services[1].name: "api" is there twice`}},
 		{"service host", func(c *Config) { c.GCP.Services[0].Host = "api" }, []string{`gcp.services[0].host: "api" is no DNS name`}},
@@ -171,6 +202,17 @@ func TestValidate(t *testing.T) {
 		{"address with a name", func(c *Config) { c.Alerts.Email[0] = "CI <ci@example.com>" }, []string{`:47: alerts.email[0]: "CI <ci@example.com>" is no e-mail address`}},
 		{"address without a domain", func(c *Config) { c.Alerts.Email[0] = "ci@localhost" }, []string{`alerts.email[0]: "ci@localhost" is no e-mail address`}},
 		{"address twice", func(c *Config) { c.Alerts.Email = append(c.Alerts.Email, c.Alerts.Email[0]) }, []string{`alerts.email[1]: "ci-oncall@example.com" is there twice`}},
+		{"webhooks", func(c *Config) {
+			c.Alerts.Webhooks = []string{"https://hooks.example.com/alarms", "https://a1b2c3d4e5f6g7h8i9j0k1l2.lambda-url.us-west-1.on.aws:8443/"}
+		}, nil},
+		{"webhook in the clear", webhook("http://hooks.example.com/a"), []string{`alerts.webhooks[0]: "http://hooks.example.com/a" is no https address; want an https address such as https://hooks.example.com/alarms`}},
+		{"webhook without a host", webhook("https:///a"), []string{`alerts.webhooks[0]: "https:///a" is no https address`}},
+		{"webhook unreadable", webhook("https://u:p@["), []string{`alerts.webhooks[0]: is no address; want`}},
+		{"webhook empty", webhook(""), []string{`alerts.webhooks[0]: is empty; want`}},
+		{"webhook with a password", webhook("https://u:hunter2@hooks.example.com"), []string{`alerts.webhooks[0]: holds a user or password (not printed); want an address without one`}},
+		{"webhook with a query", webhook("http://hooks.example.com/?key=hunter2"), []string{`alerts.webhooks[0]: has a ? or # part, which may hold a secret (not printed)`}},
+		{"webhook with a key in it", webhook("http://hooks.example.com/services/T0/hunter2hunter2hunter2"), []string{`alerts.webhooks[0]: holds what looks like a key (not printed); want an address without one: a relay of yours`}},
+		{"webhook twice", webhook("https://hooks.example.com", "https://hooks.example.com"), []string{`alerts.webhooks[1]: "https://hooks.example.com" is there twice`}},
 		{"tag of AWS", func(c *Config) { c.Tags["AWS:x"] = "y" }, []string{`:48: tags["AWS:x"]: the key is set by AWS or by Beachhead`}},
 		{"tag of ours", func(c *Config) { c.Tags["beachhead:region"] = "y" }, []string{`tags["beachhead:region"]: the key is set by AWS or by Beachhead`}},
 		{"tag Name", func(c *Config) { c.Tags["Name"] = "y" }, []string{`tags.Name: the key is set by AWS or by Beachhead`}},
@@ -229,6 +271,8 @@ func TestWarnings(t *testing.T) {
 		{"small disk for JobServ", arm(func(r *Runner) { r.Disk = 39 }), []string{`disk: 39GiB leaves little: JobServ gives no work below 30 GB free; want 40GiB or more`}},
 		{"throughput that nothing carries", func(c *Config) { c.Cache.Volume.Throughput = 2000 }, []string{`cache.volume.throughput: 2000 MiB/s, and the best of the instance types carries 1192; want at most 1192, or larger types`}},
 		{"IOPS that nothing carries", func(c *Config) { c.Cache.Volume.IOPS = 80000 }, []string{`cache.volume.iops: 80000, and the best of the instance types carries 40000`}},
+		{"policy on the private path", policy(func(c *Config) { c.GCP.Path = PrivatePath }), []string{`gcp.securityPolicy: does nothing while gcp.path is private; want gcp.path: public`}},
+		{"policy and public kept", policy(func(c *Config) { c.Network.Keep = []Egress{Public} }), []string{`gcp.securityPolicy: network.keep has public, and machines with public addresses of their own are not admitted; want keep without public`}},
 		{"overlap without link", func(c *Config) {
 			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs, c.Network.CIDR = NoLink, PublicPath, PublicAPIs, prefix("10.128.0.0/16")
 			c.GCP.Services = nil

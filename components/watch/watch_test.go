@@ -43,18 +43,31 @@ func alarm(t *testing.T, name string) resource.PropertyMap {
 	return record(t, nil).Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", name).Inputs
 }
 
+// watched is what an alarm looks at: its metric, or the expression of its metric math.
+func watched(a resource.PropertyMap) string {
+	if a.HasValue("metricName") {
+		return a["metricName"].StringValue()
+	}
+	for _, q := range a["metricQueries"].ArrayValue() {
+		if query := q.ObjectValue(); query.HasValue("returnData") && query["returnData"].BoolValue() {
+			return query["expression"].StringValue()
+		}
+	}
+	return ""
+}
+
 func TestAlarms(t *testing.T) {
 	want := map[string]string{
 		"watch-ports-us-west-1a": "ErrorPortAllocation", "watch-busy-containers-arm64": "BusyPercent", "watch-busy-yocto-amd64": "BusyPercent",
 		"watch-machines-containers-arm64": "GroupInServiceCapacity", "watch-health-shard-00": "Healthy", "watch-space-shard-00": "UsedPercent",
-		"watch-tunnels-0": "TunnelState", "watch-tunnels-1": "TunnelState",
+		"watch-tunnels-0": "TunnelState", "watch-tunnels-1": "TunnelState", "watch-bgp": "MAX([m0,m1])",
 	}
 	all := record(t, nil).OfType("aws:cloudwatch/metricAlarm:MetricAlarm")
 	if len(all) != len(want) {
 		t.Errorf("%d alarms, want %d:\n%s", len(all), len(want), all)
 	}
 	for _, a := range all {
-		if got := a.Inputs["metricName"].StringValue(); got != want[a.Name] {
+		if got := watched(a.Inputs); got != want[a.Name] {
 			t.Errorf("%s watches %q, want %q", a.Name, got, want[a.Name])
 		}
 		if len(a.Inputs["alarmActions"].ArrayValue()) != 1 || len(a.Inputs["okActions"].ArrayValue()) != 1 {
@@ -77,6 +90,47 @@ func TestOneTunnelDownWakesNobody(t *testing.T) {
 	}
 }
 
+// The link's own alarm reads every connection, goes off on silence, before those of the connections do, and only when none has a session.
+func TestNoSessionAnywhere(t *testing.T) {
+	a := alarm(t, "watch-bgp")
+	read := map[string]string{}
+	for _, q := range a["metricQueries"].ArrayValue() {
+		if query := q.ObjectValue(); query.HasValue("metric") {
+			m := query["metric"].ObjectValue()
+			read[query["id"].StringValue()] = m["dimensions"].ObjectValue()["VpnId"].StringValue()
+			if m["metricName"].StringValue() != "TunnelState" || m["namespace"].StringValue() != "AWS/VPN" || m["stat"].StringValue() != "Maximum" {
+				t.Errorf("query %v", m)
+			}
+		}
+	}
+	if len(read) != 2 || read["m0"] != "vpn-0" || read["m1"] != "vpn-1" {
+		t.Errorf("it reads %v, want both connections", read)
+	}
+	if threshold := a["threshold"].NumberValue(); threshold <= 0 || threshold >= 0.5 || a["comparisonOperator"].StringValue() != "LessThanThreshold" {
+		t.Errorf("goes off at %s %g; one tunnel of a connection is one half", a["comparisonOperator"], threshold)
+	}
+	if a["treatMissingData"].StringValue() != "breaching" {
+		t.Error("silence wakes nobody")
+	}
+	if one := alarm(t, "watch-tunnels-0"); a["evaluationPeriods"].NumberValue() != 2 || one["evaluationPeriods"].NumberValue() <= 2 {
+		t.Errorf("the link's alarm waits %v minutes, a connection's %v; want 2 and more", a["evaluationPeriods"], one["evaluationPeriods"])
+	}
+	for _, property := range []resource.PropertyKey{"metricName", "namespace", "period", "statistic", "dimensions"} {
+		if a.HasValue(property) {
+			t.Errorf("%s beside metricQueries, which AWS refuses", property)
+		}
+	}
+}
+
+// A region without a link has no alarm about one.
+func TestNoLinkNoAlarm(t *testing.T) {
+	for _, a := range record(t, func(w *watch.Args) { w.Connections = nil }).OfType("aws:cloudwatch/metricAlarm:MetricAlarm") {
+		if a.Name == "watch-bgp" || strings.HasPrefix(a.Name, "watch-tunnels-") {
+			t.Errorf("%s watches a link that is not there", a.Name)
+		}
+	}
+}
+
 // A fleet that need not run, as in standby, has no alarm for not running.
 func TestStandbyIsSilent(t *testing.T) {
 	for _, a := range record(t, func(w *watch.Args) { w.Fleets[0].Min = 0 }).OfType("aws:cloudwatch/metricAlarm:MetricAlarm") {
@@ -89,10 +143,35 @@ func TestStandbyIsSilent(t *testing.T) {
 func TestSubscriptions(t *testing.T) {
 	got := map[string]string{}
 	for _, s := range record(t, nil).OfType("aws:sns/topicSubscription:TopicSubscription") {
-		got[s.Inputs["protocol"].StringValue()] = s.Inputs["endpoint"].StringValue()
+		endpoint := s.Inputs["endpoint"]
+		if endpoint.IsSecret() {
+			endpoint = endpoint.SecretValue().Element
+		}
+		got[s.Inputs["protocol"].StringValue()] = endpoint.StringValue()
 	}
 	if got["email"] != "ci-oncall@example.com" || got["https"] != "https://chat.example.com/hook" || len(got) != 2 {
 		t.Errorf("subscriptions %v", got)
+	}
+}
+
+// A webhook's path is a secret, which names show to everybody and state to whoever reads it.
+func TestWebhooksTellTheirHostAlone(t *testing.T) {
+	hooks := []string{"https://chat.example.com:8443/hook/planted-1", "https://chat.example.com:8443/hook/planted-2"}
+	names := map[string]bool{}
+	for _, s := range record(t, func(a *watch.Args) { a.Webhooks = hooks }).OfType("aws:sns/topicSubscription:TopicSubscription") {
+		if s.Inputs["protocol"].StringValue() != "https" {
+			continue
+		}
+		names[s.Name] = true
+		if !strings.HasPrefix(s.Name, "watch-https-chat.example.com-") || strings.Contains(s.Name, "planted") {
+			t.Errorf("the name %s", s.Name)
+		}
+		if !s.Inputs["endpoint"].IsSecret() {
+			t.Errorf("%s has its address in plain text", s.Name)
+		}
+	}
+	if len(names) != len(hooks) {
+		t.Errorf("%d names of %d hooks: %v", len(names), len(hooks), names)
 	}
 }
 
@@ -111,15 +190,21 @@ func TestDashboardShowsEveryAlarm(t *testing.T) {
 	if alarms := recorded.OfType("aws:cloudwatch/metricAlarm:MetricAlarm"); len(body.Widgets) != len(alarms) {
 		t.Errorf("%d graphs of %d alarms", len(body.Widgets), len(alarms))
 	}
-	seen := map[[2]int]bool{}
+	seen, rows := map[[2]int]bool{}, 0
 	for _, w := range body.Widgets {
 		if place := [2]int{w.X, w.Y}; seen[place] || w.X > 16 {
 			t.Errorf("a graph at %v, taken or outside", place)
 		}
 		seen[[2]int{w.X, w.Y}] = true
-		if len(w.Properties.Metrics) != 1 || len(w.Properties.Metrics[0])%2 != 0 {
-			t.Errorf("metric %v", w.Properties.Metrics)
+		for _, m := range w.Properties.Metrics {
+			if len(m) < 4 || len(m)%2 != 0 {
+				t.Errorf("metric %v", m)
+			}
+			rows++
 		}
+	}
+	if want := len(recorded.OfType("aws:cloudwatch/metricAlarm:MetricAlarm")) + 1; rows != want {
+		t.Errorf("%d metrics are shown, want %d: one for each alarm, and two for the link's", rows, want)
 	}
 }
 
@@ -147,12 +232,22 @@ func TestNameTagsAndParents(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	for want, edit := range map[string]func(*watch.Args){
-		"want an https address": func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com"} },
-		"names of its stack":    func(a *watch.Args) { a.Stack = "" },
+	for what, c := range map[string]struct {
+		edit func(*watch.Args)
+		want string
+	}{
+		"plain text":                           {func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com/planted"} }, "webhooks[0]; want an https address"},
+		"no host":                              {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, "https:///planted") }, "webhooks[1]; want an https address"},
+		"a hook twice":                         {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, a.Webhooks[0]) }, "each once"},
+		"no stack":                             {func(a *watch.Args) { a.Stack = "" }, "names of its stack"},
+		"more connections than an alarm reads": {func(a *watch.Args) { a.Connections = make([]watch.Named, 11) }, "at most 10 metrics"},
 	} {
-		if _, err := watch.New(nil, "watch", args(edit)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want a refusal with %q", err, want)
+		_, err := watch.New(nil, "watch", args(c.edit))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want a refusal with %q", what, err, c.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: the refusal tells the hook's path: %v", what, err)
 		}
 	}
 }

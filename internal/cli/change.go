@@ -9,10 +9,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/report"
 )
 
+// previewed is what preview writes as JSON.
+type previewed struct {
+	*engine.Changes
+	// Predicted is how long the region takes to stand up from nothing, without the times of each resource.
+	Predicted report.Run `json:"predicted"`
+}
+
 func (a *app) preview() *cobra.Command {
-	t := target{makes: true}
+	t := target{plans: true}
 	var asJSON bool
 	cmd := a.regionCommand("preview", "Show what up would do; refuse what must not happen", func(ctx context.Context, name string) error {
 		run, err := a.open(ctx, name, t, nil)
@@ -24,8 +32,23 @@ func (a *app) preview() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.writeChanges(changes, asJSON)
+		predicted, err := run.predict(a.dir)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			predicted.Spans = nil
+			err = writeJSON(a.out, previewed{changes, predicted})
+		} else {
+			err = a.writePreview(changes, predicted)
+		}
+		if err != nil {
+			return err
+		}
+		return late(run.path, predicted)
 	})
+	cmd.Long = "Show what up would do, and how long the region takes to stand up from nothing by the model durations. What must not happen is\n" +
+		"refused, and so is a region that would take longer than its ready promises."
 	jsonFlag(cmd, &asJSON)
 	t.flags(cmd)
 	return cmd
@@ -34,12 +57,15 @@ func (a *app) preview() *cobra.Command {
 func (a *app) up() *cobra.Command {
 	cmd := a.changing("up", "Make the cloud agree with the region file", (*engine.Stack).Up)
 	cmd.Long = "Make the cloud agree with the region file. What would replace or delete protected things is refused before anything\n" +
-		"changes. A run that failed or was killed goes on with the next up."
+		"changes. A run that failed or was killed goes on with the next up. What took how long is in .beachhead/timelines/."
 	return cmd
 }
 
 func (a *app) down() *cobra.Command {
-	return a.changing("down", "Take the region down; refused while something in it is protected", (*engine.Stack).Down)
+	cmd := a.changing("down", "Take the region down, all but the cache's data", (*engine.Stack).Down)
+	cmd.Long = "Take the region down. The cache's data volumes and their snapshots stay, and the next up takes them up again; their ids are\n" +
+		"printed, for whoever wants to delete them."
+	return cmd
 }
 
 // operation is one that changes a cloud.
@@ -54,17 +80,24 @@ func (a *app) changing(verb, short string, do operation) *cobra.Command {
 			return usageError{fmt.Errorf("%s changes a real account and nothing asks again: look at `beachhead preview %s`, then add --yes, "+
 				"or rehearse with --emulated", verb, name)}
 		}
-		t.makes = verb == "up"
-		changes, region, err := a.change(ctx, name, t, do)
+		t.plans, t.makes = verb == "up", verb == "up"
+		done, err := a.change(ctx, name, t, do)
 		switch {
-		case region == "" || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrUntouched) || errors.Is(err, engine.ErrLocked):
+		case done == nil || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrUntouched) || errors.Is(err, engine.ErrLocked):
 			return err // there is nothing to go on from
 		case err != nil:
 			return fmt.Errorf("%w\n  run `beachhead %s %s%s` again to go on from here", err, verb, name, t.flag())
 		case asJSON:
-			return writeJSON(a.out, changes)
+			return writeJSON(a.out, done)
 		}
-		fmt.Fprintf(a.out, "%s is %s: %s\n", region, verb, summary(changes))
+		fmt.Fprintf(a.out, "%s is %s: %s\n", done.region, verb, summary(done.Changes))
+		for _, kept := range done.Kept {
+			fmt.Fprintf(a.out, "  kept %s (%s)\n", kept.ID, kept.Name)
+		}
+		if done.Timeline == "" {
+			return nil
+		}
+		fmt.Fprintf(a.out, "  the timeline is in %s\n", done.Timeline)
 		return nil
 	})
 	jsonFlag(cmd, &asJSON)
@@ -73,28 +106,53 @@ func (a *app) changing(verb, short string, do operation) *cobra.Command {
 	return cmd
 }
 
-// change runs one operation with its progress on the log, and gives the region's name once there was something to change.
-func (a *app) change(ctx context.Context, name string, t target, do operation) (*engine.Changes, string, error) {
+// changed is what up and down write as JSON.
+type changed struct {
+	*engine.Changes
+	// Times are when what an up made is ready, in seconds since it began, and Timeline the file that has everything. Both are empty when
+	// nothing was made.
+	Times    *report.Times `json:"times,omitempty"`
+	Timeline string        `json:"timeline,omitempty"`
+	region   string
+}
+
+// change runs one operation with its progress on the log, and says what it did; nil: there was nothing to change.
+func (a *app) change(ctx context.Context, name string, t target, do operation) (*changed, error) {
 	t.changes = true
 	defer context.AfterFunc(ctx, func() {
 		a.note("interrupted: what is under way ends and is written down first; a second interrupt leaves that to Pulumi alone")
 	})()
-	shown := newProgress(a.err)
+	shown, seen := newProgress(a.err), newTimekeeper()
 	defer shown.close()
-	run, err := a.open(ctx, name, t, shown.tell)
+	run, err := a.open(ctx, name, t, both(shown.tell, seen.tell))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer run.close()
-	changes, err := do(run.stack, ctx)
-	return changes, run.plan.Name, err
+	done := &changed{region: run.plan.Name}
+	done.Changes, err = do(run.stack, ctx)
+	if t.makes && len(seen.ops) > 0 {
+		err = errors.Join(err, a.keepTimeline(run, t, seen, done)) // of a run that failed, too: it is what to look at then
+	}
+	return done, err
 }
 
-// writeChanges writes a preview: a line for each step, then the sums.
-func (a *app) writeChanges(c *engine.Changes, asJSON bool) error {
-	if asJSON {
-		return writeJSON(a.out, c)
+func (a *app) keepTimeline(run *run, t target, seen *timekeeper, done *changed) error {
+	pace := t.pace
+	if !t.emulated {
+		pace = 1
 	}
+	happened, err := run.happened(a.dir, seen, pace)
+	if err != nil {
+		return err
+	}
+	done.Times = &happened.Times
+	done.Timeline, err = a.writeTimeline("up", happened)
+	return err
+}
+
+// writePreview writes a line for each step, then the sums, then how long it takes from nothing.
+func (a *app) writePreview(c *engine.Changes, predicted report.Run) error {
 	table := a.table()
 	for _, s := range c.Steps {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.Op, s.Name, s.Type, strings.Join(s.Diffs, ", "))
@@ -102,8 +160,8 @@ func (a *app) writeChanges(c *engine.Changes, asJSON bool) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.out, summary(c))
-	return nil
+	fmt.Fprintf(a.out, "%s\n\n", summary(c))
+	return report.Summary(a.out, predicted)
 }
 
 // summary says in one line what changed or would.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,63 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/beachhead-build/beachhead/internal/emulator"
-	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/internal/verify"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
-
-// emulatedInventory finds what a stack owns in the emulated cloud.
-type emulatedInventory struct{ cloud *emulator.Cloud }
-
-// Owned gives what carries the stack's tag, and of what takes no tags that which names something that does.
-func (i emulatedInventory) Owned(_ context.Context, stack string) ([]engine.Owned, error) {
-	all, err := i.cloud.Resources()
-	if err != nil {
-		return nil, err
-	}
-	ours := map[string]bool{}
-	for _, r := range all {
-		if r.Managed && r.Tags[plan.StackTag] == stack {
-			ours[r.ID] = true
-		}
-	}
-	var owned []engine.Owned
-	for _, r := range all {
-		if r.Managed && (ours[r.ID] || len(r.Tags) == 0 && namesOne(r.Inputs, ours)) {
-			owned = append(owned, engine.Owned{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
-		}
-	}
-	return owned, nil
-}
-
-func namesOne(inputs map[string]any, ids map[string]bool) bool {
-	for _, value := range inputs {
-		if id, isText := value.(string); isText && ids[id] {
-			return true
-		}
-	}
-	return false
-}
-
-// emulatedCloud answers verification's questions from the emulated cloud's state.
-type emulatedCloud struct{ state *emulator.State }
-
-func (c emulatedCloud) DefaultRoute(_ context.Context, subnetID string) (verify.Way, error) {
-	way := c.state.DefaultRoute(subnetID)
-	return verify.Way{Kind: way.Kind, Live: way.Live, Why: way.Why}, nil
-}
-
-func (c emulatedCloud) Subnet(_ context.Context, subnetID string) (cidr, zone string, ok bool, err error) {
-	subnet, found := c.state.Get(subnetID)
-	if !found {
-		return "", "", false, nil
-	}
-	cidr, _ = subnet.Outputs["cidrBlock"].(string)
-	zone, _ = subnet.Outputs["availabilityZone"].(string)
-	return cidr, zone, true, nil
-}
 
 func (a *app) emulatorCommand() *cobra.Command {
 	t := target{emulated: true}

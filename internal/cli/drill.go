@@ -5,24 +5,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/spf13/cobra"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/report"
 	"github.com/beachhead-build/beachhead/internal/verify"
 )
 
 // drillReport is what a drill found.
 type drillReport struct {
-	Region    string        `json:"region"`
-	Resources int           `json:"resources"`
-	Steps     []drillStep   `json:"steps"`
-	Ready     float64       `json:"modelSecondsToReady"`
-	Critical  []report.Span `json:"criticalPath"`
+	Region    string      `json:"region"`
+	Resources int         `json:"resources"`
+	Steps     []drillStep `json:"steps"`
+	// Run is the timeline of the up, in model seconds, with the longest chain that the clouds force.
+	Run report.Run `json:"run"`
+	// Timeline is the file that has it too, and Kept are the ids of what down left in the cloud on purpose.
+	Timeline string   `json:"timeline"`
+	Kept     []string `json:"kept,omitempty"`
 	// Unverified are the probes that did not pass.
 	Unverified []verify.Result `json:"unverified,omitempty"`
 }
@@ -35,7 +37,7 @@ type drillStep struct {
 }
 
 func (a *app) drill() *cobra.Command {
-	t := target{emulated: true}
+	t := target{emulated: true, plans: true, makes: true}
 	var asJSON bool
 	cmd := a.regionCommand("drill", "Rehearse: stand the region up in a fresh emulated cloud, verify it, report, take it down",
 		func(ctx context.Context, name string) error {
@@ -51,10 +53,13 @@ func (a *app) drill() *cobra.Command {
 			} else {
 				err = a.writeDrill(found)
 			}
-			if err == nil && len(found.Unverified) > 0 {
-				err = fmt.Errorf("%w: %s did not pass", errUnverified, plural(len(found.Unverified), "probe"))
+			switch {
+			case err != nil:
+				return err
+			case len(found.Unverified) > 0:
+				return fmt.Errorf("%w: %s did not pass", errUnverified, plural(len(found.Unverified), "probe"))
 			}
-			return err
+			return late(name, found.Run)
 		})
 	cmd.Long = "Rehearse everything from validate to verify on a fresh emulated cloud, report, and take it down again. No account is needed\n" +
 		"and nothing real is touched."
@@ -67,7 +72,9 @@ func (a *app) drill() *cobra.Command {
 type rehearsal struct {
 	app   *app
 	name  string
+	pace  float64
 	run   *run
+	seen  *timekeeper
 	found *drillReport
 }
 
@@ -84,7 +91,7 @@ func (a *app) rehearse(ctx context.Context, name string, t target) (*drillReport
 	defer func() { _ = os.RemoveAll(dir) }() // a folder that stays behind is git-ignored and harms nothing
 	shown := newProgress(a.err)
 	defer shown.close()
-	d := &rehearsal{app: a, name: name, found: &drillReport{Critical: []report.Span{}}}
+	d := &rehearsal{app: a, name: name, pace: t.pace, seen: newTimekeeper(), found: &drillReport{}}
 	steps := []struct {
 		name string
 		do   func(context.Context) (string, error)
@@ -95,7 +102,7 @@ func (a *app) rehearse(ctx context.Context, name string, t target) (*drillReport
 				return "", err
 			}
 			d.found.Region = r.plan.Name
-			d.run, err = a.openEmulated(ctx, r, dir, t, shown.tell)
+			d.run, err = a.openEmulated(ctx, r, dir, t, func(e engine.Event) { d.tell(shown, e) })
 			return r.path, err // d.run stays nil when it could not be opened
 		}},
 		{"preview", d.preview}, {"up", d.up}, {"verify", d.verify}, {"up again", d.upAgain}, {"down", d.down},
@@ -125,48 +132,46 @@ func (d *rehearsal) preview(ctx context.Context) (string, error) {
 	return summary(changes), nil
 }
 
+// tell shows what happens, and notes the times of the first up: the second changes nothing, and nobody waits for down.
+func (d *rehearsal) tell(shown *progress, e engine.Event) {
+	shown.tell(e)
+	if d.found.Resources == 0 {
+		d.seen.tell(e)
+	}
+}
+
 func (d *rehearsal) up(ctx context.Context) (string, error) {
 	changes, err := d.run.stack.Up(ctx)
 	if err != nil {
 		return "", err
 	}
-	resources, err := d.run.stack.Resources(ctx)
+	if d.found.Run, err = d.run.happened(d.app.dir, d.seen, d.pace); err != nil {
+		return "", err
+	}
+	made, err := d.run.cloud.Resources()
 	if err != nil {
 		return "", err
 	}
-	operations, err := d.run.cloud.Operations()
-	if err != nil {
+	d.found.Run.Forced = forced(made)
+	d.found.Resources = len(d.found.Run.Spans)
+	if d.found.Timeline, err = d.app.writeTimeline("drill", d.found.Run); err != nil {
 		return "", err
-	}
-	nodes := nodesOf(resources, operations)
-	d.found.Resources = len(nodes)
-	d.found.Critical = report.CriticalPath(report.Timeline(nodes))
-	if last := len(d.found.Critical) - 1; last >= 0 {
-		d.found.Ready = d.found.Critical[last].End
 	}
 	return summary(changes), nil
 }
 
-// nodesOf joins what the state says of dependencies with what the emulated cloud says of times.
-func nodesOf(resources []apitype.ResourceV3, operations []emulator.Operation) []report.Node {
-	seconds := map[string]float64{}
-	for _, o := range operations {
-		if o.Op == "create" {
-			seconds[o.Type+"\x00"+o.ID] = o.ModelSeconds
+// forced is the longest chain that the clouds force on what is in an emulated one.
+func forced(all []emulator.Resource) []report.Span {
+	var made []report.Made
+	for _, r := range all {
+		if r.Managed {
+			made = append(made, report.Made{
+				Type: r.Type, ID: r.ID, Name: r.Name, Inputs: r.Inputs, Outputs: r.Outputs,
+				Seconds: emulator.ModelSeconds(r.Type, "create", r.Inputs),
+			})
 		}
 	}
-	var nodes []report.Node
-	for _, r := range resources {
-		if !r.Custom || strings.HasPrefix(string(r.Type), "pulumi:") {
-			continue
-		}
-		node := report.Node{URN: string(r.URN), Name: r.URN.Name(), Type: string(r.Type), Seconds: seconds[string(r.Type)+"\x00"+string(r.ID)]}
-		for _, before := range r.Dependencies {
-			node.After = append(node.After, string(before))
-		}
-		nodes = append(nodes, node)
-	}
-	return nodes
+	return report.CriticalPath(report.Forced(made))
 }
 
 func (d *rehearsal) verify(ctx context.Context) (string, error) {
@@ -201,13 +206,22 @@ func (d *rehearsal) down(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	kept := map[string]bool{}
+	for _, step := range changes.Kept {
+		kept[step.ID] = true
+		d.found.Kept = append(d.found.Kept, step.ID)
+	}
 	left, err := d.run.cloud.Resources()
 	if err != nil {
 		return "", err
 	}
-	if len(left) > 0 {
-		return "", fmt.Errorf("down left %s behind, the first is %s %s; please report this as a bug",
-			plural(len(left), "thing"), left[0].Type, left[0].ID)
+	for _, r := range left {
+		if !kept[r.ID] {
+			return "", fmt.Errorf("down left %s %s behind; please report this as a bug", r.Type, r.ID)
+		}
+	}
+	if len(kept) > 0 {
+		return fmt.Sprintf("%s, nothing left but %s", summary(changes), plural(len(kept), "data volume")), nil
 	}
 	return summary(changes) + ", nothing left", nil
 }
@@ -221,14 +235,11 @@ func (a *app) writeDrill(found *drillReport) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "\n  resources      %d\n  time to ready  %s (model)\n  critical path  ", found.Resources, clock(found.Ready))
-	for i, span := range found.Critical {
-		if i > 0 {
-			fmt.Fprint(a.out, "\n                 ")
-		}
-		fmt.Fprintf(a.out, "%s  %s (%s)", clock(span.End-span.Start), span.Name, shortType(span.Type))
+	fmt.Fprintf(a.out, "\n%s\n", plural(found.Resources, "resource"))
+	if err := report.Summary(a.out, found.Run); err != nil {
+		return err
 	}
-	fmt.Fprintln(a.out)
+	fmt.Fprintf(a.out, "The whole timeline is in %s\n", found.Timeline)
 	for _, r := range found.Unverified {
 		fmt.Fprintf(a.out, "  %s  %s, %s: want %s, got %s %s\n", colour(a.out, red, r.Outcome.String()), r.Probe, r.Target, r.Want, r.Got, r.Why)
 	}

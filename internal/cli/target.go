@@ -22,8 +22,10 @@ type target struct {
 	emulated bool
 	// changes says that the command changes the stack, and must have it for itself.
 	changes bool
-	// makes says that the command makes what the plan says, or would.
-	makes  bool
+	// plans says that the command runs the program to its end, and needs everything that the program reads; makes, that it makes what the
+	// program says.
+	plans, makes bool
+
 	pace   float64
 	faults []string
 }
@@ -89,10 +91,10 @@ func (a *app) open(ctx context.Context, name string, t target, tell func(engine.
 }
 
 func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engine.Event)) (*run, error) {
-	// Routes would lead to machines that forward nothing, since what makes them forward is not written. Taking such a region down is fine.
-	if t.makes && slices.ContainsFunc(r.plan.Network.Zones, func(z plan.Zone) bool { return z.NATInstance != nil }) {
-		return nil, usageError{fmt.Errorf("%s: NAT instances carry no traffic on a real account yet; take nat-instance out of network.egress and "+
-			"network.keep, for example for nat-gateway, or add --emulated", r.path)}
+	if why := r.unserved(); why != "" && t.makes {
+		return nil, usageError{fmt.Errorf("%s: %s; rehearse with --emulated, or bring up a region without them", r.path, why)}
+	} else if why != "" && t.plans {
+		a.note(r.path + ": " + why + "; up refuses it on a real account")
 	}
 	cfg, err := preflight.Identity(ctx, r.plan.Account, r.plan.Region)
 	if err != nil {
@@ -101,14 +103,33 @@ func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engin
 	if _, err := os.Stat(filepath.Join(a.dir, "Pulumi.yaml")); err != nil {
 		return nil, usageError{fmt.Errorf("there is no Pulumi.yaml in %s; go to the project's folder, or name it with -C", a.dir)}
 	}
-	stack, err := engine.Open(ctx, engine.Options{
-		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: a.dir, Inventory: preflight.Inventory(cfg),
-		Exclusive: t.changes, Progress: tell,
-	})
+	stack, err := engine.Open(ctx, a.options(r, t, engine.Options{WorkDir: a.dir, Inventory: preflight.Inventory(cfg), Progress: tell}))
 	if err != nil {
 		return nil, err
 	}
 	return &run{region: r, stack: stack}, nil
+}
+
+// unserved says what of a region would not work on a real account: machines whose agent cannot serve them would start, never become ready,
+// and be replaced for ever. Empty: everything works. Taking such a region down is fine.
+func (r *region) unserved() string {
+	switch {
+	case r.plan.HasMachines():
+		return "the node agent of this version cannot serve runners and cache servers yet"
+	case slices.ContainsFunc(r.plan.Network.Zones, func(z plan.Zone) bool { return z.NATInstance != nil }):
+		return "the node agent of this version cannot serve NAT instances yet"
+	}
+	return ""
+}
+
+// options completes those that are the same for every cloud.
+func (a *app) options(r *region, t target, o engine.Options) engine.Options {
+	o.Name, o.Root, o.Exclusive = r.plan.Name, a.dir, t.changes
+	o.Program = stacks.Region(r.plan, filepath.Join(a.dir, "bin"))
+	if t.plans {
+		o.Secrets = r.plan.Secrets()
+	}
+	return o
 }
 
 // openEmulated opens a stack on an emulated cloud whose cloud and state are both under dir.
@@ -126,11 +147,10 @@ func (a *app) openEmulated(ctx context.Context, r *region, dir string, t target,
 	if err != nil {
 		return nil, err
 	}
-	if opened.stack, err = engine.Open(ctx, engine.Options{
-		Name: r.plan.Name, Program: stacks.Region(r.plan), Root: a.dir, WorkDir: filepath.Join(dir, "workspace", r.plan.Name),
-		Home: filepath.Join(dir, "home"), Env: env, Inventory: emulatedInventory{opened.cloud}, Exclusive: t.changes,
-		Progress: tell,
-	}); err != nil {
+	if opened.stack, err = engine.Open(ctx, a.options(r, t, engine.Options{
+		WorkDir: filepath.Join(dir, "workspace", r.plan.Name), Home: filepath.Join(dir, "home"), Env: env, Rehearsal: true,
+		Inventory: emulatedInventory{opened.cloud}, Progress: tell,
+	})); err != nil {
 		return nil, err
 	}
 	return opened, nil

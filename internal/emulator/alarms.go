@@ -67,11 +67,47 @@ func checkAlarm(m resource.PropertyMap) []catalog.Failure {
 	}
 	if len(l.each("metricQueries")) > 0 {
 		checkQueries(l, "metricQueries", "metric", false)
+		checkMath(l, "metricQueries")
 		for _, q := range l.each("metricQueries") {
 			checkPeriod(q.under("metric"), "period", num(l.in["evaluationPeriods"]))
 		}
 	}
 	return slices.Concat(l.failures(), checkAlarmActions(l))
+}
+
+// mathSize is how many metrics, and how many expressions, an alarm's metric math may have.
+const mathSize = 10
+
+// Ids of other queries in an expression begin with a small letter; functions and operators do not. What is in quotes is text.
+var (
+	mathID   = regexp.MustCompile(`\b[a-z]\w*`)
+	mathText = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+)
+
+// checkMath refuses too many queries, one that is neither a metric nor an expression, and an expression about ids that are not there.
+func checkMath(l *look, name string) {
+	metrics, expressions, ids := 0, 0, map[string]bool{}
+	for _, q := range l.each(name) {
+		ids[q.str("id")] = true
+		switch {
+		case q.has("metric"):
+			metrics++
+		case q.has("expression"):
+			expressions++
+		default:
+			q.bad("metric", "ValidationError: either metric or expression must be given")
+		}
+	}
+	if metrics > mathSize || expressions > mathSize {
+		l.bad(name, "ValidationError: at most %d metrics and %d expressions may be given, there are %d and %d", mathSize, mathSize, metrics, expressions)
+	}
+	for _, q := range l.each(name) {
+		for _, id := range mathID.FindAllString(mathText.ReplaceAllString(q.str("expression"), ""), -1) {
+			if !ids[id] {
+				q.bad("expression", "ValidationError: Error in expression %q: undefined variable %s", q.str("id"), id)
+			}
+		}
+	}
 }
 
 // checkPeriod: 10, 30 or whole minutes, and no more than a day in all, or a week with periods of an hour and more.

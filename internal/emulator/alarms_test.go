@@ -58,6 +58,31 @@ func TestAlarmRefusals(t *testing.T) {
 	d.refusesToMake(metricAlarmType, alarm(nil), "the alarm a already exists")
 }
 
+// Metric math reads metrics by the ids of their queries, so many and no more.
+func TestAlarmMath(t *testing.T) {
+	d := open(t)
+	math := func(expression string, ids ...string) props {
+		queries := []any{props{"id": "result", "expression": expression, "returnData": true}}
+		for _, id := range ids {
+			queries = append(queries, props{"id": id, "metric": props{"metricName": "TunnelState", "namespace": "AWS/VPN", "period": 60, "stat": "Maximum"}})
+		}
+		return alarm(props{"metricName": nil, "namespace": nil, "period": nil, "statistic": nil, "metricQueries": queries})
+	}
+	many := []string{"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9", "m10"}
+	nothing := math("MAX([m0])", "m0")
+	nothing["metricQueries"] = append(nothing["metricQueries"].([]any), props{"id": "m1"})
+	for want, p := range map[string]props{
+		"undefined variable m2":                 math("MAX([m0,m2])", "m0", "m1"),
+		"at most 10 metrics and 10 expressions": math("MAX(METRICS())", many...),
+		"either metric or expression":           nothing,
+	} {
+		d.refusesToMake(metricAlarmType, p, want)
+	}
+	made := d.make(metricAlarmType, "math", math("MAX([m0,m1])", "m0", "m1"))
+	made.update(math(`IF(m0 < 1 AND "m7" != 'm8', FILL(m0, 0), 2e3)`, "m0"))
+	made.delete()
+}
+
 func TestCompositeAlarms(t *testing.T) {
 	d := open(t)
 	one := d.make(metricAlarmType, "one", alarm(nil))

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
 func step(edit func(*Step)) Step {
@@ -24,6 +24,8 @@ func step(edit func(*Step)) Step {
 	edit(&s)
 	return s
 }
+
+func sized(gib any) map[string]any { return map[string]any{"size": gib} }
 
 func TestRefusals(t *testing.T) {
 	volume := func(s *Step) { s.Type, s.Name, s.Protected = "aws:ebs/volume:Volume", "cache-shard-00", true }
@@ -39,6 +41,12 @@ func TestRefusals(t *testing.T) {
 		{"a protected thing is not deleted", func(s *Step) { volume(s); s.Op = "delete" }, "cache-shard-00 (aws:ebs/volume:Volume) is protected and would be deleted"},
 		{"nor replaced", func(s *Step) { volume(s); s.Op, s.Diffs = "create-replacement", []string{"availabilityZone"} }, "replaced because of availabilityZone"},
 		{"a protected thing may be updated", volume, ""},
+		{"what stays in the cloud is still not taken from the stack", func(s *Step) { volume(s); s.Op, s.Retained = "delete", true }, "is protected and would be deleted"},
+		{"a volume grows", func(s *Step) { volume(s); s.was, s.Inputs = sized(512.0), sized(1024.0) }, ""},
+		{"and does not shrink", func(s *Step) { volume(s); s.was, s.Inputs = sized(1024.0), sized(512.0) }, "has a size of 1024 and would get 512"},
+		{"nor from what an API says", func(s *Step) { volume(s); s.was, s.Inputs = sized(int32(1024)), sized(512.0) }, "1024 and would get 512"},
+		{"a size that is not known yet is no reason", func(s *Step) { volume(s); s.was, s.Inputs = sized(1024.0), sized(plugin.UnknownStringValue) }, ""},
+		{"other things may shrink", func(s *Step) { s.was, s.Inputs = sized(1024.0), sized(512.0) }, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,64 +68,6 @@ func TestRefusalsNameEveryThingOnce(t *testing.T) {
 	err := refusals([]Step{replace("one"), replace("two"), replace("two")})
 	if got := strings.Count(err.Error(), "\n"); got != 2 {
 		t.Errorf("want a line each for one and two:\n%v", err)
-	}
-}
-
-func TestMatch(t *testing.T) {
-	route := func(table any) Step {
-		return step(func(s *Step) {
-			s.Op, s.Type, s.Name = "create", "aws:ec2/route:Route", "net-default-public"
-			s.Inputs = map[string]any{"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0"}
-		})
-	}
-	orphans := []Owned{
-		{Type: "aws:ec2/vpc:Vpc", Name: "net-vpc", ID: "vpc-1", ImportID: "vpc-1"},
-		{
-			Type: "aws:ec2/route:Route", ID: "r-1", ImportID: "rtb-1_0.0.0.0/0",
-			Inputs: map[string]any{"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"},
-		},
-		{Type: "aws:ec2/subnet:Subnet", ID: "subnet-1", ImportID: "subnet-1"},
-	}
-	cases := []struct {
-		name string
-		step Step
-		want string
-	}{
-		{"by type and Name tag", step(func(s *Step) { s.Op = "create" }), "vpc-1"},
-		{"another name", step(func(s *Step) { s.Op, s.Name = "create", "net-other" }), ""},
-		{"what is in the state already", step(func(*Step) {}), ""},
-		{"what takes no tags, by its inputs", route("rtb-1"), "rtb-1_0.0.0.0/0"},
-		{"in another table", route("rtb-2"), ""},
-		{"in a table that is not known yet", route(nil), ""},
-		{"no Name tag matches no name", step(func(s *Step) { s.Op, s.Type, s.Name = "create", "aws:ec2/subnet:Subnet", "" }), ""},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			got := ""
-			if found := match([]Step{c.step}, orphans); len(found) > 0 {
-				got = found[0].ID
-			}
-			if got != c.want {
-				t.Errorf("import id %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
-// What a newer Pulumi keeps in a state must survive our hand in it.
-func TestExtendedKeepsWhatItDoesNotKnow(t *testing.T) {
-	before := `{"manifest":{"time":"now"},"resources":[{"urn":"a","novel":1}],"pending_operations":[{"type":"creating"}],"novel":{"x":[1]}}`
-	after, err := extended(json.RawMessage(before), []apitype.ResourceV3{{URN: "b", ID: "vpc-1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{`"novel":1`, `"novel":{"x":[1]}`, `"urn":"a"`, `"urn":"b"`, `"id":"vpc-1"`, `"manifest":{"time":"now"}`} {
-		if !strings.Contains(string(after), want) {
-			t.Errorf("%s is lost: %s", want, after)
-		}
-	}
-	if strings.Contains(string(after), "pending_operations") {
-		t.Errorf("pending operations are still there: %s", after)
 	}
 }
 

@@ -19,6 +19,8 @@ var (
 	ErrUntouched = errors.New("nothing was changed")
 	// ErrPassphrase says that the stack's secrets cannot be opened.
 	ErrPassphrase = errors.New("the stack's secrets need their passphrase")
+	// ErrSecrets says that the stack's configuration lacks secrets that the program reads.
+	ErrSecrets = errors.New("the stack's configuration lacks secrets")
 )
 
 // Failure is an operation that the cloud or the engine ended. It unwraps to nothing more: its Diagnostics say all there is.

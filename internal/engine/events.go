@@ -44,30 +44,43 @@ type Step struct {
 	// Diffs are the properties that differ, for update and replace.
 	Diffs []string `json:"diffs,omitempty"`
 	// Custom is false for components, which are nothing in the cloud.
-	Custom    bool           `json:"-"`
-	Protected bool           `json:"-"`
-	Inputs    map[string]any `json:"-"`
-	parent    string
-	provider  string
+	Custom    bool `json:"-"`
+	Protected bool `json:"-"`
+	// Retained says that it stays in the cloud when the stack lets go of it.
+	Retained bool           `json:"-"`
+	Inputs   map[string]any `json:"-"`
+	// was are the inputs of what is there already; nil before it is made.
+	was      map[string]any
+	parent   string
+	provider string
 }
 
-// quiet are the operations that change nothing in the cloud, removing those that take something away, and replacing those that are part
-// of a replacement.
+// quiet are the operations that change nothing in the cloud, removing those that take something away, ending those of them that the
+// engine leaves out where something is retained, and replacing those that are part of a replacement.
 var (
 	quiet = []apitype.OpType{
 		apitype.OpSame, apitype.OpRead, apitype.OpRefresh, apitype.OpReadDiscard, apitype.OpDiscardReplaced, apitype.OpRemovePendingReplace,
 	}
 	removing  = []apitype.OpType{apitype.OpDelete, apitype.OpDeleteReplaced, apitype.OpReplace, apitype.OpCreateReplacement}
+	ending    = []apitype.OpType{apitype.OpDelete, apitype.OpDeleteReplaced}
 	replacing = []apitype.OpType{apitype.OpReplace, apitype.OpCreateReplacement, apitype.OpDeleteReplaced}
 )
 
-// Changes says whether the step changes anything in the cloud.
+// Changes says whether the step changes anything in the cloud. What stays there when it is deleted is no change.
 func (s Step) Changes() bool {
-	return s.Custom && !strings.HasPrefix(s.Type, "pulumi:") && !slices.Contains(quiet, apitype.OpType(s.Op))
+	return s.inCloud() && !slices.Contains(quiet, apitype.OpType(s.Op)) && !s.stays()
 }
 
-// Deletes says whether the step takes away what is there.
-func (s Step) Deletes() bool { return s.Changes() && slices.Contains(removing, apitype.OpType(s.Op)) }
+// Deletes says whether the step takes away what is there, be it from the stack alone.
+func (s Step) Deletes() bool { return s.inCloud() && slices.Contains(removing, apitype.OpType(s.Op)) }
+
+// stays says whether the step takes something from the stack that stays in the cloud. The engine reports it as any other deletion.
+func (s Step) stays() bool {
+	return s.inCloud() && s.Retained && slices.Contains(ending, apitype.OpType(s.Op))
+}
+
+// inCloud says whether it is a thing in the cloud: components and providers are not.
+func (s Step) inCloud() bool { return s.Custom && !strings.HasPrefix(s.Type, "pulumi:") }
 
 // replaces says whether the step is part of a replacement.
 func (s Step) replaces() bool { return slices.Contains(replacing, apitype.OpType(s.Op)) }
@@ -149,6 +162,9 @@ func (r *record) diagnose(d apitype.DiagnosticEvent, now time.Time) {
 
 func stepOf(m apitype.StepEventMetadata) Step {
 	step := Step{URN: m.URN, Type: m.Type, Op: string(m.Op), Diffs: m.Diffs, Name: resource.URN(m.URN).Name(), provider: m.Provider}
+	if m.Old != nil {
+		step.Retained, step.was = m.Old.RetainOnDelete, m.Old.Inputs
+	}
 	for _, state := range []*apitype.StepEventStateMetadata{m.Old, m.New} {
 		if state == nil {
 			continue

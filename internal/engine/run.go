@@ -23,8 +23,11 @@ type Changes struct {
 	Steps []Step `json:"steps"`
 	// Unchanged counts resources that stay as they are.
 	Unchanged int `json:"unchanged"`
-	// Adopted are resources that an earlier run made and could not record, taken up before anything else.
+	// Adopted are resources that are in the cloud already, since an earlier run made and could not record them, or kept them. They are taken
+	// up before anything else and are not among Steps, unless they change then.
 	Adopted []Step `json:"adopted,omitempty"`
+	// Kept are resources that leave the stack and stay in the cloud, each with its id there. Their operation is "keep".
+	Kept []Step `json:"kept,omitempty"`
 }
 
 // Count gives the number of steps with one of the operations.
@@ -42,6 +45,9 @@ func changesOf(steps []Step) *Changes {
 	c := &Changes{Steps: []Step{}}
 	for _, s := range steps {
 		switch {
+		case s.stays():
+			s.Op = "keep"
+			c.Kept = append(c.Kept, s)
 		case s.Changes():
 			c.Steps = append(c.Steps, s)
 		case s.Custom && s.Op == "same" && !strings.HasPrefix(s.Type, "pulumi:"):
@@ -51,13 +57,20 @@ func changesOf(steps []Step) *Changes {
 	return c
 }
 
-// Preview says what Up would do. What must stay and would go makes an error that wraps ErrRefused.
+// Preview says what Up would do, and changes nothing. What must stay and would go makes an error that wraps ErrRefused, and so do two
+// things in the cloud that both may be one of the program's.
 func (s *Stack) Preview(ctx context.Context) (*Changes, error) {
 	r, err := s.preview(ctx, s.opts.Progress)
 	if err != nil {
 		return nil, err
 	}
-	return changesOf(r.steps), refusals(r.steps)
+	adopted, err := s.adoptable(ctx, r.steps)
+	if err != nil {
+		return nil, err
+	}
+	changes := changesOf(without(r.steps, adopted))
+	changes.Adopted = adopted
+	return changes, refusals(r.steps)
 }
 
 func (s *Stack) preview(ctx context.Context, tell func(Event)) (*record, error) {
@@ -75,8 +88,8 @@ func (s *Stack) preview(ctx context.Context, tell func(Event)) (*record, error) 
 	return nil, fmt.Errorf("previewing %s: %w", s.opts.Name, err)
 }
 
-// Up makes the cloud agree with the program. It first takes up what a killed run left behind, then refuses, before anything changes,
-// what would replace or delete what must stay. A run that failed or was killed goes on with the next Up.
+// Up makes the cloud agree with the program. It first takes up what a killed run left behind or a down kept, then refuses, before
+// anything changes, what would replace or delete what must stay. A run that failed or was killed goes on with the next Up.
 func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 	adopted, err := s.adopt(ctx)
 	if err != nil {
@@ -105,19 +118,29 @@ func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 	return changes, nil
 }
 
-// Down takes everything away, what a killed run left behind too. While something is protected it is refused, before anything changes:
-// the engine's own destroy would take everything else away first.
+// Down takes everything away, what a killed run left behind too, and keeps what is protected and retained when it is deleted: that leaves
+// the stack and stays in the cloud, where the next Up finds it. While something is protected and not retained, down is refused before
+// anything changes: the engine's own destroy would take everything else away first.
+//
+// The protection of what is kept is taken off in the state before. A run that dies after that leaves it to the next: an Up protects
+// again, a Down goes on, and neither deletes it, since it is still retained. (Refused: the engine's own switch to ignore all protection,
+// which the Automation API does not have.)
 func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	adopted, err := s.adopt(ctx)
 	if err != nil {
 		return nil, err
 	}
-	resources, err := s.Resources(ctx)
+	before, err := s.state(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := refusals(deletions(resources)); err != nil {
+	if err := refusals(deletions(before.Resources)); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(before.Resources, kept) {
+		if err := s.restate(ctx, before, released); err != nil {
+			return nil, err
+		}
 	}
 	r, err := s.operate(s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
 		_, err := s.stack.Destroy(ctx, optdestroy.EventStreams(stream), optdestroy.Parallel(parallel),

@@ -5,13 +5,11 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -35,7 +33,11 @@ type Options struct {
 	// Exclusive says that the operation changes the stack: Open then waits for whoever holds it, such as the engine of a killed run,
 	// which needs moments to notice and to write down what it knows, and fails with ErrLocked when that takes too long.
 	Exclusive bool
-	// Inventory finds what the stack owns in the cloud. Nil: nothing that a killed run left behind is looked for.
+	// Secrets are the names of the stack secrets that the program reads from its configuration. Open fails with ErrSecrets, which lists
+	// all that are missing, or makes them up in a Rehearsal, on an emulated cloud.
+	Secrets   []string
+	Rehearsal bool
+	// Inventory finds what the stack owns in the cloud. Nil: what a killed run left behind, or a down kept, is not looked for.
 	Inventory Inventory
 	// Progress is told of every step as it happens, from one goroutine. Nil: nobody is.
 	Progress func(Event)
@@ -47,7 +49,8 @@ type Stack struct {
 	stack auto.Stack
 }
 
-// Open selects the stack and makes it when it is not there yet. It fails with ErrNoPulumi when there is no Pulumi command line.
+// Open selects the stack and makes it when it is not there yet. It fails with ErrNoPulumi when there is no Pulumi command line, and with
+// ErrSecrets when secrets of the program are missing.
 func Open(ctx context.Context, opts Options) (*Stack, error) {
 	command, err := findPulumi(opts.Root)
 	if err != nil {
@@ -81,7 +84,11 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening stack %s: %w", opts.Name, classify(err, nil))
 	}
-	return &Stack{opts: opts, stack: stack}, nil
+	opened := &Stack{opts: opts, stack: stack}
+	if err := opened.provideSecrets(ctx); err != nil {
+		return nil, err
+	}
+	return opened, nil
 }
 
 // makeFolders makes the stack's folders absolute, since the command line runs in one of them, and makes those that are not there.
@@ -128,25 +135,4 @@ func (s *Stack) Outputs(ctx context.Context) (map[string]any, error) {
 		}
 	}
 	return plain, nil
-}
-
-// Resources gives what the stack's state holds, in its order.
-func (s *Stack) Resources(ctx context.Context) ([]apitype.ResourceV3, error) {
-	deployment, _, err := s.state(ctx)
-	return deployment.Resources, err
-}
-
-func (s *Stack) state(ctx context.Context) (apitype.DeploymentV3, apitype.UntypedDeployment, error) {
-	var deployment apitype.DeploymentV3
-	untyped, err := s.stack.Export(ctx)
-	if err != nil {
-		return deployment, untyped, fmt.Errorf("reading the state of %s: %w", s.opts.Name, classify(err, nil))
-	}
-	if len(untyped.Deployment) == 0 {
-		return deployment, untyped, nil
-	}
-	if err := json.Unmarshal(untyped.Deployment, &deployment); err != nil {
-		return deployment, untyped, fmt.Errorf("the state of %s cannot be read: %w", s.opts.Name, err)
-	}
-	return deployment, untyped, nil
 }

@@ -6,18 +6,21 @@ import (
 	"hash/crc32"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/beachhead-build/beachhead/components/cache"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // typeByPrefix tells a thing's type by the first part of its id. Rules of security groups are missing: their ids do not tell whether
-// they are for what comes in or what goes out.
+// they are for what comes in or what goes out. So are volumes: most are machines' root disks.
 var typeByPrefix = map[string]string{
+	"cgw":      "aws:ec2/customerGateway:CustomerGateway",
 	"eipalloc": "aws:ec2/eip:Eip",
 	"eni":      "aws:ec2/networkInterface:NetworkInterface",
 	"fl":       "aws:ec2/flowLog:FlowLog",
@@ -27,39 +30,42 @@ var typeByPrefix = map[string]string{
 	"rtb":      "aws:ec2/routeTable:RouteTable",
 	"sg":       "aws:ec2/securityGroup:SecurityGroup",
 	"subnet":   "aws:ec2/subnet:Subnet",
+	"vgw":      "aws:ec2/vpnGateway:VpnGateway",
 	"vpc":      "aws:ec2/vpc:Vpc",
 	"vpce":     "aws:ec2/vpcEndpoint:VpcEndpoint",
+	"vpn":      "aws:ec2/vpnConnection:VpnConnection",
 }
 
 // filterValues is how many values EC2 takes in one filter.
 const filterValues = 200
 
-// network is what EC2 answers about a stack. Each question writes fields of its own, so all can be asked at the same time.
+// network is what EC2 answers about a stack. All questions can be asked at the same time: each writes fields of its own, but for what is
+// left out.
 type network struct {
 	client *ec2.Client
 	stack  string
 
 	// names has an entry for everything that carries the stack's tag.
 	names map[string]string
-	// gone are gateways and endpoints that EC2 shows for an hour after they were deleted, tags and all.
-	goneGateways, goneEndpoints map[string]bool
-	// defaults are VPCs' default security groups.
-	defaults  map[string]bool
-	tables    []types.RouteTable
-	rules     []types.SecurityGroupRule
-	addresses []types.Address
+	mu    sync.Mutex
+	// leftOut has what carries the tag and is not the stack's to take up.
+	leftOut map[string]bool
+
+	tables       []types.RouteTable
+	rules        []types.SecurityGroupRule
+	addresses    []types.Address
+	volumes      []types.Volume
+	reservations []types.SubnetCidrReservation
 }
 
 func newNetwork(cfg aws.Config, stack string) *network {
-	return &network{
-		client: ec2.NewFromConfig(cfg), stack: stack, names: map[string]string{},
-		goneGateways: map[string]bool{}, goneEndpoints: map[string]bool{}, defaults: map[string]bool{},
-	}
+	return &network{client: ec2.NewFromConfig(cfg), stack: stack, names: map[string]string{}, leftOut: map[string]bool{}}
 }
 
 func (n *network) questions() []func(context.Context) error {
 	return []func(context.Context) error{
-		n.askNames, n.askGateways, n.askEndpoints, n.askDefaults, n.askTables, n.askRules, n.askAddresses,
+		n.askNames, n.askGateways, n.askEndpoints, n.askVPNGateways, n.askConnections, n.askCustomers, n.askDefaults, n.askInterfaces,
+		n.askTables, n.askRules, n.askAddresses, n.askVolumes, n.askReservations,
 	}
 }
 
@@ -95,48 +101,6 @@ func (n *network) askNames(ctx context.Context) error {
 	return nil
 }
 
-func (n *network) askGateways(ctx context.Context) error {
-	return eachPage(ctx, ec2.NewDescribeNatGatewaysPaginator(n.client, &ec2.DescribeNatGatewaysInput{Filter: n.ours()}),
-		func(page *ec2.DescribeNatGatewaysOutput) {
-			for _, gateway := range page.NatGateways {
-				if isGone(string(gateway.State)) {
-					n.goneGateways[aws.ToString(gateway.NatGatewayId)] = true
-				}
-			}
-		})
-}
-
-func (n *network) askEndpoints(ctx context.Context) error {
-	return eachPage(ctx, ec2.NewDescribeVpcEndpointsPaginator(n.client, &ec2.DescribeVpcEndpointsInput{Filters: n.ours()}),
-		func(page *ec2.DescribeVpcEndpointsOutput) {
-			for _, endpoint := range page.VpcEndpoints {
-				if isGone(string(endpoint.State)) {
-					n.goneEndpoints[aws.ToString(endpoint.VpcEndpointId)] = true
-				}
-			}
-		})
-}
-
-// isGone counts what failed too: it never comes to work, and EC2 takes it away by itself. EC2 writes states of endpoints in lower case
-// where its documents have them in upper case.
-func isGone(state string) bool {
-	switch strings.ToLower(state) {
-	case "deleting", "deleted", "failed", "rejected", "expired":
-		return true
-	}
-	return false
-}
-
-func (n *network) askDefaults(ctx context.Context) error {
-	return eachPage(ctx, ec2.NewDescribeSecurityGroupsPaginator(n.client, &ec2.DescribeSecurityGroupsInput{
-		Filters: n.ours(types.Filter{Name: aws.String("group-name"), Values: []string{"default"}}),
-	}), func(page *ec2.DescribeSecurityGroupsOutput) {
-		for _, group := range page.SecurityGroups {
-			n.defaults[aws.ToString(group.GroupId)] = true
-		}
-	})
-}
-
 func (n *network) askTables(ctx context.Context) error {
 	return eachPage(ctx, ec2.NewDescribeRouteTablesPaginator(n.client, &ec2.DescribeRouteTablesInput{Filters: n.ours()}),
 		func(page *ec2.DescribeRouteTablesOutput) { n.tables = append(n.tables, page.RouteTables...) })
@@ -158,13 +122,48 @@ func (n *network) askAddresses(ctx context.Context) error {
 	return nil
 }
 
+// askVolumes asks for data volumes, also those that a stack left behind when it went. Root disks lack the cache's tag.
+func (n *network) askVolumes(ctx context.Context) error {
+	return eachPage(ctx, ec2.NewDescribeVolumesPaginator(n.client, &ec2.DescribeVolumesInput{Filters: n.ours(
+		types.Filter{Name: aws.String("tag-key"), Values: []string{cache.CacheTag}},
+		// What is being deleted must not be taken up, and what has failed comes to nothing.
+		types.Filter{Name: aws.String("status"), Values: []string{"creating", "available", "in-use"}},
+	)}), func(page *ec2.DescribeVolumesOutput) { n.volumes = append(n.volumes, page.Volumes...) })
+}
+
+// askReservations asks for those of the stack's subnets: the provider gives them no tags.
+func (n *network) askReservations(ctx context.Context) error {
+	var subnets []types.Subnet
+	if err := eachPage(ctx, ec2.NewDescribeSubnetsPaginator(n.client, &ec2.DescribeSubnetsInput{Filters: n.ours()}),
+		func(page *ec2.DescribeSubnetsOutput) { subnets = append(subnets, page.Subnets...) }); err != nil {
+		return err
+	}
+	for _, subnet := range subnets {
+		in := &ec2.GetSubnetCidrReservationsInput{SubnetId: subnet.SubnetId}
+		for {
+			page, err := n.client.GetSubnetCidrReservations(ctx, in)
+			if isMissing(err) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			n.reservations = append(n.reservations, page.SubnetIpv4CidrReservations...)
+			if in.NextToken = page.NextToken; in.NextToken == nil {
+				break
+			}
+		}
+	}
+	return nil
+}
+
 // owned puts the answers together.
 func (n *network) owned() []engine.Owned {
 	var owned []engine.Owned
 	for id, name := range n.names {
 		prefix, _, _ := strings.Cut(id, "-")
-		// What has no type here is the machines' and their volumes, which their group makes and the state never has.
-		if typ, ours := typeByPrefix[prefix]; ours && !n.goneGateways[id] && !n.goneEndpoints[id] && !n.defaults[id] {
+		// What has no type here is the machines, which their group makes and the state never has, and what is asked for below.
+		if typ, ours := typeByPrefix[prefix]; ours && !n.leftOut[id] {
 			owned = append(owned, engine.Owned{Type: typ, Name: name, ID: id, ImportID: id})
 		}
 	}
@@ -178,6 +177,20 @@ func (n *network) owned() []engine.Owned {
 	for _, table := range n.tables {
 		owned = append(owned, routes(table)...)
 		owned = append(owned, associations(table)...)
+	}
+	for _, v := range n.volumes {
+		id := aws.ToString(v.VolumeId)
+		owned = append(owned, engine.Owned{
+			Type: "aws:ebs/volume:Volume", Name: nameOf(v.Tags), ID: id, ImportID: id,
+			Inputs: map[string]any{"size": aws.ToInt32(v.Size), "availabilityZone": aws.ToString(v.AvailabilityZone)},
+		})
+	}
+	for _, r := range n.reservations {
+		id, subnet := aws.ToString(r.SubnetCidrReservationId), aws.ToString(r.SubnetId)
+		owned = append(owned, engine.Owned{
+			Type: "aws:ec2/subnetCidrReservation:SubnetCidrReservation", ID: id, ImportID: subnet + ":" + id,
+			Inputs: map[string]any{"subnetId": subnet, "cidrBlock": aws.ToString(r.Cidr)},
+		})
 	}
 	return append(owned, n.addressAssociations()...)
 }

@@ -1,10 +1,13 @@
 // Package verify asks whether a region that stands does what its plan says. Probes are decided from the plan alone, then run.
+//
+// What a probe needs to know of the cloud it takes from the stack's outputs: vpcId, the subnets by tier and zone, addresses, fleets.NAME,
+// cache.volumeIds.KEY, cache.interfaceAddresses.KEY, cache.groups.KEY, cache.mapParameter, link.connectionIds.SIDE, link.tunnelNames.NUMBER.
 package verify
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
@@ -44,116 +47,71 @@ type Result struct {
 	Why     string  `json:"why,omitempty"`
 }
 
-// Way is where a subnet's default route leads, as the cloud has it.
-type Way struct {
-	// Kind is nat-gateway, internet-gateway, network-interface, or empty when there is no default route.
-	Kind string
-	// Live says whether it really leads out; Why says what is in the way when it does not.
-	Live bool
-	Why  string
-}
-
-// Cloud is what probes ask. Its errors make a probe NotChecked, never failed: not being allowed to look proves nothing.
-type Cloud interface {
-	DefaultRoute(ctx context.Context, subnetID string) (Way, error)
-	// Subnet gives a subnet's range and zone; ok is false when there is no such subnet.
-	Subnet(ctx context.Context, subnetID string) (cidr, zone string, ok bool, err error)
-}
-
 // Outputs are the stack's outputs as plain values.
 type Outputs map[string]any
 
-// text gives one value of an output that is a map; empty when it is absent.
-func (o Outputs) text(output, key string) string {
-	values, _ := o[output].(map[string]any)
-	value, _ := values[key].(string)
-	return value
+// text gives one value, inside of maps when there are several keys; empty when it is absent.
+func (o Outputs) text(keys ...string) string {
+	var at any = map[string]any(o)
+	for _, key := range keys {
+		values, _ := at.(map[string]any)
+		at = values[key]
+	}
+	text, _ := at.(string)
+	return text
 }
 
-// kinds maps what the plan calls a way to what the cloud calls its target.
-var kinds = map[plan.WayKind]string{
-	plan.NoWay: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
-}
-
-// outputOf names the output that holds a tier's subnets.
-var outputOf = map[plan.Tier]string{
-	plan.PrivateTier: "privateSubnets", plan.PublicTier: "publicSubnets", plan.CacheTier: "cacheSubnets", plan.LinkTier: "linkSubnets",
-}
-
-// Run runs every probe of the network: each subnet is where the plan puts it, each default route leads where the mode says and
-// really leads out, and as many addresses are published as were planned.
+// Run runs every probe: of the network, of each fleet and shard, of the link. A probe whose output is missing is NotChecked.
 func Run(ctx context.Context, p *plan.Plan, outputs Outputs, cloud Cloud) []Result {
-	var results []Result
-	addresses := 0
-	for _, z := range p.Network.Zones {
-		for _, tier := range plan.Tiers {
-			id := outputs.text(outputOf[tier], z.Name)
-			target := string(tier) + " subnet in " + z.Name
-			results = append(results, probeSubnet(ctx, cloud, target, id, z.Subnets[tier].String(), z.Name))
-			results = append(results, probeWay(ctx, cloud, target, id, wayOf(p, z, tier)))
-		}
-		addresses += z.NATAddresses
-		if z.NATInstance != nil {
-			addresses++
-		}
-	}
-	published, _ := outputs["addresses"].(map[string]any)
-	return append(results, judge("addresses", "published for allow-lists", fmt.Sprint(addresses), fmt.Sprint(len(published)), ""))
+	return slices.Concat(
+		network(ctx, p, outputs, cloud), fleets(ctx, p, outputs, cloud), cache(ctx, p, outputs, cloud), link(ctx, p, outputs, cloud),
+	)
 }
 
-// wayOf is where the plan sends a tier's default route.
-func wayOf(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.WayKind {
-	switch tier {
-	case plan.PrivateTier:
-		return z.RunnerWay.Kind
-	case plan.CacheTier:
-		return z.CacheWay.Kind
-	case plan.PublicTier:
-		if p.Network.Internet {
-			return plan.ViaInternet
+// question is a probe about one thing of the cloud.
+type question[T any] struct {
+	probe, target, want string
+	// needs are the outputs, by their keys, that tell what to ask about.
+	needs [][]string
+	// ask gets what the outputs hold, in the order of needs. It gives false when the thing is not there.
+	ask func(ids []string) (T, bool, error)
+	// tell says what is there in the words of want, and whether that will do.
+	tell func(T) (got string, right bool)
+	// next is what to do when it will not.
+	next string
+}
+
+func (q question[T]) answer(o Outputs) Result {
+	r := Result{Probe: q.probe, Target: q.target, Want: q.want}
+	var ids []string
+	for _, keys := range q.needs {
+		id := o.text(keys...)
+		if id == "" {
+			r.Why = noOutput(keys...)
+			return r
 		}
-	case plan.LinkTier:
+		ids = append(ids, id)
 	}
-	return plan.NoWay
-}
-
-func probeSubnet(ctx context.Context, cloud Cloud, target, id, cidr, zone string) Result {
-	want := cidr + " in " + zone
-	gotCIDR, gotZone, ok, err := cloud.Subnet(ctx, id)
-	switch {
-	case err != nil:
-		return Result{Probe: "subnet", Target: target, Want: want, Why: err.Error()}
-	case !ok:
-		return judge("subnet", target, want, "nothing", "the cloud has no subnet "+id)
-	}
-	return judge("subnet", target, want, gotCIDR+" in "+gotZone, "")
-}
-
-func probeWay(ctx context.Context, cloud Cloud, target, id string, want plan.WayKind) Result {
-	way, err := cloud.DefaultRoute(ctx, id)
+	found, ok, err := q.ask(ids)
 	if err != nil {
-		return Result{Probe: "default route", Target: target, Want: string(want), Why: err.Error()}
+		r.Why = err.Error()
+		return r
 	}
-	got := way.Kind
-	if got != "" && !way.Live {
-		got += ", which leads nowhere"
+	right := false
+	if r.Got = "nothing"; ok {
+		r.Got, right = q.tell(found)
 	}
-	r := judge("default route", target, kinds[want], got, way.Why)
-	if r.Want == "" {
-		r.Want = "none"
-	}
-	if r.Got == "" {
-		r.Got = "none"
+	if r.Outcome = Pass; !right {
+		r.Outcome, r.Why = Fail, q.next
 	}
 	return r
 }
 
-func judge(probe, target, want, got, why string) Result {
-	r := Result{Probe: probe, Target: target, Want: want, Got: got, Outcome: Pass}
-	if want != got {
-		r.Outcome, r.Why = Fail, why
-	}
-	return r
+// mend is the way out where somebody changed the cloud by hand: up compares with the stack's state and not with the cloud.
+const mend = "run `pulumi refresh` on the stack, then up: preview shows what it will put back"
+
+func noOutput(keys ...string) string {
+	return "the stack has no output " + strings.Join(keys, ".") + ": run up with this program, then verify again"
 }
 
 // Failed gives the results that are not Pass.

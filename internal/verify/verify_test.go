@@ -3,7 +3,9 @@ package verify
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,11 +13,18 @@ import (
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
-// fake is a cloud with subnets and default routes; what is not in it is not there.
+// fake is a cloud by ids; what is not in it is not there.
 type fake struct {
-	subnets map[string][2]string
-	ways    map[string]Way
-	err     error
+	subnets    map[string][2]string
+	ways       map[string]Way
+	routes     map[string][]string
+	groups     map[string]Group
+	volumes    map[string]Volume
+	interfaces map[string]string // by subnet and address
+	parameters map[string]string
+	tunnels    map[string]Tunnel // by connection, number and the other end's name
+	records    []Record
+	err        error
 }
 
 func (f *fake) DefaultRoute(_ context.Context, id string) (Way, error) { return f.ways[id], f.err }
@@ -25,52 +34,221 @@ func (f *fake) Subnet(_ context.Context, id string) (cidr, zone string, ok bool,
 	return s[0], s[1], ok, f.err
 }
 
-// world is a region of one zone that is as its plan says; tests edit it.
-func world(t *testing.T) (*plan.Plan, Outputs, *fake) {
-	t.Helper()
+func (f *fake) PropagatedRoutes(_ context.Context, id string) ([]string, bool, error) {
+	r, ok := f.routes[id]
+	return r, ok, f.err
+}
+
+func (f *fake) Group(_ context.Context, name string) (Group, bool, error) {
+	g, ok := f.groups[name]
+	return g, ok, f.err
+}
+
+func (f *fake) Volume(_ context.Context, id string) (Volume, bool, error) {
+	v, ok := f.volumes[id]
+	return v, ok, f.err
+}
+
+func (f *fake) Interface(_ context.Context, subnetID, address string) (string, bool, error) {
+	id, ok := f.interfaces[subnetID+" "+address]
+	return id, ok, f.err
+}
+
+func (f *fake) Parameter(_ context.Context, name string) (string, bool, error) {
+	text, ok := f.parameters[name]
+	return text, ok, f.err
+}
+
+func (f *fake) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (Tunnel, bool, error) {
+	t, ok := f.tunnels[connectionID+" "+string(rune('0'+number))+" "+gcpName]
+	return t, ok, f.err
+}
+
+func (f *fake) PrivateRecords(context.Context, string) ([]Record, error) { return f.records, f.err }
+
+const (
+	zone = "us-west-2a"
+	host = "api.example.com"
+)
+
+// region is a valid region of one zone with everything that there is to verify; tests edit it.
+func region(edit func(*regions.Config)) *regions.Config {
+	prefix := netip.MustParsePrefix
 	c := &regions.Config{
 		Name:    "us-west-2",
-		AWS:     regions.AWS{Account: "210987654321", Region: "us-west-2", Zones: []string{"us-west-2a"}},
-		Network: regions.Network{CIDR: netip.MustParsePrefix("10.42.0.0/16"), Egress: regions.NATGateway},
+		AWS:     regions.AWS{Account: "210987654321", Region: "us-west-2", Zones: []string{zone}},
+		Network: regions.Network{CIDR: prefix("10.42.0.0/16"), Egress: regions.NATGateway},
+		Runners: map[string]regions.Runner{"arm": {
+			Arch: regions.ARM64, InstanceTypes: []string{"m7g.2xlarge"}, Count: regions.Count{Min: 2, Max: 4},
+			Agent: regions.Agent{Kind: regions.JobServ, URL: "https://ci.example.com", Token: "ci-worker-token"},
+		}},
+		Cache: &regions.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: 1024}},
+		GCP: &regions.GCP{
+			Project: "acme-backend", Region: "us-west1", ASN: regions.ASN{AWS: 64620, GCP: 64520},
+			Services: []regions.Service{{Name: "api", Host: host, Address: netip.MustParseAddr("10.128.0.10"), Ports: []int{443}}},
+		},
+	}
+	if edit != nil {
+		edit(c)
 	}
 	c.Default()
-	p, err := plan.Build(c)
+	return c
+}
+
+// world is a region that is as its plan says; tests edit it.
+func world(t *testing.T, edit func(*regions.Config)) (*plan.Plan, Outputs, *fake) {
+	t.Helper()
+	p, err := plan.Build(region(edit))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{subnets: map[string][2]string{}, ways: map[string]Way{
-		"private": {Kind: "nat-gateway", Live: true}, "cache": {Kind: "nat-gateway", Live: true}, "public": {Kind: "internet-gateway", Live: true},
-	}}
-	outputs := Outputs{"addresses": map[string]any{"net-nat-us-west-2a-0": "203.0.113.1"}}
+	f := &fake{
+		subnets: map[string][2]string{}, routes: map[string][]string{}, tunnels: map[string]Tunnel{},
+		ways: map[string]Way{
+			"private": {Kind: "nat-gateway", Live: true}, "cache": {Kind: "nat-gateway", Live: true}, "public": {Kind: "internet-gateway", Live: true},
+		},
+		groups:     map[string]Group{"fleet-arm": {InService: p.Fleets[0].Min, Machines: 2}, "cache-0": {InService: 1, Machines: 1}},
+		volumes:    map[string]Volume{"vol-0": {Zone: zone, GiB: 1024, Encrypted: true, Tags: p.Tags}},
+		interfaces: map[string]string{"cache " + p.Cache.Shards[0].Address.String(): "eni-0"},
+		parameters: map[string]string{p.Cache.MapParameter: document(t, p.Cache.Map)},
+	}
+	connections, names := map[string]any{"0": "vpn-0", "1": "vpn-1"}, map[string]any{}
+	for i, number := range []string{"0", "1", "2", "3"} {
+		names[number] = "tunnel-" + number
+		f.tunnels["vpn-"+string(rune('0'+i/2))+" "+string(rune('1'+i%2))+" tunnel-"+number] = Tunnel{AWS: true, GCP: true}
+	}
+	for _, z := range p.Link.Zones {
+		for _, r := range z.Records {
+			f.records = append(f.records, Record{Name: r.Name, Type: r.Type, Values: slices.Clone(r.Values)})
+		}
+	}
+	outputs := Outputs{
+		"vpcId": "vpc-0", "addresses": map[string]any{"net-nat-us-west-2a-0": "203.0.113.1"}, "fleets": map[string]any{"arm": "fleet-arm"},
+		"cache": map[string]any{
+			"volumeIds": map[string]any{"00": "vol-0"}, "interfaceAddresses": map[string]any{"00": p.Cache.Shards[0].Address.String()},
+			"groups": map[string]any{"00": "cache-0"}, "mapParameter": p.Cache.MapParameter,
+		},
+		"link": map[string]any{"connectionIds": connections, "tunnelNames": names},
+	}
 	for tier, block := range p.Network.Zones[0].Subnets {
-		outputs[outputOf[tier]] = map[string]any{"us-west-2a": string(tier)}
-		f.subnets[string(tier)] = [2]string{block.String(), "us-west-2a"}
+		outputs[outputOf[tier]] = map[string]any{zone: string(tier)}
+		f.subnets[string(tier)] = [2]string{block.String(), zone}
+	}
+	for _, tier := range learners {
+		for _, r := range p.Link.Advertised {
+			f.routes[string(tier)] = append(f.routes[string(tier)], r.String())
+		}
 	}
 	return p, outputs, f
 }
 
-func TestRun(t *testing.T) {
-	cases := []struct {
-		name    string
+func document(t *testing.T, table plan.Table) string {
+	t.Helper()
+	text, err := table.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// otherMap is the map of one more shard.
+func otherMap(t *testing.T) string {
+	t.Helper()
+	table, err := plan.NewTable(2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document(t, table)
+}
+
+// cases are edits of a region that is as planned, with what then does not pass.
+func cases(t *testing.T) map[string]struct {
+	edit    func(Outputs, *fake)
+	failed  int
+	outcome Outcome
+	says    string
+} {
+	return map[string]struct {
 		edit    func(Outputs, *fake)
 		failed  int
 		outcome Outcome
 		says    string
 	}{
-		{"as planned", func(Outputs, *fake) {}, 0, Pass, ""},
-		{"a route to something else", func(_ Outputs, f *fake) { f.ways["private"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "internet-gateway"},
-		{"a route that leads nowhere", func(_ Outputs, f *fake) { f.ways["cache"] = Way{Kind: "nat-gateway", Why: "deleted"} }, 1, Fail, "leads nowhere"},
-		{"no route", func(_ Outputs, f *fake) { delete(f.ways, "public") }, 1, Fail, "none"},
-		{"a way out that is not planned", func(_ Outputs, f *fake) { f.ways["link"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "link subnet"},
-		{"a subnet of another range", func(_ Outputs, f *fake) { f.subnets["link"] = [2]string{"10.9.0.0/24", "us-west-2a"} }, 1, Fail, "10.9.0.0/24"},
-		{"a subnet in another zone", func(_ Outputs, f *fake) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, Fail, "us-west-2b"},
-		{"a subnet that is gone", func(_ Outputs, f *fake) { delete(f.subnets, "private") }, 1, Fail, "no subnet"},
-		{"no address published", func(o Outputs, _ *fake) { delete(o, "addresses") }, 1, Fail, "0"},
-		{"a cloud that lets nobody look", func(_ Outputs, f *fake) { f.err = errors.New("AccessDenied") }, 8, NotChecked, "AccessDenied"},
+		"as planned": {func(Outputs, *fake) {}, 0, Pass, ""},
+
+		"a route to something else":     {func(_ Outputs, f *fake) { f.ways["private"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "internet-gateway"},
+		"a route that leads nowhere":    {func(_ Outputs, f *fake) { f.ways["cache"] = Way{Kind: "nat-gateway", Why: "deleted"} }, 1, Fail, "leads nowhere: deleted"},
+		"no route":                      {func(_ Outputs, f *fake) { delete(f.ways, "public") }, 1, Fail, "none"},
+		"a way out that is not planned": {func(_ Outputs, f *fake) { f.ways["link"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "link subnet"},
+		"a subnet of another range":     {func(_ Outputs, f *fake) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, Fail, "10.9.0.0/24"},
+		"a subnet in another zone":      {func(_ Outputs, f *fake) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, Fail, "us-west-2b"},
+		"a subnet that is gone":         {func(_ Outputs, f *fake) { delete(f.subnets, "private") }, 1, Fail, "nothing"},
+		"no address published":          {func(o Outputs, _ *fake) { o["addresses"] = map[string]any{} }, 1, Fail, "allow-lists elsewhere"},
+
+		"a fleet that is too small":   {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1, Fail, "15 of capacity in service, 2 machines"},
+		"a fleet larger than minimum": {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0, Pass, ""},
+		"a fleet without a group":     {func(_ Outputs, f *fake) { delete(f.groups, "fleet-arm") }, 1, Fail, "nothing"},
+
+		"a volume that is gone": {func(_ Outputs, f *fake) { delete(f.volumes, "vol-0") }, 1, Fail, "made anew"},
+		"a volume of another size": {func(_ Outputs, f *fake) {
+			f.volumes["vol-0"] = Volume{Zone: zone, GiB: 512, Encrypted: true, Tags: f.volumes["vol-0"].Tags}
+		}, 1, Fail, "512 GiB in us-west-2a, encrypted, tagged beachhead:stack=us-west-2"},
+		"a volume in another zone, in plain text, without tags": {func(_ Outputs, f *fake) {
+			f.volumes["vol-0"] = Volume{Zone: "us-west-2b", GiB: 1024}
+		}, 1, Fail, "1024 GiB in us-west-2b, not encrypted, not tagged"},
+		"an address on no interface": {func(_ Outputs, f *fake) { clear(f.interfaces) }, 1, Fail, "runners mount from this address"},
+		"an address that is not the planned one": {func(o Outputs, f *fake) {
+			o["cache"].(map[string]any)["interfaceAddresses"] = map[string]any{"00": "10.42.9.9"}
+			f.interfaces["cache 10.42.9.9"] = "eni-9"
+		}, 1, Fail, "10.42.9.9"},
+		"a shard without a server":   {func(_ Outputs, f *fake) { f.groups["cache-0"] = Group{Machines: 1} }, 1, Fail, "0 machines in service"},
+		"no map":                     {func(_ Outputs, f *fake) { clear(f.parameters) }, 1, Fail, "runners look for their tenants"},
+		"another map":                {func(_ Outputs, f *fake) { fill(f.parameters, otherMap(t)) }, 1, Fail, "the map of epoch"},
+		"a map that nobody can read": {func(_ Outputs, f *fake) { fill(f.parameters, "{") }, 1, Fail, "shard map"},
+
+		"a tunnel that is down":       {func(_ Outputs, f *fake) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, Fail, "on either side: keys differ"},
+		"one side alone":              {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, Fail, "GCP's side"},
+		"the other side alone":        {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, Fail, "AWS's side"},
+		"a tunnel that is gone":       {func(_ Outputs, f *fake) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, Fail, "nothing"},
+		"a table that learns nothing": {func(_ Outputs, f *fake) { f.routes["cache"] = nil }, 1, Fail, "cache subnet in us-west-2a none"},
+		"a table that learns less":    {func(_ Outputs, f *fake) { f.routes["private"] = f.routes["private"][:1] }, 1, Fail, "private subnet"},
+		"a table that learns more":    {func(_ Outputs, f *fake) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0, Pass, ""},
+		"a name that leads elsewhere": {func(_ Outputs, f *fake) { f.set(host, "10.128.0.99") }, 1, Fail, "A 10.128.0.99"},
+		"a name without a record": {func(_ Outputs, f *fake) {
+			f.records = slices.DeleteFunc(f.records, func(r Record) bool { return r.Name == host })
+		}, 1, Fail, "set gcp.path to public"},
+		"a name with values in another order": {func(_ Outputs, f *fake) { slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values) }, 0, Pass, ""},
+
+		"no fleets among the outputs":       {func(o Outputs, _ *fake) { delete(o, "fleets") }, 1, NotChecked, "no output fleets.arm"},
+		"no cache among the outputs":        {func(o Outputs, _ *fake) { delete(o, "cache") }, 4, NotChecked, "no output cache."},
+		"no link among the outputs":         {func(o Outputs, _ *fake) { delete(o, "link") }, 4, NotChecked, "no output link."},
+		"no VPC among the outputs":          {func(o Outputs, _ *fake) { delete(o, "vpcId") }, 7, NotChecked, "no output vpcId"},
+		"no addresses among the outputs":    {func(o Outputs, _ *fake) { delete(o, "addresses") }, 1, NotChecked, "no output addresses"},
+		"no link subnets among the outputs": {func(o Outputs, _ *fake) { delete(o, "linkSubnets") }, 2, NotChecked, "no output linkSubnets"},
+		"nothing that may be looked at":     {func(_ Outputs, f *fake) { f.err = errors.New("AccessDenied") }, 27, NotChecked, "AccessDenied"},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			p, outputs, f := world(t)
+}
+
+func isGCR(r Record) bool { return r.Name == "gcr.io" }
+
+func (f *fake) set(name, value string) {
+	for i, r := range f.records {
+		if r.Name == name {
+			f.records[i].Values = []string{value}
+		}
+	}
+}
+
+func fill(parameters map[string]string, text string) {
+	for name := range maps.Keys(parameters) {
+		parameters[name] = text
+	}
+}
+
+func TestRun(t *testing.T) {
+	for name, c := range cases(t) {
+		t.Run(name, func(t *testing.T) {
+			p, outputs, f := world(t, nil)
 			c.edit(outputs, f)
 			results := Run(t.Context(), p, outputs, f)
 			failed := Failed(results)
@@ -81,8 +259,58 @@ func TestRun(t *testing.T) {
 				if text := strings.Join([]string{r.Probe, r.Target, r.Got, r.Why}, " "); r.Outcome != c.outcome || !strings.Contains(text, c.says) {
 					t.Errorf("%s: %+v, want %q", r.Outcome, r, c.says)
 				}
+				if r.Why == "" || r.Want == "" {
+					t.Errorf("nothing says what to do: %+v", r)
+				}
 			}
 		})
+	}
+}
+
+// A fleet is held to what the posture makes of it.
+func TestPostures(t *testing.T) {
+	for _, c := range []struct {
+		posture regions.Posture
+		group   Group
+		pass    bool
+	}{
+		{regions.Active, Group{InService: 16, Machines: 2}, true},
+		{regions.Active, Group{}, false},
+		{regions.Standby, Group{}, true},
+		{regions.Standby, Group{Machines: 1}, false},
+		{regions.Draining, Group{InService: 8, Machines: 1}, true},
+		{regions.Draining, Group{}, true},
+	} {
+		p, outputs, f := world(t, func(r *regions.Config) { r.Posture = c.posture })
+		f.groups["fleet-arm"] = c.group
+		if failed := Failed(Run(t.Context(), p, outputs, f)); (len(failed) == 0) != c.pass {
+			t.Errorf("%s with %+v: %+v", c.posture, c.group, failed)
+		}
+	}
+}
+
+// On the public path a private name for a service's address hides the public one.
+func TestPublicPath(t *testing.T) {
+	p, outputs, f := world(t, func(r *regions.Config) { r.GCP.Path = regions.PublicPath })
+	if failed := Failed(Run(t.Context(), p, outputs, f)); len(failed) > 0 {
+		t.Errorf("as planned: %+v", failed)
+	}
+	f.records = append(f.records, Record{Name: host, Type: "A", Values: []string{"10.128.0.10"}})
+	failed := Failed(Run(t.Context(), p, outputs, f))
+	if len(failed) != 1 || failed[0].Target != "service api" || !strings.Contains(failed[0].Got, host) || failed[0].Outcome != Fail {
+		t.Errorf("with a private name: %+v", failed)
+	}
+}
+
+// What a region does not have is not asked about.
+func TestNetworkAlone(t *testing.T) {
+	p, outputs, f := world(t, nil)
+	p.Fleets, p.Cache, p.Link = nil, nil, nil
+	for _, name := range []string{"fleets", "cache", "link"} {
+		delete(outputs, name)
+	}
+	if results := Run(t.Context(), p, outputs, f); len(results) != 9 || len(Failed(results)) > 0 {
+		t.Errorf("%d probes, want 9: %+v", len(results), Failed(results))
 	}
 }
 

@@ -45,8 +45,8 @@ type Fleet struct {
 	HookSeconds  int `json:"hookSeconds"`
 	LifetimeDays int `json:"lifetimeDays"`
 	// Cache says whether the machines use the region's cache.
-	Cache bool  `json:"cache"`
-	Agent Agent `json:"agent"`
+	Cache bool    `json:"cache"`
+	Agent CIAgent `json:"agent"`
 }
 
 // FleetType is an instance type with its weight, the vCPUs it has.
@@ -55,8 +55,8 @@ type FleetType struct {
 	Weight int    `json:"weight"`
 }
 
-// Agent is what a fleet's machines need to run their CI agent, but for the token itself.
-type Agent struct {
+// CIAgent is what a fleet's machines need to run their CI agent, but for the token itself.
+type CIAgent struct {
 	Kind        regions.AgentKind `json:"kind"`
 	URL         string            `json:"url,omitempty"`
 	Tags        []string          `json:"tags,omitempty"`
@@ -168,8 +168,8 @@ func (f *Fleet) posture(p regions.Posture) {
 	}
 }
 
-func agent(path string, a regions.Agent) Agent {
-	out := Agent{Kind: a.Kind, URL: a.URL, Tags: a.Tags, Concurrency: a.Concurrency, Secret: a.Token}
+func agent(path string, a regions.Agent) CIAgent {
+	out := CIAgent{Kind: a.Kind, URL: a.URL, Tags: a.Tags, Concurrency: a.Concurrency, Secret: a.Token}
 	if a.Token != "" {
 		out.TokenParameter = path + "/token"
 	}

@@ -43,7 +43,7 @@ func TestFleet(t *testing.T) {
 		Min: 16, Max: 192, OnDemandBase: 8, OnDemandPercent: 25, DiskGiB: 200,
 		ImageParameter: "/aws/service/debian/release/12/latest/arm64", Tier: PrivateTier,
 		Path: "/beachhead/us-west-2/fleets/containers", HookSeconds: 600, LifetimeDays: 7, Launching: true,
-		Agent: Agent{
+		Agent: CIAgent{
 			Kind: regions.JobServ, URL: "https://ci.example.com", Tags: []string{"aarch64"}, Concurrency: 2,
 			Secret: "ci-worker-token", TokenParameter: "/beachhead/us-west-2/fleets/containers/token",
 		},

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 
 	"github.com/beachhead-build/beachhead/regions"
 )
@@ -20,15 +21,35 @@ type Plan struct {
 	Account string          `json:"account"`
 	Region  string          `json:"region"`
 	Posture regions.Posture `json:"posture"`
+	// Bucket is the name of the region's S3 bucket, from which machines fetch their agent.
+	Bucket string `json:"bucket"`
 	// Tags are the user's and the one by which the region's resources are found again.
 	Tags    map[string]string `json:"tags"`
 	Network Network           `json:"network"`
 	// Fleets are the runner fleets by name.
 	Fleets []Fleet `json:"fleets"`
 	// Cache and Link are nil in a region without them.
-	Cache  *Cache  `json:"cache,omitempty"`
-	Link   *Link   `json:"link,omitempty"`
-	Quotas []Quota `json:"quotas"`
+	Cache *Cache `json:"cache,omitempty"`
+	Link  *Link  `json:"link,omitempty"`
+	// Admission is nil unless the backend is reached on its public addresses and a policy guards them.
+	Admission *Admission `json:"admission,omitempty"`
+	Alerts    Alerts     `json:"alerts"`
+	Quotas    []Quota    `json:"quotas"`
+}
+
+// Alerts are those who hear of alarms.
+type Alerts struct {
+	// Email are e-mail addresses, and Webhooks https addresses that alarms are posted to.
+	Email    []string `json:"email,omitempty"`
+	Webhooks []string `json:"webhooks,omitempty"`
+}
+
+// Admission is the rule that lets the region's egress addresses through to the backend's public ones.
+type Admission struct {
+	Project string `json:"project"`
+	// Policy is the name of the project's Cloud Armor policy and Priority that of the region's rule in it.
+	Policy   string `json:"policy"`
+	Priority int    `json:"priority"`
 }
 
 // StackTag is the tag that every resource of a region carries, with the region's name as its value. With the Name tag it is how a
@@ -37,7 +58,8 @@ const StackTag = "beachhead:stack"
 
 // Build derives the plan of a complete, valid region file. Others are the project's other region files, from which it takes one thing:
 // which regions seed from this one and get copies of its snapshots. Without them there are no copies, so what declares resources
-// passes them; the region itself among them does no harm. It fails only on what Validate has excluded.
+// passes them; the region itself among them does no harm. It fails on what Validate has excluded, and on machines whose user data would be
+// larger than EC2 takes.
 func Build(c *regions.Config, others ...*regions.Config) (*Plan, error) {
 	network, err := buildNetwork(c)
 	if err != nil {
@@ -57,10 +79,43 @@ func Build(c *regions.Config, others ...*regions.Config) (*Plan, error) {
 	}
 	tags := map[string]string{StackTag: c.Name}
 	maps.Copy(tags, c.Tags)
-	return &Plan{
-		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture,
-		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Quotas: quotas(network, fleets, cache),
-	}, nil
+	p := &Plan{
+		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture, Bucket: bucket(c.Name, c.AWS.Account),
+		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Admission: admission(c.GCP),
+		Alerts: Alerts{Email: c.Alerts.Email, Webhooks: c.Alerts.Webhooks}, Quotas: quotas(network, fleets, cache),
+	}
+	if err := p.checkUserData(); err != nil {
+		return nil, fmt.Errorf("planning the machines of %s: %w", c.Name, err)
+	}
+	return p, nil
+}
+
+// bucket names a region's bucket, unique in the world by the account. It has 63 characters at most, S3's bound, since a region file's name
+// has 32 at most. The account stands last: S3 keeps some endings for itself, such as -s3alias, and a region file may end like that.
+func bucket(name, account string) string { return "beachhead-" + name + "-" + account }
+
+// admission plans the rule of a region whose backend names resolve to public addresses. On the private path there is nothing to admit:
+// what comes over the link does not meet the policy.
+func admission(g *regions.GCP) *Admission {
+	if g == nil || g.SecurityPolicy == nil || g.Path != regions.PublicPath {
+		return nil
+	}
+	return &Admission{Project: g.Project, Policy: g.SecurityPolicy.Name, Priority: g.SecurityPolicy.Priority}
+}
+
+// HasMachines says whether the region has machines that run the node agent.
+func (p *Plan) HasMachines() bool { return len(p.Fleets) > 0 || p.Cache != nil }
+
+// Secrets lists the stack secrets that the region needs, the registration tokens of its fleets' agents: by name, each once.
+func (p *Plan) Secrets() []string {
+	names := []string{}
+	for _, f := range p.Fleets {
+		if f.Agent.Secret != "" {
+			names = append(names, f.Agent.Secret)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Network is the plan of a region's network.

@@ -20,7 +20,7 @@ func fleetArgs(edit func(*fleet.Args)) *fleet.Args {
 	a := &fleet.Args{
 		Region: "us-west-2", Account: "210987654321", Path: "/beachhead/stage/fleets/containers-arm64",
 		Types: []fleet.Type{{Name: "m7g.2xlarge", Weight: 8}, {Name: "c7g.2xlarge", Weight: 8}},
-		Min:   16, Max: 64, OnDemandBase: 8, OnDemandPercent: 25, Launching: true, DiskGiB: 100,
+		Min:   16, Max: 64, OnDemandBase: 8, OnDemandPercent: 25, Launching: true, Posture: "active", DiskGiB: 100,
 		Image: "/aws/service/debian/release/12/latest/arm64", UserData: "#!/bin/sh\nexit 0\n", HookSeconds: 600, LifetimeDays: 7, BusyPercent: 70,
 		Tags: map[string]string{"beachhead:stack": "stage"}, Bucket: pulumi.String("stage-agents"),
 	}

@@ -29,6 +29,7 @@ type file struct {
 	egress string
 	keep   []string
 	cidr   string
+	gcp    string
 	extra  string
 }
 
@@ -49,12 +50,17 @@ network:
   cidr: %s
   egress: %s
   keep: [%s]
-gcp:
-  project: acme-backend
-  region: us-west1
-  asn: {aws: 64620, gcp: 64520}
+%s
 tags: {cost-center: ci}
-%s`, strings.Join(zones, ", "), cidr, f.egress, strings.Join(f.keep, ", "), f.extra)
+%s`, strings.Join(zones, ", "), cidr, f.egress, strings.Join(f.keep, ", "), f.google(), f.extra)
+}
+
+// google is the section on GCP. A link comes only where a test is about it: it makes a region twice as large.
+func (f file) google() string {
+	if f.gcp != "" {
+		return f.gcp
+	}
+	return "gcp: {project: acme-backend, region: us-west1, link: none}"
 }
 
 // world is a project folder with a region file and an emulated cloud of its own.
@@ -75,10 +81,12 @@ func newWorld(t testing.TB, f file) *world {
 			t.Fatal(err)
 		}
 	}
-	// Where there is none, one that is new enough is on the PATH.
-	if pulumi := filepath.Join(root, "bin", "pulumi"); exists(pulumi) {
-		if err := os.Symlink(pulumi, filepath.Join(w.dir, "bin", "pulumi")); err != nil {
-			t.Fatal(err)
+	// Where there is no Pulumi, one that is new enough is on the PATH; without the agent, the tests that need one say so.
+	for _, built := range []string{"pulumi", "beachhead-node-linux-amd64", "beachhead-node-linux-arm64"} {
+		if path := filepath.Join(root, "bin", built); exists(path) {
+			if err := os.Symlink(path, filepath.Join(w.dir, "bin", built)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	w.write(f)

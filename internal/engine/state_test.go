@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// What a newer Pulumi keeps in a state must survive our hand in it.
+func TestEditedKeepsWhatItDoesNotKnow(t *testing.T) {
+	before := `{"manifest":{"time":"now"},"resources":[{"urn":"a","novel":1}],"pending_operations":[{"type":"creating"}],"novel":{"x":[1]}}`
+	after, err := edited(json.RawMessage(before), func(resources []json.RawMessage) ([]json.RawMessage, error) {
+		return appended(resources, []apitype.ResourceV3{{URN: "b", ID: "vpc-1"}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"novel":1`, `"novel":{"x":[1]}`, `"urn":"a"`, `"urn":"b"`, `"id":"vpc-1"`, `"manifest":{"time":"now"}`} {
+		if !strings.Contains(string(after), want) {
+			t.Errorf("%s is lost: %s", want, after)
+		}
+	}
+	if strings.Contains(string(after), "pending_operations") {
+		t.Errorf("pending operations are still there: %s", after)
+	}
+}
+
+// Only what is retained loses its protection, and nothing else of it is lost.
+func TestReleased(t *testing.T) {
+	cases := []struct{ name, before, want string }{
+		{"protected and retained", `{"urn":"a","protect":true,"retainOnDelete":true,"novel":1}`, `{"novel":1,"retainOnDelete":true,"urn":"a"}`},
+		{"protected alone", `{"urn":"a","protect":true,"novel":1}`, `{"urn":"a","protect":true,"novel":1}`},
+		{"retained alone", `{"urn":"a","retainOnDelete":true}`, `{"urn":"a","retainOnDelete":true}`},
+		{"neither", `{"urn":"a"}`, `{"urn":"a"}`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			after, err := released([]json.RawMessage{json.RawMessage(c.before)})
+			if err != nil || string(after[0]) != c.want {
+				t.Errorf("%s, %v; want %s", after, err, c.want)
+			}
+		})
+	}
+}
+
+// A down is refused for what is protected and would go, not for what stays.
+func TestDeletions(t *testing.T) {
+	volume := apitype.ResourceV3{
+		URN: "urn:pulumi:a::beachhead::aws:ebs/volume:Volume::cache-shard-00", Type: "aws:ebs/volume:Volume", Custom: true, Protect: true,
+	}
+	if err := refusals(deletions([]apitype.ResourceV3{volume})); err == nil || !strings.Contains(err.Error(), "cache-shard-00") {
+		t.Errorf("protected: %v, want a refusal", err)
+	}
+	volume.RetainOnDelete = true
+	if err := refusals(deletions([]apitype.ResourceV3{volume})); err != nil {
+		t.Errorf("protected and retained: %v", err)
+	}
+}
+
+// What is taken up is protected as the program says: else the next down would delete what an earlier one kept.
+func TestEntriesAreProtected(t *testing.T) {
+	const provider = "urn:pulumi:a::beachhead::pulumi:providers:aws::aws"
+	found := step(func(s *Step) { s.Op, s.ID, s.provider = "create", "vpc-1", provider+"::unknown" })
+	all := entries([]Step{found}, []apitype.ResourceV3{{URN: resource.URN(provider), ID: "8a1c"}, {URN: "known"}},
+		map[string]Node{found.URN: {After: []string{"known", "new"}, protect: true, retain: true}})
+	if len(all) != 1 || !all[0].Protect || !all[0].RetainOnDelete || all[0].ID != "vpc-1" || all[0].Provider != provider+"::8a1c" {
+		t.Errorf("entries %+v", all)
+	}
+	if needs := all[0].Dependencies; len(needs) != 1 || needs[0] != "known" {
+		t.Errorf("depends on %v, want on what is in the state alone", needs)
+	}
+}
+
+// What leaves the stack and stays in the cloud is no deletion.
+func TestKeptIsNoChange(t *testing.T) {
+	volume := step(func(s *Step) { s.Op, s.Type, s.ID, s.Retained = "delete", "aws:ebs/volume:Volume", "vol-1", true })
+	c := changesOf([]Step{volume, step(func(s *Step) { s.Op = "delete" })})
+	if len(c.Steps) != 1 || len(c.Kept) != 1 || c.Kept[0].ID != "vol-1" || c.Kept[0].Op != "keep" {
+		t.Errorf("changes %+v", c)
+	}
+}

@@ -1,0 +1,191 @@
+// Package node is the agent that runs on every machine of a region: on runners and on cache servers.
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Version is that of the description's shape. It changes when an agent of the version before would do something wrong with a newer
+// description; an agent reads its own version only, since a machine gets both from the same release.
+const Version = 1
+
+// Role is what a machine is for.
+type Role string
+
+// The roles.
+const (
+	RunnerRole Role = "runner"
+	CacheRole  Role = "cache"
+)
+
+// Description is what a machine is told about itself, in its user data. It holds no secrets, and nothing that may change while the machine
+// lives, such as the posture: user data is part of the launch template, and such a change would reach new machines only.
+type Description struct {
+	Version int    `json:"version"`
+	Role    Role   `json:"role"`
+	Stack   string `json:"stack"`
+	// Region is the AWS region's code.
+	Region  string  `json:"region"`
+	Metrics Metrics `json:"metrics"`
+	Hooks   Hooks   `json:"hooks"`
+	// Runner is there for a runner and Cache for a cache server, and the other one is not.
+	Runner *Runner `json:"runner,omitempty"`
+	Cache  *Cache  `json:"cache,omitempty"`
+}
+
+// Metrics says under what the machine publishes its metrics in CloudWatch.
+type Metrics struct {
+	Namespace string `json:"namespace"`
+	// Dimensions are values by name.
+	Dimensions map[string]string `json:"dimensions"`
+}
+
+// Hooks are the names of the life-cycle hooks of the machine's scaling group.
+type Hooks struct {
+	// Ready holds the machine back until it completes the hook, and Drain keeps it until it has let go.
+	Ready string `json:"ready"`
+	Drain string `json:"drain"`
+}
+
+// Runner is what a runner is told.
+type Runner struct {
+	Fleet string `json:"fleet"`
+	// Path begins the names of the fleet's parameters: /beachhead/us-west-1/fleets/containers-arm64.
+	Path  string `json:"path"`
+	Agent Agent  `json:"agent"`
+	// MapParameter is the name of the parameter with the shard map; empty: the machine uses no cache.
+	MapParameter string `json:"mapParameter,omitempty"`
+}
+
+// Agent is the CI agent that a runner runs.
+type Agent struct {
+	// Kind is jobserv, github, gitlab, buildkite or command.
+	Kind string   `json:"kind"`
+	URL  string   `json:"url,omitempty"`
+	Tags []string `json:"tags,omitempty"`
+	// Concurrency is how many jobs run at a time.
+	Concurrency int `json:"concurrency"`
+	// TokenParameter is the name of the parameter with the registration token, never the token; empty: there is none.
+	TokenParameter string    `json:"tokenParameter,omitempty"`
+	Commands       *Commands `json:"commands,omitempty"`
+}
+
+// Commands are the user's own, run by /bin/sh, for an agent of kind command.
+type Commands struct {
+	Install    string `json:"install"`
+	Register   string `json:"register"`
+	Drain      string `json:"drain"`
+	Unregister string `json:"unregister"`
+}
+
+// Cache is what a cache server is told.
+type Cache struct {
+	// Shard is the shard's name, cache-shard-00, and Number its number.
+	Shard  string `json:"shard"`
+	Number int    `json:"number"`
+	// Volume and Interface are the Name tags of the data volume and of the interface that outlive the machine.
+	Volume    string `json:"volume"`
+	Interface string `json:"interface"`
+	// Threads counts those of the NFS server.
+	Threads int `json:"threads"`
+	// Clients are the ranges that may mount.
+	Clients []netip.Prefix `json:"clients"`
+	// MapParameter is the name of the parameter with the shard map.
+	MapParameter string `json:"mapParameter"`
+}
+
+// Parse reads a description and validates it. It is strict, unlike the reader of the shard map: a machine gets its description and the
+// agent that reads it from the same release, so what the agent does not know is a mistake.
+func Parse(text []byte) (Description, error) {
+	var d Description
+	// The version first: what else is wrong with a description of another version is beside the point. Unlike the decoder below, this
+	// also refuses what stands behind the description.
+	var head struct{ Version int }
+	if err := json.Unmarshal(text, &head); err != nil {
+		return d, fmt.Errorf("reading the description: %w; replace the machine, which gets a new one from its launch template", err)
+	}
+	if err := versionFault(head.Version); err != nil {
+		return d, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&d); err != nil {
+		return d, fmt.Errorf("reading the description: %w; run beachhead up with one release, so that description and agent are of the same", err)
+	}
+	return d, d.Validate()
+}
+
+func versionFault(version int) error {
+	if version == Version {
+		return nil
+	}
+	return fmt.Errorf("the description has version %d and this agent reads version %d; run beachhead up with one release, then replace the machine",
+		version, Version)
+}
+
+// Validate checks that the description says all that its role needs. The error names everything that is missing.
+func (d Description) Validate() error {
+	if err := versionFault(d.Version); err != nil {
+		return err
+	}
+	var missing []string
+	need := func(name string, there bool) {
+		if !there {
+			missing = append(missing, name)
+		}
+	}
+	need("stack", d.Stack != "")
+	need("region", d.Region != "")
+	need("metrics", d.Metrics.Namespace != "" && len(d.Metrics.Dimensions) > 0)
+	need("hooks", d.Hooks.Ready != "" && d.Hooks.Drain != "")
+	switch d.Role {
+	case RunnerRole:
+		if d.Cache != nil {
+			return errors.New("the description of a runner has a section cache; want the section runner alone")
+		}
+		d.Runner.needs(need)
+	case CacheRole:
+		if d.Runner != nil {
+			return errors.New("the description of a cache server has a section runner; want the section cache alone")
+		}
+		d.Cache.needs(need)
+	default:
+		return fmt.Errorf("the description has the role %q, which this agent does not know; want %s or %s, or an agent of the release that wrote it",
+			d.Role, RunnerRole, CacheRole)
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("the description lacks %s; run beachhead up, then replace the machine", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+func (r *Runner) needs(need func(name string, there bool)) {
+	need("runner", r != nil)
+	if r == nil {
+		return
+	}
+	need("runner.fleet", r.Fleet != "")
+	need("runner.path", strings.HasPrefix(r.Path, "/"))
+	need("runner.agent.kind", r.Agent.Kind != "")
+	need("runner.agent.concurrency", r.Agent.Concurrency > 0)
+	need("runner.agent.commands", r.Agent.Kind != "command" || r.Agent.Commands != nil)
+}
+
+func (c *Cache) needs(need func(name string, there bool)) {
+	need("cache", c != nil)
+	if c == nil {
+		return
+	}
+	need("cache.shard", c.Shard != "")
+	need("cache.number", c.Number >= 0)
+	need("cache.volume", c.Volume != "")
+	need("cache.interface", c.Interface != "")
+	need("cache.threads", c.Threads > 0)
+	need("cache.clients", len(c.Clients) > 0)
+	need("cache.mapParameter", c.MapParameter != "")
+}

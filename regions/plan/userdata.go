@@ -1,0 +1,144 @@
+package plan
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"text/template"
+
+	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/regions"
+)
+
+// UserDataLimit is the most bytes of user data, before they are encoded. Source: Amazon EC2 user guide, "Run commands when you launch an
+// EC2 instance". Compressing it was refused: people read it in the console when a machine does not come up.
+const UserDataLimit = 16 << 10
+
+// Agent is the node agent's build: the SHA-256 of its binary, in hexadecimal, by architecture.
+type Agent map[regions.Arch]string
+
+// binaries are the names of the agent's binary, by architecture: Go's names for it.
+var binaries = map[regions.Arch]string{
+	regions.ARM64: "beachhead-node-linux-arm64",
+	regions.AMD64: "beachhead-node-linux-amd64",
+}
+
+// AgentKey is the key of an agent's object in the region's bucket. The digest is part of it, so a new build never takes the place of one
+// that running machines may still fetch.
+func AgentKey(arch regions.Arch, sum string) string { return "agent/" + sum + "/" + binaries[arch] }
+
+// What machines publish and answer under: the namespace and the hooks are those of components/fleet and components/cache, the dimensions those
+// that components/watch looks for.
+const (
+	metricNamespace = "Beachhead"
+	fleetDimension  = "Fleet"
+	shardDimension  = "Shard"
+	readyHook       = "ready"
+	drainHook       = "drain"
+)
+
+//go:embed userdata.sh
+var userDataText string
+
+var userDataTemplate = template.Must(template.New("userdata.sh").Option("missingkey=error").Parse(userDataText))
+
+var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// FleetUserData gives what a machine of the fleet runs at its first boot. It fails when the agent has no build for the fleet's
+// architecture or the text is larger than UserDataLimit.
+func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
+	d := p.describe(node.RunnerRole, fleetDimension, f.Path)
+	d.Runner = &node.Runner{Fleet: f.Name, Path: f.Path, Agent: node.Agent{
+		Kind: string(f.Agent.Kind), URL: f.Agent.URL, Tags: f.Agent.Tags, Concurrency: f.Agent.Concurrency,
+		TokenParameter: f.Agent.TokenParameter, Commands: (*node.Commands)(f.Agent.Commands),
+	}}
+	if f.Cache && p.Cache != nil {
+		d.Runner.MapParameter = p.Cache.MapParameter
+	}
+	text, err := p.userData(d, f.Arch, agent)
+	if err != nil {
+		return "", fmt.Errorf("user data of fleet %s: %w", f.Name, err)
+	}
+	if len(text) > UserDataLimit {
+		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: commands can fetch a script "+
+			"of their own, tags can be fewer", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
+	}
+	return text, nil
+}
+
+// ShardUserData gives what a server of the shard runs at its first boot. It fails when the region has no cache, the agent no build for its
+// architecture, or the text is larger than UserDataLimit.
+func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
+	if p.Cache == nil {
+		return "", fmt.Errorf("user data of %s: the region has no cache; want a section cache", s.Name)
+	}
+	d := p.describe(node.CacheRole, shardDimension, s.Name)
+	d.Cache = &node.Cache{
+		Shard: s.Name, Number: s.Number, Volume: s.Name, Interface: s.Name,
+		Threads: p.Cache.Threads, Clients: p.Cache.Clients, MapParameter: p.Cache.MapParameter,
+	}
+	text, err := p.userData(d, p.Cache.Arch, agent)
+	if err != nil {
+		return "", fmt.Errorf("user data of %s: %w", s.Name, err)
+	}
+	if len(text) > UserDataLimit {
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones, whose ranges it lists",
+			s.Name, len(text), UserDataLimit)
+	}
+	return text, nil
+}
+
+func (p *Plan) describe(role node.Role, dimension, value string) node.Description {
+	return node.Description{
+		Version: node.Version, Role: role, Stack: p.Name, Region: p.Region,
+		Metrics: node.Metrics{Namespace: metricNamespace, Dimensions: map[string]string{dimension: value}},
+		Hooks:   node.Hooks{Ready: readyHook, Drain: drainHook},
+	}
+}
+
+// userData fills in the script.
+func (p *Plan) userData(d node.Description, arch regions.Arch, agent Agent) (string, error) {
+	if err := d.Validate(); err != nil {
+		return "", err
+	}
+	sum := agent[arch]
+	if binaries[arch] == "" || !digest.MatchString(sum) {
+		return "", fmt.Errorf("%q is no digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
+	}
+	var description, text strings.Builder
+	encoder := json.NewEncoder(&description)
+	encoder.SetEscapeHTML(false) // commands are full of & and >, and each would take six bytes
+	if err := encoder.Encode(d); err != nil {
+		return "", fmt.Errorf("writing the description: %w", err)
+	}
+	err := userDataTemplate.Execute(&text, map[string]string{
+		"Description": description.String(), "Region": p.Region, "Bucket": p.Bucket, "Key": AgentKey(arch, sum), "Sum": sum,
+	})
+	return text.String(), err
+}
+
+// checkUserData makes the user data of every machine, with a digest in place of the build's, which is as long: what is too large must be
+// known when the file is read, not when a machine is made.
+func (p *Plan) checkUserData() error {
+	placeholder := Agent{}
+	for arch := range maps.Keys(binaries) {
+		placeholder[arch] = strings.Repeat("0", 64)
+	}
+	for _, f := range p.Fleets {
+		if _, err := p.FleetUserData(f, placeholder); err != nil {
+			return err
+		}
+	}
+	if p.Cache == nil {
+		return nil
+	}
+	for _, s := range p.Cache.Shards {
+		if _, err := p.ShardUserData(s, placeholder); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,356 @@
+package plan
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/regions"
+)
+
+// agentBuild is what the fake bucket serves; what it is does not matter, since nothing here runs it.
+const agentBuild = "the agent's binary"
+
+func sum(text string) string {
+	digest := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(digest[:])
+}
+
+var agentSums = Agent{regions.ARM64: sum(agentBuild), regions.AMD64: sum("another one")}
+
+// awkward commands hold everything that a shell, a template or a here-document could trip over.
+var awkward = &regions.Commands{
+	Install:  "curl 'https://x' | tar -xz && echo \"$HOME\" `id` \\\n",
+	Register: "\nEND_OF_DESCRIPTION\nrm -rf /\n", Drain: "{{.Sum}} <&> %s", Unregister: "é\t'",
+}
+
+func userData(t *testing.T, edit func(*regions.Config)) (string, *Plan) {
+	t.Helper()
+	f, p := fleet(t, func(r *regions.Runner) {
+		r.Agent = regions.Agent{Kind: regions.Command, Commands: awkward, Tags: []string{"a&b"}}
+	}, edit)
+	text, err := p.FleetUserData(f, agentSums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text, p
+}
+
+// cloud is a metadata service and a bucket, each of which fails the first so many requests.
+type cloud struct {
+	t                  *testing.T
+	metadata, bucket   *httptest.Server
+	metadataIn, failIn int
+	object             string
+	fetched            int
+}
+
+var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "session/token+=="}
+
+func newCloud(t *testing.T) *cloud {
+	c := &cloud{t: t, object: agentBuild}
+	c.metadata, c.bucket = httptest.NewServer(http.HandlerFunc(c.serveMetadata)), httptest.NewServer(http.HandlerFunc(c.serveBucket))
+	t.Cleanup(c.metadata.Close)
+	t.Cleanup(c.bucket.Close)
+	return c
+}
+
+// serveMetadata answers as version 2 of the metadata service does: nothing without a token.
+func (c *cloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
+	const roles = "/latest/meta-data/iam/security-credentials/"
+	switch {
+	case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token" && r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds") != "":
+		fmt.Fprint(w, "a token")
+	case r.Header.Get("X-aws-ec2-metadata-token") != "a token":
+		w.WriteHeader(http.StatusUnauthorized)
+	case c.metadataIn > 0:
+		c.metadataIn--
+		w.WriteHeader(http.StatusNotFound) // the instance profile is not there yet
+	case r.URL.Path == roles:
+		fmt.Fprint(w, "beachhead-role")
+	case r.URL.Path == roles+"beachhead-role":
+		fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q}`, role.AccessKeyID, role.SecretAccessKey, role.SessionToken)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func (c *cloud) serveBucket(w http.ResponseWriter, r *http.Request) {
+	if c.failIn > 0 {
+		c.failIn--
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if want := "/agent/" + sum(agentBuild) + "/beachhead-node-linux-arm64"; r.URL.Path != want {
+		c.t.Errorf("asked for %s, want %s", r.URL.Path, want)
+	}
+	if err := signatureFault(r); err != nil {
+		c.t.Error(err)
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	c.fetched++
+	fmt.Fprint(w, c.object)
+}
+
+// signatureFault signs the request anew with Amazon's own signer and compares.
+func signatureFault(r *http.Request) error {
+	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if err != nil || time.Since(at).Abs() > time.Minute {
+		return fmt.Errorf("dated %q: %w", r.Header.Get("X-Amz-Date"), err)
+	}
+	again, err := http.NewRequest(r.Method, "http://"+r.Host+r.URL.Path, nil)
+	if err != nil {
+		return err
+	}
+	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	again.Header.Set("X-Amz-Content-Sha256", empty)
+	if err := v4.NewSigner().SignHTTP(context.Background(), role, again, empty, "s3", "us-west-2", at); err != nil {
+		return err
+	}
+	for _, name := range []string{"Authorization", "X-Amz-Content-Sha256", "X-Amz-Security-Token"} {
+		if got, want := r.Header.Get(name), again.Header.Get(name); got != want {
+			return fmt.Errorf("%s is\n%s, and Amazon's signer says\n%s", name, got, want)
+		}
+	}
+	return nil
+}
+
+// systemctl stands in for systemd: a start calls the unit's ExecStartPre until it succeeds, at most so often as BEACHHEAD_STARTS says. As
+// with --no-block, nobody is told whether it did.
+const systemctl = `#!/bin/sh
+echo "$*" >>"$BEACHHEAD_ROOT/calls"
+[ "$1" = restart ] || exit 0
+pre=$(sed -n 's/^ExecStartPre=//p' "$BEACHHEAD_ROOT/etc/systemd/system/beachhead-node.service")
+while [ "$BEACHHEAD_STARTS" -gt 0 ]; do
+	BEACHHEAD_STARTS=$((BEACHHEAD_STARTS - 1))
+	python3 "$BEACHHEAD_ROOT$pre" && exit 0
+done
+exit 0
+`
+
+// boot runs user data for real, under a root of its own, and gives what it printed. The unit is started at most so many times.
+func (c *cloud) boot(root, text string, starts int) string {
+	c.t.Helper()
+	if _, err := exec.LookPath("python3"); err != nil {
+		c.t.Skip("no python3 here, which every image with cloud-init has: user data was not run")
+	}
+	bin := c.t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "systemctl"), []byte(systemctl), 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	script := filepath.Join(bin, "part-001") // run as a file, as cloud-init does
+	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
+		c.t.Fatal(err)
+	}
+	command := exec.Command(script)
+	command.Env = []string{
+		"PATH=" + bin + ":/usr/bin:/bin:" + os.Getenv("PATH"), "HOME=" + root, "BEACHHEAD_ROOT=" + root, fmt.Sprint("BEACHHEAD_STARTS=", starts),
+		"BEACHHEAD_METADATA=" + c.metadata.URL, "BEACHHEAD_BUCKET=" + c.bucket.URL,
+	}
+	out, err := command.CombinedOutput()
+	if err != nil {
+		c.t.Fatalf("user data: %v\n%s", err, out)
+	}
+	return string(out)
+}
+
+const target = "/usr/local/bin/beachhead-node"
+
+func installed(t *testing.T, root string) {
+	t.Helper()
+	got, err := os.ReadFile(root + target)
+	if err != nil || string(got) != agentBuild {
+		t.Fatalf("installed %q, %v", got, err)
+	}
+	if info, err := os.Stat(root + target); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("installed as %v, %v", info.Mode(), err)
+	}
+}
+
+func TestFirstBoot(t *testing.T) {
+	text, _ := userData(t, nil)
+	c, root := newCloud(t), t.TempDir()
+	if out := c.boot(root, text, 1); out != "" {
+		t.Errorf("it said %q", out)
+	}
+	installed(t, root)
+	written, err := os.ReadFile(root + "/etc/beachhead/node.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := node.Parse(written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := node.Description{
+		Version: 1, Role: node.RunnerRole, Stack: "us-west-2", Region: "us-west-2",
+		Metrics: node.Metrics{Namespace: "Beachhead", Dimensions: map[string]string{"Fleet": "/beachhead/us-west-2/fleets/containers"}},
+		Hooks:   node.Hooks{Ready: "ready", Drain: "drain"},
+		Runner: &node.Runner{Fleet: "containers", Path: "/beachhead/us-west-2/fleets/containers", Agent: node.Agent{
+			Kind: "command", Tags: []string{"a&b"}, Concurrency: 1, Commands: (*node.Commands)(awkward),
+		}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the machine is told\n%s\nwant\n%+v", written, want)
+	}
+	calls, _ := os.ReadFile(root + "/calls")
+	if want := "daemon-reload\nenable beachhead-node.service\nrestart --no-block beachhead-node.service\n"; string(calls) != want {
+		t.Errorf("systemctl was called with\n%s, want\n%s", calls, want)
+	}
+	for file, mode := range map[string]os.FileMode{"/etc/beachhead/node.json": 0o644, "/etc/systemd/system/beachhead-node.service": 0o644, "/usr/local/lib/beachhead/fetch": 0o755} {
+		if info, err := os.Stat(root + file); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", file, info, err)
+		}
+	}
+}
+
+// The role, the bucket or the way there may come later than the machine.
+func TestBootBeforeTheCloud(t *testing.T) {
+	text, _ := userData(t, nil)
+	c, root := newCloud(t), t.TempDir()
+	c.metadataIn, c.failIn = 1, 2
+	out := c.boot(root, text, 4)
+	installed(t, root)
+	if strings.Count(out, "cannot be fetched yet: HTTP Error") != 3 || strings.Contains(out, "Traceback") {
+		t.Errorf("three failures were told as\n%s", out)
+	}
+}
+
+func TestWrongAgentIsRefused(t *testing.T) {
+	text, _ := userData(t, nil)
+	for name, object := range map[string]string{"another one": "#!/bin/sh\necho gotcha\n", "half of it": agentBuild[:9], "nothing": ""} {
+		t.Run(name, func(t *testing.T) {
+			c, root := newCloud(t), t.TempDir()
+			c.object = object
+			out := c.boot(root, text, 2)
+			if c.fetched != 2 || strings.Count(out, "refused agent/") != 2 {
+				t.Errorf("fetched %d times:\n%s", c.fetched, out)
+			}
+			if left, _ := filepath.Glob(root + target + "*"); len(left) > 0 {
+				t.Errorf("left %v", left)
+			}
+		})
+	}
+}
+
+// A second run and a reboot fetch nothing; what a broken boot left, a file cut short or one that is not named yet, is replaced.
+func TestBootsEndInTheSamePlace(t *testing.T) {
+	text, _ := userData(t, nil)
+	c, root := newCloud(t), t.TempDir()
+	for range 2 {
+		c.boot(root, text, 1)
+		installed(t, root)
+	}
+	if c.fetched != 1 {
+		t.Errorf("fetched %d times, want once", c.fetched)
+	}
+	for _, left := range []string{target, target + ".new"} {
+		if err := os.WriteFile(root+left, []byte(agentBuild[:5]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.boot(root, text, 1)
+	installed(t, root)
+	if left, _ := filepath.Glob(root + target + "*"); c.fetched != 2 || len(left) != 1 {
+		t.Errorf("fetched %d times, left %v", c.fetched, left)
+	}
+}
+
+func TestShardUserData(t *testing.T) {
+	p := build(t, func(c *regions.Config) {
+		c.Cache = &regions.Cache{Shards: 3, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: regions.TiB}}
+	})
+	text, err := p.ShardUserData(p.Cache.Shards[2], agentSums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(text, "<<'END_OF_DESCRIPTION'\n")
+	written, _, _ := strings.Cut(rest, "END_OF_DESCRIPTION")
+	got, err := node.Parse([]byte(written))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &node.Cache{
+		Shard: "cache-shard-02", Number: 2, Volume: "cache-shard-02", Interface: "cache-shard-02", Threads: 64,
+		Clients: p.Cache.Clients, MapParameter: "/beachhead/us-west-2/cache/map",
+	}
+	if got.Role != node.CacheRole || got.Metrics.Dimensions["Shard"] != "cache-shard-02" || !reflect.DeepEqual(got.Cache, want) {
+		t.Errorf("the server is told %s", written)
+	}
+	for _, part := range []string{`"https://beachhead-us-west-2-210987654321.s3.us-west-2.amazonaws.com"`, `"http://169.254.169.254"`} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the real address %s is not the default", part)
+		}
+	}
+	if _, err := p.ShardUserData(p.Cache.Shards[0], Agent{regions.AMD64: sum("x")}); err == nil || !strings.Contains(err.Error(), "no digest of an agent for arm64") {
+		t.Errorf("without a build for it: %v", err)
+	}
+	p.Cache = nil
+	if _, err := p.ShardUserData(Shard{Name: "cache-shard-00"}, agentSums); err == nil || !strings.Contains(err.Error(), "has no cache") {
+		t.Errorf("without a cache: %v", err)
+	}
+}
+
+// The shard map's name is told to runners that use the cache, and to no others.
+func TestRunnersThatUseTheCache(t *testing.T) {
+	for _, uses := range []bool{true, false} {
+		f, p := fleet(t, func(r *regions.Runner) { r.Cache = new(uses) }, func(c *regions.Config) {
+			c.Cache = &regions.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: regions.TiB}}
+		})
+		text, err := p.FleetUserData(f, agentSums)
+		if err != nil || strings.Contains(text, `"mapParameter":"/beachhead/us-west-2/cache/map"`) != uses {
+			t.Errorf("cache %t: %v\n%s", uses, err, text)
+		}
+	}
+}
+
+// A change of posture must not change launch templates: the next machines would not be like those that run.
+func TestPostureIsNotInUserData(t *testing.T) {
+	active, _ := userData(t, nil)
+	for _, posture := range []regions.Posture{regions.Standby, regions.Draining} {
+		if other, _ := userData(t, func(c *regions.Config) { c.Posture = posture }); other != active {
+			t.Errorf("%s changes user data", posture)
+		}
+	}
+}
+
+func TestUserDataIsBounded(t *testing.T) {
+	long := func(n int) error {
+		_, err := Build(config(func(c *regions.Config) {
+			c.Runners = map[string]regions.Runner{"big": {
+				Arch: regions.ARM64, InstanceTypes: []string{"m7g.large"}, Count: regions.Count{Max: 1},
+				Agent: regions.Agent{Kind: regions.Command, Commands: &regions.Commands{Install: strings.Repeat("x", n), Register: "r", Drain: "d", Unregister: "u"}},
+			}}
+		}))
+		return err
+	}
+	if err := long(8 << 10); err != nil {
+		t.Errorf("8 KiB of commands: %v", err)
+	}
+	err := long(16 << 10)
+	if err == nil || !strings.Contains(err.Error(), "EC2 takes 16384; shorten runners.big.agent by ") {
+		t.Errorf("16 KiB of commands: %v", err)
+	}
+}
+
+// The script itself leaves most of the room to commands.
+func TestUserDataIsSmall(t *testing.T) {
+	if len(userDataText) > 6<<10 {
+		t.Errorf("%d bytes before anything is filled in", len(userDataText))
+	}
+}
