@@ -34,7 +34,7 @@ func (r *region) makeCache() error {
 		Tags:      r.plan.Tags, VPC: r.net.VPCID, Bucket: r.depot.Bucket,
 	}
 	for _, z := range r.plan.Network.Zones {
-		subnet := cache.Subnet{Zone: z.Name, CIDR: z.Subnets[plan.CacheTier], ID: r.net.CacheSubnets.MapIndex(pulumi.String(z.Name))}
+		subnet := cache.Subnet{Zone: z.Name, CIDR: z.Subnets[plan.CacheTier], ID: r.net.CacheSubnets[z.Name]}
 		for _, reserved := range c.Reserved {
 			if reserved.Zone == z.Name {
 				subnet.Fixed = reserved.Block

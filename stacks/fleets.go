@@ -72,7 +72,7 @@ func (r *region) subnets(tier plan.Tier) pulumi.StringArray {
 	}
 	var ids pulumi.StringArray
 	for _, z := range r.plan.Network.Zones {
-		ids = append(ids, byZone.MapIndex(pulumi.String(z.Name)))
+		ids = append(ids, byZone[z.Name])
 	}
 	return ids
 }

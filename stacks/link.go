@@ -52,8 +52,8 @@ func (r *region) makeLink() error {
 func (r *region) routeTables() map[string]pulumi.StringInput {
 	tables := map[string]pulumi.StringInput{string(plan.PublicTier): r.net.PublicRouteTable}
 	for _, z := range r.plan.Network.Zones {
-		tables[string(plan.PrivateTier)+"-"+z.Name] = r.net.RunnerRouteTables.MapIndex(pulumi.String(z.Name))
-		tables[string(plan.CacheTier)+"-"+z.Name] = r.net.CacheRouteTables.MapIndex(pulumi.String(z.Name))
+		tables[string(plan.PrivateTier)+"-"+z.Name] = r.net.RunnerRouteTables[z.Name]
+		tables[string(plan.CacheTier)+"-"+z.Name] = r.net.CacheRouteTables[z.Name]
 	}
 	return tables
 }

@@ -3,8 +3,6 @@ package stacks
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
 	"github.com/beachhead-build/beachhead/components/fleet"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
@@ -16,7 +14,7 @@ func (r *region) makeWatch() error {
 	}
 	for _, z := range r.plan.Network.Zones {
 		if z.NATAddresses > 0 {
-			args.NATGateways = append(args.NATGateways, watch.Named{Name: z.Name, ID: r.net.NATGateways.MapIndex(pulumi.String(z.Name))})
+			args.NATGateways = append(args.NATGateways, watch.Named{Name: z.Name, ID: r.net.NATGateways[z.Name]})
 		}
 	}
 	for _, f := range r.plan.Fleets {
@@ -30,7 +28,7 @@ func (r *region) makeWatch() error {
 	if l := r.plan.Link; l != nil {
 		for side := range l.Tunnels[len(l.Tunnels)-1].Connection + 1 {
 			key := fmt.Sprint(side)
-			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.link.ConnectionIDs.MapIndex(pulumi.String(key))})
+			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.link.ConnectionIDs[key]})
 		}
 	}
 	var err error

@@ -24,7 +24,7 @@ type Link struct {
 	GatewayName  pulumi.StringOutput `pulumi:"gatewayName"`
 	RouterName   pulumi.StringOutput `pulumi:"routerName"`
 	// ConnectionIDs are those of the AWS connections by side.
-	ConnectionIDs pulumi.StringMapOutput `pulumi:"connectionIds"`
+	ConnectionIDs pulumi.StringMap
 	// GCPAddresses are the public addresses of GCP's gateway by side, and AWSAddresses those of AWS by tunnel.
 	GCPAddresses pulumi.StringMapOutput `pulumi:"gcpAddresses"`
 	AWSAddresses pulumi.StringMapOutput `pulumi:"awsAddresses"`
@@ -89,7 +89,7 @@ func (b *builder) publish() error {
 	l := b.out
 	l.VPNGatewayID = b.vpnGateway.ID().ToStringOutput()
 	l.GatewayName, l.RouterName = b.gateway.Name, b.router.Name
-	l.ConnectionIDs = connections.ToStringMapOutput()
+	l.ConnectionIDs = connections
 	l.GCPAddresses, l.AWSAddresses = gcpAddresses.ToStringMapOutput(), awsAddresses.ToStringMapOutput()
 	l.TunnelNames, l.PeerNames = tunnels.ToStringMapOutput(), peers.ToStringMapOutput()
 	return b.ctx.RegisterResourceOutputs(l, pulumi.Map{

@@ -19,20 +19,19 @@ type Network struct {
 
 	// VPCID is the id of the VPC.
 	VPCID pulumi.StringOutput `pulumi:"vpcId"`
-	// PrivateSubnets, PublicSubnets, CacheSubnets and LinkSubnets are subnet ids by zone.
-	PrivateSubnets pulumi.StringMapOutput `pulumi:"privateSubnets"`
-	PublicSubnets  pulumi.StringMapOutput `pulumi:"publicSubnets"`
-	CacheSubnets   pulumi.StringMapOutput `pulumi:"cacheSubnets"`
-	LinkSubnets    pulumi.StringMapOutput `pulumi:"linkSubnets"`
-	// RunnerRouteTables and CacheRouteTables are ids by zone, for routes that the link adds.
-	RunnerRouteTables pulumi.StringMapOutput `pulumi:"runnerRouteTables"`
-	CacheRouteTables  pulumi.StringMapOutput `pulumi:"cacheRouteTables"`
 	// PublicRouteTable is the id of the public tier's, which fleets use under public egress.
 	PublicRouteTable pulumi.StringOutput `pulumi:"publicRouteTable"`
-	// Addresses are the public addresses of NAT gateways and NAT instances by name, for allow-lists elsewhere.
-	Addresses pulumi.StringMapOutput `pulumi:"addresses"`
+
+	// The maps below are plain, so that whoever takes one zone's value waits for that zone alone.
+
+	// PrivateSubnets, PublicSubnets, CacheSubnets and LinkSubnets are subnet ids by zone.
+	PrivateSubnets, PublicSubnets, CacheSubnets, LinkSubnets pulumi.StringMap
+	// RunnerRouteTables and CacheRouteTables are ids by zone, for routes that the link adds.
+	RunnerRouteTables, CacheRouteTables pulumi.StringMap
 	// NATGateways are the ids of the NAT gateways by zone.
-	NATGateways pulumi.StringMapOutput `pulumi:"natGateways"`
+	NATGateways pulumi.StringMap
+	// Addresses are the public addresses of NAT gateways and NAT instances by name, for allow-lists elsewhere.
+	Addresses pulumi.StringMap
 }
 
 // builder holds what is made on the way, by zone.
@@ -94,19 +93,14 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 func (b *builder) publish() error {
 	n := b.out
 	n.VPCID = b.vpc.ID().ToStringOutput()
-	n.PrivateSubnets = b.subnets["private"].ToStringMapOutput()
-	n.PublicSubnets = b.subnets["public"].ToStringMapOutput()
-	n.CacheSubnets = b.subnets["cache"].ToStringMapOutput()
-	n.LinkSubnets = b.subnets["link"].ToStringMapOutput()
-	n.RunnerRouteTables = b.runnerTables.ToStringMapOutput()
-	n.CacheRouteTables = b.cacheTables.ToStringMapOutput()
+	n.PrivateSubnets, n.PublicSubnets = b.subnets["private"], b.subnets["public"]
+	n.CacheSubnets, n.LinkSubnets = b.subnets["cache"], b.subnets["link"]
+	n.RunnerRouteTables, n.CacheRouteTables = b.runnerTables, b.cacheTables
 	n.PublicRouteTable = b.publicTable.ID().ToStringOutput()
-	n.Addresses = b.addresses.ToStringMapOutput()
-	gateways := pulumi.StringMap{}
+	n.Addresses, n.NATGateways = b.addresses, pulumi.StringMap{}
 	for zone, gateway := range b.natGateways {
-		gateways[zone] = gateway.ID()
+		n.NATGateways[zone] = gateway.ID()
 	}
-	n.NATGateways = gateways.ToStringMapOutput()
 	return b.ctx.RegisterResourceOutputs(n, pulumi.Map{
 		"vpcId": n.VPCID, "privateSubnets": n.PrivateSubnets, "publicSubnets": n.PublicSubnets, "cacheSubnets": n.CacheSubnets,
 		"linkSubnets": n.LinkSubnets, "runnerRouteTables": n.RunnerRouteTables, "cacheRouteTables": n.CacheRouteTables,
