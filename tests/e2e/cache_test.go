@@ -30,7 +30,7 @@ func cached(edit func(*cache.Args)) pulumi.RunFunc {
 		}
 		for i, zone := range stageZones {
 			args.Subnets = append(args.Subnets, cache.Subnet{
-				Zone: zone, CIDR: stageCIDR(224+2*i, 23), ID: net.CacheSubnets.MapIndex(pulumi.String(zone)),
+				Zone: zone, CIDR: stageCIDR(224+2*i, 23), ID: net.CacheSubnets[zone],
 			})
 		}
 		for i, address := range []string{"10.42.224.16", "10.42.226.16"} {

@@ -39,7 +39,7 @@ func manned(edit func(*fleet.Args)) pulumi.RunFunc {
 		}
 		args := fleetArgs(edit)
 		args.VPC = net.VPCID
-		args.Subnets = pulumi.StringArray{net.PublicSubnets.MapIndex(pulumi.String(stageZones[0]))}
+		args.Subnets = pulumi.StringArray{net.PublicSubnets[stageZones[0]]}
 		args.Token = pulumi.ToSecret(pulumi.String(planted)).(pulumi.StringOutput)
 		runners, err := fleet.New(ctx, "fleet-containers-arm64", args, pulumi.Providers(provider))
 		if err != nil {

@@ -175,8 +175,8 @@ func idsOf(steps []engine.Step) []string {
 	return ids
 }
 
-// A cache's volumes outlive the region: down keeps them and says so, also after one that failed when their protection was off already, and
-// the next up takes the same ones up.
+// A cache's volumes outlive the region: down keeps them and says so, and the next up takes the same ones up. After a down that failed when
+// their protection was off already, an up protects them again and a down goes on.
 func TestKeptVolumesOfACache(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t)
@@ -187,20 +187,12 @@ func TestKeptVolumesOfACache(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	healthy := k.env["PULUMI_DEBUG_PROVIDERS"]
-	k.fault("fail=delete:aws:autoscaling/group:Group")
-	if _, err := k.open(program).Down(t.Context()); err == nil || errors.Is(err, engine.ErrRefused) {
-		t.Fatalf("a down whose first deletion fails: %v, want the cloud's error", err)
-	}
-	k.env["PULUMI_DEBUG_PROVIDERS"] = healthy
-	if there, protected := k.guards(program); there != 2 || protected != 0 {
-		t.Errorf("after a down that failed, the state has %d volumes, %d of them protected; want 2 and 0", there, protected)
-	}
+	k.failDown(program)
 	k.up(program)
 	if there, protected := k.guards(program); there != 2 || protected != 2 {
-		t.Errorf("after the next up, the state has %d volumes, %d of them protected; want 2 and 2", there, protected)
+		t.Errorf("an up after a down that failed: the state has %d volumes, %d of them protected; want 2 and 2", there, protected)
 	}
-
+	k.failDown(program)
 	k.down(program)
 	if !k.has("aws:ebs/snapshot:Snapshot") {
 		t.Error("no snapshot outlived the region")
@@ -240,6 +232,20 @@ func TestKeptVolumesOfACache(t *testing.T) {
 	}
 	if there, protected := k.guards(program); there != 2 || protected != 2 {
 		t.Errorf("taken up, the state has %d volumes, %d of them protected; want 2 and 2", there, protected)
+	}
+}
+
+// failDown goes down until the first deletion, which fails. The volumes' protection is off by then.
+func (k keeper) failDown(program pulumi.RunFunc) {
+	k.t.Helper()
+	healthy := k.env["PULUMI_DEBUG_PROVIDERS"]
+	k.fault("fail=delete:aws:autoscaling/group:Group")
+	if _, err := k.open(program).Down(k.t.Context()); err == nil || errors.Is(err, engine.ErrRefused) {
+		k.t.Fatalf("a down whose first deletion fails: %v, want the cloud's error", err)
+	}
+	k.env["PULUMI_DEBUG_PROVIDERS"] = healthy
+	if there, protected := k.guards(program); there != 2 || protected != 0 {
+		k.t.Errorf("after a down that failed, the state has %d volumes, %d of them protected; want 2 and 0", there, protected)
 	}
 }
 

@@ -29,8 +29,8 @@ func linked(edit func(*gcplink.Args)) pulumi.RunFunc {
 		prefix := netip.MustParsePrefix
 		tables := map[string]pulumi.StringInput{"public": net.PublicRouteTable}
 		for _, zone := range stageZones {
-			tables["private-"+zone] = net.RunnerRouteTables.MapIndex(pulumi.String(zone))
-			tables["cache-"+zone] = net.CacheRouteTables.MapIndex(pulumi.String(zone))
+			tables["private-"+zone] = net.RunnerRouteTables[zone]
+			tables["cache-"+zone] = net.CacheRouteTables[zone]
 		}
 		args := &gcplink.Args{
 			Names: "beachhead-stage", VPC: net.VPCID, Network: "default", AWSASN: 64620, GCPASN: 64520,
