@@ -3,6 +3,8 @@ package stacks
 import (
 	"fmt"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"github.com/beachhead-build/beachhead/components/fleet"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
@@ -28,10 +30,16 @@ func (r *region) makeWatch() error {
 	if l := r.plan.Link; l != nil {
 		for side := range l.Tunnels[len(l.Tunnels)-1].Connection + 1 {
 			key := fmt.Sprint(side)
-			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.link.ConnectionIDs[key]})
+			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.sessionsOf(key)})
 		}
 	}
 	var err error
 	r.watch, err = watch.New(r.ctx, "watch", args, r.inAWS())
 	return err
+}
+
+// sessionsOf gives a connection's id once the link's BGP sessions are there. Minutes earlier its alarms would tell everybody, each time a region
+// comes up, that the link is down.
+func (r *region) sessionsOf(connection string) pulumi.StringOutput {
+	return pulumi.All(r.link.ConnectionIDs[connection].ToStringOutput(), r.link.PeerNames).ApplyT(func(all []any) string { return all[0].(string) }).(pulumi.StringOutput)
 }

@@ -241,7 +241,7 @@ func (a *app) writeDrill(found *drillReport) error {
 	}
 	fmt.Fprintf(a.out, "The whole timeline is in %s\n", found.Timeline)
 	for _, r := range found.Unverified {
-		fmt.Fprintf(a.out, "  %s  %s, %s: want %s, got %s %s\n", colour(a.out, red, r.Outcome.String()), r.Probe, r.Target, r.Want, r.Got, r.Why)
+		fmt.Fprintf(a.out, "  %s  %s, %s: want %s, got %s: %s\n", colour(a.out, red, r.Outcome.String()), r.Probe, r.Target, r.Want, r.Got, r.Why)
 	}
 	return nil
 }

@@ -59,14 +59,6 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
-	for seconds, want := range map[float64]string{0: "0 s", 59.4: "59 s", 60: "1 min 0 s", 124: "2 min 4 s", 3725: "62 min 5 s"} {
-		if got := clock(seconds); got != want {
-			t.Errorf("%g: %q, want %q", seconds, got, want)
-		}
-	}
-}
-
 func TestQuote(t *testing.T) {
 	if got, want := quote("it's $HOME"), `'it'\''s $HOME'`; got != want {
 		t.Errorf("%s, want %s", got, want)
