@@ -5,15 +5,15 @@ SHELL := /bin/bash
 # The Pulumi command line that tools/go.mod pins. The linker flag is no decoration: without a version the Automation API refuses it.
 PULUMI_VERSION := $(shell awk '$$1 == "github.com/pulumi/pulumi/pkg/v3" {print $$2}' tools/go.mod)
 PULUMI_LDFLAGS := -s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)
-REGION ?= us-west-1
+REGION ?= us-west-1 us-east-2
 
 .PHONY: help
 help: ## list what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: drill
-drill: build agent tools ## stand a whole region up in the emulated cloud, verify it, report, take it down (REGION=us-west-1)
-	bin/beachhead drill $(REGION)
+drill: build agent tools ## stand whole regions up in the emulated cloud, verify, report, take them down (REGION="us-west-1 us-east-2")
+	for region in $(REGION); do bin/beachhead drill $$region || exit; done
 
 .PHONY: test
 test: agent tools ## run all tests, those through the real engine too

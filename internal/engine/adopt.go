@@ -125,8 +125,10 @@ func (s *Stack) importAll(ctx context.Context, found []Step, known *state) error
 	if err != nil {
 		return err
 	}
-	more := entries(found, before.Resources, nodes)
-	if err := s.restate(ctx, before, func(resources []json.RawMessage) ([]json.RawMessage, error) { return appended(resources, more) }); err != nil {
+	add := func(resources []json.RawMessage) ([]json.RawMessage, error) {
+		return appended(resources, entries(found, before.Resources, nodes))
+	}
+	if err := s.restate(ctx, before, add); err != nil {
 		return err
 	}
 	_, err = s.stack.Refresh(ctx, optrefresh.Target(urns), optrefresh.Parallel(parallel))

@@ -33,7 +33,9 @@ func small(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := ec2.NewSubnet(ctx, "subnet", &ec2.SubnetArgs{VpcId: vpc.ID(), CidrBlock: pulumi.String("10.0.0.0/24")}, pulumi.Parent(p)); err != nil {
+	if _, err := ec2.NewSubnet(ctx, "subnet", &ec2.SubnetArgs{
+		VpcId: vpc.ID(), CidrBlock: pulumi.String("10.0.0.0/24"),
+	}, pulumi.Parent(p)); err != nil {
 		return err
 	}
 	if _, err := ec2.NewEip(ctx, "address", &ec2.EipArgs{}, in, pulumi.DependsOn([]pulumi.Resource{p})); err != nil {

@@ -84,7 +84,8 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 		case len(fitting) > 1:
 			errs = multierror.Append(errs, ambiguous(step, fitting))
 		case again:
-			errs = multierror.Append(errs, fmt.Errorf("%s (%s) in the cloud may be %s or %s: delete it there", thing.ID, thing.Type, other.Name, step.Name))
+			errs = multierror.Append(errs, fmt.Errorf("%s (%s) in the cloud may be %s or %s: delete it there",
+				thing.ID, thing.Type, other.Name, step.Name))
 		default:
 			taken[thing.key()] = step
 			step.ID, step.was = thing.ImportID, thing.Inputs

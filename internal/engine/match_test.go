@@ -8,6 +8,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"pgregory.net/rapid"
+
+	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
 func TestMatch(t *testing.T) {
@@ -115,6 +117,30 @@ func TestMatchRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A type or an input that nobody has would match nothing, for ever.
+func TestIdentityIsOfTypesThatExist(t *testing.T) {
+	for token, inputs := range identity {
+		platform, _, _ := strings.Cut(token, ":")
+		table, err := catalog.Load(platform)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := table.Resources[token]
+		if there == nil {
+			t.Errorf("there is no %s", token)
+			continue
+		}
+		for _, input := range inputs {
+			if _, known := there.Inputs[input]; !known {
+				t.Errorf("%s has no input %s", token, input)
+			}
+		}
+		if _, tagged := there.Inputs["tags"]; tagged && token != "aws:s3/bucketObjectv2:BucketObjectv2" {
+			t.Errorf("%s takes tags, which tell more", token)
+		}
 	}
 }
 
