@@ -1,0 +1,97 @@
+package stacks_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/beachhead-build/beachhead/components/fleet"
+	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/tests/recorder"
+)
+
+var description = regexp.MustCompile(`(?s)'END_OF_DESCRIPTION'\n(.*)\nEND_OF_DESCRIPTION\n`)
+
+// told is what a launch template tells its machines.
+func told(t *testing.T, template recorder.Registration) node.Description {
+	t.Helper()
+	text, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := description.FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("no description in the user data of %s", template.Name)
+	}
+	d, err := node.Parse(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// The plan tells machines by which names to call things, and the components call them something: both must be the same.
+func TestMachinesKnowThingsByTheirNames(t *testing.T) {
+	p := shipped(t)[0]
+	recorded := record(t, p)
+	parameters := names(recorded.OfType("aws:ssm/parameter:Parameter"), "name")
+	volumes := tagged(recorded.OfType("aws:ebs/volume:Volume"))
+	interfaces := tagged(recorded.OfType("aws:ec2/networkInterface:NetworkInterface"))
+	machines := 0
+	for _, template := range recorded.OfType("aws:ec2/launchTemplate:LaunchTemplate") {
+		machines++
+		d := told(t, template)
+		group := recorded.Named(t, "aws:autoscaling/group:Group", template.Name)
+		hooks := names(hooksOf(group), "name")
+		wanted := map[string][]string{d.Hooks.Ready: hooks, d.Hooks.Drain: hooks}
+		switch d.Role {
+		case node.RunnerRole:
+			wanted[d.Runner.Agent.TokenParameter], wanted[d.Runner.Path+"/posture"], wanted[d.Runner.MapParameter] = parameters, parameters, parameters
+			scaling := recorded.Named(t, "aws:autoscaling/policy:Policy", template.Name).Inputs["targetTrackingConfiguration"]
+			metric := fmt.Sprint(plain(scaling))
+			wanted[d.Metrics.Dimensions["Fleet"]] = regexp.MustCompile(`/beachhead/[^ \]]*`).FindAllString(metric, -1)
+		case node.CacheRole:
+			wanted[d.Cache.MapParameter], wanted[d.Cache.Volume], wanted[d.Cache.Interface] = parameters, volumes, interfaces
+			alarm := recorded.Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", "watch-health-"+d.Cache.Shard).Inputs["dimensions"]
+			wanted[d.Metrics.Dimensions["Shard"]] = []string{alarm.ObjectValue()["Shard"].StringValue()}
+		}
+		for name, there := range wanted {
+			if !slices.Contains(there, name) {
+				t.Errorf("machines of %s look for %q, and there is %q", template.Name, name, there)
+			}
+		}
+		if d.Metrics.Namespace != fleet.Namespace {
+			t.Errorf("machines of %s publish in %s, want %s", template.Name, d.Metrics.Namespace, fleet.Namespace)
+		}
+	}
+	if want := len(p.Fleets) + len(p.Cache.Shards); machines != want {
+		t.Errorf("%d templates, want %d", machines, want)
+	}
+}
+
+func names(all recorder.Recording, input string) []string {
+	var out []string
+	for _, r := range all {
+		out = append(out, fmt.Sprint(r.Inputs.Mappable()[input]))
+	}
+	return out
+}
+
+func tagged(all recorder.Recording) []string {
+	var out []string
+	for _, r := range all {
+		out = append(out, r.Inputs["tags"].ObjectValue()["Name"].StringValue())
+	}
+	return out
+}
+
+// hooksOf gives a group's hooks as if they were resources.
+func hooksOf(group recorder.Registration) recorder.Recording {
+	var out recorder.Recording
+	for _, hook := range group.Inputs["initialLifecycleHooks"].ArrayValue() {
+		out = append(out, recorder.Registration{Inputs: hook.ObjectValue()})
+	}
+	return out
+}
