@@ -32,6 +32,11 @@ func (a *app) preview() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, s := range changes.Steps {
+			if remark := run.remark(s); remark != "" {
+				a.note(remark)
+			}
+		}
 		predicted, err := run.predict(a.dir)
 		if err != nil {
 			return err
@@ -129,6 +134,7 @@ func (a *app) change(ctx context.Context, name string, t target, do operation) (
 		return nil, err
 	}
 	defer run.close()
+	shown.remark = run.remark
 	done := &changed{region: run.plan.Name}
 	done.Changes, err = do(run.stack, ctx)
 	if t.makes && len(seen.ops) > 0 {

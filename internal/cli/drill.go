@@ -101,7 +101,7 @@ func (a *app) rehearse(ctx context.Context, name string, t target) (*drillReport
 			if err != nil {
 				return "", err
 			}
-			d.found.Region = r.plan.Name
+			d.found.Region, shown.remark = r.plan.Name, r.remark
 			d.run, err = a.openEmulated(ctx, r, dir, t, func(e engine.Event) { d.tell(shown, e) })
 			return r.path, err // d.run stays nil when it could not be opened
 		}},

@@ -15,6 +15,8 @@ import (
 type progress struct {
 	w    io.Writer
 	live bool
+	// remark gives what to say about a step when it starts; empty: nothing. Nil: there are no remarks.
+	remark func(engine.Step) string
 
 	mu      sync.Mutex
 	started map[string]time.Time
@@ -69,6 +71,9 @@ func (p *progress) tell(e engine.Event) {
 	case e.Phase == engine.Started:
 		p.started[e.Step.URN] = e.At
 		p.order = append(p.order, e.Step.URN)
+		if p.remark != nil && p.remark(e.Step) != "" {
+			p.line("  " + colour(p.w, yellow, "warning:") + " " + p.remark(e.Step))
+		}
 		p.drawStatus()
 	case e.Phase == engine.Done:
 		p.done++

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
@@ -51,4 +52,12 @@ func (a *app) regionFiles(args []string) ([]string, error) {
 		return nil, usageError{err}
 	}
 	return files, nil
+}
+
+// remark says what whoever runs an up or a preview should know about a step; empty: nothing.
+func (r *region) remark(s engine.Step) string {
+	if r.plan.Cache == nil || r.plan.Cache.Seed == "" || s.Type != "aws:ebs/volume:Volume" || s.Op != "create" || s.Inputs["snapshotId"] != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s starts empty: no snapshot of %s has been copied here yet (cache.seed)", s.Name, r.plan.Cache.Seed)
 }

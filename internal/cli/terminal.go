@@ -12,9 +12,10 @@ import (
 type ansi string
 
 const (
-	red   ansi = "31"
-	green ansi = "32"
-	faint ansi = "2"
+	red    ansi = "31"
+	green  ansi = "32"
+	yellow ansi = "33"
+	faint  ansi = "2"
 )
 
 // isTerminal says whether somebody looks at w while it is written.
