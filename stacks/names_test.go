@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/beachhead-build/beachhead/components/fleet"
+	"github.com/beachhead-build/beachhead/components/machine"
 	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
@@ -62,8 +62,8 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 				t.Errorf("machines of %s look for %q, and there is %q", template.Name, name, there)
 			}
 		}
-		if d.Metrics.Namespace != fleet.Namespace {
-			t.Errorf("machines of %s publish in %s, want %s", template.Name, d.Metrics.Namespace, fleet.Namespace)
+		if d.Metrics.Namespace != machine.Namespace {
+			t.Errorf("machines of %s publish in %s, want %s", template.Name, d.Metrics.Namespace, machine.Namespace)
 		}
 	}
 	if want := len(p.Fleets) + len(p.Cache.Shards); machines != want {

@@ -48,7 +48,7 @@ func words(v any) []string {
 
 // nameless are the calls for which IAM has no resources to name. Source: AWS, Service Authorization Reference.
 var nameless = []string{
-	"cloudwatch:PutMetricData", "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+	"cloudwatch:PutMetricData", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances",
 	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
 }

@@ -5,13 +5,13 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/components/fleet"
+	"github.com/beachhead-build/beachhead/components/machine"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
 
 func (r *region) makeWatch() error {
 	args := &watch.Args{
-		Region: r.plan.Region, Account: r.plan.Account, Stack: r.plan.Name, Namespace: fleet.Namespace,
+		Region: r.plan.Region, Account: r.plan.Account, Stack: r.plan.Name, Namespace: machine.Namespace,
 		Email: r.plan.Alerts.Email, Webhooks: r.plan.Alerts.Webhooks,
 	}
 	for _, z := range r.plan.Network.Zones {

@@ -15,9 +15,6 @@ import (
 // ComponentType is the component's type token.
 const ComponentType = "beachhead:aws:ShardedCache"
 
-// Namespace is where servers publish their metrics; the shard's name is their one dimension, Shard.
-const Namespace = "Beachhead"
-
 // CacheTag marks what belongs to a cache, with the region's name as its value: data volumes, which snapshots are made of, and servers
 // and their groups, which roles are confined to. Servers' root disks do not have it.
 const CacheTag = "beachhead:cache"
@@ -181,10 +178,10 @@ func (b *builder) makeMap() error {
 }
 
 // makeRole makes a role with one policy. The path is where roles are looked for: IAM lists them by path and not by tag.
-func (b *builder) makeRole(name, description, trusted string, policy pulumi.StringInput) (*iam.Role, *iam.RolePolicy, error) {
+func (b *builder) makeRole(name, description, trust string, policy pulumi.StringInput) (*iam.Role, *iam.RolePolicy, error) {
 	role, err := iam.NewRole(b.ctx, name, &iam.RoleArgs{
 		Path: pulumi.String(rolePath), Description: pulumi.String(description),
-		AssumeRolePolicy: pulumi.String(fmt.Sprintf(trust, trusted)), Tags: tag(name),
+		AssumeRolePolicy: pulumi.String(trust), Tags: tag(name),
 	}, b.opts...)
 	if err != nil {
 		return nil, nil, err

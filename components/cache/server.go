@@ -1,16 +1,15 @@
 package cache
 
 import (
-	"cmp"
-	"encoding/base64"
 	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/machine"
 )
 
 const (
@@ -31,7 +30,7 @@ func (b *builder) makeServer(s *shard) error {
 			volume: values[0].(string), iface: values[1].(string), parameter: values[2].(string), bucket: values[3].(string),
 		})
 	}).(pulumi.StringOutput)
-	role, allowed, err := b.makeRole(s.server, "Server of a cache shard", "ec2.amazonaws.com", policy)
+	role, allowed, err := b.makeRole(s.server, "Server of a cache shard", machine.Trust, policy)
 	if err != nil {
 		return err
 	}
@@ -49,22 +48,13 @@ func (b *builder) makeServer(s *shard) error {
 }
 
 func (b *builder) makeTemplate(s *shard, profile *iam.InstanceProfile) (*ec2.LaunchTemplate, error) {
+	launched := machine.Named(s.server, b.args.Tags)
 	return ec2.NewLaunchTemplate(b.ctx, s.server, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
-		UserData: b.userData(s),
+		UserData: machine.UserData(b.args.Bucket, s.UserData),
 		// No key: people come by Session Manager, with the role.
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
-		// No tags in the metadata: EC2 then refuses to launch with tags that have spaces or slashes, which region files may have.
-		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
-			HttpEndpoint: pulumi.String("enabled"), HttpTokens: pulumi.String("required"), HttpPutResponseHopLimit: pulumi.Int(1),
-		},
-		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
-			DeviceName: pulumi.String("/dev/xvda"),
-			Ebs: ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
-				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(rootGiB),
-				DeleteOnTermination: pulumi.String("true"),
-			},
-		}},
+		MetadataOptions:    machine.Metadata(), BlockDeviceMappings: machine.Disk(rootGiB),
 		// The server's own interface, by which it reaches AWS before it has the fixed one. The subnet itself gives no public addresses, so
 		// the template says it either way.
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
@@ -72,16 +62,10 @@ func (b *builder) makeTemplate(s *shard, profile *iam.InstanceProfile) (*ec2.Lau
 			SecurityGroups: pulumi.StringArray{b.access.ID()}, DeleteOnTermination: pulumi.String("true"),
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			launchTags("instance", b.serverTags(s)), launchTags("volume", b.launchedTags(s)), launchTags("network-interface", b.launchedTags(s)),
+			machine.Tags("instance", b.serverTags(s)), machine.Tags("volume", launched), machine.Tags("network-interface", launched),
 		},
 		Tags: tag(s.server),
 	}, b.opts...)
-}
-
-// userData comes out of the bucket's name, which is there once the agent is in the bucket: a server that starts earlier finds nothing.
-func (b *builder) userData(s *shard) pulumi.StringOutput {
-	encoded := base64.StdEncoding.EncodeToString([]byte(s.UserData))
-	return b.args.Bucket.ToStringOutput().ApplyT(func(string) string { return encoded }).(pulumi.StringOutput)
 }
 
 func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam.RolePolicy) error {
@@ -97,10 +81,8 @@ func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam
 		WaitForCapacityTimeout: pulumi.String("0"),
 		// The grace period counts from the completed hook, and a server has had its time to start by then.
 		HealthCheckType: pulumi.String("EC2"), HealthCheckGracePeriod: pulumi.Int(60),
-		// Hooks that are there from the start: as resources of their own they come when the first server is already past them.
-		InitialLifecycleHooks: autoscaling.GroupInitialLifecycleHookArray{
-			hook("ready", "LAUNCHING", "ABANDON", readySeconds), hook("drain", "TERMINATING", "CONTINUE", drainSeconds),
-		},
+		// A server that falls silent while it drains goes all the same: the next one fences it.
+		InitialLifecycleHooks: machine.Hooks(readySeconds, drainSeconds, "CONTINUE"),
 		MixedInstancesPolicy: autoscaling.GroupMixedInstancesPolicyArgs{
 			// On demand only: a cache that goes when capacity is scarce goes when it is needed most. In the given order.
 			InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
@@ -116,7 +98,7 @@ func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam
 				Overrides: overrides,
 			},
 		},
-		Tags: groupTags(b.serverTags(s)),
+		Tags: machine.GroupTags(b.serverTags(s)),
 	}, b.with(pulumi.DependsOn(b.serverNeeds(s, allowed)))...)
 	if err != nil {
 		return err
@@ -138,39 +120,9 @@ func (b *builder) serverNeeds(s *shard, allowed *iam.RolePolicy) []pulumi.Resour
 	return needs
 }
 
-func hook(name, transition, otherwise string, seconds int) autoscaling.GroupInitialLifecycleHookArgs {
-	return autoscaling.GroupInitialLifecycleHookArgs{
-		Name: pulumi.String(name), LifecycleTransition: pulumi.String("autoscaling:EC2_INSTANCE_" + transition),
-		DefaultResult: pulumi.String(otherwise), HeartbeatTimeout: pulumi.Int(seconds),
-	}
-}
-
-// launchedTags are those of the disk and the interface that a launch makes.
-func (b *builder) launchedTags(s *shard) map[string]string {
-	tags := map[string]string{"Name": s.server}
-	maps.Copy(tags, b.args.Tags)
-	return tags
-}
-
 // serverTags are those of a server and its group; the role's policy knows them by the first two.
 func (b *builder) serverTags(s *shard) map[string]string {
 	tags := map[string]string{CacheTag: b.args.Stack}
-	maps.Copy(tags, b.launchedTags(s))
-	return tags
-}
-
-// launchTags are the tags of what a launch template makes, which the provider's default tags do not reach.
-func launchTags(resource string, tags map[string]string) ec2.LaunchTemplateTagSpecificationArgs {
-	return ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String(resource), Tags: pulumi.ToStringMap(tags)}
-}
-
-// groupTags are a group's own, in a fixed order. They are not handed on to machines: the launch template tags those.
-func groupTags(all map[string]string) autoscaling.GroupTagArray {
-	var tags autoscaling.GroupTagArray
-	for _, key := range slices.SortedFunc(maps.Keys(all), cmp.Compare[string]) {
-		tags = append(tags, autoscaling.GroupTagArgs{
-			Key: pulumi.String(key), Value: pulumi.String(all[key]), PropagateAtLaunch: pulumi.Bool(false),
-		})
-	}
+	maps.Copy(tags, machine.Named(s.server, b.args.Tags))
 	return tags
 }

@@ -5,6 +5,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// managerTrust is the policy by which Data Lifecycle Manager gets the role.
+const managerTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
+	`"Principal":{"Service":"dlm.amazonaws.com"}}]}`
+
 // makeSnapshots has the data volumes copied once a day, and each copy copied on to the regions that seed from this one. It finds the
 // volumes by tag, so a new shard is part of it without a change.
 func (b *builder) makeSnapshots() error {
@@ -14,7 +18,7 @@ func (b *builder) makeSnapshots() error {
 	if err != nil {
 		return err
 	}
-	role, _, err := b.makeRole(name, "Snapshots of cache volumes", "dlm.amazonaws.com", pulumi.String(policy))
+	role, _, err := b.makeRole(name, "Snapshots of cache volumes", managerTrust, pulumi.String(policy))
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,7 @@
 package fleet
 
 import (
-	"cmp"
-	"encoding/base64"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
@@ -14,16 +10,16 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/machine"
 )
 
 // ComponentType is the component's type token.
 const ComponentType = "beachhead:aws:RunnerFleet"
 
-// Metric is the name of the metric that machines publish, the part of them that is busy, in percent.
+// Metric is the name of the metric that machines publish in machine.Namespace, the part of them that is busy, in percent. The fleet's path
+// is its one dimension, Fleet.
 const Metric = "BusyPercent"
-
-// Namespace is where machines publish it; the fleet's path is its one dimension, Fleet.
-const Namespace = "Beachhead"
 
 // CapacityMetric is the metric of the group's own that it publishes each minute: its capacity in service, in the unit of the types'
 // weights. Its namespace is AWS/AutoScaling and its one dimension AutoScalingGroupName.
@@ -92,7 +88,7 @@ func (a *Args) PostureParameter() string { return a.Path + "/posture" }
 func (b *builder) makeRole() (*iam.Role, *iam.InstanceProfile, error) {
 	role, err := iam.NewRole(b.ctx, b.name, &iam.RoleArgs{
 		Description: pulumi.String("Machines of a runner fleet"), Path: pulumi.String("/beachhead/"),
-		AssumeRolePolicy: pulumi.String(trust), Tags: b.tags,
+		AssumeRolePolicy: pulumi.String(machine.Trust), Tags: b.tags,
 	}, b.opts...)
 	if err != nil {
 		return nil, nil, err
@@ -129,12 +125,6 @@ func (b *builder) makePosture() error {
 	return err
 }
 
-// userData comes out of the bucket's name, which is there once the agent is in the bucket: a machine that starts earlier finds nothing.
-func (b *builder) userData() pulumi.StringOutput {
-	encoded := base64.StdEncoding.EncodeToString([]byte(b.args.UserData))
-	return b.args.Bucket.ToStringOutput().ApplyT(func(string) string { return encoded }).(pulumi.StringOutput)
-}
-
 // makeAccess is the machines' security group: nothing in, everything out. What CI jobs reach is not ours to list; where it matters, the
 // egress mode decides.
 func (b *builder) makeAccess() (*ec2.SecurityGroup, error) {
@@ -152,29 +142,19 @@ func (b *builder) makeAccess() (*ec2.SecurityGroup, error) {
 }
 
 func (b *builder) makeTemplate(profile *iam.InstanceProfile, access *ec2.SecurityGroup) (*ec2.LaunchTemplate, error) {
+	tags := machine.Named(b.name, b.args.Tags)
 	return ec2.NewLaunchTemplate(b.ctx, b.name, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
-		UserData:           b.userData(),
+		UserData:           machine.UserData(b.args.Bucket, b.args.UserData),
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
-		// One hop: containers of CI jobs must not get at the machine's credentials. No tags in the metadata: with them, EC2 refuses to
-		// start a machine that has a tag with a slash or a space in its key.
-		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
-			HttpEndpoint: pulumi.String("enabled"), HttpTokens: pulumi.String("required"), HttpPutResponseHopLimit: pulumi.Int(1),
-		},
-		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
-			DeviceName: pulumi.String("/dev/xvda"),
-			Ebs: ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
-				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(b.args.DiskGiB),
-				DeleteOnTermination: pulumi.String("true"),
-			},
-		}},
+		MetadataOptions:    machine.Metadata(), BlockDeviceMappings: machine.Disk(b.args.DiskGiB),
 		// The subnet itself gives no addresses, so the template says it either way.
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
 			DeviceIndex: pulumi.Int(0), AssociatePublicIpAddress: pulumi.String(strconv.FormatBool(b.args.PublicAddress)),
 			SecurityGroups: pulumi.StringArray{access.ID()}, DeleteOnTermination: pulumi.String("true"),
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			b.launchTags("instance"), b.launchTags("volume"), b.launchTags("network-interface"),
+			machine.Tags("instance", tags), machine.Tags("volume", tags), machine.Tags("network-interface", tags),
 		},
 		Tags: b.tags,
 	}, b.opts...)
@@ -196,13 +176,6 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 		// Alarms too: scaling would lower the group while its machines end their jobs, and raise it for the load of those jobs.
 		suspended = pulumi.ToStringArray([]string{"AlarmNotification", "Launch"})
 	}
-	hook := func(name, transition string) autoscaling.GroupInitialLifecycleHookArgs {
-		return autoscaling.GroupInitialLifecycleHookArgs{
-			Name: pulumi.String(name), LifecycleTransition: pulumi.String("autoscaling:EC2_INSTANCE_" + transition),
-			// A machine that cannot say that it is ready is not: it goes, and another one tries.
-			DefaultResult: pulumi.String("ABANDON"), HeartbeatTimeout: pulumi.Int(b.args.HookSeconds),
-		}
-	}
 	return autoscaling.NewGroup(b.ctx, b.name, &autoscaling.GroupArgs{
 		// No desired capacity: scaling owns it, and every up would set it back. A change of min or max moves it into the new bounds.
 		MinSize: pulumi.Int(b.args.Min), MaxSize: pulumi.Int(b.args.Max), VpcZoneIdentifiers: b.args.Subnets,
@@ -212,8 +185,7 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 		MaxInstanceLifetime: pulumi.Int(b.args.LifetimeDays * 24 * 60 * 60), SuspendedProcesses: suspended,
 		// AWS publishes nothing of a group that is not told to, and the alarm about too little capacity takes silence for too little.
 		EnabledMetrics: pulumi.ToStringArray([]string{CapacityMetric}), MetricsGranularity: pulumi.String("1Minute"),
-		// Hooks that are there from the start: as resources of their own they come when the first machine is already past them.
-		InitialLifecycleHooks: autoscaling.GroupInitialLifecycleHookArray{hook("ready", "LAUNCHING"), hook("drain", "TERMINATING")},
+		InitialLifecycleHooks: machine.Hooks(b.args.HookSeconds, b.args.HookSeconds, "ABANDON"),
 		MixedInstancesPolicy: autoscaling.GroupMixedInstancesPolicyArgs{
 			InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
 				OnDemandBaseCapacity: pulumi.Int(b.args.OnDemandBase), OnDemandPercentageAboveBaseCapacity: pulumi.Int(b.args.OnDemandPercent),
@@ -227,7 +199,7 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 				Overrides: overrides,
 			},
 		},
-		Tags: b.groupTags(),
+		Tags: machine.GroupTags(machine.Named(b.name, b.args.Tags)),
 	}, b.opts...)
 }
 
@@ -239,7 +211,7 @@ func (b *builder) makeScaling(group *autoscaling.Group) error {
 		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
 			TargetValue: pulumi.Float64(b.args.BusyPercent),
 			CustomizedMetricSpecification: autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationArgs{
-				Namespace: pulumi.String(Namespace), MetricName: pulumi.String(Metric), Statistic: pulumi.String("Average"),
+				Namespace: pulumi.String(machine.Namespace), MetricName: pulumi.String(Metric), Statistic: pulumi.String("Average"),
 				Unit: pulumi.String("Percent"),
 				MetricDimensions: autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimensionArray{
 					autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimensionArgs{
@@ -250,26 +222,4 @@ func (b *builder) makeScaling(group *autoscaling.Group) error {
 		},
 	}, b.opts...)
 	return err
-}
-
-func (b *builder) allTags() map[string]string {
-	all := map[string]string{"Name": b.name}
-	maps.Copy(all, b.args.Tags)
-	return all
-}
-
-func (b *builder) launchTags(resource string) ec2.LaunchTemplateTagSpecificationArgs {
-	return ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String(resource), Tags: pulumi.ToStringMap(b.allTags())}
-}
-
-// groupTags are the group's own, in a fixed order. They are not handed on to machines: the launch template tags those.
-func (b *builder) groupTags() autoscaling.GroupTagArray {
-	all := b.allTags()
-	var tags autoscaling.GroupTagArray
-	for _, key := range slices.SortedFunc(maps.Keys(all), cmp.Compare[string]) {
-		tags = append(tags, autoscaling.GroupTagArgs{
-			Key: pulumi.String(key), Value: pulumi.String(all[key]), PropagateAtLaunch: pulumi.Bool(false),
-		})
-	}
-	return tags
 }

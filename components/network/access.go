@@ -1,31 +1,14 @@
 package network
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/autoscaling"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
-
-// groupTags are a scaling group's own tags, in a fixed order. They are not handed on to machines: the launch template tags those.
-func (b *builder) groupTags(name string) autoscaling.GroupTagArray {
-	all := map[string]string{"Name": name}
-	maps.Copy(all, b.args.Tags)
-	var tags autoscaling.GroupTagArray
-	for _, key := range slices.SortedFunc(maps.Keys(all), cmp.Compare[string]) {
-		tags = append(tags, autoscaling.GroupTagArgs{
-			Key: pulumi.String(key), Value: pulumi.String(all[key]), PropagateAtLaunch: pulumi.Bool(false),
-		})
-	}
-	return tags
-}
 
 // makeEndpoints makes the S3 gateway endpoint, in every mode, and interface endpoints for the services that were asked for.
 func (b *builder) makeEndpoints() error {

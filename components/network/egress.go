@@ -7,7 +7,12 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/machine"
 )
+
+// natDiskGiB is the root disk of a NAT instance: the image's own size.
+const natDiskGiB = 8
 
 // natMachine is a NAT instance as routes see it.
 type natMachine struct {
@@ -157,24 +162,16 @@ func (b *builder) makeNATInstance(z Zone, access *ec2.SecurityGroup) error {
 }
 
 func (b *builder) makeNATGroup(name string, z Zone, iface *ec2.NetworkInterface) (*autoscaling.Group, error) {
+	tags := machine.Named(name, b.args.Tags)
 	template, err := ec2.NewLaunchTemplate(b.ctx, name, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String(z.NATInstance.Image), InstanceType: pulumi.String(z.NATInstance.InstanceType),
 		UpdateDefaultVersion: pulumi.Bool(true),
-		MetadataOptions: ec2.LaunchTemplateMetadataOptionsArgs{
-			HttpEndpoint: pulumi.String("enabled"), HttpTokens: pulumi.String("required"), HttpPutResponseHopLimit: pulumi.Int(1),
-		},
-		BlockDeviceMappings: ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
-			DeviceName: pulumi.String("/dev/xvda"),
-			Ebs: ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
-				Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(8),
-				DeleteOnTermination: pulumi.String("true"),
-			},
-		}},
+		MetadataOptions:      machine.Metadata(), BlockDeviceMappings: machine.Disk(natDiskGiB),
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
 			DeviceIndex: pulumi.Int(0), NetworkInterfaceId: iface.ID(), DeleteOnTermination: pulumi.String("false"),
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			b.launchTags("instance", name), b.launchTags("volume", name),
+			machine.Tags("instance", tags), machine.Tags("volume", tags),
 		},
 		Tags: tag(name),
 	}, b.opts...)
@@ -188,15 +185,6 @@ func (b *builder) makeNATGroup(name string, z Zone, iface *ec2.NetworkInterface)
 		LaunchTemplate: autoscaling.GroupLaunchTemplateArgs{
 			Id: template.ID(), Version: template.LatestVersion.ApplyT(func(v int) string { return fmt.Sprint(v) }).(pulumi.StringOutput),
 		},
-		Tags: b.groupTags(name),
+		Tags: machine.GroupTags(tags),
 	}, b.opts...)
-}
-
-// launchTags are the tags of what a launch template makes, which the provider's default tags do not reach.
-func (b *builder) launchTags(resource, name string) ec2.LaunchTemplateTagSpecificationArgs {
-	tags := pulumi.StringMap{"Name": pulumi.String(name)}
-	for k, v := range b.args.Tags {
-		tags[k] = pulumi.String(v)
-	}
-	return ec2.LaunchTemplateTagSpecificationArgs{ResourceType: pulumi.String(resource), Tags: tags}
 }

@@ -4,12 +4,29 @@ import (
 	"context"
 	"strings"
 
-	"github.com/beachhead-build/beachhead/components/cache"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/preflight"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
+
+// inventory finds what a stack owns in real clouds. GCP is asked only where the plan has something there: a region without it needs no
+// credentials for it.
+func inventory(cfg aws.Config, p *plan.Plan) engine.Inventory {
+	all, google := preflight.Joined{preflight.Inventory(cfg)}, preflight.GCP{}
+	if l := p.Link; l != nil {
+		google.Project, google.Region = l.Project, l.Region
+	}
+	if a := p.Admission; a != nil {
+		google.Project, google.Policy = a.Project, a.Policy
+	}
+	if google.Project != "" {
+		all = append(all, google)
+	}
+	return all
+}
 
 // emulatedInventory finds what a stack owns in the emulated cloud.
 type emulatedInventory struct{ cloud *emulator.Cloud }
@@ -23,12 +40,13 @@ func (i emulatedInventory) Owned(_ context.Context, stack string) ([]engine.Owne
 	return ownedOf(all, stack), nil
 }
 
-// ownedOf decides which of a cloud's things are a stack's.
+// ownedOf decides which of a cloud's things are a stack's. Not all that carry its tag are: machines, their disks and interfaces, and
+// snapshots inherit it, and the cloud made them. A volume that a stack left behind on purpose is, as before.
 func ownedOf(all []emulator.Resource, stack string) []engine.Owned {
 	// The Name tag is not among the handles: two stacks have the same names in them.
 	handles := map[string]bool{}
 	for _, r := range all {
-		if isMade(r) && r.Tags[plan.StackTag] == stack {
+		if r.Managed && r.Tags[plan.StackTag] == stack {
 			handles[r.ID] = true
 			if arn, ok := r.Outputs["arn"].(string); ok {
 				handles[arn] = true
@@ -37,17 +55,11 @@ func ownedOf(all []emulator.Resource, stack string) []engine.Owned {
 	}
 	var owned []engine.Owned
 	for _, r := range all {
-		if isMade(r) && (r.Tags[plan.StackTag] == stack || isNamed(r, stack) || hangsOn(r, handles)) {
+		if r.Managed && (r.Tags[plan.StackTag] == stack || isNamed(r, stack) || hangsOn(r, handles)) {
 			owned = append(owned, engine.Owned{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
 		}
 	}
 	return owned
-}
-
-// isMade says that a program made a thing, and not the cloud: machines, their disks and interfaces, and snapshots carry tags of the stack,
-// and are none of its resources. Of volumes that a program no longer manages, those of the cache are the ones that it left on purpose.
-func isMade(r emulator.Resource) bool {
-	return r.Managed || r.Type == "aws:ebs/volume:Volume" && r.Tags[cache.CacheTag] != ""
 }
 
 // isNamed says that the name of a thing that takes no tags is the stack's.

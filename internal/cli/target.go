@@ -103,7 +103,7 @@ func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engin
 	if _, err := os.Stat(filepath.Join(a.dir, "Pulumi.yaml")); err != nil {
 		return nil, usageError{fmt.Errorf("there is no Pulumi.yaml in %s; go to the project's folder, or name it with -C", a.dir)}
 	}
-	stack, err := engine.Open(ctx, a.options(r, t, engine.Options{WorkDir: a.dir, Inventory: preflight.Inventory(cfg), Progress: tell}))
+	stack, err := engine.Open(ctx, a.options(r, t, engine.Options{WorkDir: a.dir, Inventory: inventory(cfg, r.plan), Progress: tell}))
 	if err != nil {
 		return nil, err
 	}

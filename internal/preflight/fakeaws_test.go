@@ -43,6 +43,9 @@ var lists = map[string]string{
 	"DescribeTags": "tagSet", "DescribeNatGateways": "natGatewaySet", "DescribeVpcEndpoints": "vpcEndpointSet",
 	"DescribeSecurityGroups": "securityGroupInfo", "DescribeRouteTables": "routeTableSet",
 	"DescribeSecurityGroupRules": "securityGroupRuleSet", "DescribeAddresses": "addressesSet",
+	"DescribeVpnGateways": "vpnGatewaySet", "DescribeVpnConnections": "vpnConnectionSet", "DescribeCustomerGateways": "customerGatewaySet",
+	"DescribeNetworkInterfaces": "networkInterfaceSet", "DescribeVolumes": "volumeSet", "DescribeSubnets": "subnetSet", "DescribeVpcs": "vpcSet",
+	"GetSubnetCidrReservations": "subnetIpv4CidrReservationSet",
 }
 
 func (f *fakeAccount) serve(t *testing.T) {
@@ -54,8 +57,20 @@ func (f *fakeAccount) serve(t *testing.T) {
 }
 
 func (f *fakeAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		f.json(w, r, strings.TrimPrefix(target, "Logs_20140328."))
+	target, isLogs := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "Logs_20140328.")
+	operation, isWatch := strings.CutPrefix(r.URL.Path, "/service/GraniteServiceVersion20100801/operation/")
+	switch {
+	case isLogs:
+		f.json(w, r, target)
+		return
+	case target != "":
+		f.keysAndParameters(w, r, target)
+		return
+	case isWatch:
+		f.watch(w, r, operation)
+		return
+	case r.Method == http.MethodGet:
+		f.rest(w, r)
 		return
 	}
 	if err := r.ParseForm(); err != nil {
@@ -78,6 +93,14 @@ func (f *fakeAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.role(w, r.Form.Get("RoleName"))
 	case "ListRoles":
 		f.roles(w, r.Form)
+	case "GetInstanceProfile":
+		f.profile(w, r.Form.Get("InstanceProfileName"))
+	case "ListInstanceProfiles":
+		f.profiles(w, r.Form)
+	case "ListTopics", "ListTagsForResource":
+		f.topics(w, action, r.Form)
+	case "DescribePolicies":
+		f.policies(w, r.Form)
 	case "DescribeAutoScalingGroups":
 		f.groups(w, r.Form)
 	default:
@@ -99,8 +122,11 @@ func (f *fakeAccount) ec2(w http.ResponseWriter, action string, form url.Values)
 		return
 	}
 	found := f.find(action, form, "Filter.%d.Name", "Filter.%d.Value.")
-	if action == "DescribeTags" {
+	switch action {
+	case "DescribeTags":
 		found = f.tags(form)
+	case "GetSubnetCidrReservations":
+		found = slices.DeleteFunc(found, func(t thing) bool { return t.has["subnet"] != form.Get("SubnetId") })
 	}
 	from, next := f.slice(len(found), form.Get("NextToken"))
 	fmt.Fprintf(w, "<%sResponse><%s>", action, lists[action])
@@ -114,7 +140,7 @@ func (f *fakeAccount) ec2(w http.ResponseWriter, action string, form url.Values)
 func (f *fakeAccount) tags(form url.Values) []thing {
 	all := fakeAccount{}
 	for _, t := range f.things {
-		if _, named := map[string]bool{"ListRoles": true, "DescribeAutoScalingGroups": true, "DescribeLogGroups": true}[t.list]; named {
+		if _, ofEC2 := lists[t.list]; !ofEC2 && t.list != "" {
 			continue
 		}
 		for _, key := range slices.Sorted(maps.Keys(t.tags)) {

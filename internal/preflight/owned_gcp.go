@@ -41,10 +41,10 @@ func linkNames(stack string) string { return "beachhead-" + stack + "-" }
 // RuleDescription is how a stack's rule in somebody else's Cloud Armor policy is known: rules have no names.
 func RuleDescription(stack string) string { return "Beachhead: runners of " + stack }
 
-// GCP finds what stacks own in a project of GCP, read only, with the application default credentials. Things there have no tags, and are
-// known by their names.
+// GCP finds what stacks own in a project of GCP, read only, with the application default credentials. Things there have no tags and are
+// known by their names, which are fixed: what a killed run made is in the way of the next one until it is taken up.
 //
-// It speaks plain HTTP: Google's client for Compute Engine takes 25 seconds to compile and adds 11 MB to the program, for six calls.
+// It speaks plain HTTP: Google's client for Compute Engine takes 25 seconds to compile and 11 MB, for six calls.
 type GCP struct {
 	Project string
 	// Region is the link's; empty: there is no link.

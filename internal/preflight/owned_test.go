@@ -23,7 +23,7 @@ func of(stack, name string) map[string]string {
 
 // plain is something of EC2 of which only the tags are asked for.
 func plain(id, stack, name string) thing {
-	return thing{list: "Describe", id: id, tags: of(stack, name)}
+	return thing{id: id, tags: of(stack, name)}
 }
 
 func table(id, stack, name, subnet string) thing {
@@ -207,7 +207,7 @@ func TestOwnedOfAnEmptyAccount(t *testing.T) {
 	for _, n := range account.calls {
 		calls += n
 	}
-	if calls != 10 {
+	if calls != 24 {
 		t.Errorf("%d calls (%v), want one for each question", calls, account.calls)
 	}
 }
