@@ -16,6 +16,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/regions"
 )
 
 func backendProvider(ctx *pulumi.Context) (*gcp.Provider, error) {
@@ -145,6 +146,37 @@ func TestAdmission(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := backend.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The rule of a region in a policy of somebody else's comes with public names and goes with private ones, and stays in place while the
+// region's addresses change.
+func TestAdmissionOfARegion(t *testing.T) {
+	t.Parallel()
+	private := func(c *regions.Config) {
+		c.Runners, c.Cache, c.Network.Egress = nil, nil, regions.NATGateway
+		c.GCP.GoogleAPIs, c.GCP.SecurityPolicy = regions.PublicAPIs, &regions.SecurityPolicy{Name: "edge", Priority: 1000}
+	}
+	public := func(c *regions.Config) { c.GCP.Path = regions.PublicPath }
+	w := wholeWorld(t, private)
+	w.alongside(edge)
+	w.must("up")
+	w.quiet("private names")
+	w.becomes("public names", whole(t, private, public),
+		"create SecurityPolicyRule admission", "delete Record link-record-*", "delete Zone link-zone-*")
+	w.becomes("another mode", whole(t, private, public, func(c *regions.Config) { c.Network.Egress = regions.NATGatewayPerZone }),
+		"update SecurityPolicyRule admission", "create * net-nat-us-west-2b*", "update Route net-default-*-us-west-2b",
+		"create MetricAlarm watch-ports-us-west-2b", "update Dashboard watch")
+	w.becomes("private names", whole(t, private, func(c *regions.Config) { c.Network.Egress = regions.NATGatewayPerZone }),
+		"delete SecurityPolicyRule admission", "create Record link-record-*", "create Zone link-zone-*")
+	w.must("down")
+	if err := w.cloud().View(func(now *emulator.State) error {
+		if left := now.List("gcp:compute/securityPolicyRule:SecurityPolicyRule"); len(left) != 1 {
+			t.Errorf("after the region went, %d rules are left, want the office's", len(left))
+		}
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 }

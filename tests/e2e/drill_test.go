@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/beachhead-build/beachhead/internal/report"
 )
 
 // A drill ends with nothing left, its times are the model's and its path has no gaps.
@@ -19,12 +21,9 @@ func TestDrill(t *testing.T) {
 	var found struct {
 		Region    string
 		Resources int
-		Ready     float64 `json:"modelSecondsToReady"`
-		Critical  []struct {
-			Name       string
-			Start, End float64
-		} `json:"criticalPath"`
-		Steps []struct{ Name, Outcome string }
+		Run       report.Run
+		Steps     []struct{ Name, Outcome string }
+		Timeline  string
 	}
 	if err := json.Unmarshal([]byte(out), &found); err != nil {
 		t.Fatal(err)
@@ -33,11 +32,11 @@ func TestDrill(t *testing.T) {
 		t.Errorf("not a whole drill: %+v", found)
 	}
 	// The longest chain that the cloud forces: VPC 15, subnet 2, NAT gateway 105, route 2.
-	if found.Ready != 124 {
-		t.Errorf("ready after %g model seconds, want 124", found.Ready)
+	if last := found.Run.Critical[len(found.Run.Critical)-1]; last.End != 124 || last.End != found.Run.Forced[len(found.Run.Forced)-1].End {
+		t.Errorf("the last thing is there after %g model seconds, want 124, which the cloud forces: %+v", last.End, found.Run.Forced)
 	}
 	at, names := 0.0, []string{}
-	for _, span := range found.Critical {
+	for _, span := range found.Run.Critical {
 		if span.Start != at {
 			t.Errorf("a gap before %s: %g, want %g", span.Name, span.Start, at)
 		}
@@ -64,7 +63,7 @@ func TestDrillForPeople(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, errs)
 	}
-	for _, want := range []string{"nothing real was touched", "up again", "nothing to do", "nothing left", "time to ready", "critical path", "net-vpc"} {
+	for _, want := range []string{"nothing real was touched", "up again", "nothing to do", "nothing left", "Time to ready", "critical path", "net-vpc"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out)
 		}
@@ -81,5 +80,44 @@ func TestDrillWithAFault(t *testing.T) {
 	code, out, errs := w.run("drill", name, "--fault", "fail=create:aws:ec2/natGateway:NatGateway")
 	if code != 1 || out != "" || !strings.Contains(errs, "stopped at up") || !strings.Contains(errs, "net-nat-us-west-2a") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+	}
+}
+
+// The regions that the project ships stand up, prove themselves and go, within the times that the project promises, and hardly later than
+// the clouds force.
+func TestDrillsOfTheShippedRegions(t *testing.T) {
+	for _, region := range []string{"us-east-2", "us-west-1"} {
+		t.Run(region, func(t *testing.T) {
+			t.Parallel()
+			w := shippedWorld(t)
+			code, out, errs := w.run("drill", region, "--json")
+			if code != 0 {
+				t.Fatalf("exit code %d\n%s", code, errs)
+			}
+			var found struct {
+				Run        report.Run
+				Kept       []string
+				Unverified []any
+			}
+			if err := json.Unmarshal([]byte(out), &found); err != nil {
+				t.Fatal(err)
+			}
+			times := found.Run.Times
+			for what, m := range map[string]struct {
+				moment *report.Moment
+				most   float64
+			}{"container builds": {times.Builds, 240}, "Yocto builds": {times.Yocto, 300}, "the link": {times.Link, 540}} {
+				if m.moment == nil || m.moment.Seconds > m.most {
+					t.Errorf("%s: %+v, want at most %g model seconds", what, m.moment, m.most)
+				}
+			}
+			last, forced := lastEnd(t, found.Run.Critical), lastEnd(t, found.Run.Forced)
+			if last < forced || last > 1.05*forced {
+				t.Errorf("the critical path ends after %g model seconds, and the clouds force %g: %+v", last, forced, found.Run.Critical)
+			}
+			if len(found.Kept) != 4 || len(found.Unverified) > 0 {
+				t.Errorf("kept %v, want the four volumes; unverified %v", found.Kept, found.Unverified)
+			}
+		})
 	}
 }

@@ -43,13 +43,13 @@ func tierOf(mode string) string {
 // replaced, and no runner is at any moment without the way out that it has before and after.
 func TestEveryChangeOfMode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, file{zones: 2, egress: modes[0]})
+	w := newWorld(t, file{zones: 2, egress: modes[0], gcp: linkedGCP})
 	w.must("up")
 	at := modes[0]
 	for _, next := range circuit(modes)[1:] {
 		before := lasting(w)
 		from := len(operations(t, w))
-		w.write(file{zones: 2, egress: next})
+		w.write(file{zones: 2, egress: next, gcp: linkedGCP})
 		w.must("up")
 		step := at + " to " + next
 		same(t, step, before, lasting(w))
@@ -67,16 +67,20 @@ func TestKeep(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
+			f := file{zones: 2, egress: mode}
+			f.gcp = f.google() // the same for every mode that it goes through
 			other := "public"
 			if mode == other {
 				other = "nat-gateway"
 			}
-			w := newWorld(t, file{zones: 2, egress: mode})
+			w := newWorld(t, f)
 			w.must("up")
 			before := ids(w, func(emulator.Resource) bool { return true })
-			w.write(file{zones: 2, egress: other, keep: []string{mode}})
+			f.egress, f.keep = other, []string{mode}
+			w.write(f)
 			w.must("up")
-			w.write(file{zones: 2, egress: mode})
+			f.egress, f.keep = mode, nil
+			w.write(f)
 			w.must("up")
 			after := ids(w, func(emulator.Resource) bool { return true })
 			for id, what := range before {

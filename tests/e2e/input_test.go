@@ -43,7 +43,7 @@ func TestBadInput(t *testing.T) {
 		{"a real account without --yes", nil, []string{"up", name}, 2, []string{"--yes", "preview"}},
 		{
 			"NAT instances on a real account", func(w *world) { w.write(file{zones: 1, egress: "nat-instance"}) },
-			[]string{"up", name, "--yes"}, 2, []string{"carry no traffic", "nat-gateway"},
+			[]string{"up", name, "--yes"}, 2, []string{"cannot serve NAT instances", "--emulated"},
 		},
 		{"down of a real account without --yes", nil, []string{"down", name}, 2, []string{"--yes"}},
 		{"outputs of what is not up", nil, []string{"outputs", name, "--emulated"}, 1, []string{"not up", "beachhead up us-west-2 --emulated"}},

@@ -15,6 +15,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/beachhead-build/beachhead/regions"
 )
 
 // host starts the program as Pulumi's Go language host does: as a process with the engine's addresses in its environment. The real host
@@ -50,12 +52,10 @@ func (h host) Run(ctx context.Context, r *pulumirpc.RunRequest) (*pulumirpc.RunR
 	return &pulumirpc.RunResponse{}, nil
 }
 
-// The same binary is the program of a plain `pulumi up`, on the cloud that `beachhead emulator` serves and with the environment that it
-// prints.
-func TestPlainPulumi(t *testing.T) {
-	t.Parallel()
+// plainPulumi serves the world's cloud and gives a plain `pulumi` for it, whose program is this one.
+func plainPulumi(t *testing.T, w *world) func(args ...string) (string, error) {
+	t.Helper()
 	program := binary(t)
-	w := newWorld(t, file{zones: 1, egress: "nat-gateway"})
 	project, err := os.ReadFile("../../Pulumi.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -71,25 +71,82 @@ func TestPlainPulumi(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pulumi := func(args ...string) string {
-		t.Helper()
-		command := exec.Command(pulumiCommand(w), append(args, "--stack", name)...)
+	return func(args ...string) (string, error) {
+		args = append(args, "--stack", name)
+		if args[0] == "up" {
+			args = append(args, "--yes", "--skip-preview", "--exec-kind=auto.inline", fmt.Sprintf("--client=127.0.0.1:%d", handle.Port))
+		}
+		command := exec.Command(pulumiCommand(w), args...)
 		command.Dir, command.Env = w.dir, append(os.Environ(), env...)
 		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+}
+
+// The same binary is the program of a plain `pulumi up`, on the cloud that `beachhead emulator` serves and with the environment that it
+// prints.
+func TestPlainPulumi(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, file{zones: 1, egress: "nat-gateway"})
+	run := plainPulumi(t, w)
+	pulumi := func(args ...string) string {
+		t.Helper()
+		out, err := run(args...)
 		if err != nil {
 			t.Fatalf("pulumi %v: %v\n%s", args, err, out)
 		}
-		return string(out)
+		return out
 	}
-	client := fmt.Sprintf("--client=127.0.0.1:%d", handle.Port)
 	pulumi("stack", "init")
-	pulumi("up", "--yes", "--skip-preview", "--exec-kind=auto.inline", client)
+	pulumi("up")
 	w.agree("after pulumi up")
-	if again := pulumi("up", "--yes", "--skip-preview", "--exec-kind=auto.inline", client); !strings.Contains(again, "unchanged") {
+	if again := pulumi("up"); !strings.Contains(again, "unchanged") {
 		t.Errorf("a second pulumi up is not quiet:\n%s", again)
 	}
 	pulumi("destroy", "--yes", "--skip-preview")
 	w.empty()
+}
+
+// A stack that is no rehearsal must be given its secrets: each that is missing is named, with the command that sets it, before anything is
+// made. With them it comes up.
+func TestMissingSecrets(t *testing.T) {
+	t.Parallel()
+	w := wholeWorld(t, fleetOf("yocto-amd64", func(r *regions.Runner) { r.Agent.Token = "yocto-token" }), func(c *regions.Config) {
+		unlinked(c)
+		c.Cache = nil
+	})
+	pulumi := plainPulumi(t, w)
+	if out, err := pulumi("stack", "init"); err != nil {
+		t.Fatal(out)
+	}
+	missing := func(secret string) string { return "pulumi config set --secret " + secret + " --stack " + name }
+	out, err := pulumi("up")
+	for _, secret := range []string{"ci-worker-token", "yocto-token"} {
+		if err == nil || !strings.Contains(out, missing(secret)) {
+			t.Errorf("up without %s: %v, want a failure with %q:\n%s", secret, err, missing(secret), out)
+		}
+	}
+	if made := len(w.resources()); made > 0 {
+		t.Errorf("%d things were made without the secrets", made)
+	}
+	if out, err := pulumi("config", "set", "--secret", "yocto-token", "of-yocto"); err != nil {
+		t.Fatal(out)
+	}
+	if out, err := pulumi("up"); err == nil || !strings.Contains(out, missing("ci-worker-token")) || strings.Contains(out, missing("yocto-token")) {
+		t.Errorf("up with one of two secrets: %v\n%s", err, out)
+	}
+	if out, err := pulumi("config", "set", "--secret", "ci-worker-token", "of-containers"); err != nil {
+		t.Fatal(out)
+	}
+	if out, err := pulumi("up"); err != nil {
+		t.Fatal(out)
+	}
+	w.agree("with all secrets")
+	for _, secret := range []string{"of-yocto", "of-containers"} {
+		if !knows(w, secret) {
+			t.Errorf("no parameter holds %q", secret)
+		}
+	}
 }
 
 func pulumiCommand(w *world) string {

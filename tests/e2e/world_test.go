@@ -18,6 +18,7 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/cli"
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/report"
 )
 
 // name is the region file of every test.
@@ -55,10 +56,17 @@ tags: {cost-center: ci}
 %s`, strings.Join(zones, ", "), cidr, f.egress, strings.Join(f.keep, ", "), f.google(), f.extra)
 }
 
-// google is the section on GCP. A link comes only where a test is about it: it makes a region twice as large.
+// linkedGCP is a section on GCP with a link.
+const linkedGCP = "gcp: {project: acme-backend, region: us-west1, link: ha-vpn, asn: {aws: 64620, gcp: 64520}}"
+
+// google is the section on GCP. A link comes only where a test is about it, since it makes a region three times as large, and where there
+// is no other way out.
 func (f file) google() string {
-	if f.gcp != "" {
+	switch {
+	case f.gcp != "":
 		return f.gcp
+	case f.egress == "none":
+		return linkedGCP
 	}
 	return "gcp: {project: acme-backend, region: us-west1, link: none}"
 }
@@ -120,6 +128,8 @@ type changes struct {
 	} `json:"steps"`
 	Unchanged int                     `json:"unchanged"`
 	Adopted   []struct{ Name string } `json:"adopted"`
+	Times     report.Times            `json:"times"`
+	Timeline  string                  `json:"timeline"`
 }
 
 // must runs a command that must succeed and gives its JSON.
@@ -144,10 +154,13 @@ func (w *world) quiet(what string) {
 	}
 }
 
+// cloudDir is where the world's emulated cloud is.
+func (w *world) cloudDir() string { return filepath.Join(w.dir, ".beachhead", "emulated", "cloud") }
+
 // cloud opens the world's emulated cloud.
 func (w *world) cloud() *emulator.Cloud {
 	w.t.Helper()
-	c, err := emulator.Open(emulator.Options{Dir: filepath.Join(w.dir, ".beachhead", "emulated", "cloud")})
+	c, err := emulator.Open(emulator.Options{Dir: w.cloudDir()})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/beachhead-build/beachhead/internal/report"
+)
+
+// early is by what part a paced run may seem faster than the model. The first step is heard of a moment after it began, and a busy machine
+// makes that moment longer.
+const early = 0.05
+
+// paced brings the shipped us-west-1 up, with so many model seconds in a real one, and gives what a preview predicted and what the run's
+// timeline says. All times are model seconds.
+func paced(t testing.TB, pace string) (predicted, measured report.Run) {
+	t.Helper()
+	w := shippedWorld(t)
+	var preview struct{ Predicted report.Run }
+	code, out, errs := w.run("preview", "us-west-1", "--emulated", "--json")
+	if err := json.Unmarshal([]byte(out), &preview); code != 0 || err != nil {
+		t.Fatalf("preview: exit code %d, %v\n%s", code, err, errs)
+	}
+	var done changes
+	code, out, errs = w.run("up", "us-west-1", "--emulated", "--json", "--pace", pace)
+	if err := json.Unmarshal([]byte(out), &done); code != 0 || err != nil {
+		t.Fatalf("up: exit code %d, %v\n%s", code, err, errs)
+	}
+	timeline, err := os.ReadFile(done.Timeline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(timeline, &measured); err != nil {
+		t.Fatal(err)
+	}
+	return preview.Predicted, measured
+}
+
+// lastEnd is when the last of a chain ends.
+func lastEnd(t testing.TB, spans []report.Span) float64 {
+	t.Helper()
+	if len(spans) == 0 {
+		t.Fatal("a run without a critical path")
+	}
+	return spans[len(spans)-1].End
+}
+
+// A run against the clock is no faster than the model says, is told as measured, and begins nothing before what it waits for has ended. How
+// much slower it is depends on the machine: BenchmarkPaced says.
+func TestPacedRun(t *testing.T) {
+	predicted, measured := paced(t, "60")
+	if predicted.Kind != report.Model || measured.Kind != report.Measured || measured.Began.IsZero() {
+		t.Errorf("predicted is %q, measured %q and began at %v", predicted.Kind, measured.Kind, measured.Began)
+	}
+	for what, times := range map[string][2]float64{
+		"the critical path": {lastEnd(t, predicted.Critical), lastEnd(t, measured.Critical)},
+		"container builds":  {predicted.Times.Builds.Seconds, measured.Times.Builds.Seconds},
+		"Yocto builds":      {predicted.Times.Yocto.Seconds, measured.Times.Yocto.Seconds},
+		"the link":          {predicted.Times.Link.Seconds, measured.Times.Link.Seconds},
+	} {
+		if least := times[0] * (1 - early); times[0] <= 0 || times[1] < least {
+			t.Errorf("%s: after %.0f s, which the model says takes %.0f", what, times[1], times[0])
+		}
+	}
+	if m := measured.Times; m.Builds.Seconds > m.Yocto.Seconds || m.Yocto.Seconds > m.Link.Seconds {
+		t.Errorf("builds after %.0f s, Yocto builds after %.0f and the link after %.0f, which is another order than the model's",
+			m.Builds.Seconds, m.Yocto.Seconds, m.Link.Seconds)
+	}
+	ends := map[string]float64{}
+	for _, s := range measured.Spans {
+		ends[s.URN] = s.End
+	}
+	for _, s := range measured.Spans {
+		if s.End < s.Start || s.WaitedFor != "" && s.Start < ends[s.WaitedFor] {
+			t.Errorf("%s from %.0f to %.0f s waited for %s, which ended at %.0f", s.Name, s.Start, s.End, s.WaitedFor, ends[s.WaitedFor])
+		}
+	}
+}
+
+// A run against the clock, as a multiple of what the model says: what the engine and this machine add. They take the same real seconds at
+// every pace, so that a slower one comes nearer to what a real region sees.
+func BenchmarkPaced(b *testing.B) {
+	for _, pace := range []string{"60", "10"} {
+		b.Run(pace, func(b *testing.B) {
+			for b.Loop() {
+				predicted, measured := paced(b, pace)
+				b.ReportMetric(lastEnd(b, measured.Critical)/lastEnd(b, predicted.Critical), "measured/model")
+			}
+		})
+	}
+}
