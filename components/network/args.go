@@ -17,7 +17,7 @@ type Args struct {
 	Region string
 	// Zones are the availability zones in the order in which they were given.
 	Zones []Zone
-	// Internet says whether there is an internet gateway, to which the public subnets' default route leads.
+	// Internet says whether the public subnets' default route leads to the internet gateway.
 	Internet bool
 	// InterfaceEndpoints are services without their region's prefix, such as "ssm", that get an endpoint in the link subnets.
 	InterfaceEndpoints []string

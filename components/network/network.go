@@ -173,13 +173,13 @@ func (b *builder) makePublicSubnets() error {
 	if b.publicTable, err = b.makeTable("public"); err != nil {
 		return err
 	}
+	// The gateway is there in every mode: without a route to it nothing passes, and AWS does not let it go while any machine has a public
+	// address, so that a change of mode would stop half-way for as long as one lives.
+	name := b.child("internet")
+	if b.internet, err = ec2.NewInternetGateway(b.ctx, name, &ec2.InternetGatewayArgs{VpcId: b.vpc.ID(), Tags: tag(name)}, b.opts...); err != nil {
+		return err
+	}
 	if b.args.Internet {
-		name := b.child("internet")
-		if b.internet, err = ec2.NewInternetGateway(b.ctx, name, &ec2.InternetGatewayArgs{
-			VpcId: b.vpc.ID(), Tags: tag(name),
-		}, b.opts...); err != nil {
-			return err
-		}
 		if b.publicRoute, err = ec2.NewRoute(b.ctx, b.child("default", "public"), &ec2.RouteArgs{
 			RouteTableId: b.publicTable.ID(), DestinationCidrBlock: pulumi.String(anywhere), GatewayId: b.internet.ID(),
 		}, b.opts...); err != nil {

@@ -66,6 +66,15 @@ func toNone(a *network.Args) {
 	}
 }
 
+// The gateway stays where nothing may lead to it: AWS does not let it go while a machine has a public address.
+func TestGatewayWithoutARoute(t *testing.T) {
+	recorded := record(t, toNone)
+	recorded.Named(t, "aws:ec2/internetGateway:InternetGateway", "net-internet")
+	for _, route := range recorded.OfType("aws:ec2/route:Route") {
+		t.Errorf("there is a route %s: %v", route.Name, route.Inputs)
+	}
+}
+
 func TestDefaultRoutesAreOneResourceInEveryMode(t *testing.T) {
 	target := func(edit func(*network.Args), property string) {
 		route := record(t, edit).Named(t, "aws:ec2/route:Route", "net-default-private-us-west-1b")

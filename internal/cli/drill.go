@@ -70,11 +70,13 @@ func (a *app) drill() *cobra.Command {
 
 // rehearsal is a drill under way.
 type rehearsal struct {
-	app   *app
-	name  string
-	pace  float64
-	run   *run
-	seen  *timekeeper
+	app  *app
+	name string
+	pace float64
+	run  *run
+	seen *timekeeper
+	// given are the ids of what was in the cloud before: what the region file says that others have.
+	given map[string]bool
 	found *drillReport
 }
 
@@ -91,7 +93,7 @@ func (a *app) rehearse(ctx context.Context, name string, t target) (*drillReport
 	defer func() { _ = os.RemoveAll(dir) }() // a folder that stays behind is git-ignored and harms nothing
 	shown := newProgress(a.err)
 	defer shown.close()
-	d := &rehearsal{app: a, name: name, pace: t.pace, seen: newTimekeeper(), found: &drillReport{}}
+	d := &rehearsal{app: a, name: name, pace: t.pace, seen: newTimekeeper(), given: map[string]bool{}, found: &drillReport{}}
 	steps := []struct {
 		name string
 		do   func(context.Context) (string, error)
@@ -125,6 +127,13 @@ func (a *app) rehearse(ctx context.Context, name string, t target) (*drillReport
 }
 
 func (d *rehearsal) preview(ctx context.Context) (string, error) {
+	there, err := d.run.cloud.Resources()
+	if err != nil {
+		return "", err
+	}
+	for _, r := range there {
+		d.given[r.ID] = true
+	}
 	changes, err := d.run.stack.Preview(ctx)
 	if err != nil {
 		return "", err
@@ -216,7 +225,7 @@ func (d *rehearsal) down(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, r := range left {
-		if !kept[r.ID] {
+		if !kept[r.ID] && !d.given[r.ID] {
 			return "", fmt.Errorf("down left %s %s behind; please report this as a bug", r.Type, r.ID)
 		}
 	}

@@ -143,6 +143,12 @@ func (a *app) openEmulated(ctx context.Context, r *region, dir string, t target,
 	if opened.cloud, opened.server, err = serveEmulator(dir, t); err != nil {
 		return nil, err
 	}
+	// The file says that the project has the policy already.
+	if a := r.plan.Admission; a != nil {
+		if err := opened.cloud.GiveSecurityPolicy(ctx, a.Project, a.Policy); err != nil {
+			return nil, err
+		}
+	}
 	env, err := emulatedEnv(dir, opened.server)
 	if err != nil {
 		return nil, err

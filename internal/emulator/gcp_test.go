@@ -249,6 +249,24 @@ func TestSecurityPolicyRules(t *testing.T) {
 	}
 }
 
+// A policy that others have is there once, however often it is given, and is nobody's to find as his own.
+func TestGivenSecurityPolicy(t *testing.T) {
+	d := open(t)
+	g := d.google()
+	for range 2 {
+		if err := d.cloud.GiveSecurityPolicy(t.Context(), "backend", "edge"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := g.resources()
+	if len(left) != 1 || left[0].Managed {
+		t.Fatalf("%v; want one policy that no program made", left)
+	}
+	g.refusesToMake(securityPolicyType, props{"name": "edge"}, "already exists")
+	g.make(securityPolicyRuleType, "r", props{"securityPolicy": "edge", "priority": 7, "action": "allow",
+		"match": props{"versionedExpr": "SRC_IPS_V1", "config": props{"srcIpRanges": []any{"198.51.100.1/32"}}}})
+}
+
 func TestGoogleVersion(t *testing.T) {
 	info, err := open(t).google().client.GetPluginInfo(context.Background(), nil)
 	if err != nil || info.GetVersion() != "7.38.0" {

@@ -122,7 +122,7 @@ func (p *Plan) Secrets() []string {
 type Network struct {
 	CIDR   netip.Prefix   `json:"cidr"`
 	Egress regions.Egress `json:"egress"`
-	// Internet says whether anything of the network has a way to the internet: whether there is an internet gateway.
+	// Internet says whether anything of the network has a way to the internet. There is a gateway in any case.
 	Internet bool `json:"internet"`
 	// FleetTier is the tier of subnets that runner fleets use under the egress mode.
 	FleetTier Tier   `json:"fleetTier"`

@@ -23,7 +23,7 @@ type Quota struct {
 func (q Quota) Exceeds() bool { return q.Needed > q.Default }
 
 func quotas(n Network, fleets []Fleet, c *Cache) []Quota {
-	addresses, perZone, gateways := 0, 0, 0
+	addresses, perZone := 0, 0
 	for _, z := range n.Zones {
 		addresses += z.NATAddresses
 		if z.NATAddresses > 0 {
@@ -33,13 +33,10 @@ func quotas(n Network, fleets []Fleet, c *Cache) []Quota {
 			addresses++
 		}
 	}
-	if n.Internet {
-		gateways = 1
-	}
 	onDemand, spot := vCPUs(n, fleets, c)
 	return []Quota{
 		{Code: "L-F678F1CE", Name: "VPCs", Scope: "region", Needed: 1, Default: 5},
-		{Code: "L-A4707A72", Name: "internet gateways", Scope: "region", Needed: gateways, Default: 5},
+		{Code: "L-A4707A72", Name: "internet gateways", Scope: "region", Needed: 1, Default: 5},
 		{Code: "L-0263D0A3", Name: "Elastic IP addresses", Scope: "region", Needed: addresses, Default: 5},
 		{Code: "L-FE5A380F", Name: "NAT gateways", Scope: "zone", Needed: perZone, Default: 5},
 		{Code: "L-29B6F2EB", Name: "interface endpoints", Scope: "vpc", Needed: len(n.InterfaceEndpoints), Default: 50},

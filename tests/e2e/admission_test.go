@@ -180,3 +180,13 @@ func TestAdmissionOfARegion(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A drill of a region with a rule in somebody else's policy has that policy there, and leaves it there.
+func TestDrillWithSomebodyElsesPolicy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, file{zones: 1, egress: "nat-gateway", gcp: "gcp: {project: acme-backend, region: us-west1, link: none, path: public, " +
+		"securityPolicy: {name: edge, priority: 1000}}"})
+	if code, out, errs := w.run("drill", name); code != 0 || !strings.Contains(out, "nothing left") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}

@@ -201,7 +201,7 @@ func TestModesOfAWholeRegion(t *testing.T) {
 		}
 	}
 	w.becomes("nat-gateway-per-zone", in(regions.NATGatewayPerZone),
-		"create InternetGateway net-internet", "create * net-nat-us-west-2*", "create Route net-default-*", "create MetricAlarm watch-ports-*", drawn,
+		"create * net-nat-us-west-2*", "create Route net-default-*", "create MetricAlarm watch-ports-*", drawn,
 		"delete * net-endpoint*")
 	w.becomes("nat-gateway", in(regions.NATGateway),
 		"update Route net-default-*-us-west-2b", "delete * net-nat-us-west-2b*", "delete MetricAlarm watch-ports-us-west-2b", drawn)
@@ -212,6 +212,7 @@ func TestModesOfAWholeRegion(t *testing.T) {
 	w.becomes("public", in(regions.Public),
 		append(machines, "update Route net-default-cache-*", "delete Route net-default-private-*", "delete * net-nat-instance*")...)
 	w.becomes("none, and public is kept", in(regions.None, regions.Public), append(machines, "create * net-endpoint*", "delete Route net-default-cache-*")...)
+	w.becomes("none", in(regions.None), "delete Route net-default-public")
 	stay("after all modes")
 	w.agree("after all modes")
 }
