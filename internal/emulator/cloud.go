@@ -160,7 +160,7 @@ func (c *Cloud) do(ctx context.Context, q *request) (*reply, error) {
 		}
 		return nil, err
 	}
-	if seconds >= 0 && c.faults.committed() {
+	if seconds >= 0 && c.faults.committed(q) {
 		c.options.Kill()
 	}
 	c.wait(ctx, seconds)

@@ -21,11 +21,12 @@ type Fault struct {
 // String writes a fault as ParseFault reads it.
 func (f Fault) String() string {
 	switch f.kind {
-	case "kill-after":
-		return fmt.Sprintf("%s=%d", f.kind, f.n)
 	case "throttle", "quota":
 		return fmt.Sprintf("%s=%s:%d", f.kind, f.of, f.n)
-	case "fail":
+	case "fail", "kill-after":
+		if f.op == "" {
+			return fmt.Sprintf("%s=%d", f.kind, f.n)
+		}
 		return fmt.Sprintf("%s=%s:%s:%d", f.kind, f.op, f.of, f.n)
 	}
 	return f.kind + "=" + f.of
@@ -37,6 +38,7 @@ fail=OP:TYPE[:N]           create, update or delete fails N times (default 1), t
 no-capacity=ZONE[:TYPE]    groups get no machines in the zone, of one instance type or of any
 silent-region=REGION       nothing in the region answers
 kill-after=N               the process dies after the N-th change, before the engine hears of it
+kill-after=OP:TYPE[:N]     the same after the N-th (default 1) create, update or delete of a type
 quota=CODE:N               a quota (L-0263D0A3) has another value
 account=NNN                the account that the credentials belong to`
 
@@ -54,16 +56,14 @@ func ParseFault(s string) (Fault, error) {
 var faultForms = map[string]func(*Fault) bool{
 	"throttle": func(f *Fault) bool { return f.count() && isType(f.of) && f.n > 0 },
 	"quota":    func(f *Fault) bool { return f.count() && strings.HasPrefix(f.of, "L-") },
-	"fail": func(f *Fault) bool {
-		f.op, f.of, _ = strings.Cut(f.of, ":")
-		f.n = 1
-		known := slices.Contains([]string{"create", "update", "delete"}, f.op)
-		return known && (isType(f.of) || f.count() && isType(f.of) && f.n > 0)
-	},
+	"fail":     (*Fault).operation,
 	"kill-after": func(f *Fault) bool {
 		n, err := strconv.Atoi(f.of)
+		if err != nil {
+			return f.operation()
+		}
 		f.n, f.of = n, ""
-		return err == nil && n > 0
+		return n > 0
 	},
 	"no-capacity":   func(*Fault) bool { return true },
 	"silent-region": func(*Fault) bool { return true },
@@ -75,6 +75,14 @@ var faultForms = map[string]func(*Fault) bool{
 
 // isType says whether a text looks like a type token, aws:ec2/vpc:Vpc.
 func isType(s string) bool { return strings.Count(s, ":") == 2 }
+
+// operation takes OP:TYPE[:N] apart.
+func (f *Fault) operation() bool {
+	f.op, f.of, _ = strings.Cut(f.of, ":")
+	f.n = 1
+	known := slices.Contains([]string{"create", "update", "delete"}, f.op)
+	return known && (isType(f.of) || f.count() && isType(f.of) && f.n > 0)
+}
 
 // count splits the number off after the last colon.
 func (f *Fault) count() bool {
@@ -182,15 +190,20 @@ func (f *faults) silent(region string) bool {
 }
 
 // committed counts a change, and says whether the process is to die of it.
-func (f *faults) committed() bool {
+func (f *faults) committed(q *request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fault := f.of("kill-after", "")
-	if fault == nil || fault.n == 0 {
-		return false
+	for _, fault := range f.list {
+		met := fault.op == "" || fault.op == q.op && fault.of == q.kind.typ
+		if fault.kind != "kill-after" || !met || fault.n == 0 {
+			continue
+		}
+		fault.n--
+		if fault.n == 0 {
+			return true
+		}
 	}
-	fault.n--
-	return fault.n == 0
+	return false
 }
 
 // noCapacity says whether a zone has run out of machines, of all types or of one.

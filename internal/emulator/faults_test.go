@@ -10,7 +10,7 @@ import (
 
 func TestParseFault(t *testing.T) {
 	for _, s := range []string{"throttle=aws:ec2/vpc:Vpc:3", "fail=create:aws:ec2/vpc:Vpc:2", "no-capacity=us-west-1a", "silent-region=us-west-1",
-		"kill-after=7", "quota=L-0263D0A3:50", "account=123456789012"} {
+		"kill-after=7", "kill-after=update:aws:ec2/vpc:Vpc:2", "quota=L-0263D0A3:50", "account=123456789012"} {
 		f, err := ParseFault(s)
 		if err != nil {
 			t.Errorf("%s: %v", s, err)
@@ -22,7 +22,8 @@ func TestParseFault(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	for _, s := range []string{"", "fail", "fail=", "fail=read:aws:ec2/vpc:Vpc", "fail=create:vpc", "throttle=aws:ec2/vpc:Vpc", "throttle=aws:ec2/vpc:Vpc:0",
-		"throttle=3", "kill-after=0", "kill-after=x", "quota=50", "quota=L-0263D0A3", "account=12", "no-capacity=", "silent-region", "earthquake=9"} {
+		"throttle=3", "kill-after=0", "kill-after=x", "kill-after=read:aws:ec2/vpc:Vpc", "kill-after=create:vpc",
+		"quota=50", "quota=L-0263D0A3", "account=12", "no-capacity=", "silent-region", "earthquake=9"} {
 		_, err := ParseFault(s)
 		if err == nil || !strings.Contains(err.Error(), "kill-after=N") {
 			t.Errorf("%q: %v, want an error that lists the forms", s, err)
@@ -115,6 +116,22 @@ func TestKillAfter(t *testing.T) {
 	d.vpc("10.1.0.0/16")
 	if killed.Load() != 1 || seen != 2 {
 		t.Errorf("killed %d times, with %d operations on disk", killed.Load(), seen)
+	}
+}
+
+func TestKillAfterAnOperation(t *testing.T) {
+	var killed []string
+	var d *driver
+	d = openWith(t, Options{Dir: t.TempDir(), Faults: parsed(t, "kill-after=delete:"+vpcType+":2"), Kill: func() {
+		last := d.operations()[len(d.operations())-1]
+		killed = append(killed, last.Op+" "+last.ID)
+	}})
+	first, second := d.vpc("10.0.0.0/16"), d.vpc("10.1.0.0/16")
+	first.delete()
+	second.delete()
+	d.vpc("10.2.0.0/16").delete()
+	if want := "delete " + second.id; len(killed) != 1 || killed[0] != want {
+		t.Errorf("killed after %q, want %q alone", killed, want)
 	}
 }
 

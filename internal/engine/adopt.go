@@ -17,25 +17,38 @@ import (
 // A process that dies between the cloud's "made" and the state's "recorded" leaves a resource that the next run would make a second
 // time. Pulumi keeps a pending operation for it only when its own process died and the provider's did not answer; it never knows the
 // id. So what the stack owns is looked up in the cloud by its tags, compared with the state, and what the state lacks is imported
-// under the name that the program gives it. What a down kept comes back in the same way. (Refused: `pulumi refresh` with ids, which needs
+// under the name that the program gives it. What a down kept comes back in the same way. And between the cloud's "deleted" and the state's
+// "forgotten" a process that dies leaves an entry for nothing, which the next up would take for there. (Refused: `pulumi refresh` with ids, which needs
 // those pending operations; recording ids before the call, which no cloud offers for most of these types.)
 
-// adopt imports what the cloud has and the state lacks. It goes round until nothing is found: what hangs on an adopted thing shows
-// only once that is in the state.
+// difference is how a stack's state and the cloud differ.
+type difference struct {
+	known *state
+	// orphans are what the stack owns and its state lacks.
+	orphans []Owned
+	// doubtful are the URNs of what the state may be wrong about: what it has and the inventory does not list, and what was being
+	// changed when the machine died.
+	doubtful []string
+}
+
+// adopt makes the state agree with the cloud: it drops what is gone and imports what the state lacks. It goes round until nothing is
+// found: what hangs on an adopted thing shows only once that is in the state.
 func (s *Stack) adopt(ctx context.Context) ([]Step, error) {
 	if s.opts.Inventory == nil || s.opts.Program == nil {
 		return nil, nil
 	}
 	var adopted []Step
 	for {
-		orphans, known, err := s.orphans(ctx)
+		d, err := s.compare(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.dropPending(ctx, known); err != nil {
-			return nil, err
+		if len(adopted) == 0 {
+			if err := s.settle(ctx, d); err != nil {
+				return nil, err
+			}
 		}
-		found, err := s.missing(ctx, orphans)
+		found, err := s.missing(ctx, d.orphans)
 		if err != nil {
 			return nil, err
 		}
@@ -44,19 +57,28 @@ func (s *Stack) adopt(ctx context.Context) ([]Step, error) {
 		if len(found) == 0 {
 			return adopted, nil
 		}
-		if err := s.importAll(ctx, found, known); err != nil {
+		if err := s.importAll(ctx, found, d.known); err != nil {
 			return nil, fmt.Errorf("taking up what an earlier run made in %s: %w", s.opts.Name, err)
 		}
 		adopted = append(adopted, found...)
 	}
 }
 
-// dropPending takes the creations out of the state that it still takes for pending: the cloud has just said what became of them.
-func (s *Stack) dropPending(ctx context.Context, known *state) error {
-	if len(known.PendingOperations) == 0 {
+// settle asks the cloud itself about what is doubtful, and takes the operations out of the state that it still takes for pending. An
+// inventory alone drops nothing: it may be late, or not look everywhere. (Refused: to leave it to the up. It would take what a killed down
+// has deleted for there, and would ask for a killed update again; EC2 takes one change of a volume in six hours. Source: the EC2 API
+// reference, ModifyVolume.)
+func (s *Stack) settle(ctx context.Context, d *difference) error {
+	if len(d.known.PendingOperations) > 0 {
+		if err := s.restate(ctx, d.known, unedited); err != nil {
+			return err
+		}
+	}
+	if len(d.doubtful) == 0 {
 		return nil
 	}
-	return s.restate(ctx, known, unedited)
+	_, err := s.stack.Refresh(ctx, optrefresh.Target(d.doubtful), optrefresh.Parallel(parallel))
+	return classify(err, nil)
 }
 
 // missing gives the steps of the program that orphans make needless.
@@ -77,31 +99,47 @@ func (s *Stack) adoptable(ctx context.Context, steps []Step) ([]Step, error) {
 	if s.opts.Inventory == nil || s.opts.Program == nil {
 		return nil, nil
 	}
-	orphans, _, err := s.orphans(ctx)
+	d, err := s.compare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return match(steps, orphans)
+	return match(steps, d.orphans)
 }
 
-// orphans gives what the stack owns and its state lacks, and that state, which is empty where the stack owns nothing.
-func (s *Stack) orphans(ctx context.Context) ([]Owned, *state, error) {
+// compare holds what the stack owns in the cloud against its state.
+func (s *Stack) compare(ctx context.Context) (*difference, error) {
 	owned, err := s.opts.Inventory.Owned(ctx, s.opts.Name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking for what %s owns: %w", s.opts.Name, err)
-	}
-	if len(owned) == 0 {
-		return nil, &state{}, nil
+		return nil, fmt.Errorf("looking for what %s owns: %w", s.opts.Name, err)
 	}
 	known, err := s.state(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	recorded := map[string]bool{}
+	return differ(owned, known), nil
+}
+
+func differ(owned []Owned, known *state) *difference {
+	d := &difference{known: known}
+	listed, recorded := map[string]bool{}, map[string]bool{}
+	for _, o := range owned {
+		listed[o.key()] = true
+	}
 	for _, r := range known.Resources {
-		recorded[Owned{Type: string(r.Type), ID: string(r.ID)}.key()] = true
+		key := Owned{Type: string(r.Type), ID: string(r.ID)}.key()
+		recorded[key] = true
+		// What is on its way out of the state already is the engine's business.
+		if inCloud := r.Custom && !r.External && !r.Delete && !strings.HasPrefix(string(r.Type), "pulumi:"); inCloud && !listed[key] {
+			d.doubtful = append(d.doubtful, string(r.URN))
+		}
 	}
-	return slices.DeleteFunc(owned, func(o Owned) bool { return recorded[o.key()] }), known, nil
+	for _, pending := range known.PendingOperations {
+		if pending.Type == apitype.OperationTypeUpdating && !slices.Contains(d.doubtful, string(pending.Resource.URN)) {
+			d.doubtful = append(d.doubtful, string(pending.Resource.URN))
+		}
+	}
+	d.orphans = slices.DeleteFunc(slices.Clone(owned), func(o Owned) bool { return recorded[o.key()] })
+	return d
 }
 
 // importAll brings resources into the stack's state: an entry that has no more than its id and what the program says about it, which a

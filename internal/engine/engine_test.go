@@ -71,6 +71,40 @@ func TestRefusalsNameEveryThingOnce(t *testing.T) {
 	}
 }
 
+// A network that would be replaced is one line, with the reason: its subnets and the other steps of its replacement tell no more.
+func TestRefusalsNameTheCause(t *testing.T) {
+	replaced := func(typ, op string, diffs ...string) Step {
+		return step(func(s *Step) { s.URN, s.Type, s.Name, s.Op, s.Diffs = "urn:"+typ, typ, "net", op, diffs })
+	}
+	const subnetType = "aws:ec2/subnet:Subnet"
+	err := refusals([]Step{
+		replaced(vpcType, "create-replacement", "cidrBlock"), replaced(vpcType, "replace"),
+		replaced(subnetType, "create-replacement", "cidrBlock", "vpcId"), replaced(subnetType, "replace"),
+	})
+	if err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "because of cidrBlock: the network's range") {
+		t.Errorf("%v, want one line that names the range", err)
+	}
+	for _, alone := range []Step{replaced(vpcType, "replace"), replaced(subnetType, "replace", "vpcId"), replaced(subnetType, "replace")} {
+		if refusals([]Step{alone}) == nil {
+			t.Errorf("not refused: %+v", alone)
+		}
+	}
+}
+
+// What the engine itself refuses comes with the way that fits: a volume's zone for a replacement, its shard for a deletion.
+func TestProtections(t *testing.T) {
+	const urn = "urn:pulumi:a::beachhead::beachhead:aws:ShardedCache$aws:ebs/volume:Volume::cache-shard-01"
+	for message, want := range map[string]string{
+		"unable to replace resource \"x\"\nas it is currently marked for protection.": "cache-shard-01 (aws:ebs/volume:Volume) is protected and " +
+			"would be replaced: a data volume cannot leave its zone",
+		"resource \"x\" cannot be deleted\nbecause it is protected.": "would be deleted: it holds a part of the cache",
+	} {
+		if err := protections([]Diagnostic{{URN: urn, Message: message}}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want a refusal with %q", err, want)
+		}
+	}
+}
+
 func TestProviderURN(t *testing.T) {
 	const urn = "urn:pulumi:us-west-1::beachhead::pulumi:providers:aws::aws"
 	if got := providerURN(urn + "::8a1c-22"); got != urn {

@@ -88,8 +88,9 @@ func (s *Stack) preview(ctx context.Context, tell func(Event)) (*record, error) 
 	return nil, fmt.Errorf("previewing %s: %w", s.opts.Name, err)
 }
 
-// Up makes the cloud agree with the program. It first takes up what a killed run left behind or a down kept, then refuses, before
-// anything changes, what would replace or delete what must stay. A run that failed or was killed goes on with the next Up.
+// Up makes the cloud agree with the program. It first takes up what a killed run left behind or a down kept, and forgets what one
+// deleted, then refuses, before anything changes, what would replace or delete what must stay. A run that failed or was killed goes on with
+// the next Up.
 func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 	adopted, err := s.adopt(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,5 +81,33 @@ func TestKeptIsNoChange(t *testing.T) {
 	c := changesOf([]Step{volume, step(func(s *Step) { s.Op = "delete" })})
 	if len(c.Steps) != 1 || len(c.Kept) != 1 || c.Kept[0].ID != "vol-1" || c.Kept[0].Op != "keep" {
 		t.Errorf("changes %+v", c)
+	}
+}
+
+// What the cloud has and the state lacks is taken up; what the state has and the cloud does not list is asked about, and so is what was being
+// changed. Components, providers, what was only read and what is on its way out are none of these.
+func TestDiffer(t *testing.T) {
+	entry := func(id string, edit func(*apitype.ResourceV3)) apitype.ResourceV3 {
+		r := apitype.ResourceV3{URN: resource.URN("urn:" + id), Type: "aws:ec2/vpc:Vpc", ID: resource.ID(id), Custom: true}
+		edit(&r)
+		return r
+	}
+	as := func(*apitype.ResourceV3) {}
+	there, gone := entry("there", as), entry("gone", as)
+	known := &state{}
+	known.Resources = []apitype.ResourceV3{
+		there, gone, entry("component", func(r *apitype.ResourceV3) { r.Custom = false }), entry("read", func(r *apitype.ResourceV3) { r.External = true }),
+		entry("provider", func(r *apitype.ResourceV3) { r.Type = "pulumi:providers:aws" }), entry("leaving", func(r *apitype.ResourceV3) { r.Delete = true }),
+	}
+	known.PendingOperations = []apitype.OperationV2{
+		{Type: apitype.OperationTypeUpdating, Resource: there}, {Type: apitype.OperationTypeUpdating, Resource: gone},
+		{Type: apitype.OperationTypeCreating, Resource: entry("new", as)},
+	}
+	d := differ([]Owned{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
+	if !slices.Equal(d.doubtful, []string{"urn:gone", "urn:there"}) {
+		t.Errorf("doubtful %v, want what is gone and what was being changed", d.doubtful)
+	}
+	if len(d.orphans) != 1 || d.orphans[0].ID != "new" {
+		t.Errorf("orphans %+v, want the new one", d.orphans)
 	}
 }

@@ -115,7 +115,7 @@ func killed(t *testing.T, program string, w *world, n int, command string) {
 }
 
 // once fails the test when two things of one type have one name.
-func once(t *testing.T, w *world) {
+func once(t testing.TB, w *world) {
 	t.Helper()
 	seen := map[string]string{}
 	for _, r := range w.resources() {
