@@ -49,19 +49,27 @@ func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 				return err
 			}
 		}
-		// The order is that in which later steps read what earlier ones made. It does not serialise the engine: only data does. The link
-		// takes longest and comes as early as it can; nothing but its own parts waits for it.
-		for _, step := range []func() error{
-			r.makeProviders, r.makeNetwork, r.makeLink, r.makeArtifacts, r.makeCache,
-			func() error { return r.makeFleets(secrets) }, r.makeWatch,
-		} {
-			if err := step(); err != nil {
-				return err
-			}
-		}
-		r.export()
-		return nil
+		// On a stack of its own: Pulumi writes the stack trace of each resource into the state, and the whole state at each step. From
+		// here on it is a third of what it is below the engine.
+		made := make(chan error)
+		go func() { made <- r.make(secrets) }()
+		return <-made
 	}
+}
+
+// make declares everything. The order is that in which later steps read what earlier ones made. It does not serialise the engine: only
+// data does. The link takes longest and comes as early as it can; nothing but its own parts waits for it.
+func (r *region) make(secrets map[string]pulumi.StringOutput) error {
+	for _, step := range []func() error{
+		r.makeProviders, r.makeNetwork, r.makeLink, r.makeArtifacts, r.makeCache,
+		func() error { return r.makeFleets(secrets) }, r.makeWatch,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	r.export()
+	return nil
 }
 
 func (r *region) makeProviders() error {
