@@ -69,8 +69,13 @@ func (b *builder) makeNATGateways() error {
 		if len(allocations) > 1 {
 			args.SecondaryAllocationIds = allocations[1:]
 		}
-		// The call fails while no internet gateway is attached, which no property of the gateway names.
-		gateway, err := ec2.NewNatGateway(b.ctx, name, args, b.with(pulumi.DependsOn([]pulumi.Resource{b.internet}))...)
+		gateway, err := ec2.NewNatGateway(b.ctx, name, args, b.with(
+			// The call fails while no internet gateway is attached, which no property of the gateway names.
+			pulumi.DependsOn([]pulumi.Resource{b.internet}),
+			// The provider takes a change of the addresses for one of their number, for which it replaces the gateway, and says so only after
+			// the preview. The number is not ours to set. (terraform-provider-aws, issue 33964.)
+			pulumi.IgnoreChanges([]string{"secondaryPrivateIpAddressCount"}),
+		)...)
 		if err != nil {
 			return err
 		}

@@ -66,6 +66,15 @@ func toNone(a *network.Args) {
 	}
 }
 
+// With another address, the provider replaces a NAT gateway whose number of addresses is not ignored.
+func TestAddressesReplaceNoGateway(t *testing.T) {
+	for _, gateway := range record(t, nil).OfType("aws:ec2/natGateway:NatGateway") {
+		if !slices.Contains(gateway.Ignored, "secondaryPrivateIpAddressCount") {
+			t.Errorf("%s ignores %v", gateway.Name, gateway.Ignored)
+		}
+	}
+}
+
 // The gateway stays where nothing may lead to it: AWS does not let it go while a machine has a public address.
 func TestGatewayWithoutARoute(t *testing.T) {
 	recorded := record(t, toNone)

@@ -21,8 +21,8 @@ type Registration struct {
 	// DeleteFirst says that a replacement deletes the old one first.
 	DeleteFirst  bool
 	Dependencies []string
-	// Secrets are the outputs that the program marks secret.
-	Secrets []string
+	// Secrets are the outputs that the program marks secret, and Ignored the inputs of which changes are ignored.
+	Secrets, Ignored []string
 	Inputs  resource.PropertyMap
 }
 
@@ -135,7 +135,8 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 	m.seen = append(m.seen, Registration{
 		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Custom: args.Custom,
 		Protect: rpc.GetProtect(), Retain: rpc.GetRetainOnDelete(), DeleteFirst: rpc.GetDeleteBeforeReplace(),
-		Dependencies: rpc.GetDependencies(), Secrets: rpc.GetAdditionalSecretOutputs(), Inputs: args.Inputs,
+		Dependencies: rpc.GetDependencies(), Secrets: rpc.GetAdditionalSecretOutputs(),
+		Ignored: rpc.GetIgnoreChanges(), Inputs: args.Inputs,
 	})
 	out := args.Inputs.Copy()
 	out["arn"] = resource.NewStringProperty("arn:aws:test:::" + args.Name)
