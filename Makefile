@@ -19,6 +19,11 @@ drill: build agent tools ## stand whole regions up in the emulated cloud, verify
 test: agent tools ## run all tests, those through the real engine too
 	go test -timeout 40m ./...
 
+.PHONY: conformance
+conformance: agent tools ## compare the emulated cloud with the real providers, which it asks for (about 20 minutes)
+	@scripts/providers
+	go test -tags conformance -count 1 -timeout 40m -parallel 4 -v ./tests/conformance
+
 .PHONY: build
 build: ## build bin/beachhead
 	go build -trimpath -ldflags "-s -w" -o bin/beachhead .

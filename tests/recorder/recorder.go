@@ -23,7 +23,7 @@ type Registration struct {
 	Dependencies []string
 	// Secrets are the outputs that the program marks secret, and Ignored the inputs of which changes are ignored.
 	Secrets, Ignored []string
-	Inputs  resource.PropertyMap
+	Inputs           resource.PropertyMap
 }
 
 // Answer gives outputs of one resource beyond those that every resource gets, or what a look-up finds, which has a token and no name;
