@@ -56,7 +56,7 @@ var routeKind = &kind{
 	},
 	importID: func(r *record) string { return r.str("routeTableId") + "_" + destinationOf(r) },
 	create:   createRoute,
-	update:   (*call).checkGatewayOfRoute,
+	update:   moveRoute,
 	live:     liveRoute,
 }
 
@@ -95,6 +95,16 @@ func (c *call) routesIn(table string) int {
 		}
 	}
 	return n
+}
+
+// moveRoute forgets the target that a route had, which the cloud would otherwise go on telling.
+func moveRoute(c *call) error {
+	for _, target := range routeTargets {
+		if _, given := c.rec.Inputs[target]; !given {
+			delete(c.rec.Outputs, target)
+		}
+	}
+	return c.checkGatewayOfRoute()
 }
 
 // checkGatewayOfRoute refuses a gateway that is attached to no VPC; one attached elsewhere is refused with all references.

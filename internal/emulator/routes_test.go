@@ -70,8 +70,13 @@ func TestRouteQuota(t *testing.T) {
 func TestRouteMovesInPlace(t *testing.T) {
 	d := routes(open(t))
 	nat := d.nat("nat")
+	eni := d.make(networkInterfaceType, "nat", props{"subnetId": d.subnet.id})
 	r := d.make(routeType, "default", d.route("0.0.0.0/0", "natGatewayId", nat))
+	r.update(d.route("0.0.0.0/0", "networkInterfaceId", eni))
 	r.update(d.route("0.0.0.0/0", "gatewayId", d.igw))
+	if got := r.out("networkInterfaceId"); got != nil && got != "" {
+		t.Errorf("the route still tells of the interface %v", got)
+	}
 	for _, live := range d.resources() {
 		if live.ID == r.id && (live.Inputs["natGatewayId"] != nil || live.Inputs["gatewayId"] != d.igw.id) {
 			t.Errorf("the route has %v", live.Inputs)
