@@ -17,12 +17,14 @@ drill: build agent tools ## stand whole regions up in the emulated cloud, verify
 
 .PHONY: test
 test: agent tools ## run all tests, those through the real engine too
-	go test -timeout 40m ./...
+	go test -timeout 60m ./...
 
-.PHONY: conformance
-conformance: agent tools ## compare the emulated cloud with the real providers, which it asks for (about 20 minutes)
+.PHONY: conformance providers
+conformance: providers agent tools ## compare the emulated cloud with the real providers, which it asks for (about 11 minutes)
+	go test -tags conformance -count 1 -timeout 30m -parallel 4 -v ./tests/conformance
+
+providers:
 	@scripts/providers
-	go test -tags conformance -count 1 -timeout 40m -parallel 4 -v ./tests/conformance
 
 .PHONY: build
 build: ## build bin/beachhead
