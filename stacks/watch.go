@@ -3,8 +3,6 @@ package stacks
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
 	"github.com/beachhead-build/beachhead/components/machine"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
@@ -28,18 +26,14 @@ func (r *region) makeWatch() error {
 		}
 	}
 	if l := r.plan.Link; l != nil {
+		// The first alarms come while the sessions are under way: one mail that the link is down, and one that it is up. Waiting for the sessions
+		// would not spare it, since a new alarm looks back at minutes in which they were not there, and it would be the last thing of all.
 		for side := range l.Tunnels[len(l.Tunnels)-1].Connection + 1 {
 			key := fmt.Sprint(side)
-			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.sessionsOf(key)})
+			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.link.ConnectionIDs[key]})
 		}
 	}
 	var err error
 	r.watch, err = watch.New(r.ctx, "watch", args, r.inAWS())
 	return err
-}
-
-// sessionsOf gives a connection's id once the link's BGP sessions are there. Minutes earlier its alarms would tell everybody, each time a region
-// comes up, that the link is down.
-func (r *region) sessionsOf(connection string) pulumi.StringOutput {
-	return pulumi.All(r.link.ConnectionIDs[connection].ToStringOutput(), r.link.PeerNames).ApplyT(func(all []any) string { return all[0].(string) }).(pulumi.StringOutput)
 }
