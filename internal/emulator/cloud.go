@@ -141,9 +141,10 @@ type reply struct {
 // do checks and commits a request under the lock, at the beginning of its duration, and then waits: quotas and overlaps hold
 // between concurrent calls, and a process that dies while it waits leaves the thing in the cloud, as in life.
 func (c *Cloud) do(ctx context.Context, q *request) (*reply, error) {
+	asked := time.Now()
 	hitch, err := c.faults.before(q)
 	if err != nil {
-		c.wait(ctx, hitch.seconds)
+		c.wait(ctx, asked, hitch.seconds)
 		return nil, err
 	}
 	var out *reply
@@ -156,14 +157,14 @@ func (c *Cloud) do(ctx context.Context, q *request) (*reply, error) {
 	if err != nil {
 		var r *refusal
 		if asRefusal(err, &r) {
-			c.wait(ctx, hitch.seconds+r.after)
+			c.wait(ctx, asked, hitch.seconds+r.after)
 		}
 		return nil, err
 	}
 	if seconds >= 0 && c.faults.committed(q) {
 		c.options.Kill()
 	}
-	c.wait(ctx, seconds)
+	c.wait(ctx, asked, seconds)
 	return out, nil
 }
 
@@ -234,12 +235,13 @@ func (c *Cloud) write(l *line) error {
 	return nil
 }
 
-// wait lets model seconds pass, or less when the caller gives up: what was committed stands either way.
-func (c *Cloud) wait(ctx context.Context, seconds float64) {
+// wait lets model seconds pass since something was asked, or less when the caller gives up: what was committed stands either way. The time
+// that the answer took to find is part of them.
+func (c *Cloud) wait(ctx context.Context, asked time.Time, seconds float64) {
 	if c.options.Pace == 0 || seconds <= 0 {
 		return
 	}
-	t := time.NewTimer(time.Duration(seconds / c.options.Pace * float64(time.Second)))
+	t := time.NewTimer(time.Until(asked.Add(time.Duration(seconds / c.options.Pace * float64(time.Second)))))
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -250,7 +252,7 @@ func (c *Cloud) wait(ctx context.Context, seconds float64) {
 // read finds a thing by its id or by what an import takes; nil when there is none. It never writes.
 func (c *Cloud) read(ctx context.Context, q *request) (*reply, error) {
 	hitch, err := c.faults.before(q)
-	c.wait(ctx, hitch.seconds)
+	c.wait(ctx, time.Now(), hitch.seconds)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -57,7 +58,7 @@ func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*p
 // ask lets a look-up see the cloud. It never writes.
 func (c *Cloud) ask(ctx context.Context, in scope, f *lookup, args map[string]any) (map[string]any, error) {
 	hitch, err := c.faults.before(&request{scope: in, kind: f.kind, op: "read"})
-	c.wait(ctx, hitch.seconds)
+	c.wait(ctx, time.Now(), hitch.seconds)
 	if err != nil {
 		return nil, err
 	}
