@@ -137,8 +137,10 @@ func (a *app) change(ctx context.Context, name string, t target, do operation) (
 	shown.remark = run.remark
 	done := &changed{region: run.plan.Name}
 	done.Changes, err = do(run.stack, ctx)
-	if t.makes && len(seen.ops) > 0 {
-		err = errors.Join(err, a.keepTimeline(run, t, seen, done)) // of a run that failed, too: it is what to look at then
+	if t.makes && len(seen.ops) > 0 { // of a run that failed, too: it is what to look at then
+		if lost := a.keepTimeline(run, t, seen, done); lost != nil {
+			a.note("there is no timeline of this run: " + lost.Error())
+		}
 	}
 	return done, err
 }

@@ -38,7 +38,7 @@ func (k *timekeeper) tell(e engine.Event) {
 	if !counts || !e.Step.Changes() {
 		return
 	}
-	if k.began.IsZero() {
+	if e.Phase == engine.Started && k.began.IsZero() {
 		k.began = e.At
 	}
 	at, urn := e.At.Sub(k.began).Seconds(), e.Step.URN

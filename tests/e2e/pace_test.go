@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/beachhead-build/beachhead/internal/report"
@@ -88,5 +90,21 @@ func BenchmarkPaced(b *testing.B) {
 				b.ReportMetric(lastEnd(b, measured.Critical)/lastEnd(b, predicted.Critical), "measured/model")
 			}
 		})
+	}
+}
+
+// An up that has done its work has not failed because its timeline has no place.
+func TestUpWithoutAPlaceForItsTimeline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, file{zones: 1, egress: "public"})
+	if err := os.MkdirAll(filepath.Join(w.dir, ".beachhead"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, ".beachhead", "timelines"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := w.run("up", name, "--emulated")
+	if code != 0 || !strings.Contains(out, name+" is up") || !strings.Contains(errs, "there is no timeline of this run") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
