@@ -50,7 +50,7 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 		case node.RunnerRole:
 			wanted[d.Runner.Agent.TokenParameter], wanted[d.Runner.Path+"/posture"], wanted[d.Runner.MapParameter] = parameters, parameters, parameters
 			scaling := recorded.Named(t, "aws:autoscaling/policy:Policy", template.Name).Inputs["targetTrackingConfiguration"]
-			metric := fmt.Sprint(plain(scaling))
+			metric := fmt.Sprint(recorder.Plain(scaling))
 			wanted[d.Metrics.Dimensions["Fleet"]] = regexp.MustCompile(`/beachhead/[^ \]]*`).FindAllString(metric, -1)
 		case node.CacheRole:
 			wanted[d.Cache.MapParameter], wanted[d.Cache.Volume], wanted[d.Cache.Interface] = parameters, volumes, interfaces

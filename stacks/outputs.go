@@ -75,13 +75,13 @@ func ParseOutputs(plain map[string]any) (*Outputs, error) {
 	return o, nil
 }
 
-// export publishes what Outputs describes.
-func (r *region) export() {
+// outputs are what Outputs describes, by the names that it has for them.
+func (r *region) outputs() pulumi.Map {
 	fleets := pulumi.StringMap{}
 	for name, f := range r.fleets {
 		fleets[name] = f.GroupName
 	}
-	all := map[string]pulumi.Input{
+	all := pulumi.Map{
 		"version": pulumi.Int(OutputsVersion), "region": pulumi.String(r.plan.Region), "posture": pulumi.String(r.plan.Posture),
 		"egress": pulumi.String(r.plan.Network.Egress), "fleetTier": pulumi.String(r.plan.Network.FleetTier),
 		"vpcId": r.net.VPCID, "privateSubnets": r.net.PrivateSubnets, "publicSubnets": r.net.PublicSubnets, "cacheSubnets": r.net.CacheSubnets,
@@ -103,7 +103,5 @@ func (r *region) export() {
 			"gcpAddresses": l.GCPAddresses, "awsAddresses": l.AWSAddresses,
 		}
 	}
-	for name, value := range all {
-		r.ctx.Export(name, value)
-	}
+	return all
 }

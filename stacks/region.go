@@ -68,7 +68,9 @@ func (r *region) make(secrets map[string]pulumi.StringOutput) error {
 			return err
 		}
 	}
-	r.export()
+	for name, value := range r.outputs() {
+		r.ctx.Export(name, value)
+	}
 	return nil
 }
 

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/plan"
 	"github.com/beachhead-build/beachhead/tests/recorder"
@@ -62,7 +60,7 @@ func TestRolesMayDoWhatTheyNeed(t *testing.T) {
 		}
 		for _, r := range policies {
 			var p policy
-			if err := json.Unmarshal([]byte(plain(r.Inputs["policy"]).(string)), &p); err != nil {
+			if err := json.Unmarshal([]byte(recorder.Plain(r.Inputs["policy"]).(string)), &p); err != nil {
 				t.Fatal(err)
 			}
 			for _, s := range p.Statement {
@@ -84,7 +82,7 @@ func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
 		read := 0
 		for _, r := range recorded.OfType("aws:iam/rolePolicy:RolePolicy") {
-			text := plain(r.Inputs["policy"]).(string)
+			text := recorder.Plain(r.Inputs["policy"]).(string)
 			for _, f := range p.Fleets {
 				if !strings.Contains(text, "parameter"+f.Agent.TokenParameter+`"`) {
 					continue
@@ -186,12 +184,12 @@ func TestEverythingIsTagged(t *testing.T) {
 			if !r.Custom || !strings.HasPrefix(r.Type, "aws:") || slices.Contains(untagged, r.Type) {
 				continue
 			}
-			if tags, _ := plain(r.Inputs["tags"]).(map[string]any); tags["Name"] != r.Name {
+			if tags, _ := recorder.Plain(r.Inputs["tags"]).(map[string]any); tags["Name"] != r.Name {
 				t.Errorf("%s %s has the Name tag %v", r.Type, r.Name, tags["Name"])
 			}
 		}
 		for _, r := range recorded.OfType("aws:autoscaling/group:Group") {
-			if text := fmt.Sprint(plain(r.Inputs["tags"])); !strings.Contains(text, r.Name) || !strings.Contains(text, plan.StackTag) {
+			if text := fmt.Sprint(recorder.Plain(r.Inputs["tags"])); !strings.Contains(text, r.Name) || !strings.Contains(text, plan.StackTag) {
 				t.Errorf("group %s has the tags %s", r.Name, text)
 			}
 		}
@@ -204,7 +202,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		tokens, keys := 0, 0
 		for _, r := range recorded {
 			for key, value := range r.Inputs {
-				text := fmt.Sprint(plain(value))
+				text := fmt.Sprint(recorder.Plain(value))
 				if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
 					text += string(raw)
 				}
@@ -224,27 +222,4 @@ func TestSecretsStaySecret(t *testing.T) {
 			t.Errorf("%d tokens and %d keys found, want %d and 4: the search itself must work", tokens, keys, len(p.Fleets))
 		}
 	})
-}
-
-// plain takes secrets and outputs out of their wrapping.
-func plain(v resource.PropertyValue) any {
-	switch {
-	case v.IsSecret():
-		return plain(v.SecretValue().Element)
-	case v.IsOutput():
-		return plain(v.OutputValue().Element)
-	case v.IsObject():
-		out := map[string]any{}
-		for key, value := range v.ObjectValue() {
-			out[string(key)] = plain(value)
-		}
-		return out
-	case v.IsArray():
-		out := []any{}
-		for _, value := range v.ArrayValue() {
-			out = append(out, plain(value))
-		}
-		return out
-	}
-	return v.V
 }

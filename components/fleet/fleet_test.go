@@ -201,7 +201,7 @@ func TestTokenIsNowhereElse(t *testing.T) {
 	found := 0
 	for _, r := range record(t, nil) {
 		for key, value := range r.Inputs {
-			if !strings.Contains(fmt.Sprint(plain(value)), secret) {
+			if !strings.Contains(fmt.Sprint(recorder.Plain(value)), secret) {
 				continue
 			}
 			found++
@@ -220,27 +220,6 @@ func TestTokenIsNowhereElse(t *testing.T) {
 	if without := record(t, func(a *fleet.Args) { a.Token = nil }).OfType("aws:ssm/parameter:Parameter"); len(without) != 1 {
 		t.Errorf("a parameter for no token: %v", without)
 	}
-}
-
-// plain takes secrets out of their wrapping.
-func plain(v resource.PropertyValue) any {
-	switch {
-	case v.IsSecret():
-		return plain(v.SecretValue().Element)
-	case v.IsObject():
-		out := map[string]any{}
-		for key, value := range v.ObjectValue() {
-			out[string(key)] = plain(value)
-		}
-		return out
-	case v.IsArray():
-		var out []any
-		for _, value := range v.ArrayValue() {
-			out = append(out, plain(value))
-		}
-		return out
-	}
-	return v.V
 }
 
 func TestNameTags(t *testing.T) {

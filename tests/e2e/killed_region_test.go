@@ -231,14 +231,22 @@ func (w *world) strike(program, fault, command string) bool {
 func (w *world) powerCut(program string, operations int) {
 	w.t.Helper()
 	enough := w.journalled() + operations
+	var errs bytes.Buffer
 	process := exec.Command(program, "-C", w.dir, "up", name, "--emulated", "--pace", "2")
+	process.Stderr = &errs
 	if err := process.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); w.journalled() < enough; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.t.Errorf("an up did not come to %d operations", operations)
-			break
+	ended := make(chan error, 1)
+	go func() { ended <- process.Wait() }()
+	for deadline := time.After(2 * time.Minute); w.journalled() < enough; {
+		select {
+		case err := <-ended:
+			w.t.Fatalf("an up ended before %d operations: %v\n%s", operations, err, errs.String())
+		case <-deadline:
+			_ = process.Process.Kill() // the test has failed
+			w.t.Fatalf("an up did not come to %d operations", operations)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	locks, err := filepath.Glob(filepath.Join(w.dir, ".beachhead", "emulated", "state", ".pulumi", "locks", "organization", "beachhead", name, "*.json"))
@@ -256,7 +264,7 @@ func (w *world) powerCut(program string, operations int) {
 	if err := errors.Join(syscall.Kill(lock.PID, syscall.SIGKILL), process.Process.Kill()); err != nil {
 		w.t.Error(err)
 	}
-	_ = process.Wait() // it was killed
+	<-ended // it was killed
 }
 
 // journalled counts the cloud's operations without waiting for its lock.

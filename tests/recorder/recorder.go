@@ -164,3 +164,26 @@ func (m *monitor) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	}
 	return nil, fmt.Errorf("the program called %s; the test knows no answer", args.Token)
 }
+
+// Plain takes secrets and outputs out of their wrapping, at any depth, and gives what is left as Go values: numbers are float64.
+func Plain(v resource.PropertyValue) any {
+	switch {
+	case v.IsSecret():
+		return Plain(v.SecretValue().Element)
+	case v.IsOutput():
+		return Plain(v.OutputValue().Element)
+	case v.IsObject():
+		out := map[string]any{}
+		for key, value := range v.ObjectValue() {
+			out[string(key)] = Plain(value)
+		}
+		return out
+	case v.IsArray():
+		out := []any{}
+		for _, value := range v.ArrayValue() {
+			out = append(out, Plain(value))
+		}
+		return out
+	}
+	return v.V
+}
