@@ -1,10 +1,9 @@
-// Package node is the agent that runs on every machine of a region: on runners and on cache servers.
+// Package node is the agent that runs on every machine of a region: on runners, on cache servers and on NAT instances.
 package node
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -21,6 +20,7 @@ type Role string
 const (
 	RunnerRole Role = "runner"
 	CacheRole  Role = "cache"
+	NATRole    Role = "nat"
 )
 
 // Description is what a machine is told about itself, in its user data. It holds no secrets, and nothing that may change while the machine
@@ -33,9 +33,10 @@ type Description struct {
 	Region  string  `json:"region"`
 	Metrics Metrics `json:"metrics"`
 	Hooks   Hooks   `json:"hooks"`
-	// Runner is there for a runner and Cache for a cache server, and the other one is not.
+	// Runner is there for a runner, Cache for a cache server and NAT for a NAT instance, and the others are not.
 	Runner *Runner `json:"runner,omitempty"`
 	Cache  *Cache  `json:"cache,omitempty"`
+	NAT    *NAT    `json:"nat,omitempty"`
 }
 
 // Metrics says under what the machine publishes its metrics in CloudWatch.
@@ -60,6 +61,26 @@ type Runner struct {
 	Agent Agent  `json:"agent"`
 	// MapParameter is the name of the parameter with the shard map; empty: the machine uses no cache.
 	MapParameter string `json:"mapParameter,omitempty"`
+	// RegistryMirror is the address of the mirror that the container engine asks first; empty: there is none.
+	RegistryMirror string `json:"registryMirror,omitempty"`
+	// Services are the backend's, which must answer before the machine takes work.
+	Services []Service `json:"services,omitempty"`
+}
+
+// Service is one backend service.
+type Service struct {
+	Name string `json:"name"`
+	Host string `json:"host"`
+	// Ports are TCP.
+	Ports []int `json:"ports"`
+}
+
+// NAT is what a NAT instance is told.
+type NAT struct {
+	// Name is its group's, such as net-nat-instance-us-west-1a.
+	Name string `json:"name"`
+	// Sources are the ranges whose traffic it carries.
+	Sources []netip.Prefix `json:"sources"`
 }
 
 // Agent is the CI agent that a runner runs.
@@ -143,23 +164,34 @@ func (d Description) Validate() error {
 	need("region", d.Region != "")
 	need("metrics", d.Metrics.Namespace != "" && len(d.Metrics.Dimensions) > 0)
 	need("hooks", d.Hooks.Ready != "" && d.Hooks.Drain != "")
+	if err := d.roleFault(); err != nil {
+		return err
+	}
 	switch d.Role {
 	case RunnerRole:
-		if d.Cache != nil {
-			return errors.New("the description of a runner has a section cache; want the section runner alone")
-		}
 		d.Runner.needs(need)
 	case CacheRole:
-		if d.Runner != nil {
-			return errors.New("the description of a cache server has a section runner; want the section cache alone")
-		}
 		d.Cache.needs(need)
-	default:
-		return fmt.Errorf("the description has the role %q, which this agent does not know; want %s or %s, or an agent of the release that wrote it",
-			d.Role, RunnerRole, CacheRole)
+	case NATRole:
+		d.NAT.needs(need)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("the description lacks %s; run beachhead up, then replace the machine", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// roleFault says whether the description is of a role that is known, and of no other.
+func (d Description) roleFault() error {
+	sections := map[Role]bool{RunnerRole: d.Runner != nil, CacheRole: d.Cache != nil, NATRole: d.NAT != nil}
+	if _, known := sections[d.Role]; !known {
+		return fmt.Errorf("the description has the role %q, which this agent does not know; want %s, %s or %s, or an agent of the release that wrote it",
+			d.Role, RunnerRole, CacheRole, NATRole)
+	}
+	for role, there := range sections {
+		if there && role != d.Role {
+			return fmt.Errorf("the description of role %s has a section %s; want the section %s alone", d.Role, role, d.Role)
+		}
 	}
 	return nil
 }
@@ -188,4 +220,25 @@ func (c *Cache) needs(need func(name string, there bool)) {
 	need("cache.threads", c.Threads > 0)
 	need("cache.clients", len(c.Clients) > 0)
 	need("cache.mapParameter", c.MapParameter != "")
+}
+
+func (n *NAT) needs(need func(name string, there bool)) {
+	need("nat", n != nil)
+	if n == nil {
+		return
+	}
+	need("nat.name", n.Name != "")
+	need("nat.sources", len(n.Sources) > 0)
+}
+
+// Name is what the machine's group is known by.
+func (d Description) Name() string {
+	switch d.Role {
+	case RunnerRole:
+		return "fleet " + d.Runner.Fleet
+	case NATRole:
+		return d.NAT.Name
+	default:
+		return d.Cache.Shard
+	}
 }

@@ -42,6 +42,16 @@ func server(edit func(*Cache)) Description {
 	return d
 }
 
+func gateway(edit func(*NAT)) Description {
+	d := runner(nil)
+	d.Role, d.Runner = NATRole, nil
+	d.NAT = &NAT{Name: "net-nat-instance-us-west-1a", Sources: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}
+	if edit != nil {
+		edit(d.NAT)
+	}
+	return d
+}
+
 func text(t *testing.T, d Description) string {
 	t.Helper()
 	b, err := json.Marshal(d)
@@ -52,7 +62,7 @@ func text(t *testing.T, d Description) string {
 }
 
 func TestParseReadsWhatWasWritten(t *testing.T) {
-	for _, want := range []Description{runner(nil), server(nil)} {
+	for _, want := range []Description{runner(nil), server(nil), gateway(nil)} {
 		got, err := Parse([]byte(text(t, want) + "\n"))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("read %+v, %v\nwant %+v", got, err, want)
@@ -70,7 +80,7 @@ func TestParseRefuses(t *testing.T) {
 		"no version":          {"{}", "has version 0"},
 		"an unknown key":      {strings.Replace(good, `"stack"`, `"stakc"`, 1), `unknown field "stakc"; run beachhead up`},
 		"something behind it": {good + "{}", "invalid character '{' after top-level value"},
-		"an unknown role":     {strings.Replace(good, `"runner"`, `"mirror"`, 1), `role "mirror", which this agent does not know; want runner or cache`},
+		"an unknown role":     {strings.Replace(good, `"runner"`, `"mirror"`, 1), `role "mirror", which this agent does not know; want runner, cache or nat`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -88,6 +98,11 @@ func TestValidate(t *testing.T) {
 	}{
 		{"a runner", runner(nil), ""},
 		{"a cache server", server(nil), ""},
+		{"a NAT instance", gateway(nil), ""},
+		{"a NAT instance with a cache", func() Description { d := gateway(nil); d.Cache = server(nil).Cache; return d }(), "of role nat has a section cache"},
+		{"a NAT instance of nothing", func() Description { d := gateway(nil); d.NAT = nil; return d }(), "lacks nat;"},
+		{"a NAT instance without a name", gateway(func(n *NAT) { n.Name = "" }), "lacks nat.name;"},
+		{"a NAT instance for nobody", gateway(func(n *NAT) { n.Sources = nil }), "lacks nat.sources;"},
 		{"a runner of commands", runner(func(d *Description) { d.Runner.Agent = Agent{Kind: "command", Concurrency: 1, Commands: &Commands{}} }), ""},
 		{"a runner without cache and token", runner(func(d *Description) { d.Runner.MapParameter, d.Runner.Agent.TokenParameter = "", "" }), ""},
 		{"no stack", runner(func(d *Description) { d.Stack = "" }), "lacks stack; run beachhead up"},
@@ -96,14 +111,14 @@ func TestValidate(t *testing.T) {
 		{"no hooks", runner(func(d *Description) { d.Hooks.Drain = "" }), "lacks hooks;"},
 		{"no role", runner(func(d *Description) { d.Role = "" }), `role "", which`},
 		{"a runner of nothing", runner(func(d *Description) { d.Runner = nil }), "lacks runner;"},
-		{"a runner with a cache", runner(func(d *Description) { d.Cache = server(nil).Cache }), "a runner has a section cache"},
+		{"a runner with a cache", runner(func(d *Description) { d.Cache = server(nil).Cache }), "of role runner has a section cache"},
 		{"a runner of no fleet", runner(func(d *Description) { d.Runner.Fleet = "" }), "lacks runner.fleet;"},
 		{"a path without a slash", runner(func(d *Description) { d.Runner.Path = "x" }), "lacks runner.path;"},
 		{"an agent of no kind", runner(func(d *Description) { d.Runner.Agent.Kind = "" }), "lacks runner.agent.kind;"},
 		{"no jobs", runner(func(d *Description) { d.Runner.Agent.Concurrency = 0 }), "lacks runner.agent.concurrency;"},
 		{"no commands", runner(func(d *Description) { d.Runner.Agent.Kind = "command" }), "lacks runner.agent.commands;"},
 		{"two things", runner(func(d *Description) { d.Stack, d.Runner.Fleet = "", "" }), "lacks stack, runner.fleet;"},
-		{"a server with a runner", func() Description { d := server(nil); d.Runner = runner(nil).Runner; return d }(), "a cache server has a section runner"},
+		{"a server with a runner", func() Description { d := server(nil); d.Runner = runner(nil).Runner; return d }(), "of role cache has a section runner"},
 		{"a server of nothing", func() Description { d := server(nil); d.Cache = nil; return d }(), "lacks cache;"},
 		{"no shard", server(func(c *Cache) { c.Shard = "" }), "lacks cache.shard;"},
 		{"a shard below 0", server(func(c *Cache) { c.Number = -1 }), "lacks cache.number;"},

@@ -15,13 +15,5 @@ func Run(ctx context.Context, d Description) error {
 		return err
 	}
 	return fmt.Errorf("this version of the agent cannot serve as %s yet: it completes no hook, so the group of %s gives the machine up; "+
-		"bring the stack up with a release whose agent can", d.Role, d.name())
-}
-
-// name is what the machine's group is known by.
-func (d Description) name() string {
-	if d.Role == RunnerRole {
-		return "fleet " + d.Runner.Fleet
-	}
-	return d.Cache.Shard
+		"bring the stack up with a release whose agent can", d.Role, d.Name())
 }

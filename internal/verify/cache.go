@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/node/shardmap"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
@@ -79,7 +80,7 @@ func mapOf(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) Result {
 		probe: r.Probe, target: r.Target, want: fmt.Sprintf("the map of epoch %d", p.Cache.Map.Epoch()), needs: [][]string{{"cache", "mapParameter"}},
 		ask: func(ids []string) (string, bool, error) { return cloud.Parameter(ctx, ids[0]) },
 		tell: func(text string) (string, bool) {
-			table, err := plan.ParseDocument([]byte(text))
+			table, err := shardmap.Parse([]byte(text))
 			if err != nil {
 				return err.Error(), false
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/node/shardmap"
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
@@ -142,7 +143,7 @@ func world(t *testing.T, edit func(*regions.Config)) (*plan.Plan, Outputs, *fake
 	return p, outputs, f
 }
 
-func document(t *testing.T, table plan.Table) string {
+func document(t *testing.T, table shardmap.Table) string {
 	t.Helper()
 	text, err := table.Document()
 	if err != nil {
@@ -154,7 +155,7 @@ func document(t *testing.T, table plan.Table) string {
 // otherMap is the map of one more shard.
 func otherMap(t *testing.T) string {
 	t.Helper()
-	table, err := plan.NewTable(2, nil)
+	table, err := shardmap.New(2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

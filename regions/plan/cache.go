@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/beachhead-build/beachhead/node/shardmap"
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
@@ -15,8 +16,8 @@ type Cache struct {
 	// Domain is the private DNS zone of the shards' names.
 	Domain string `json:"domain"`
 	// Map is the table of tenants and shards, and MapParameter the parameter that its document goes to.
-	Map          Table  `json:"map"`
-	MapParameter string `json:"mapParameter"`
+	Map          shardmap.Table `json:"map"`
+	MapParameter string         `json:"mapParameter"`
 	// InstanceTypes are those of the servers, best first, all of one architecture.
 	InstanceTypes []string     `json:"instanceTypes"`
 	Arch          regions.Arch `json:"arch"`
@@ -90,11 +91,8 @@ func buildCache(c *regions.Config, n Network, others []*regions.Config) (*Cache,
 	if c.Cache == nil {
 		return nil, nil
 	}
-	table, err := NewTable(c.Cache.Shards, c.Cache.Pins)
+	table, err := shardmap.New(c.Cache.Shards, c.Cache.Pins)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := table.Document(); err != nil {
 		return nil, err
 	}
 	types, err := weigh(c.Cache.InstanceTypes)
@@ -115,7 +113,11 @@ func buildCache(c *regions.Config, n Network, others []*regions.Config) (*Cache,
 	if c.Cache.Seed != nil {
 		cache.Seed = c.Cache.Seed.Region
 	}
-	return cache, cache.place(n)
+	if err := cache.place(n); err != nil {
+		return nil, err
+	}
+	_, err = cache.Map.Document()
+	return cache, err
 }
 
 // place gives each shard its zone, address and names.
@@ -124,14 +126,17 @@ func (c *Cache) place(n Network) error {
 	if c.Map.Shards() > 1 && len(zones) < shardZones {
 		return fmt.Errorf("%d shards and one zone; want two zones: shards stay in the zone they start in", c.Map.Shards())
 	}
+	var blocks []netip.Prefix
 	for _, z := range zones {
-		c.Reserved = append(c.Reserved, Reservation{Zone: z.Name, Block: netip.PrefixFrom(nth(z.Subnets[CacheTier].Addr(), shardBlockHost), shardBlockBits)})
+		block := netip.PrefixFrom(nth(z.Subnets[CacheTier].Addr(), shardBlockHost), shardBlockBits)
+		c.Reserved, blocks = append(c.Reserved, Reservation{Zone: z.Name, Block: block}), append(blocks, block)
 	}
+	c.Map = c.Map.WithBlocks(blocks...)
 	for number := range c.Map.Shards() {
-		r := c.Reserved[number%shardZones]
+		r := c.Reserved[number%len(zones)]
 		c.Shards = append(c.Shards, Shard{
 			Number: number, Name: fmt.Sprintf("cache-shard-%02d", number), Zone: r.Zone,
-			Address: nth(r.Block.Addr(), uint32(number/shardZones)), Host: fmt.Sprintf("shard-%02d.%s", number, c.Domain),
+			Address: c.Map.Address(number), Host: fmt.Sprintf("shard-%02d.%s", number, c.Domain),
 		})
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/beachhead-build/beachhead/node/shardmap"
 	"github.com/beachhead-build/beachhead/regions"
 )
 
@@ -75,7 +76,7 @@ func TestNFSThreads(t *testing.T) {
 // drawCached draws a region with a cache of as many shards as its network may have, and with two to five of a region's zones.
 func drawCached(t *rapid.T) *regions.Config {
 	bits := rapid.IntRange(16, 20).Draw(t, "bits")
-	most := MaxShards
+	most := shardmap.MaxShards
 	if bits == 20 {
 		most = 22
 	}
@@ -125,7 +126,7 @@ func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := drawCached(t)
 		before, _ := cacheOf(t, config)
-		if config.Cache.Shards < MaxShards {
+		if config.Cache.Shards < shardmap.MaxShards {
 			config.Cache.Shards++
 			grown, _ := cacheOf(t, config)
 			if !slices.Equal(grown.Shards[:len(before.Shards)], before.Shards) || !slices.Equal(grown.Reserved, before.Reserved) {

@@ -1,4 +1,6 @@
-package plan
+// Package shardmap is the table of a cache's tenants and shards, and the document of it that machines poll: which slot a tenant is in, on which
+// shard a slot is, where a shard answers, and what moves between two tables. The plan writes it and the agent reads it.
+package shardmap
 
 import (
 	"crypto/sha256"
@@ -7,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -31,21 +34,22 @@ func Slot(tenant string) int {
 }
 
 // Table says on which shard each tenant's cache lies: the slots by growth, and the pins above them. The zero Table has no shards;
-// NewTable and ParseDocument make tables.
+// New and Parse make tables.
 type Table struct {
 	shards int
 	slots  [Slots]uint8
 	pins   map[string]int
+	blocks []netip.Prefix
 }
 
-// NewTable builds the table of a cache with the given number of shards, 1 to 32, and pins from tenants to shards, counted from 0.
+// New builds the table of a cache with the given number of shards, 1 to 32, and pins from tenants to shards, counted from 0.
 // It fails on other numbers of shards, on pins to shards that are not there, and on a pin without a name.
 //
 // The table is built one shard at a time, from the table with one shard less. So it depends on the number alone and not on its
 // history, it is balanced to within one slot, and the step from N to N+1 shards moves ⌊256/(N+1)⌋ slots, the fewest that
 // balance takes, all of them to the new shard. Refused: slot modulo shards, which moves nearly every slot at each step; and rendezvous
 // hashing, which moves few but is off balance by several slots with as few slots as these.
-func NewTable(shards int, pins map[string]int) (Table, error) {
+func New(shards int, pins map[string]int) (Table, error) {
 	if shards < 1 || shards > MaxShards {
 		return Table{}, fmt.Errorf("%d shards; want 1 to %d", shards, MaxShards)
 	}
@@ -100,12 +104,35 @@ func (t Table) SlotShard(slot int) int { return int(t.slots[slot]) }
 // Pins gives a copy of the tenants that are placed by hand, with their shards; nil when there are none.
 func (t Table) Pins() map[string]int { return maps.Clone(t.pins) }
 
+// WithBlocks gives the same table with the blocks that the shards' fixed addresses come from, one for each zone that holds shards.
+func (t Table) WithBlocks(blocks ...netip.Prefix) Table {
+	t.blocks = slices.Clone(blocks)
+	return t
+}
+
+// Address is where a shard answers: by turns from each block, the first address of each first. The zero address: the table has no blocks, or
+// the shard's is not in one. It is worked out, since a list of 32 addresses and 50 pins would be more than a parameter holds.
+func (t Table) Address(shard int) netip.Addr {
+	if len(t.blocks) == 0 || shard < 0 {
+		return netip.Addr{}
+	}
+	block := t.blocks[shard%len(t.blocks)]
+	address := block.Masked().Addr()
+	for range shard / len(t.blocks) {
+		address = address.Next()
+	}
+	if !block.Contains(address) {
+		return netip.Addr{}
+	}
+	return address
+}
+
 // epochDigestBits is how much of an epoch tells tables of as many shards apart. With the shards above it, an epoch stays below 2^53,
 // which JSON readers of every language keep exactly.
 const epochDigestBits = 40
 
 // Epoch is the number that identifies the table: the number of shards, then 40 bits of a SHA-256 over slots and pins. Any
-// change of either changes it, and more shards make it greater.
+// change of either changes it, and more shards make it greater. Addresses are no part of it: they never change.
 //
 // It does not order tables of as many shards: a plan knows no history, and a counter in the region file was refused, because a
 // forgotten increment would leave agents on the old map. Agents take a document that has another epoch than theirs, and order
@@ -153,7 +180,7 @@ func Moves(from, to Table) []Move {
 // MarshalJSON gives the document, so that a plan shows what goes to Parameter Store.
 func (t Table) MarshalJSON() ([]byte, error) { return t.Document() }
 
-// UnmarshalJSON reads the document, with ParseDocument's errors but whatever its size, since a plan may be indented.
+// UnmarshalJSON reads the document, with Parse's errors but whatever its size, since a plan may be indented.
 func (t *Table) UnmarshalJSON(text []byte) error {
 	read, err := readTable(text)
 	if err != nil {

@@ -1,7 +1,8 @@
-package plan
+package shardmap
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 
 func table(t rapid.TB, shards int, pins map[string]int) Table {
 	t.Helper()
-	made, err := NewTable(shards, pins)
+	made, err := New(shards, pins)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestEpoch(t *testing.T) {
 	})
 }
 
-func TestNewTableRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	cases := map[string]struct {
 		shards int
 		pins   map[string]int
@@ -145,7 +146,7 @@ func TestNewTableRefuses(t *testing.T) {
 		"a pin of no name": {4, map[string]int{"": 1}},
 	}
 	for name, c := range cases {
-		if _, err := NewTable(c.shards, c.pins); err == nil {
+		if _, err := New(c.shards, c.pins); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -159,5 +160,31 @@ func TestTableKeepsItsPins(t *testing.T) {
 	made.Pins()["acme"] = 1
 	if got := made.Shard("acme"); got != 2 {
 		t.Errorf("acme is on shard %d, want 2, where it was pinned", got)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	blocks := []netip.Prefix{netip.MustParsePrefix("10.42.224.16/28"), netip.MustParsePrefix("10.42.226.16/28")}
+	two := table(t, 4, nil).WithBlocks(blocks...)
+	for shard, want := range []string{"10.42.224.16", "10.42.226.16", "10.42.224.17", "10.42.226.17"} {
+		if got := two.Address(shard).String(); got != want {
+			t.Errorf("shard %d is at %s, want %s", shard, got, want)
+		}
+	}
+	for name, got := range map[string]netip.Addr{
+		"no blocks": table(t, 4, nil).Address(0), "beyond the blocks": two.Address(32), "below": two.Address(-1),
+	} {
+		if got.IsValid() {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if read, err := Parse([]byte(written(t, two))); err != nil || read.Address(3) != two.Address(3) || read.Epoch() != table(t, 4, nil).Epoch() {
+		t.Errorf("read %v, %v", read.Address(3), err)
+	}
+	if _, err := Parse([]byte(written(t, table(t, 4, nil).WithBlocks(netip.MustParsePrefix("10.42.224.16/31"))))); err == nil {
+		t.Error("a shard without an address was read")
+	}
+	if got := MovedParameter("/beachhead/us-west-1/cache/map", 2); got != "/beachhead/us-west-1/cache/moved/02" {
+		t.Error(got)
 	}
 }

@@ -1,8 +1,10 @@
-package plan
+package shardmap
 
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"path"
 	"strings"
 )
 
@@ -26,6 +28,8 @@ type document struct {
 	// Slots has one digit of shardDigits for each slot, slot 0 first.
 	Slots string         `json:"slots"`
 	Pins  map[string]int `json:"pins,omitempty"`
+	// Blocks hold the shards' fixed addresses: see Table.Address.
+	Blocks []netip.Prefix `json:"blocks,omitempty"`
 }
 
 func (t Table) slotText() string {
@@ -39,7 +43,7 @@ func (t Table) slotText() string {
 // Document gives the table as the JSON that goes to Parameter Store: the same bytes for the same table. It fails when the pins make
 // it larger than a parameter holds; 50 pins with the longest names fit.
 func (t Table) Document() ([]byte, error) {
-	text, err := json.Marshal(document{Version: documentVersion, Epoch: t.Epoch(), Shards: t.shards, Slots: t.slotText(), Pins: t.pins})
+	text, err := json.Marshal(document{Version: documentVersion, Epoch: t.Epoch(), Shards: t.shards, Slots: t.slotText(), Pins: t.pins, Blocks: t.blocks})
 	if err != nil {
 		return nil, fmt.Errorf("writing the shard map: %w", err)
 	}
@@ -49,10 +53,10 @@ func (t Table) Document() ([]byte, error) {
 	return text, nil
 }
 
-// ParseDocument reads what Document wrote. It fails on anything that could place a tenant wrongly: a version that it does not know,
+// Parse reads what Document wrote. It fails on anything that could place a tenant wrongly: a version that it does not know,
 // a slot or a pin without its shard, an epoch that is not that of the content (the text was edited or cut). An agent that gets
 // an error keeps the map it has.
-func ParseDocument(text []byte) (Table, error) {
+func Parse(text []byte) (Table, error) {
 	if len(text) > DocumentLimit {
 		return Table{}, fmt.Errorf("shard map: %d bytes; want at most %d", len(text), DocumentLimit)
 	}
@@ -80,7 +84,7 @@ func (d document) table() (Table, error) {
 	case len(d.Slots) != Slots:
 		return Table{}, fmt.Errorf("%d slots; want %d", len(d.Slots), Slots)
 	}
-	t := Table{shards: d.Shards, pins: d.Pins}
+	t := Table{shards: d.Shards, pins: d.Pins, blocks: d.Blocks}
 	for slot := range Slots {
 		shard := strings.IndexByte(shardDigits[:d.Shards], d.Slots[slot])
 		if shard < 0 {
@@ -91,8 +95,17 @@ func (d document) table() (Table, error) {
 	if err := t.checkPins(); err != nil {
 		return Table{}, err
 	}
+	if last := d.Shards - 1; len(d.Blocks) > 0 && !t.Address(last).IsValid() {
+		return Table{}, fmt.Errorf("shard %d has no address in %v", last, d.Blocks)
+	}
 	if want := t.Epoch(); d.Epoch != want {
 		return Table{}, fmt.Errorf("epoch %d; want %d, which is that of the slots and pins: the text was edited or cut", d.Epoch, want)
 	}
 	return t, nil
+}
+
+// MovedParameter is the name of the parameter in which a shard's server says which slots of the current map it has copied from where they
+// were, beside the map's own parameter.
+func MovedParameter(mapParameter string, shard int) string {
+	return fmt.Sprintf("%s/moved/%02d", path.Dir(mapParameter), shard)
 }

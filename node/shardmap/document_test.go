@@ -1,4 +1,4 @@
-package plan
+package shardmap
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func TestDocumentIsReadBack(t *testing.T) {
 		if again := written(t, want); again != text {
 			t.Fatalf("two documents of one table:\n%s\n%s", text, again)
 		}
-		got, err := ParseDocument([]byte(text))
+		got, err := Parse([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestDocumentFits(t *testing.T) {
 	}
 }
 
-func TestParseDocumentRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	good := written(t, table(t, 4, map[string]int{"acme": 2}))
 	cases := []struct{ name, old, with, want string }{
 		{"nothing", good, "", "unexpected end"},
@@ -76,7 +76,7 @@ func TestParseDocumentRefuses(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := ParseDocument([]byte(strings.Replace(good, c.old, c.with, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := Parse([]byte(strings.Replace(good, c.old, c.with, 1))); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q in it", err, c.want)
 			}
 		})
@@ -84,9 +84,9 @@ func TestParseDocumentRefuses(t *testing.T) {
 }
 
 // A field that is not known yet is passed over, so that an agent of the last release reads the map of this one.
-func TestParseDocumentPassesOverNewFields(t *testing.T) {
+func TestParsePassesOverNewFields(t *testing.T) {
 	good := written(t, table(t, 4, nil))
-	if _, err := ParseDocument([]byte(strings.Replace(good, "{", `{"later":[1],`, 1))); err != nil {
+	if _, err := Parse([]byte(strings.Replace(good, "{", `{"later":[1],`, 1))); err != nil {
 		t.Error(err)
 	}
 }
@@ -111,12 +111,12 @@ func TestTableInJSON(t *testing.T) {
 }
 
 // Whatever the text, the parser gives an error or a table that writes a document of its own.
-func FuzzParseDocument(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte(written(f, table(f, 4, map[string]int{"acme": 2}))))
 	f.Add([]byte(`{"version":1,"epoch":0,"shards":1,"slots":"` + strings.Repeat("0", Slots) + `"}`))
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		read, err := ParseDocument(text)
+		read, err := Parse(text)
 		if err != nil {
 			return
 		}
@@ -124,7 +124,7 @@ func FuzzParseDocument(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q was read and cannot be written: %v", text, err)
 		}
-		if twice, err := ParseDocument(again); err != nil || twice.Epoch() != read.Epoch() {
+		if twice, err := Parse(again); err != nil || twice.Epoch() != read.Epoch() {
 			t.Fatalf("%q was read, written and not read again: %v", text, err)
 		}
 	})
