@@ -71,10 +71,14 @@ func Open(ctx context.Context, opts Options) (*Stack, error) {
 	for k, v := range opts.Env {
 		env[k] = v
 	}
+	backend := cmp.Or(env["PULUMI_BACKEND_URL"], os.Getenv("PULUMI_BACKEND_URL"))
 	if opts.Exclusive {
-		if err := waitForLock(ctx, cmp.Or(env["PULUMI_BACKEND_URL"], os.Getenv("PULUMI_BACKEND_URL")), opts.Name); err != nil {
+		if err := waitForLock(ctx, backend, opts.Name); err != nil {
 			return nil, err
 		}
+	}
+	if err := mendSidecars(backend, opts.Name); err != nil {
+		return nil, err
 	}
 	workspace := []auto.LocalWorkspaceOption{auto.Pulumi(command), auto.WorkDir(opts.WorkDir), auto.EnvVars(env)}
 	if opts.Home != "" {
