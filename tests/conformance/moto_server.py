@@ -26,6 +26,7 @@ import moto.ec2.models.vpn_connections as vpn
 import moto.iam.access_control as access_control
 import moto.route53.responses as route53
 import moto.server as server
+import werkzeug.serving as serving
 from moto.core.exceptions import ServiceException
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
@@ -49,6 +50,13 @@ def refuse_at_once():
             return 501, headers, body
 
     BaseResponse.call_action = call_action
+
+
+def connections():
+    """moto answers in HTTP/1.0 and closes the connection after each answer. Once in some thousand calls the SDK then finds its own end closed
+    before it has read an answer that is whole: "use of closed network connection", which it does not repeat (aws/aws-sdk-go-v2, issue 2737).
+    AWS speaks HTTP/1.1 and keeps connections."""
+    serving.WSGIRequestHandler.protocol_version = "HTTP/1.1"
 
 
 def bucket_policies():
@@ -391,7 +399,7 @@ def show_bugs():
 
 
 if not os.environ.get("MOTO_PLAIN"):
-    for close in (refuse_at_once, bucket_policies, private_zones, launch_templates, endpoints, propagation, scaling_policies,
+    for close in (refuse_at_once, connections, bucket_policies, private_zones, launch_templates, endpoints, propagation, scaling_policies,
                   interfaces, nat_addresses, group_policies, group_lifetimes, tunnels, lifecycle_manager, show_bugs):
         close()
 
