@@ -1,9 +1,7 @@
 package node
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -135,23 +133,5 @@ func TestValidate(t *testing.T) {
 				t.Errorf("%v, want %q in it", err, c.want)
 			}
 		})
-	}
-}
-
-// The agent never claims what it cannot do.
-func TestRunRefuses(t *testing.T) {
-	for want, d := range map[string]Description{
-		"cannot serve as runner yet: it completes no hook, so the group of fleet arm":     runner(nil),
-		"cannot serve as cache yet: it completes no hook, so the group of cache-shard-00": server(nil),
-		"lacks stack": runner(func(d *Description) { d.Stack = "" }),
-	} {
-		if err := Run(t.Context(), d); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q in it", err, want)
-		}
-	}
-	stopped, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := Run(stopped, runner(nil)); !errors.Is(err, context.Canceled) {
-		t.Errorf("told to stop: %v", err)
 	}
 }

@@ -1,7 +1,13 @@
-// Beachhead-node is the agent that runs on every machine of a region.
+// Beachhead-node is the agent that runs on every machine of a region, and what builds on a runner call: the cache, and marks of their jobs.
 //
 //	beachhead-node version
 //	beachhead-node run --description FILE
+//	beachhead-node cache path TENANT
+//	beachhead-node cache push TENANT FOLDER
+//	beachhead-node cache yocto TENANT
+//	beachhead-node job started|finished ID
+//
+// It exits with 0, with 1 after a failure, and with 2 for a command line that it does not understand.
 package main
 
 import (
@@ -17,37 +23,74 @@ import (
 	"syscall"
 
 	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/agent"
+	"github.com/beachhead-build/beachhead/node/ci"
+	"github.com/beachhead-build/beachhead/node/host"
+	"github.com/beachhead-build/beachhead/node/mirror"
 )
+
+// description is where user data writes it. The commands of builds read it there.
+const description = "/etc/beachhead/node.json"
 
 const usage = `usage:
   beachhead-node version
-  beachhead-node run --description FILE`
+  beachhead-node run --description FILE
+  beachhead-node cache path TENANT
+  beachhead-node cache push TENANT FOLDER
+  beachhead-node cache yocto TENANT
+  beachhead-node job started|finished ID`
 
 // errUsage is a command line that says nothing that can be done; its text is the usage.
 var errUsage = errors.New(usage)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, host.Host{}, os.Args[1:], os.Stdout)
 	stop()
+	if err != nil && !errors.Is(err, errUsage) {
+		err = fmt.Errorf("error: %w", err)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(exitCode(err))
+}
+
+func exitCode(err error) int {
 	switch {
 	case err == nil:
-	case errors.Is(err, errUsage):
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
+		return 0
+	case errors.Is(err, errUsage), errors.Is(err, mirror.ErrUsage):
+		return 2
 	default:
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+		return 1
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	switch {
-	case len(args) == 1 && args[0] == "version":
+func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	switch verb, rest := args[0], args[1:]; verb {
+	case "version":
+		if len(rest) > 0 {
+			return errUsage
+		}
 		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", build(), node.Version, runtime.GOOS, runtime.GOARCH)
 		return nil
-	case len(args) > 0 && args[0] == "run":
-		return runDescribed(ctx, args[1:])
+	case "run":
+		return runDescribed(ctx, rest)
+	case "cache":
+		d, err := described(h.Path(description))
+		if err != nil {
+			return err
+		}
+		return mirror.Command(ctx, d, rest, out)
+	case "job":
+		if len(rest) != 2 || rest[0] != "started" && rest[0] != "finished" {
+			return errUsage
+		}
+		return ci.Job(h, rest[0], rest[1])
 	}
 	return errUsage
 }
@@ -62,15 +105,23 @@ func runDescribed(ctx context.Context, args []string) error {
 	if *file == "" || flags.NArg() > 0 {
 		return errUsage
 	}
-	text, err := os.ReadFile(*file)
+	d, err := described(*file)
 	if err != nil {
-		return fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
+		return err
+	}
+	return agent.Run(ctx, d)
+}
+
+func described(file string) (node.Description, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return node.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
 	}
 	d, err := node.Parse(text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", *file, err)
+		return d, fmt.Errorf("%s: %w", file, err)
 	}
-	return node.Run(ctx, d)
+	return d, nil
 }
 
 // build is the module's version, or (devel) from a checkout built with -buildvcs=false. The agent wants that flag: a binary that names its

@@ -1,0 +1,256 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/host"
+)
+
+// group is a scaling group with one machine, and that machine's metadata. Every call takes callTime.
+type group struct {
+	mutex          sync.Mutex
+	state          string
+	target, notice string
+	// away fails every call.
+	away error
+	// completed are the hooks that were completed while they waited, and late those that were not waiting.
+	completed, late []string
+	beats           map[string]int
+	published       int
+}
+
+const callTime = 50 * time.Millisecond
+
+func launched() *group {
+	return &group{state: "Pending:Wait", target: "InService", beats: map[string]int{}}
+}
+
+// call does something after the time of a call, also when the caller has just gone: what is on its way to AWS is on its way.
+func (g *group) call(ctx context.Context, do func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	time.Sleep(callTime)
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.away != nil {
+		return g.away
+	}
+	do()
+	return ctx.Err()
+}
+
+func (g *group) with(f func()) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	f()
+}
+
+// seen is what the group was told: heartbeats for either hook, metrics, and completions of what did not wait.
+type seen struct{ ready, drain, published, late int }
+
+func (g *group) seen() (s seen) {
+	g.with(func() { s = seen{g.beats["ready"], g.beats["drain"], g.published, len(g.late)} })
+	return s
+}
+
+// takes begins the end of the machine.
+func (g *group) takes() {
+	g.with(func() { g.state, g.target = "Terminating:Wait", "Terminated" })
+}
+
+func (g *group) LifecycleState(ctx context.Context) (state string, err error) {
+	err = g.call(ctx, func() { state = g.state })
+	return state, err
+}
+
+func (g *group) Complete(ctx context.Context, hook, result string) error {
+	return g.call(ctx, func() {
+		switch hook + " " + g.state + " " + result {
+		case "ready Pending:Wait CONTINUE":
+			g.state = "InService"
+		case "drain Terminating:Wait CONTINUE":
+			g.state = "Terminating:Proceed"
+		default:
+			g.late = append(g.late, hook)
+			return
+		}
+		g.completed = append(g.completed, hook)
+	})
+}
+
+func (g *group) Heartbeat(ctx context.Context, hook string) error {
+	return g.call(ctx, func() { g.beats[hook]++ })
+}
+
+func (g *group) TargetState(ctx context.Context) (target string, err error) {
+	err = g.call(ctx, func() { target = g.target })
+	return target, err
+}
+
+func (g *group) Notice(ctx context.Context) (notice string, err error) {
+	err = g.call(ctx, func() { notice = g.notice })
+	return notice, err
+}
+
+func (g *group) Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []cloud.Metric) error {
+	return g.call(ctx, func() {
+		if namespace == "Beachhead" && dimensions["Group"] == "nat" && len(metrics) == 1 && metrics[0].Name == "Done" {
+			g.published++
+		}
+	})
+}
+
+// work is a role whose steps take a while, and fail so many times first. It remembers over restarts what a machine would.
+type work struct {
+	t                       *testing.T
+	mutex                   sync.Mutex
+	prepareTakes            time.Duration
+	drainTakes              time.Duration
+	failures, drainFailures int
+	failsAfter              time.Duration // when it fails, if not after prepareTakes
+	serveError              error
+	deaf                    bool // Serve does not end with its context
+	idle                    bool // Serve ends at once
+
+	now string // the method that runs
+	done
+}
+
+type done struct {
+	prepares, serving, drains int
+	prepared, drained         bool
+}
+
+// seen is what the machine has done.
+func (w *work) seen() done {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return w.done
+}
+
+// set changes what a method has left.
+func (w *work) set(flag *bool) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	*flag = true
+}
+
+var errWork = errors.New("the disk is full; free some")
+
+// enter refuses two methods at a time, and a return to work of a machine that has let go.
+func (w *work) enter(method string, count *int) (leave func()) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if w.now != "" || w.drained && method != "drain" || w.drains > 0 && method == "prepare" {
+		w.t.Errorf("%s while %q runs, after %d drains", method, w.now, w.drains)
+	}
+	w.now = method
+	*count++
+	return func() { w.mutex.Lock(); w.now = ""; w.mutex.Unlock() }
+}
+
+func (w *work) Prepare(ctx context.Context) error {
+	defer w.enter("prepare", &w.prepares)()
+	if w.failures > 0 && w.failsAfter > 0 {
+		w.failures--
+		time.Sleep(w.failsAfter)
+		return errWork
+	}
+	if err := host.Sleep(ctx, w.prepareTakes); err != nil {
+		return err
+	}
+	if w.failures--; w.failures >= 0 {
+		return errWork
+	}
+	w.set(&w.prepared)
+	return nil
+}
+
+func (w *work) Serve(ctx context.Context) error {
+	defer w.enter("serve", &w.serving)()
+	if !w.seen().prepared {
+		w.t.Error("served unprepared")
+	}
+	if w.serveError != nil || w.idle {
+		return w.serveError
+	}
+	<-ctx.Done()
+	if w.deaf {
+		time.Sleep(time.Hour)
+	}
+	return nil
+}
+
+func (w *work) Drain(ctx context.Context) error {
+	defer w.enter("drain", &w.drains)()
+	if err := host.Sleep(ctx, w.drainTakes); err != nil {
+		return err
+	}
+	if w.drainFailures--; w.drainFailures >= 0 {
+		return errWork
+	}
+	w.set(&w.drained)
+	return nil
+}
+
+func (w *work) Metrics(context.Context) ([]cloud.Metric, error) {
+	return []cloud.Metric{{Name: "Done", Unit: "Count", Value: 1}}, nil
+}
+
+// machine runs lives one after the other.
+type machine struct {
+	group *group
+	work  *work
+	log   strings.Builder
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// start begins a life of the agent.
+func (m *machine) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop, m.ended = stop, make(chan error, 1)
+	one := &life{
+		d: node.Description{
+			Role: node.NATRole, Hooks: node.Hooks{Ready: "ready", Drain: "drain"}, NAT: &node.NAT{Name: "nat"},
+			Metrics: node.Metrics{Namespace: "Beachhead", Dimensions: map[string]string{"Group": "nat"}},
+		},
+		role: m.work, cloud: m.group, log: slog.New(slog.NewTextHandler(&m.log, nil)), said: map[string]string{},
+	}
+	go func() { m.ended <- one.run(ctx) }()
+}
+
+// kill ends the life; what it leaves is what a killed process leaves, but for its goroutines.
+func (m *machine) kill() error {
+	m.stop()
+	return <-m.ended
+}
+
+// after lets time pass.
+func after(span time.Duration) {
+	time.Sleep(span)
+	synctest.Wait()
+}
+
+func (m *machine) logged(text string) int { return strings.Count(m.log.String(), text) }
+
+// is checks what has become of the machine.
+func (m *machine) is(t *testing.T, state string, completed ...string) {
+	t.Helper()
+	m.group.mutex.Lock()
+	defer m.group.mutex.Unlock()
+	if have, want := fmt.Sprint(m.group.state, m.group.completed), fmt.Sprint(state, completed); have != want {
+		t.Errorf("%s, want %s; log:\n%s", have, want, m.log.String())
+	}
+}
