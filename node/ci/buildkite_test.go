@@ -1,0 +1,94 @@
+package ci
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beachhead-build/beachhead/node"
+)
+
+// newBuildkite stands in for the agent interface's check of tokens.
+func newBuildkite(t *testing.T, token string) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v3/token" {
+			w.WriteHeader(http.StatusNotFound)
+		} else if r.Header.Get("Authorization") != "Token "+token {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = fmt.Fprint(w, "no such token: ", r.Header.Get("Authorization"))
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestBuildkite(t *testing.T) {
+	const secret = "planted4711"
+	server, m := newBuildkite(t, secret), installed(t)
+	system := make1(t, m, node.Agent{Kind: "buildkite", URL: server.URL + "/v3/", Tags: []string{"queue=arm"}, Concurrency: 2}, secret)
+	must(t, system.Install, system.Start, system.Start)
+	want := `name="` + instance + `-%spawn"` + "\nspawn=2\nendpoint=\"" + server.URL + "/v3\"\n"
+	if config := m.Text(buildkiteConfig); !strings.HasPrefix(config, want) || !strings.Contains(config, `tags="queue=arm"`) {
+		t.Errorf("%s\nwant %s", config, want)
+	}
+	wantSecretIn(t, m, secret, buildkiteSecret)
+	text := m.Text("/etc/systemd/system/" + buildkiteUnit)
+	for _, want := range []string{"User=" + user, "EnvironmentFile=" + buildkiteSecret, "KillMode=mixed", "TimeoutStopSec=infinity"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the unit lacks %s:\n%s", want, text)
+		}
+	}
+	for hook, verb := range map[string]string{"environment": "started", "pre-exit": "finished"} {
+		if got := m.Text(buildkiteHooks + "/" + hook); !strings.Contains(got, "job "+verb+` "$BUILDKITE_JOB_ID" || true`) {
+			t.Errorf("%s: %q", hook, got)
+		}
+	}
+	if err := Job(m.Host, "started", "0198-uuid"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := system.Running(t.Context()); err != nil || got != 1 {
+		t.Errorf("%d, %v", got, err)
+	}
+	release := m.Hold(buildkiteUnit)
+	drained := make(chan error, 1)
+	go func() { drained <- system.Drain(t.Context()) }()
+	select {
+	case err := <-drained:
+		t.Fatalf("the drain ended while a job ran: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	release()
+	if err := <-drained; err != nil || m.Ran("systemctl stop") != 1 {
+		t.Errorf("%v; a second SIGTERM ends the jobs: %d stops", err, m.Ran("systemctl stop"))
+	}
+	must(t, system.Unregister, system.Unregister)
+	if len(m.Holding(secret)) > 0 {
+		t.Errorf("the token stays in %v", m.Holding(secret))
+	}
+}
+
+func TestBuildkiteRefuses(t *testing.T) {
+	server, m := newBuildkite(t, "right"), installed(t)
+	system := make1(t, m, node.Agent{Kind: "buildkite", URL: server.URL + "/v3"}, "wrong4711")
+	must(t, system.Install)
+	wantError(t, system.Start(t.Context()), "wrong4711", append(refusalWants, "401")...)
+	if m.Ran("systemctl start") > 0 || len(m.Holding("wrong4711")) > 0 {
+		t.Errorf("started, or the token is in %v", m.Holding("wrong4711"))
+	}
+}
+
+// The address that people know is that of the pages; agents have another.
+func TestBuildkiteEndpoint(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://buildkite.com": buildkiteAPI, "https://agent.buildkite.com/v3": buildkiteAPI, "https://bk.example.com/v3/": "https://bk.example.com/v3",
+		"https://notbuildkite.com": "https://notbuildkite.com",
+	} {
+		if got := (&buildkite{Machine{Agent: node.Agent{URL: address}}}).endpoint(); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+}

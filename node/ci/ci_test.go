@@ -1,0 +1,157 @@
+package ci
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+)
+
+const (
+	instance  = "i-0123456789abcdef0"
+	parameter = "/beachhead/us-west-1/fleets/arm/token"
+)
+
+// quick makes waits and limits short for one test.
+func quick(t *testing.T) {
+	t.Helper()
+	before := []time.Duration{pause, connectLimit, again}
+	pause, connectLimit, again = 5*time.Millisecond, 200*time.Millisecond, 0
+	t.Cleanup(func() { pause, connectLimit, again = before[0], before[1], before[2] })
+}
+
+// make1 gives a CI system on a machine, with a token.
+func make1(t *testing.T, m *machinetest.Machine, agent node.Agent, token string) System {
+	t.Helper()
+	quick(t)
+	agent.TokenParameter = parameter
+	if agent.Concurrency == 0 {
+		agent.Concurrency = 1
+	}
+	system, err := New(Machine{
+		Host: m.Host, Name: instance, Agent: agent,
+		Token: func(context.Context) (string, error) { return token, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return system
+}
+
+// must runs steps that have to work.
+func must(t *testing.T, steps ...func(context.Context) error) {
+	t.Helper()
+	for i, step := range steps {
+		if err := step(t.Context()); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+}
+
+// wantError wants an error with all the given texts, and none of them the secret.
+func wantError(t *testing.T, err error, secret string, wants ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range wants {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), secret) {
+		t.Errorf("the token is in the error: %v", err)
+	}
+}
+
+// refusalWants are what an error about a refused token says.
+var refusalWants = []string{parameter, "pulumi config set --secret", "beachhead up"}
+
+// wantSecretIn wants the token in the given files alone, and those readable by their owner alone.
+func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...string) {
+	t.Helper()
+	if found := m.Holding(secret, files...); len(found) > 0 {
+		t.Errorf("the token is in %v", found)
+	}
+	for _, file := range files {
+		if !strings.Contains(m.Text(file), secret) || m.Mode(file) != 0o600 {
+			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.Mode(file), strings.Contains(m.Text(file), secret))
+		}
+	}
+}
+
+// agents is one of each kind that calls its CI server, with a token of its form.
+func agents(t *testing.T) map[string]string {
+	return map[string]string{
+		"jobserv": signingKey(t), "github": "ghp_planted4711", "gitlab": "glrt-planted4711", "buildkite": "planted-4711",
+	}
+}
+
+// installed is a machine that has every CI system's agent, so that no download is needed.
+func installed(t *testing.T) *machinetest.Machine {
+	t.Helper()
+	m := machinetest.New(t)
+	m.Put(workerScript, "#!/usr/bin/python3\n")
+	for _, slot := range []int{0, 1} {
+		m.Put(githubFolder(slot)+"/run.sh", "#!/bin/sh\n")
+	}
+	m.Put(buildkiteHome+"/agent/buildkite-agent", "#!/bin/sh\n")
+	return m
+}
+
+// A CI server that takes the connection and says nothing is an error with what to look at, and soon.
+func TestServerHangs(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	for kind, token := range agents(t) {
+		m := installed(t)
+		address := "http://" + listener.Addr().String() + "/acme"
+		system := make1(t, m, node.Agent{Kind: kind, URL: address}, token)
+		must(t, system.Install)
+		began := time.Now()
+		wantError(t, system.Start(t.Context()), token, listener.Addr().String(), "no answer within", "agent.url", "network.egress")
+		if took := time.Since(began); took > 5*connectLimit {
+			t.Errorf("%s took %s", kind, took)
+		}
+	}
+}
+
+// A CI server that is not there is told so too, and nothing is started.
+func TestServerIsAway(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + listener.Addr().String() + "/acme"
+	_ = listener.Close()
+	for kind, token := range agents(t) {
+		m := installed(t)
+		system := make1(t, m, node.Agent{Kind: kind, URL: address}, token)
+		must(t, system.Install)
+		wantError(t, system.Start(t.Context()), token, address[:len(address)-5], "refused", "check agent.url")
+		if m.Ran("systemctl start") > 0 {
+			t.Errorf("%s starts its agent without being registered", kind)
+		}
+	}
+}
+
+func TestKindIsUnknown(t *testing.T) {
+	_, err := New(Machine{Agent: node.Agent{Kind: "jenkins"}})
+	wantError(t, err, "none", `"jenkins"`, "jobserv, github, gitlab, buildkite or command")
+}
+
+// A token with a line break in it would write lines of its own into a configuration.
+func TestTokensThatAreNone(t *testing.T) {
+	for _, token := range []string{"", " \n", "a\nb", "ä"} {
+		m := installed(t)
+		system := make1(t, m, node.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
+		wantError(t, system.Start(t.Context()), "a\nb", refusalWants...)
+	}
+}

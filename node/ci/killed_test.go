@@ -1,0 +1,70 @@
+package ci
+
+import (
+	"context"
+	"maps"
+	"testing"
+
+	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+)
+
+// life is what a machine does with its CI system from first to last.
+func life(system System) []func(context.Context) error {
+	return []func(context.Context) error{system.Install, system.Start, system.Drain, system.Unregister}
+}
+
+// through runs the life until an error.
+func through(ctx context.Context, system System) error {
+	for _, step := range life(system) {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A kill while any of the commands runs: the same step is run again and the rest after it, and the machine ends in the same place, known to nobody
+// and with no token on it.
+func TestKilledInEveryStep(t *testing.T) {
+	const secret = "planted4711"
+	jobServ := newJobServ(t)
+	jobServ.old = true // its workers' names are free again, so that one server does for all
+	for kind, c := range map[string]struct{ url, token string }{
+		"jobserv":   {jobServ.URL, secret},
+		"github":    {newGitHubServer(t, orgRunners).URL + "/acme", githubToken},
+		"gitlab":    {newGitLab(t).URL, gitlabToken},
+		"buildkite": {newBuildkite(t, secret).URL + "/v3", secret},
+	} {
+		agent := node.Agent{Kind: kind, URL: c.url}
+		model := installed(t)
+		if err := through(t.Context(), make1(t, model, agent, c.token)); err != nil {
+			t.Fatal(err)
+		}
+		want, steps := ends(model), len(model.Commands())
+		if steps < 6 {
+			t.Fatalf("%s: a life of %d commands", kind, steps)
+		}
+		for n := 1; n <= steps; n++ {
+			m := installed(t)
+			ctx := m.Kill(n, n%2 == 0)
+			err := through(ctx, make1(t, m, agent, c.token))
+			killed := m.Commands()[len(m.Commands())-1]
+			if !m.Spare(ctx) || err == nil {
+				t.Fatalf("%s: the kill in command %d did not happen: %v", kind, n, err)
+			}
+			if err := through(t.Context(), make1(t, m, agent, c.token)); err != nil {
+				t.Errorf("%s, killed in %q: %v", kind, killed, err)
+			}
+			if got := ends(m); !maps.Equal(got, want) {
+				t.Errorf("%s, killed in %q: the machine ends as %v\nwant %v", kind, killed, got, want)
+			}
+			if found := m.Holding(c.token); len(found) > 0 {
+				t.Errorf("%s, killed in %q: the token stays in %v", kind, killed, found)
+			}
+		}
+	}
+}
+
+// ends is the machine's state but for what GitHub makes anew each time.
+func ends(m *machinetest.Machine) map[string]string { return m.State(githubSecret(0)) }

@@ -1,0 +1,220 @@
+// Package machinetest is a machine for tests: a folder for its files, and commands on the PATH that keep a small state, so that what the agent does
+// twice, or half, shows.
+package machinetest
+
+import (
+	"context"
+	_ "embed"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beachhead-build/beachhead/node/host"
+)
+
+//go:embed command.sh
+var script string
+
+// names are the commands that the machine has of its own; all others are those of the machine that runs the test.
+var names = []string{
+	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl", "systemctl",
+	"systemd-run", "useradd", "usermod", "vgcreate", "vgs",
+}
+
+// Machine is one.
+type Machine struct {
+	Host       host.Host
+	t          testing.TB
+	state, bin string
+}
+
+// New makes a machine on which nothing is installed.
+func New(t testing.TB) *Machine {
+	t.Helper()
+	root := t.TempDir()
+	m := &Machine{Host: host.Host{Root: root}, t: t, state: t.TempDir(), bin: t.TempDir()}
+	m.check(os.WriteFile(filepath.Join(m.bin, ".command"), []byte(script), 0o755))
+	for _, name := range names {
+		m.check(os.Symlink(".command", filepath.Join(m.bin, name)))
+	}
+	m.Put("/proc/self/mounts", "")
+	m.check(os.WriteFile(m.at("count"), []byte("0\n"), 0o600))
+	environment, ok := t.(interface{ Setenv(key, value string) })
+	if !ok {
+		t.Fatal("this test cannot set the PATH")
+	}
+	environment.Setenv("PATH", m.bin+":"+os.Getenv("PATH"))
+	environment.Setenv("MACHINE", m.state)
+	environment.Setenv("ROOT", root)
+	return m
+}
+
+func (m *Machine) at(name string) string { return filepath.Join(m.state, name) }
+
+func (m *Machine) check(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// Put writes a file of the machine, which root and its user may execute.
+func (m *Machine) Put(file, text string) {
+	m.t.Helper()
+	m.check(os.MkdirAll(filepath.Dir(m.Host.Path(file)), 0o755))
+	m.check(os.WriteFile(m.Host.Path(file), []byte(text), 0o755))
+}
+
+// Text is what a file of the machine has; "" when it is not there.
+func (m *Machine) Text(file string) string {
+	text, err := os.ReadFile(m.Host.Path(file))
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// Mode is a file's permissions.
+func (m *Machine) Mode(file string) fs.FileMode {
+	m.t.Helper()
+	info, err := os.Stat(m.Host.Path(file))
+	m.check(err)
+	return info.Mode().Perm()
+}
+
+// Commands are those that ran, with their arguments.
+func (m *Machine) Commands() []string {
+	text, err := os.ReadFile(m.at("log"))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\x1e"), "\x1e")
+}
+
+// Ran counts commands that begin so.
+func (m *Machine) Ran(begin string) int {
+	count := 0
+	for _, command := range m.Commands() {
+		if strings.HasPrefix(command, begin) {
+			count++
+		}
+	}
+	return count
+}
+
+// Active says whether a unit runs.
+func (m *Machine) Active(unit string) bool {
+	text, err := os.ReadFile(m.at("unit-" + unit))
+	return err == nil && strings.TrimSpace(string(text)) == "active"
+}
+
+// End lets a unit end by itself.
+func (m *Machine) End(unit string) { m.check(os.Remove(m.at("unit-" + unit))) }
+
+// Hold keeps a unit from ending when it is told to stop; the function that it gives lets it end.
+func (m *Machine) Hold(unit string) (release func()) {
+	m.check(os.WriteFile(m.at("hold-"+unit), nil, 0o600))
+	return func() { m.check(os.Remove(m.at("hold-" + unit))) }
+}
+
+// Disk puts something on a disk, as blkid tells it; "" is nothing.
+func (m *Machine) Disk(name, says string) {
+	m.check(os.WriteFile(m.at("disk-"+filepath.Base(name)), []byte(says), 0o600))
+}
+
+// Group makes disks with LVM's mark members of a group.
+func (m *Machine) Group(name string) {
+	m.check(os.WriteFile(m.at("group"), []byte("  "+name+"\n"), 0o600))
+}
+
+// Reboot ends all units, and empties what does not survive.
+func (m *Machine) Reboot() {
+	m.check(os.RemoveAll(m.Host.Path("/run")))
+	m.Put("/proc/self/mounts", "")
+	units, err := filepath.Glob(m.at("unit-*"))
+	m.check(err)
+	for _, unit := range units {
+		m.check(os.Remove(unit))
+	}
+}
+
+// Kill gives a context that ends while the n-th command from now runs, before it did anything or when it has done all but end.
+func (m *Machine) Kill(n int, after bool) context.Context {
+	count, err := os.ReadFile(m.at("count"))
+	m.check(err)
+	done, err := strconv.Atoi(strings.TrimSpace(string(count)))
+	m.check(err)
+	when := map[bool]string{false: "kill-before", true: "kill-after"}[after]
+	m.check(os.WriteFile(m.at(when), []byte(strconv.Itoa(done+n)+"\n"), 0o600))
+	ctx, cancel := context.WithCancel(m.t.Context())
+	go func() {
+		defer cancel()
+		for ctx.Err() == nil {
+			if os.Remove(m.at("killed")) == nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	return ctx
+}
+
+// Spare undoes Kill, and says whether it came to it.
+func (m *Machine) Spare(ctx context.Context) bool {
+	for _, when := range []string{"kill-before", "kill-after"} {
+		_ = os.Remove(m.at(when)) // one of them is not there
+	}
+	return ctx.Err() != nil
+}
+
+// State is all that is on the machine, files and what its commands keep, but for the given files and for how it came there.
+func (m *Machine) State(but ...string) map[string]string {
+	m.t.Helper()
+	skip := map[string]bool{}
+	for _, file := range but {
+		skip[m.Host.Path(file)] = true
+	}
+	for _, name := range []string{"count", "log", "killed"} {
+		skip[m.at(name)] = true
+	}
+	state := map[string]string{}
+	for _, top := range []string{m.Host.Root, m.state} {
+		m.check(filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || skip[path] {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			// The machine's own folders are others in each test.
+			state[strings.TrimPrefix(path, top)] = strings.NewReplacer(m.Host.Root, "", m.bin, "/usr/bin").Replace(string(text))
+			return err
+		}))
+	}
+	return state
+}
+
+// Holding lists the files and commands in which a text is, but for the given files.
+func (m *Machine) Holding(text string, but ...string) []string {
+	m.t.Helper()
+	var found []string
+	allowed := map[string]bool{}
+	for _, file := range but {
+		allowed[m.Host.Path(file)] = true
+	}
+	for _, top := range []string{m.Host.Root, m.state} {
+		m.check(filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || allowed[path] {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if strings.Contains(string(content), text) {
+				found = append(found, path)
+			}
+			return err
+		}))
+	}
+	return found
+}
