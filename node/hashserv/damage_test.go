@@ -1,0 +1,146 @@
+package hashserv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+)
+
+// filled gives a closed database with so many tasks.
+func filled(t *testing.T, tasks int) string {
+	t.Helper()
+	file := fresh(t)
+	s := must(openStore(file))
+	err := s.update(func(tx *bbolt.Tx) error {
+		for i := range tasks {
+			hash := fmt.Sprintf("%064d", i)
+			if _, err := insertOutput(tx, output{task: task{method, hash, "u" + hash}, Outhash: "o" + hash}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, s.close()); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Whatever is wrong with the file, the server answers, never with a wrong hash, and works with a new file once it has seen the damage.
+func TestDamagedDatabase(t *testing.T) {
+	const tasks = 2000
+	for name, damage := range map[string]func([]byte) []byte{
+		"no database":  func(b []byte) []byte { return []byte(strings.Repeat("not a database\n", 2000)) },
+		"a few bytes":  func(b []byte) []byte { return b[:100] },
+		"cut short":    func(b []byte) []byte { return b[:3*os.Getpagesize()] },
+		"cut in half":  func(b []byte) []byte { return b[:len(b)/2] },
+		"zeros":        func(b []byte) []byte { clear(b[2*os.Getpagesize():]); return b },
+		"both metas":   func(b []byte) []byte { clear(b[:2*os.Getpagesize()]); return b },
+		"other pages":  func(b []byte) []byte { page := 8 * os.Getpagesize(); copy(b[page:], b[2*page:]); return b },
+		"another hash": func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "u00000", "u99999")) },
+		"another task": func(b []byte) []byte { return []byte(strings.ReplaceAll(string(b), "\x00000000", "\x00999999")) },
+		"one bit":      func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filled(t, tasks)
+			if err := os.WriteFile(file, damage(must(os.ReadFile(file))), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := openStore(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.close() }()
+			for i := range tasks {
+				hash := fmt.Sprintf("%064d", i)
+				if got, err := s.unihash(method, hash); err == nil && got != "" && got != "u"+hash {
+					t.Fatalf("%s is answered with %q", hash, got)
+				}
+			}
+			// The damage may be met by the first report only, which is then tried again, as the client does.
+			for _, hash := range []string{"new", "new"} {
+				if got, err := s.report(output{task: task{method, hash, hash}, Outhash: hash}); err == nil && got == hash {
+					return
+				}
+			}
+			t.Error("reports are not taken")
+		})
+	}
+}
+
+// A whole and valid value at another task's key is damage too.
+func TestValueOfAnotherTask(t *testing.T) {
+	s := must(openStore(filled(t, 2)))
+	defer func() { _ = s.close() }()
+	first, second := fmt.Sprintf("%064d", 0), fmt.Sprintf("%064d", 1)
+	err := s.update(func(tx *bbolt.Tx) error {
+		table := tx.Bucket(tableUnihash)
+		return table.Put(key(method, second), table.Get(key(method, first)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.unihash(method, second); !errors.Is(err, errDamaged) {
+		t.Errorf("it is answered with %q, %v", got, err)
+	}
+}
+
+func TestDamageIsPutAside(t *testing.T) {
+	file := fresh(t)
+	for _, text := range []string{"older", "newer"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := must(openStore(file))
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		if aside := must(os.ReadFile(file + ".corrupt")); string(aside) != text {
+			t.Errorf("put aside is %q; want %q", aside, text)
+		}
+	}
+}
+
+// What is wrong with the machine is no damage: nothing is put aside.
+func TestTheMachinesFaultsAreNoDamage(t *testing.T) {
+	held := filled(t, 1)
+	s := must(openStore(held))
+	defer func() { _ = s.close() }()
+	folder := t.TempDir()
+	for file, want := range map[string]error{held: bbolterrors.ErrTimeout, folder: syscall.EISDIR, folder + "/missing/db": os.ErrNotExist} {
+		if _, err := openDatabase(file, 10*time.Millisecond); !errors.Is(err, want) || errors.Is(err, errDamaged) {
+			t.Errorf("%s: %v; want %v", file, err, want)
+		}
+	}
+}
+
+// A file that loses its end while it is served is memory without bytes for who reads it: without guard the process would end.
+func TestDatabaseCutShortWhileItIsServed(t *testing.T) {
+	file := filled(t, 2000)
+	address, _ := start(t, file)
+	c := connect(t, address, kirkstone)
+	hash := fmt.Sprintf("%064d", 1000)
+	if got := c.stream(t, "get-stream", method+" "+hash)[0]; got != "u"+hash {
+		t.Fatalf("before: %q", got)
+	}
+	if err := os.Truncate(file, int64(2*os.Getpagesize())); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := c.invoke(`{"get": {"method": "` + method + `", "taskhash": "` + hash + `"}}`); err == nil {
+		t.Fatalf("the damage is answered with %v; want the connection closed", answer)
+	}
+	c = connect(t, address, kirkstone)
+	if answer, err := c.report(hash, "o", "new", ""); unihashOf(answer) != "new" || err != nil {
+		t.Errorf("after: %v, %v; want a new database", answer, err)
+	}
+	if info, err := os.Stat(file + ".corrupt"); err != nil || info.Size() != int64(2*os.Getpagesize()) {
+		t.Errorf("put aside: %v, %v", info, err)
+	}
+}

@@ -1,0 +1,242 @@
+package hashserv
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Sizes of the protocol, in bytes.
+const (
+	// lineLimit is the longest line that is taken, its end counted: what the original's reader takes. Source: asyncio's streams.
+	lineLimit = 64 << 10
+	// chunkLimit is from where on a message goes in chunks, which are no longer than this, line end counted. Source:
+	// lib/bb/asyncrpc/connection.py, DEFAULT_MAX_CHUNK.
+	chunkLimit = 32 << 10
+	// messageLimit is the longest message that is taken in chunks. What makes a message long is the list of a task's files, at about 150
+	// bytes for each.
+	messageLimit = 16 << 20
+	// headerLimit is how many header lines a client may send. Those of today send one.
+	headerLimit = 32
+)
+
+var (
+	errProtocol = errors.New("not a message of the hash-equivalence protocol")
+	errTooLong  = errors.New("line or message too long")
+)
+
+// session is one connection.
+type session struct {
+	conn  net.Conn
+	in    *bufio.Reader
+	out   *bufio.Writer
+	store *store
+	stats *stats
+}
+
+func newSession(conn net.Conn, store *store, stats *stats) *session {
+	return &session{conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(patientWriter{conn}), store: store, stats: stats}
+}
+
+// patientWriter gives up on a client that does not read its answers.
+type patientWriter struct{ net.Conn }
+
+func (w patientWriter) Write(text []byte) (int, error) {
+	if err := w.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return w.Conn.Write(text)
+}
+
+// run serves the connection until the client closes it (io.EOF) or it cannot go on.
+func (s *session) run() error {
+	if err := s.handshake(); err != nil {
+		return err
+	}
+	for {
+		request, err := s.message()
+		if err != nil {
+			return err
+		}
+		if err := s.dispatch(request); err != nil {
+			return err
+		}
+	}
+}
+
+// handshake reads the protocol's name, its version and headers to an empty line. Later clients (BitBake 2.8) may ask for the server's headers,
+// of which there are none. Version 1.0 is refused, as by BitBake 2.0: its clients know no chunks.
+func (s *session) handshake() error {
+	hello, err := s.line(patience)
+	if err != nil {
+		return err
+	}
+	if words := strings.Fields(hello); len(words) != 2 || words[0] != "OEHASHEQUIV" || words[1] != "1.1" {
+		return fmt.Errorf("%w: the client begins with %.40q; want OEHASHEQUIV 1.1, which BitBake 2.0 and later speak", errProtocol, hello)
+	}
+	answer := false
+	for range headerLimit {
+		header, err := s.line(patience)
+		if err != nil {
+			return err
+		}
+		if header = trimEnd(header); header == "" {
+			if answer {
+				return s.write("")
+			}
+			return nil
+		}
+		name, value, found := strings.Cut(header, ":")
+		if !found {
+			return fmt.Errorf("%w: header %.40q", errProtocol, header)
+		}
+		if strings.EqualFold(name, "needs-headers") {
+			answer = strings.TrimSpace(value) == "true"
+		}
+	}
+	return fmt.Errorf("%w: more than %d headers", errProtocol, headerLimit)
+}
+
+// line reads a line, for whose beginning it waits. Before it waits, what was written is sent: clients send many requests before they
+// read the first answer.
+func (s *session) line(wait time.Duration) (string, error) {
+	if held, _ := s.in.Peek(s.in.Buffered()); bytes.IndexByte(held, '\n') < 0 { // what is buffered can be peeked at
+		if len(held) > 0 {
+			wait = patience
+		}
+		if err := errors.Join(s.out.Flush(), s.conn.SetReadDeadline(time.Now().Add(wait))); err != nil {
+			return "", err
+		}
+		if _, err := s.in.Peek(1); err != nil {
+			return "", err
+		}
+		if err := s.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			return "", err
+		}
+	}
+	return readLine(s.in)
+}
+
+// readLine gives a line without its end. It gives io.EOF where nothing is left, and io.ErrUnexpectedEOF for a line without an end.
+func readLine(in *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line)+len(part) > lineLimit {
+			return "", fmt.Errorf("%w: more than %d bytes in a line", errTooLong, lineLimit)
+		}
+		line = append(line, part...)
+		switch {
+		case err == nil && utf8.Valid(line):
+			return string(line[:len(line)-1]), nil
+		case err == nil:
+			return "", fmt.Errorf("%w: a line that is not UTF-8", errProtocol)
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return "", io.ErrUnexpectedEOF
+		default:
+			return "", err
+		}
+	}
+}
+
+// trimEnd does what the original does to a line in which white space cannot matter.
+func trimEnd(line string) string { return strings.TrimRightFunc(line, unicode.IsSpace) }
+
+// message reads a request: one line of JSON or, when that line says so, the lines to the next empty one.
+func (s *session) message() (map[string]json.RawMessage, error) {
+	text, err := s.line(idleLimit)
+	if err != nil {
+		return nil, err
+	}
+	request, err := parseRequest(text)
+	if _, chunked := request["chunk-stream"]; err != nil || !chunked {
+		return request, err
+	}
+	if text, err = s.chunks(); err != nil {
+		return nil, err
+	}
+	return parseRequest(text)
+}
+
+func parseRequest(text string) (map[string]json.RawMessage, error) {
+	var request map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &request); err != nil {
+		return nil, fmt.Errorf("%w: %.100q: %w", errProtocol, text, err)
+	}
+	return request, nil
+}
+
+// chunks reads lines to an empty one and gives them as one.
+func (s *session) chunks() (string, error) {
+	var text strings.Builder
+	for {
+		chunk, err := s.line(patience)
+		if errors.Is(err, io.EOF) {
+			return "", io.ErrUnexpectedEOF
+		}
+		if err != nil || chunk == "" {
+			return text.String(), err
+		}
+		if text.Len()+len(chunk) > messageLimit {
+			return "", fmt.Errorf("%w: more than %d bytes in a message", errTooLong, messageLimit)
+		}
+		_, _ = text.WriteString(chunk) // a Builder's errors are always nil
+	}
+}
+
+// write sends a line as it is: an answer of a stream.
+func (s *session) write(line string) error {
+	if _, err := s.out.WriteString(line); err != nil {
+		return err
+	}
+	return s.out.WriteByte('\n')
+}
+
+// reply sends a message, in chunks when it is long.
+func (s *session) reply(answer any) error {
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	if len(text) < chunkLimit-1 {
+		return s.write(string(text))
+	}
+	if err := s.write(`{"chunk-stream": null}`); err != nil {
+		return err
+	}
+	for len(text) > 0 {
+		size := chunkSize(text, chunkLimit-1)
+		if err := s.write(string(text[:size])); err != nil {
+			return err
+		}
+		text = text[size:]
+	}
+	return s.write("")
+}
+
+// chunkSize gives how much of a text its first chunk holds, at most so many bytes. It does not end within a character, since clients decode
+// each line by itself, and not with white space, since they cut that off. Where there is nothing but white space, it must.
+func chunkSize(text []byte, most int) (size int) {
+	if len(text) <= most {
+		return len(text)
+	}
+	for end := most; end > 0; end-- {
+		if !utf8.RuneStart(text[end]) {
+			continue
+		}
+		if last, _ := utf8.DecodeLastRune(text[:end]); !unicode.IsSpace(last) {
+			return end
+		}
+		size = max(size, end)
+	}
+	return size
+}

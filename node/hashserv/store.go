@@ -1,0 +1,237 @@
+package hashserv
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"go.etcd.io/bbolt"
+)
+
+// Tables of the database, each a bucket of keys and values. Nothing is removed or changed, so "the oldest" is "the first" for good, and a
+// table that remembers the first is enough where the original sorts by time.
+var (
+	tableUnihash     = []byte("unihash")      // method, taskhash → unihash
+	tableExists      = []byte("exists")       // unihash → nothing
+	tableOutput      = []byte("output")       // method, taskhash, outhash → details
+	tableFirstOutput = []byte("first-output") // method, taskhash → outhash of the task's first output
+	tableFirstTask   = []byte("first-task")   // method, outhash → taskhash of the first task with that output
+)
+
+// store is the database. Its methods may be called at once from many goroutines.
+type store struct {
+	file    string
+	opening sync.Mutex
+	db      atomic.Pointer[bbolt.DB] // nil once it was found damaged, until something is asked of it
+	changes chan *change
+	written chan struct{} // closed when the last change is written
+}
+
+// change is something to write; its caller waits for done.
+type change struct {
+	apply   func(*bbolt.Tx) (string, error)
+	unihash string
+	err     error
+	done    chan struct{}
+}
+
+func openStore(file string) (*store, error) {
+	s := &store{file: file, changes: make(chan *change), written: make(chan struct{})}
+	if _, err := s.open(); err != nil {
+		return nil, err
+	}
+	go s.write()
+	return s, nil
+}
+
+// close ends the writing, and closes the database. Nothing may be asked of the store any more.
+func (s *store) close() error {
+	close(s.changes)
+	<-s.written
+	if db := s.db.Load(); db != nil {
+		return db.Close()
+	}
+	return nil
+}
+
+// unihash gives the hash that a task goes by; "" when there is none.
+func (s *store) unihash(method, taskhash string) (unihash string, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		unihash, _, err = get(tx, tableUnihash, key(method, taskhash))
+		return err
+	})
+	return unihash, err
+}
+
+// exists says whether any task goes by a hash.
+func (s *store) exists(unihash string) (found bool, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		_, found, err = get(tx, tableExists, key(unihash))
+		return err
+	})
+	return found, err
+}
+
+// outputOfTask gives the first output that was reported for a task; nil when there is none.
+func (s *store) outputOfTask(method, taskhash string) (o *output, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		outhash, found, err := get(tx, tableFirstOutput, key(method, taskhash))
+		if err != nil || !found {
+			return err
+		}
+		o, err = readOutput(tx, method, taskhash, outhash)
+		return err
+	})
+	return o, err
+}
+
+// outputOfHash gives the first output that was reported with a hash; nil when there is none.
+func (s *store) outputOfHash(method, outhash string) (o *output, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		taskhash, found, err := get(tx, tableFirstTask, key(method, outhash))
+		if err != nil || !found {
+			return err
+		}
+		o, err = readOutput(tx, method, taskhash, outhash)
+		return err
+	})
+	return o, err
+}
+
+func readOutput(tx *bbolt.Tx, method, taskhash, outhash string) (*output, error) {
+	o := output{task: task{Method: method, Taskhash: taskhash}, Outhash: outhash}
+	text, err := getKnown(tx, tableOutput, key(method, taskhash, outhash))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &o.details); err != nil {
+		return nil, fmt.Errorf("%w: output %q: %w", errDamaged, outhash, err)
+	}
+	o.Unihash, err = getKnown(tx, tableUnihash, key(method, taskhash))
+	return &o, err
+}
+
+// report writes a task's output down, and gives the unihash that the task goes by: the one that it has already; else that of the first task
+// with the same output; else the one that it is reported with.
+func (s *store) report(r output) (unihash string, err error) {
+	known := false
+	err = s.view(func(tx *bbolt.Tx) error {
+		if _, known, err = get(tx, tableOutput, key(r.Method, r.Taskhash, r.Outhash)); err != nil || !known {
+			return err
+		}
+		unihash, known, err = get(tx, tableUnihash, key(r.Method, r.Taskhash))
+		return err
+	})
+	if err != nil || known {
+		return unihash, err
+	}
+	return s.change(func(tx *bbolt.Tx) (string, error) { return insertOutput(tx, r) })
+}
+
+// assign gives a task its unihash, and gives the one that it goes by then: the one that it has already, if it has one.
+func (s *store) assign(t task) (string, error) {
+	if unihash, err := s.unihash(t.Method, t.Taskhash); err != nil || unihash != "" {
+		return unihash, err
+	}
+	return s.change(func(tx *bbolt.Tx) (string, error) { return insertUnihash(tx, t) })
+}
+
+// insertOutput does what report says. The output may be there by now, of another client.
+func insertOutput(tx *bbolt.Tx, r output) (string, error) {
+	_, known, err := get(tx, tableOutput, key(r.Method, r.Taskhash, r.Outhash))
+	if err != nil {
+		return "", err
+	}
+	t := r.task
+	if !known {
+		first, found, err := get(tx, tableFirstTask, key(r.Method, r.Outhash))
+		if err != nil {
+			return "", err
+		}
+		if found {
+			if t.Unihash, err = getKnown(tx, tableUnihash, key(r.Method, first)); err != nil {
+				return "", err
+			}
+		}
+		if err := writeOutput(tx, r); err != nil {
+			return "", err
+		}
+	}
+	return insertUnihash(tx, t)
+}
+
+func writeOutput(tx *bbolt.Tx, r output) error {
+	text, err := json.Marshal(r.details)
+	if err != nil {
+		return err
+	}
+	if err := put(tx, tableOutput, key(r.Method, r.Taskhash, r.Outhash), string(text)); err != nil {
+		return err
+	}
+	if err := putFirst(tx, tableFirstOutput, key(r.Method, r.Taskhash), r.Outhash); err != nil {
+		return err
+	}
+	return putFirst(tx, tableFirstTask, key(r.Method, r.Outhash), r.Taskhash)
+}
+
+func insertUnihash(tx *bbolt.Tx, t task) (string, error) {
+	unihash, found, err := get(tx, tableUnihash, key(t.Method, t.Taskhash))
+	if err != nil || found {
+		return unihash, err
+	}
+	if err := put(tx, tableUnihash, key(t.Method, t.Taskhash), t.Unihash); err != nil {
+		return "", err
+	}
+	return t.Unihash, putFirst(tx, tableExists, key(t.Unihash), "")
+}
+
+// changeLimit is how many changes go to the disk at once, at most.
+const changeLimit = 1000
+
+// change hands a change to the writer, and waits until it is on the disk.
+func (s *store) change(apply func(*bbolt.Tx) (string, error)) (string, error) {
+	c := &change{apply: apply, done: make(chan struct{})}
+	s.changes <- c
+	<-c.done
+	return c.unihash, c.err
+}
+
+// write writes changes until there are no more to come. Those that come while the disk is busy are written together as soon as it is free.
+// The database's own batches were refused: they wait 10 ms for company even when there is none, and what breaks while they are written
+// cannot be caught.
+func (s *store) write() {
+	defer close(s.written)
+	for first := range s.changes {
+		batch := s.gather(first)
+		err := s.update(func(tx *bbolt.Tx) (err error) {
+			for _, c := range batch {
+				if c.unihash, err = c.apply(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, c := range batch {
+			c.err = err
+			close(c.done)
+		}
+	}
+}
+
+// gather gives the change and those that wait behind it.
+func (s *store) gather(first *change) []*change {
+	batch := []*change{first}
+	for len(batch) < changeLimit {
+		select {
+		case c, more := <-s.changes:
+			if !more {
+				return batch
+			}
+			batch = append(batch, c)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
