@@ -61,7 +61,7 @@ func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 // data does. The link takes longest and comes as early as it can; nothing but its own parts waits for it.
 func (r *region) make(secrets map[string]pulumi.StringOutput) error {
 	for _, step := range []func() error{
-		r.makeProviders, r.makeNetwork, r.makeLink, r.makeArtifacts, r.makeCache,
+		r.makeProviders, r.makeArtifacts, r.makeNetwork, r.makeLink, r.makeCache,
 		func() error { return r.makeFleets(secrets) }, r.makeWatch,
 	} {
 		if err := step(); err != nil {
@@ -117,8 +117,11 @@ func (r *region) inBoth() pulumi.ResourceOption { return pulumi.Providers(r.amaz
 func (r *region) makeNetwork() error {
 	n := r.plan.Network
 	args := &network.Args{
-		CIDR: n.CIDR, Region: r.plan.Region, Internet: n.Internet, InterfaceEndpoints: n.InterfaceEndpoints,
+		CIDR: n.CIDR, Region: r.plan.Region, Account: r.plan.Account, Internet: n.Internet, InterfaceEndpoints: n.InterfaceEndpoints,
 		FlowLogGroup: n.FlowLogGroup, FlowLogDays: n.FlowLogDays, Tags: r.plan.Tags,
+	}
+	if r.depot != nil {
+		args.Bucket = r.depot.Bucket
 	}
 	for _, z := range n.Zones {
 		zone := network.Zone{
@@ -128,7 +131,11 @@ func (r *region) makeNetwork() error {
 			RunnerWay: way(z.RunnerWay), CacheWay: way(z.CacheWay), NATAddresses: z.NATAddresses,
 		}
 		if i := z.NATInstance; i != nil {
-			zone.NATInstance = &network.NATInstance{InstanceType: i.InstanceType, Address: i.Address, Image: i.Image}
+			data, err := r.plan.NATUserData(z.Name, r.agent.sums)
+			if err != nil {
+				return err
+			}
+			zone.NATInstance = &network.NATInstance{InstanceType: i.InstanceType, Address: i.Address, Image: i.Image, UserData: data}
 		}
 		args.Zones = append(args.Zones, zone)
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+const rolePath = "/beachhead/"
+
 // makeEndpoints makes the S3 gateway endpoint, in every mode, and interface endpoints for the services that were asked for.
 func (b *builder) makeEndpoints() error {
 	name := b.child("s3")
@@ -71,7 +73,7 @@ func (b *builder) makeFlowLogs() error {
 	}
 	// The path is where roles are looked for: IAM lists them by path and not by tag.
 	role, err := iam.NewRole(b.ctx, name, &iam.RoleArgs{
-		Path: pulumi.String("/beachhead/"), Description: pulumi.String("Writes the VPC's flow logs"),
+		Path: pulumi.String(rolePath), Description: pulumi.String("Writes the VPC's flow logs"),
 		AssumeRolePolicy: pulumi.String(flowLogTrust), Tags: tag(name),
 	}, b.opts...)
 	if err != nil {

@@ -7,14 +7,15 @@ import (
 	"net/netip"
 
 	"github.com/hashicorp/go-multierror"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Args describes a network. All of it is plain data, since all of it decides which resources there are.
+// Args describes a network. All of it but the bucket is plain data, since it decides which resources there are.
 type Args struct {
 	// CIDR is the VPC's range.
 	CIDR netip.Prefix
-	// Region is the code of the AWS region, which is part of the names of endpoint services.
-	Region string
+	// Region and Account are where the network is: they are part of the names of endpoint services and of what roles are confined to.
+	Region, Account string
 	// Zones are the availability zones in the order in which they were given.
 	Zones []Zone
 	// Internet says whether the public subnets' default route leads to the internet gateway.
@@ -27,6 +28,8 @@ type Args struct {
 	FlowLogDays int
 	// Tags are set on what the engine's default tags do not reach: machines, their volumes and interfaces.
 	Tags map[string]string
+	// Bucket is the name of the bucket from which NAT instances fetch their agent, known once the agent is in it. Nil without NAT instances.
+	Bucket pulumi.StringInput
 }
 
 // Zone is one availability zone of a network.
@@ -49,6 +52,8 @@ type NATInstance struct {
 	Address netip.Addr
 	// Image is an image id, or resolve:ssm: with the parameter that holds one.
 	Image string
+	// UserData is what the machine runs at its first boot; it holds no secrets.
+	UserData string
 }
 
 // Way is where a default route leads.
@@ -69,7 +74,10 @@ const (
 	ViaInternet    WayKind = "internet-gateway"
 )
 
-// validate finds ways that lead to what the network does not have.
+// maxUserData is what EC2 takes, in bytes before it is encoded.
+const maxUserData = 16 << 10
+
+// validate finds ways that lead to what the network does not have, and NAT instances that lack what they start from.
 func (a *Args) validate() error {
 	if a == nil {
 		return errors.New("a network needs arguments")
@@ -80,6 +88,9 @@ func (a *Args) validate() error {
 	}
 	var errs *multierror.Error
 	for _, z := range a.Zones {
+		if err := a.natFault(z.NATInstance); err != nil {
+			errs = multierror.Append(errs, fmt.Errorf("zone %s: %w", z.Name, err))
+		}
 		for _, way := range []Way{z.RunnerWay, z.CacheWay} {
 			if !way.leads(a.Internet, gateways, instances) {
 				errs = multierror.Append(errs, fmt.Errorf("zone %s: its way %s %s leads to nothing", z.Name, way.Kind, way.Zone))
@@ -87,6 +98,21 @@ func (a *Args) validate() error {
 		}
 	}
 	return errs.ErrorOrNil()
+}
+
+// natFault says what a NAT instance lacks. Nil: there is none, or nothing.
+func (a *Args) natFault(i *NATInstance) error {
+	switch {
+	case i == nil:
+		return nil
+	case !a.Internet:
+		return errors.New("a NAT instance leads to nothing without a way to the internet")
+	case a.Bucket == nil || a.Account == "":
+		return errors.New("a NAT instance needs an account and a bucket")
+	case i.UserData == "" || len(i.UserData) > maxUserData:
+		return fmt.Errorf("user data of %d bytes for the NAT instance; want 1 to %d", len(i.UserData), maxUserData)
+	}
+	return nil
 }
 
 func (w Way) leads(internet bool, gateways, instances map[string]bool) bool {

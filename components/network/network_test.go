@@ -1,7 +1,9 @@
 package network_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,12 +16,14 @@ import (
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
+const groupType = "aws:autoscaling/group:Group"
+
 // args is a valid network of two zones behind one NAT gateway each; tests edit it.
 func args(edit func(*network.Args)) *network.Args {
 	prefix := netip.MustParsePrefix
 	a := &network.Args{
-		CIDR: prefix("10.42.0.0/16"), Region: "us-west-1", Internet: true, FlowLogGroup: "/beachhead/test/flow-logs", FlowLogDays: 30,
-		Tags: map[string]string{"beachhead:stack": "test"},
+		CIDR: prefix("10.42.0.0/16"), Region: "us-west-1", Account: "210987654321", Internet: true, FlowLogGroup: "/beachhead/test/flow-logs", FlowLogDays: 30,
+		Tags: map[string]string{"beachhead:stack": "test"}, Bucket: pulumi.String("agents"),
 		Zones: []network.Zone{
 			{
 				Name: "us-west-1a", Private: prefix("10.42.0.0/20"), Public: prefix("10.42.128.0/20"),
@@ -54,7 +58,9 @@ func toInstances(a *network.Args) {
 		z := &a.Zones[i]
 		way := network.Way{Kind: network.ViaNATInstance, Zone: z.Name}
 		z.NATAddresses, z.RunnerWay, z.CacheWay = 0, way, way
-		z.NATInstance = &network.NATInstance{InstanceType: "t4g.medium", Address: z.Public.Addr().Next(), Image: "resolve:ssm:/image"}
+		z.NATInstance = &network.NATInstance{
+			InstanceType: "t4g.medium", Address: z.Public.Addr().Next(), Image: "resolve:ssm:/image", UserData: "#!/bin/sh\nexec planted\n",
+		}
 	}
 }
 
@@ -114,9 +120,17 @@ func TestHiddenEdges(t *testing.T) {
 	if route := gateways.Named(t, "aws:ec2/route:Route", "net-default-private-us-west-1a"); !after(route, "net-default-public") {
 		t.Errorf("the private route does not wait for the public one: %v", route.Dependencies)
 	}
-	route := record(t, toInstances).Named(t, "aws:ec2/route:Route", "net-default-private-us-west-1a")
-	if !after(route, "net-nat-instance-us-west-1a") {
+	instances := record(t, toInstances)
+	route := instances.Named(t, "aws:ec2/route:Route", "net-default-private-us-west-1a")
+	if !slices.ContainsFunc(route.Dependencies, func(urn string) bool { return resource.URN(urn).Type() == groupType }) {
 		t.Errorf("the route does not wait for the NAT instance's group: %v", route.Dependencies)
+	}
+	// On the way back a machine says that it goes, for which it needs its rights and its way out.
+	group := instances.Named(t, groupType, "net-nat-instance-us-west-1a")
+	for _, want := range []string{"RolePolicy", "EipAssociation", "Route", "RouteTableAssociation"} {
+		if !slices.ContainsFunc(group.Dependencies, func(urn string) bool { return string(resource.URN(urn).Type().Name()) == want }) {
+			t.Errorf("the NAT instance does not wait for its %s: %v", want, group.Dependencies)
+		}
 	}
 }
 
@@ -164,32 +178,91 @@ func TestNATInstanceIsSafe(t *testing.T) {
 	if template.Inputs.HasValue("keyName") {
 		t.Error("the machine takes SSH keys")
 	}
+	if got, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue()); err != nil || string(got) != "#!/bin/sh\nexec planted\n" {
+		t.Errorf("user data %q, %v", got, err)
+	}
+	if profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue(); !strings.HasSuffix(profile, "net-nat-instance-us-west-1a") {
+		t.Errorf("the machine has the profile %s", profile)
+	}
 	iface := recorded.Named(t, "aws:ec2/networkInterface:NetworkInterface", "net-nat-instance-us-west-1a")
 	if check := iface.Inputs["sourceDestCheck"]; !check.IsBool() || check.BoolValue() {
 		t.Errorf("source/destination check is %v, want false", check)
 	}
 }
 
-func TestPoliciesNameWhatTheyAllow(t *testing.T) {
-	for _, policy := range record(t, nil).OfType("aws:iam/rolePolicy:RolePolicy") {
-		var document struct {
-			Statement []struct{ Action, Resource []string }
+// A route may move to the machine once the group is there, so the group waits for it, and the machine says when it carries traffic. A silent
+// one is replaced while the provider still waits, ten minutes by itself.
+func TestNATInstanceIsWaitedFor(t *testing.T) {
+	group := record(t, toInstances).Named(t, groupType, "net-nat-instance-us-west-1a").Inputs
+	if group.HasValue("waitForCapacityTimeout") {
+		t.Errorf("the group waits for %v, want the provider's own time", group["waitForCapacityTimeout"])
+	}
+	hooks := map[string]float64{}
+	for _, hook := range group["initialLifecycleHooks"].ArrayValue() {
+		h := hook.ObjectValue()
+		hooks[h["lifecycleTransition"].StringValue()+" "+h["defaultResult"].StringValue()] = h["heartbeatTimeout"].NumberValue()
+	}
+	want := map[string]float64{"autoscaling:EC2_INSTANCE_LAUNCHING ABANDON": 240, "autoscaling:EC2_INSTANCE_TERMINATING CONTINUE": 30}
+	if !maps.Equal(hooks, want) {
+		t.Errorf("hooks %v, want %v", hooks, want)
+	}
+}
+
+type statement struct {
+	Action, Resource []string
+	Condition        map[string]map[string]string
+}
+
+func statements(t *testing.T, policy recorder.Registration) []statement {
+	t.Helper()
+	var document struct{ Statement []statement }
+	if err := json.Unmarshal([]byte(policy.Inputs["policy"].StringValue()), &document); err != nil || len(document.Statement) == 0 {
+		t.Fatalf("%s is no policy: %v", policy.Name, err)
+	}
+	return document.Statement
+}
+
+func TestFlowLogPolicyNamesWhatItAllows(t *testing.T) {
+	policies := record(t, nil).OfType("aws:iam/rolePolicy:RolePolicy")
+	if len(policies) != 1 {
+		t.Fatalf("%d policies, want that of flow logs", len(policies))
+	}
+	for _, s := range statements(t, policies[0]) {
+		if strings.Contains(strings.Join(s.Action, " "), "*") {
+			t.Errorf("it allows %v", s.Action)
 		}
-		if err := json.Unmarshal([]byte(policy.Inputs["policy"].StringValue()), &document); err != nil {
-			t.Fatalf("%s is no policy: %v", policy.Name, err)
-		}
-		for _, statement := range document.Statement {
-			if strings.Contains(strings.Join(statement.Action, " "), "*") {
-				t.Errorf("%s allows %v", policy.Name, statement.Action)
+		for _, on := range s.Resource {
+			if !strings.HasPrefix(on, "arn:aws:test:::net-flow-logs") {
+				t.Errorf("it allows it on %s", on)
 			}
-			for _, on := range statement.Resource {
-				if !strings.HasPrefix(on, "arn:aws:test:::net-flow-logs") {
-					t.Errorf("%s allows it on %s", policy.Name, on)
-				}
+		}
+	}
+}
+
+// A NAT instance completes the hooks of its own group, and attaches nothing: its interface comes with the template.
+func TestNATInstanceMayDoWhatItNeeds(t *testing.T) {
+	recorded := record(t, toInstances)
+	for _, zone := range []string{"us-west-1a", "us-west-1b"} {
+		name := "net-nat-instance-" + zone
+		may := map[string]statement{}
+		for _, s := range statements(t, recorded.Named(t, "aws:iam/rolePolicy:RolePolicy", name)) {
+			for _, action := range s.Action {
+				may[action] = s
 			}
 		}
-		if len(document.Statement) == 0 {
-			t.Errorf("%s has no statement", policy.Name)
+		if got := may["autoscaling:CompleteLifecycleAction"].Condition["StringEquals"]["autoscaling:ResourceTag/Name"]; got != name {
+			t.Errorf("%s may complete the hooks of %q", name, got)
+		}
+		if got := may["s3:GetObject"].Resource; !slices.Equal(got, []string{"arn:aws:s3:::agents/agent/*"}) {
+			t.Errorf("%s may fetch %v", name, got)
+		}
+		if _, can := may["autoscaling:DescribeAutoScalingInstances"]; !can {
+			t.Errorf("%s may not ask for its own state", name)
+		}
+		for action := range may {
+			if strings.HasPrefix(action, "ec2:") || strings.Contains(action, "*") || strings.HasSuffix(action, "Parameter") {
+				t.Errorf("%s may do %s", name, action)
+			}
 		}
 	}
 }
@@ -224,6 +297,7 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 			a.Zones[0].RunnerWay = network.Way{Kind: network.ViaNATInstance, Zone: "us-west-1a"}
 		},
 		"no internet gateway":       func(a *network.Args) { a.Internet = false },
+		"a NAT instance without it": func(a *network.Args) { toInstances(a); a.Internet = false },
 		"a way that does not exist": func(a *network.Args) { a.Zones[0].CacheWay = network.Way{Kind: "tunnel"} },
 	}
 	for name, edit := range cases {
@@ -233,6 +307,20 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 		}, pulumi.WithMocks("beachhead", "test", refuser{}))
 		if err == nil || !strings.Contains(err.Error(), "leads to nothing") {
 			t.Errorf("%s: %v, want a refusal before anything is registered", name, err)
+		}
+	}
+}
+
+func TestNATInstancesWithoutTheirAgentAreRefused(t *testing.T) {
+	cases := map[string]func(*network.Args){
+		"needs an account and a bucket": func(a *network.Args) { a.Bucket = nil },
+		"user data of 0 bytes":          func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
+		"user data of 16385 bytes":      func(a *network.Args) { a.Zones[1].NATInstance.UserData = strings.Repeat("x", 16<<10+1) },
+	}
+	for want, edit := range cases {
+		_, err := network.New(nil, "net", args(func(a *network.Args) { toInstances(a); edit(a) }))
+		if err == nil || !strings.Contains(err.Error(), "zone us-west-1b: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want a refusal with %q", err, want)
 		}
 	}
 }

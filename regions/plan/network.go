@@ -17,6 +17,9 @@ var endpointServices = []string{"autoscaling", "ec2", "ec2messages", "logs", "mo
 // a small machine; the t4g at the end is offered everywhere but lives on burst credits.
 var natInstanceTypes = []string{"c7gn.medium", "c6gn.medium", "m7g.medium", "t4g.medium"}
 
+// natInstanceArch is the architecture of all of them.
+const natInstanceArch = regions.ARM64
+
 // natInstanceHost is the host number of a NAT instance in its public subnet, above those that AWS reserves.
 const natInstanceHost = 10
 
@@ -99,9 +102,14 @@ func ways(modes []regions.Egress, zone, first string) (runner, cache Way) {
 }
 
 func natInstance(zone string, public netip.Prefix) (*NATInstance, error) {
+	instance := func(typ string) *NATInstance {
+		return &NATInstance{
+			Name: "net-nat-instance-" + zone, InstanceType: typ, Address: nth(public.Addr(), natInstanceHost), Image: debianARM64,
+		}
+	}
 	for _, t := range natInstanceTypes {
 		if ec2types.Offered(zone, t) {
-			return &NATInstance{InstanceType: t, Address: nth(public.Addr(), natInstanceHost), Image: debianARM64}, nil
+			return instance(t), nil
 		}
 	}
 	// A zone letter that the offline data does not know: letters differ from account to account. The last type is offered everywhere.
@@ -109,5 +117,5 @@ func natInstance(zone string, public netip.Prefix) (*NATInstance, error) {
 	if ec2types.Zones(zone[:len(zone)-1]) == nil {
 		return nil, fmt.Errorf("%s is in no region that has NAT instance types; want one of %v", zone, natInstanceTypes)
 	}
-	return &NATInstance{InstanceType: last, Address: nth(public.Addr(), natInstanceHost), Image: debianARM64}, nil
+	return instance(last), nil
 }

@@ -10,7 +10,9 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
+	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/regions"
 )
 
@@ -31,6 +33,8 @@ type Plan struct {
 	// Cache and Link are nil in a region without them.
 	Cache *Cache `json:"cache,omitempty"`
 	Link  *Link  `json:"link,omitempty"`
+	// Services are the backend's, by name: those that runners must reach before they take work.
+	Services []node.Service `json:"services,omitempty"`
 	// Admission is nil unless the backend is reached on its public addresses and a policy guards them.
 	Admission *Admission `json:"admission,omitempty"`
 	Alerts    Alerts     `json:"alerts"`
@@ -81,7 +85,7 @@ func Build(c *regions.Config, others ...*regions.Config) (*Plan, error) {
 	maps.Copy(tags, c.Tags)
 	p := &Plan{
 		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture, Bucket: bucket(c.Name, c.AWS.Account),
-		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Admission: admission(c.GCP),
+		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Services: services(c.GCP), Admission: admission(c.GCP),
 		Alerts: Alerts{Email: c.Alerts.Email, Webhooks: c.Alerts.Webhooks}, Quotas: quotas(network, fleets, cache),
 	}
 	if err := p.checkUserData(); err != nil {
@@ -103,8 +107,22 @@ func admission(g *regions.GCP) *Admission {
 	return &Admission{Project: g.Project, Policy: g.SecurityPolicy.Name, Priority: g.SecurityPolicy.Priority}
 }
 
+// services lists the backend's, on whichever path they are reached: a host whose connects hang, as in April 2022, is no runner.
+func services(g *regions.GCP) []node.Service {
+	var list []node.Service
+	if g != nil {
+		for _, s := range g.Services {
+			list = append(list, node.Service{Name: s.Name, Host: s.Host, Ports: slices.Sorted(slices.Values(s.Ports))})
+		}
+	}
+	slices.SortFunc(list, func(a, b node.Service) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
 // HasMachines says whether the region has machines that run the node agent.
-func (p *Plan) HasMachines() bool { return len(p.Fleets) > 0 || p.Cache != nil }
+func (p *Plan) HasMachines() bool {
+	return len(p.Fleets) > 0 || p.Cache != nil || slices.ContainsFunc(p.Network.Zones, func(z Zone) bool { return z.NATInstance != nil })
+}
 
 // Secrets lists the stack secrets that the region needs, the registration tokens of its fleets' agents: by name, each once.
 func (p *Plan) Secrets() []string {
@@ -147,6 +165,8 @@ type Zone struct {
 
 // NATInstance is a machine of ours that carries a zone's traffic to the internet.
 type NATInstance struct {
+	// Name is its group's: net-nat-instance-us-west-1a.
+	Name         string `json:"name"`
 	InstanceType string `json:"instanceType"`
 	// Address is its fixed private address, in the zone's public subnet.
 	Address netip.Addr `json:"address"`

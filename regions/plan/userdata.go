@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -36,6 +38,7 @@ const (
 	metricNamespace = "Beachhead"
 	fleetDimension  = "Fleet"
 	shardDimension  = "Shard"
+	natDimension    = "NATInstance"
 	readyHook       = "ready"
 	drainHook       = "drain"
 )
@@ -54,7 +57,7 @@ func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
 	d.Runner = &node.Runner{Fleet: f.Name, Path: f.Path, Agent: node.Agent{
 		Kind: string(f.Agent.Kind), URL: f.Agent.URL, Tags: f.Agent.Tags, Concurrency: f.Agent.Concurrency,
 		TokenParameter: f.Agent.TokenParameter, Commands: (*node.Commands)(f.Agent.Commands),
-	}}
+	}, RegistryMirror: f.RegistryMirror, Services: p.Services}
 	if f.Cache && p.Cache != nil {
 		d.Runner.MapParameter = p.Cache.MapParameter
 	}
@@ -64,7 +67,7 @@ func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
 	}
 	if len(text) > UserDataLimit {
 		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: commands can fetch a script "+
-			"of their own, tags can be fewer", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
+			"of their own, tags and gcp.services can be fewer", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
 	}
 	return text, nil
 }
@@ -78,7 +81,7 @@ func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
 	d := p.describe(node.CacheRole, shardDimension, s.Name)
 	d.Cache = &node.Cache{
 		Shard: s.Name, Number: s.Number, Volume: s.Name, Interface: s.Name,
-		Threads: p.Cache.Threads, Clients: p.Cache.Clients, MapParameter: p.Cache.MapParameter,
+		Threads: p.Cache.Threads, Clients: p.mounting(), MapParameter: p.Cache.MapParameter,
 	}
 	text, err := p.userData(d, p.Cache.Arch, agent)
 	if err != nil {
@@ -89,6 +92,39 @@ func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
 			s.Name, len(text), UserDataLimit)
 	}
 	return text, nil
+}
+
+// NATUserData gives what the NAT instance of a zone runs at its first boot. It fails when the zone has none, the agent no build for its
+// architecture, or the text is larger than UserDataLimit.
+func (p *Plan) NATUserData(zone string, agent Agent) (string, error) {
+	i := slices.IndexFunc(p.Network.Zones, func(z Zone) bool { return z.Name == zone && z.NATInstance != nil })
+	if i < 0 {
+		return "", fmt.Errorf("user data of a NAT instance: %s has none; want a zone of aws.zones and network.egress or keep nat-instance", zone)
+	}
+	instance := p.Network.Zones[i].NATInstance
+	d := p.describe(node.NATRole, natDimension, instance.Name)
+	d.NAT = &node.NAT{Name: instance.Name, Sources: []netip.Prefix{p.Network.CIDR}}
+	text, err := p.userData(d, natInstanceArch, agent)
+	if err != nil {
+		return "", fmt.Errorf("user data of %s: %w", instance.Name, err)
+	}
+	if len(text) > UserDataLimit {
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want a shorter name for the region file", instance.Name, len(text), UserDataLimit)
+	}
+	return text, nil
+}
+
+// mounting are the ranges that cache servers export to: the runners', and their own, since a new shard's server copies from the old one's.
+func (p *Plan) mounting() []netip.Prefix {
+	ranges := slices.Clone(p.Cache.Clients)
+	for _, r := range p.Cache.Reserved {
+		for _, z := range p.Network.Zones {
+			if z.Name == r.Zone {
+				ranges = append(ranges, z.Subnets[CacheTier])
+			}
+		}
+	}
+	return ranges
 }
 
 func (p *Plan) describe(role node.Role, dimension, value string) node.Description {
@@ -129,6 +165,14 @@ func (p *Plan) checkUserData() error {
 	}
 	for _, f := range p.Fleets {
 		if _, err := p.FleetUserData(f, placeholder); err != nil {
+			return err
+		}
+	}
+	for _, z := range p.Network.Zones {
+		if z.NATInstance == nil {
+			continue
+		}
+		if _, err := p.NATUserData(z.Name, placeholder); err != nil {
 			return err
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -271,6 +273,76 @@ func TestBootsEndInTheSamePlace(t *testing.T) {
 	}
 }
 
+// described reads the description out of user data.
+func described(t *testing.T, text string) (node.Description, string) {
+	t.Helper()
+	_, rest, _ := strings.Cut(text, "<<'END_OF_DESCRIPTION'\n")
+	written, _, _ := strings.Cut(rest, "\nEND_OF_DESCRIPTION\n")
+	d, err := node.Parse([]byte(written))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, written
+}
+
+func TestNATUserData(t *testing.T) {
+	p := build(t, func(c *regions.Config) {
+		c.Network.Egress, c.Network.Keep = regions.Public, []regions.Egress{regions.NATInstance}
+	})
+	text, err := p.NATUserData("us-west-2b", agentSums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, written := described(t, text)
+	want := &node.NAT{Name: "net-nat-instance-us-west-2b", Sources: []netip.Prefix{p.Network.CIDR}}
+	if got.Role != node.NATRole || got.Metrics.Dimensions["NATInstance"] != want.Name || !reflect.DeepEqual(got.NAT, want) {
+		t.Errorf("the machine is told %s", written)
+	}
+	if !strings.Contains(text, AgentKey(regions.ARM64, sum(agentBuild))) {
+		t.Error("it fetches another architecture's agent")
+	}
+	if !p.HasMachines() {
+		t.Error("a region with NAT instances has no machines, and so no agent for them")
+	}
+	for want, try := range map[string]func() (string, error){
+		"us-west-2z has none":             func() (string, error) { return p.NATUserData("us-west-2z", agentSums) },
+		"us-west-2a has none":             func() (string, error) { return build(t, nil).NATUserData("us-west-2a", agentSums) },
+		"no digest of an agent for arm64": func() (string, error) { return p.NATUserData("us-west-2a", Agent{regions.AMD64: sum("x")}) },
+	} {
+		if _, err := try(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want an error with %q", err, want)
+		}
+	}
+}
+
+// Runners are told which mirror to ask and which services must answer, on whichever path these are; with neither, nothing.
+func TestRunnersAreToldWhatTheyReach(t *testing.T) {
+	services := []regions.Service{
+		{Name: "registry", Host: "registry.example.com", Address: netip.MustParseAddr("10.128.0.11"), Ports: []int{5000, 443}},
+		{Name: "api", Host: "api.example.com", Address: netip.MustParseAddr("10.128.0.10"), Ports: []int{443}},
+	}
+	want := []node.Service{
+		{Name: "api", Host: "api.example.com", Ports: []int{443}}, {Name: "registry", Host: "registry.example.com", Ports: []int{443, 5000}},
+	}
+	for _, link := range []regions.Link{regions.HAVPN, regions.NoLink} {
+		f, p := fleet(t, func(r *regions.Runner) { r.RegistryMirror = "https://mirror.example.com" }, func(c *regions.Config) {
+			c.GCP = &regions.GCP{Project: "acme-backend", Link: link, ASN: regions.ASN{AWS: 64620, GCP: 64520}, Services: services}
+		})
+		text, err := p.FleetUserData(f, agentSums)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, written := described(t, text)
+		if got.Runner.RegistryMirror != "https://mirror.example.com" || !reflect.DeepEqual(got.Runner.Services, want) {
+			t.Errorf("link %s: the runner is told %s", link, written)
+		}
+	}
+	text, p := userData(t, nil)
+	if got, written := described(t, text); got.Runner.Services != nil || got.Runner.RegistryMirror != "" || p.Services != nil {
+		t.Errorf("without GCP and mirror, the runner is told %s", written)
+	}
+}
+
 func TestShardUserData(t *testing.T) {
 	p := build(t, func(c *regions.Config) {
 		c.Cache = &regions.Cache{Shards: 3, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: regions.TiB}}
@@ -279,15 +351,12 @@ func TestShardUserData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(text, "<<'END_OF_DESCRIPTION'\n")
-	written, _, _ := strings.Cut(rest, "END_OF_DESCRIPTION")
-	got, err := node.Parse([]byte(written))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got, written := described(t, text)
 	want := &node.Cache{
 		Shard: "cache-shard-02", Number: 2, Volume: "cache-shard-02", Interface: "cache-shard-02", Threads: 64,
-		Clients: p.Cache.Clients, MapParameter: "/beachhead/us-west-2/cache/map",
+		// The servers of the two zones with shards too: growth copies between them.
+		Clients:      append(slices.Clone(p.Cache.Clients), p.Network.Zones[0].Subnets[CacheTier], p.Network.Zones[1].Subnets[CacheTier]),
+		MapParameter: "/beachhead/us-west-2/cache/map",
 	}
 	if got.Role != node.CacheRole || got.Metrics.Dimensions["Shard"] != "cache-shard-02" || !reflect.DeepEqual(got.Cache, want) {
 		t.Errorf("the server is told %s", written)
