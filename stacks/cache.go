@@ -26,7 +26,7 @@ func (r *region) makeCache() error {
 	}
 	args := &cache.Args{
 		Stack: r.plan.Name, Region: r.plan.Region, Account: r.plan.Account, Domain: c.Domain,
-		InstanceTypes: c.InstanceTypes, Image: c.ImageParameter, RunnerCIDRs: c.Clients,
+		InstanceTypes: c.InstanceTypes, Image: c.ImageParameter, RunnerCIDRs: c.Clients, HashPort: c.HashPort,
 		Map:       cache.Map{Parameter: c.MapParameter, Document: string(document)},
 		Snapshots: cache.Snapshots{At: snapshotsAt, KeepDays: snapshotDays, CopyTo: copyTo(c, r.plan.Region)},
 		Tags:      r.plan.Tags, VPC: r.net.VPCID, Bucket: r.depot.Bucket,
@@ -64,7 +64,7 @@ func (r *region) shard(s plan.Shard) (cache.Shard, error) {
 	}
 	v := r.plan.Cache.Volume
 	return cache.Shard{
-		Number: s.Number, Zone: s.Zone, Address: s.Address, UserData: data,
+		Number: s.Number, Zone: s.Zone, Address: s.Address, UserData: data, MovedParameter: s.MovedParameter,
 		Volume: cache.Volume{GiB: v.SizeGiB, IOPS: v.IOPS, MiBps: v.Throughput},
 	}, nil
 }

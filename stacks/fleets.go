@@ -2,12 +2,14 @@ package stacks
 
 import (
 	"fmt"
+	"path"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
 
 	"github.com/beachhead-build/beachhead/components/fleet"
+	"github.com/beachhead-build/beachhead/node/shardmap"
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
@@ -52,7 +54,7 @@ func (r *region) makeFleets(secrets map[string]pulumi.StringOutput) error {
 			args.Max = *f.Desired
 		}
 		if f.Cache {
-			args.ReadParameters = []string{r.plan.Cache.MapParameter}
+			args.ReadParameters = cacheParameters(r.plan.Cache)
 		}
 		if f.Agent.Secret != "" {
 			args.Token = secrets[f.Agent.Secret]
@@ -62,6 +64,13 @@ func (r *region) makeFleets(secrets map[string]pulumi.StringOutput) error {
 		}
 	}
 	return nil
+}
+
+// cacheParameters are those that runners read to find a tenant's files: the map, older versions of it, and what each shard has copied. AWS does
+// not say under which name IAM sees a parameter that is asked for as NAME:VERSION; no parameter has a colon in its own. The last is a folder
+// of such parameters and of nothing else, so that one more shard changes no fleet's role.
+func cacheParameters(c *plan.Cache) []string {
+	return []string{c.MapParameter, c.MapParameter + ":*", path.Dir(shardmap.MovedParameter(c.MapParameter, 0)) + "/*"}
 }
 
 // subnets gives the ids of a tier's subnets, in the order of the zones.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/machine"
 	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/shardmap"
+	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
@@ -34,7 +36,7 @@ func told(t *testing.T, template recorder.Registration) node.Description {
 
 // The plan tells machines by which names to call things, and the components call them something: both must be the same.
 func TestMachinesKnowThingsByTheirNames(t *testing.T) {
-	p := shipped(t)[0]
+	p := shipped(t, func(c *regions.Config) { c.Network.Egress = regions.NATInstance })[0]
 	recorded := record(t, p)
 	parameters := names(recorded.OfType("aws:ssm/parameter:Parameter"), "name")
 	volumes := tagged(recorded.OfType("aws:ebs/volume:Volume"))
@@ -49,13 +51,19 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 		switch d.Role {
 		case node.RunnerRole:
 			wanted[d.Runner.Agent.TokenParameter], wanted[d.Runner.Path+"/posture"], wanted[d.Runner.MapParameter] = parameters, parameters, parameters
+			for _, s := range p.Cache.Shards {
+				wanted[shardmap.MovedParameter(d.Runner.MapParameter, s.Number)] = parameters
+			}
 			scaling := recorded.Named(t, "aws:autoscaling/policy:Policy", template.Name).Inputs["targetTrackingConfiguration"]
 			metric := fmt.Sprint(recorder.Plain(scaling))
 			wanted[d.Metrics.Dimensions["Fleet"]] = regexp.MustCompile(`/beachhead/[^ \]]*`).FindAllString(metric, -1)
 		case node.CacheRole:
 			wanted[d.Cache.MapParameter], wanted[d.Cache.Volume], wanted[d.Cache.Interface] = parameters, volumes, interfaces
+			wanted[shardmap.MovedParameter(d.Cache.MapParameter, d.Cache.Number)] = parameters
 			alarm := recorded.Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", "watch-health-"+d.Cache.Shard).Inputs["dimensions"]
 			wanted[d.Metrics.Dimensions["Shard"]] = []string{alarm.ObjectValue()["Shard"].StringValue()}
+		case node.NATRole:
+			wanted[d.NAT.Name], wanted[d.NAT.Sources[0].String()] = []string{group.Name}, []string{p.Network.CIDR.String()}
 		}
 		for name, there := range wanted {
 			if !slices.Contains(there, name) {
@@ -66,7 +74,7 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 			t.Errorf("machines of %s publish in %s, want %s", template.Name, d.Metrics.Namespace, machine.Namespace)
 		}
 	}
-	if want := len(p.Fleets) + len(p.Cache.Shards); machines != want {
+	if want := len(p.Fleets) + len(p.Cache.Shards) + len(p.Network.Zones); machines != want {
 		t.Errorf("%d templates, want %d", machines, want)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/node/hashserv"
 	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/regions/plan"
 	"github.com/beachhead-build/beachhead/tests/recorder"
@@ -46,7 +48,7 @@ func words(v any) []string {
 
 // nameless are the calls for which IAM has no resources to name. Source: AWS, Service Authorization Reference.
 var nameless = []string{
-	"cloudwatch:PutMetricData", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+	"autoscaling:DescribeAutoScalingInstances", "cloudwatch:PutMetricData", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances",
 	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
 }
@@ -77,14 +79,34 @@ func TestRolesMayDoWhatTheyNeed(t *testing.T) {
 	})
 }
 
+// mayRead says whether a role may read a parameter, by its name or by one with stars in it.
+func mayRead(t *testing.T, role recorder.Registration, parameter string) bool {
+	t.Helper()
+	var p policy
+	if err := json.Unmarshal([]byte(recorder.Plain(role.Inputs["policy"]).(string)), &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range p.Statement {
+		if !slices.Contains(words(s.Action), "ssm:GetParameter") {
+			continue
+		}
+		for _, on := range words(s.Resource) {
+			pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(on), `\*`, ".*") + "$"
+			if regexp.MustCompile(pattern).MatchString(parameter) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // A fleet's role reads its own token and no other fleet's, nor does a cache server's read any.
 func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
 		read := 0
 		for _, r := range recorded.OfType("aws:iam/rolePolicy:RolePolicy") {
-			text := recorder.Plain(r.Inputs["policy"]).(string)
 			for _, f := range p.Fleets {
-				if !strings.Contains(text, "parameter"+f.Agent.TokenParameter+`"`) {
+				if !mayRead(t, r, fmt.Sprintf("arn:aws:ssm:%s:%s:parameter%s", p.Region, p.Account, f.Agent.TokenParameter)) {
 					continue
 				}
 				read++
@@ -99,24 +121,32 @@ func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 	})
 }
 
-// Security groups let in NFS from runner subnets, HTTPS to endpoints and traffic to NAT instances from the network, and nothing else.
+// Security groups let in NFS and questions about hashes from runner subnets, NFS among cache servers, HTTPS to endpoints and traffic to NAT
+// instances from the network, and nothing else.
 func TestNothingIsReachableFromTheInternet(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
-		nfs := 0
+		cache := 0
 		for _, r := range recorded.OfType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule") {
+			if group := r.Inputs["referencedSecurityGroupId"]; group.IsString() {
+				if r.Name != "cache-nfs-servers" || group.StringValue() != r.Inputs["securityGroupId"].StringValue() {
+					t.Errorf("%s lets in %s; want cache servers among themselves alone", r.Name, group)
+				}
+				continue
+			}
 			from := netip.MustParsePrefix(r.Inputs["cidrIpv4"].StringValue())
 			if !p.Network.CIDR.Overlaps(from) || from.Bits() < p.Network.CIDR.Bits() {
 				t.Errorf("%s lets in %s, which is outside the network", r.Name, from)
 			}
-			if r.Inputs["fromPort"].IsNumber() && r.Inputs["fromPort"].NumberValue() == 2049 {
-				nfs++
+			port := r.Inputs["fromPort"]
+			if port.IsNumber() && (port.NumberValue() == 2049 || port.NumberValue() == hashserv.Port) {
+				cache++
 				if !slices.Contains(p.Cache.Clients, from) {
-					t.Errorf("%s lets %s reach NFS, which are no runners", r.Name, from)
+					t.Errorf("%s lets %s reach cache servers, which are no runners", r.Name, from)
 				}
 			}
 		}
-		if nfs != len(p.Cache.Clients) {
-			t.Errorf("%d rules for NFS, want one for each of %d runner ranges", nfs, len(p.Cache.Clients))
+		if cache != 2*len(p.Cache.Clients) {
+			t.Errorf("%d rules for NFS and hashes, want two for each of %d runner ranges", cache, len(p.Cache.Clients))
 		}
 		for _, r := range recorded.OfType("aws:ec2/securityGroup:SecurityGroup") {
 			if r.Inputs.HasValue("ingress") {

@@ -23,6 +23,8 @@ type Args struct {
 	// PublicAddresses says whether servers get public addresses of their own: where the cache subnets' way out is the internet gateway,
 	// a server without one reaches nothing.
 	PublicAddresses bool
+	// HashPort is the TCP port of the hash-equivalence server, which one of the servers runs.
+	HashPort int
 	// RunnerCIDRs are the ranges of the runner subnets: who may mount.
 	RunnerCIDRs []netip.Prefix
 	// Subnets are the cache subnets, one for each zone.
@@ -61,6 +63,8 @@ type Shard struct {
 	// Address is the one that runners mount from.
 	Address netip.Addr
 	Volume  Volume
+	// MovedParameter is the name of the parameter in which the server says what it has copied, such as /beachhead/us-west-1/cache/moved/00.
+	MovedParameter string
 	// UserData is what a server runs at its first boot; it holds no secrets.
 	UserData string
 }

@@ -19,8 +19,6 @@ const ComponentType = "beachhead:aws:ShardedCache"
 // and their groups, which roles are confined to. Servers' root disks do not have it.
 const CacheTag = "beachhead:cache"
 
-const nfsPort = 2049
-
 // ShardedCache is a build region's NFS cache. Its maps are by shard, whose keys are the two digits in the shard's name.
 type ShardedCache struct {
 	pulumi.ResourceState
@@ -103,34 +101,6 @@ func tag(name string) pulumi.StringMap { return pulumi.StringMap{"Name": pulumi.
 
 func (b *builder) with(more ...pulumi.ResourceOption) []pulumi.ResourceOption {
 	return append(append([]pulumi.ResourceOption{}, b.opts...), more...)
-}
-
-// makeAccess is the servers' security group: NFS in from exactly the runner subnets, HTTPS out. Not out: DNS, time and instance
-// metadata, which security groups do not see. Out to anywhere: EC2, Auto Scaling, Systems Manager, CloudWatch and S3 have no fixed
-// ranges; where there is no way to the internet, their names lead to endpoints inside the network. NFS version 4 needs the one port.
-func (b *builder) makeAccess() error {
-	var err error
-	name := b.child("access")
-	if b.access, err = ec2.NewSecurityGroup(b.ctx, name, &ec2.SecurityGroupArgs{
-		VpcId: b.args.VPC, Description: pulumi.String("Cache servers: NFS in from runners, HTTPS out"), Tags: tag(name),
-	}, b.opts...); err != nil {
-		return err
-	}
-	for _, block := range b.args.RunnerCIDRs {
-		name := b.child("nfs", strings.ReplaceAll(block.String(), "/", "-"))
-		if _, err := vpc.NewSecurityGroupIngressRule(b.ctx, name, &vpc.SecurityGroupIngressRuleArgs{
-			SecurityGroupId: b.access.ID(), IpProtocol: pulumi.String("tcp"), FromPort: pulumi.Int(nfsPort), ToPort: pulumi.Int(nfsPort),
-			CidrIpv4: pulumi.String(block.String()), Tags: tag(name),
-		}, b.opts...); err != nil {
-			return err
-		}
-	}
-	name = b.child("https")
-	b.https, err = vpc.NewSecurityGroupEgressRule(b.ctx, name, &vpc.SecurityGroupEgressRuleArgs{
-		SecurityGroupId: b.access.ID(), IpProtocol: pulumi.String("tcp"), FromPort: pulumi.Int(443), ToPort: pulumi.Int(443),
-		CidrIpv4: pulumi.String("0.0.0.0/0"), Tags: tag(name),
-	}, b.opts...)
-	return err
 }
 
 // reserve keeps the fixed addresses from being given to whatever starts in the subnets. Without it EC2 may give a server's own interface

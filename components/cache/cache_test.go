@@ -31,7 +31,7 @@ func shard(number int) cache.Shard {
 	return cache.Shard{
 		Number: number, Zone: zones[zone], UserData: userData,
 		Address: netip.AddrFrom4([4]byte{10, 42, byte(224 + 2*zone), byte(128 + number)}),
-		Volume:  cache.Volume{GiB: 2048, IOPS: 8000, MiBps: 1000},
+		Volume:  cache.Volume{GiB: 2048, IOPS: 8000, MiBps: 1000}, MovedParameter: fmt.Sprintf("/beachhead/us-west-1/cache/moved/%02d", number),
 	}
 }
 
@@ -41,6 +41,7 @@ func args(edit func(*cache.Args)) *cache.Args {
 	a := &cache.Args{
 		Stack: "us-west-1", Region: "us-west-1", Account: "210987654321", Domain: "cache.us-west-1.internal",
 		InstanceTypes: []string{"m7g.4xlarge", "m6g.4xlarge"}, Image: "/aws/service/debian/release/12/latest/arm64",
+		HashPort:    8686,
 		RunnerCIDRs: []netip.Prefix{prefix("10.42.0.0/20"), prefix("10.42.128.0/20")},
 		Subnets: []cache.Subnet{
 			{Zone: zones[0], CIDR: prefix("10.42.224.0/23"), Fixed: prefix("10.42.224.128/25"), ID: pulumi.String("subnet-a")},
@@ -94,11 +95,11 @@ func TestOnlyVolumesAreKept(t *testing.T) {
 	}
 }
 
-// options records what the recorder does not: ignored changes and ids to import.
+// options records what the recorder does not: ids to import.
 type options struct{ recorded chan string }
 
 func (o options) NewResource(a pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
-	if a.TypeToken == volumeType || len(a.RegisterRPC.GetIgnoreChanges()) > 0 || a.RegisterRPC.GetImportId() != "" {
+	if a.TypeToken == volumeType || a.RegisterRPC.GetImportId() != "" {
 		o.recorded <- fmt.Sprintf("%s snapshot=%v ignore=%v import=%s", a.Name, a.Inputs["snapshotId"].V,
 			a.RegisterRPC.GetIgnoreChanges(), a.RegisterRPC.GetImportId())
 	}
@@ -136,22 +137,36 @@ func TestVolumesAreSeededOnceAndTakenUp(t *testing.T) {
 	}
 }
 
-func TestOnlyRunnersReachNFS(t *testing.T) {
-	recorded := record(t, nil)
-	var from []string
-	for _, rule := range recorded.OfType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule") {
+// open lists what rules of a type let through: the port and with whom.
+func open(recorded recorder.Recording, way string) []string {
+	var all []string
+	for _, rule := range recorded.OfType(fmt.Sprintf("aws:vpc/securityGroup%[1]sRule:SecurityGroup%[1]sRule", way)) {
 		in := rule.Inputs
-		if text(in, "ipProtocol") != "tcp" || in["fromPort"].NumberValue() != 2049 || in["toPort"].NumberValue() != 2049 {
-			t.Errorf("%s lets in %v", rule.Name, in)
+		peer := in["cidrIpv4"]
+		if in.HasValue("referencedSecurityGroupId") {
+			peer = in["referencedSecurityGroupId"]
 		}
-		from = append(from, text(in, "cidrIpv4"))
+		all = append(all, fmt.Sprintf("%s %v-%v %s of %s", text(in, "ipProtocol"), in["fromPort"].V, in["toPort"].V, peer.StringValue(),
+			text(in, "securityGroupId")))
 	}
-	if want := []string{"10.42.0.0/20", "10.42.128.0/20"}; !slices.Equal(from, want) {
-		t.Errorf("NFS from %v, want the runner subnets %v", from, want)
+	slices.Sort(all)
+	return all
+}
+
+// Runners reach NFS and the hash-equivalence server, servers each other's NFS, and nobody anything else.
+func TestOnlyRunnersAndServersReachServers(t *testing.T) {
+	recorded := record(t, nil)
+	in := []string{
+		"tcp 2049-2049 10.42.0.0/20 of cache-access-id", "tcp 2049-2049 10.42.128.0/20 of cache-access-id",
+		"tcp 2049-2049 cache-access-id of cache-access-id",
+		"tcp 8686-8686 10.42.0.0/20 of cache-access-id", "tcp 8686-8686 10.42.128.0/20 of cache-access-id",
 	}
-	out := recorded.OfType("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")
-	if len(out) != 1 || out[0].Inputs["fromPort"].NumberValue() != 443 || out[0].Inputs["toPort"].NumberValue() != 443 {
-		t.Errorf("out: %v, want HTTPS only", out)
+	if got := open(recorded, "Ingress"); !slices.Equal(got, in) {
+		t.Errorf("in: %q, want %q", got, in)
+	}
+	out := []string{"tcp 2049-2049 cache-access-id of cache-access-id", "tcp 443-443 0.0.0.0/0 of cache-access-id"}
+	if got := open(recorded, "Egress"); !slices.Equal(got, out) {
+		t.Errorf("out: %q, want %q", got, out)
 	}
 	group := recorded.Named(t, "aws:ec2/securityGroup:SecurityGroup", "cache-access")
 	if group.Inputs.HasValue("ingress") || group.Inputs.HasValue("egress") {

@@ -10,8 +10,10 @@ const rolePath = "/beachhead/"
 
 // grants is what one shard's server is allowed things on.
 type grants struct {
-	region, account, stack, server   string
-	volume, iface, parameter, bucket string
+	region, account, stack, server string
+	volume, iface, bucket          string
+	// table is the map's parameter, and moved the one in which the server says what it has copied.
+	table, moved string
 }
 
 // serverPolicy allows what the agent on a shard's server calls, on that shard's things only. Instances and group have ids that are not
@@ -20,7 +22,10 @@ func serverPolicy(g grants) (string, error) {
 	attach := []string{"ec2:AttachVolume", "ec2:DetachVolume"}
 	plug := []string{"ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface"}
 	return machine.Policy(append(machine.Basics(g.region, g.account, g.bucket),
-		machine.Statement{Action: []string{"ssm:GetParameter"}, Resource: []string{g.parameter}},
+		// The table of before is an older version of the map, asked for as NAME:VERSION. AWS does not say under which of the two names IAM
+		// sees that; no parameter has a colon in its own.
+		machine.Statement{Action: []string{"ssm:GetParameter"}, Resource: []string{g.table, g.table + ":*", g.moved}},
+		machine.Statement{Action: []string{"ssm:PutParameter"}, Resource: []string{g.moved}},
 		// Both ends of an attachment must be allowed: the thing here, the machine below.
 		machine.Statement{Action: attach, Resource: []string{g.volume}},
 		machine.Statement{Action: plug, Resource: []string{g.iface}},
@@ -28,12 +33,8 @@ func serverPolicy(g grants) (string, error) {
 			Action: append(append([]string{}, attach...), plug...), Resource: []string{machine.Instances(g.region, g.account)},
 			Condition: machine.Only(map[string]string{"aws:ResourceTag/Name": g.server, "aws:ResourceTag/" + CacheTag: g.stack}),
 		},
-		machine.Statement{
-			Action:    []string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"},
-			Resource:  []string{machine.Groups(g.region, g.account)},
-			Condition: machine.Only(map[string]string{"autoscaling:ResourceTag/Name": g.server, "autoscaling:ResourceTag/" + CacheTag: g.stack}),
-		},
-		// IAM knows no resources for calls that list. DescribeInstances also tells the group's name, by the tag that Auto Scaling sets.
+		machine.OwnHooks(g.region, g.account, map[string]string{"Name": g.server, CacheTag: g.stack}),
+		// IAM knows no resources for calls that list.
 		machine.Statement{
 			Action: []string{"ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes"}, Resource: []string{"*"},
 		},

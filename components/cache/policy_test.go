@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func statements(t *testing.T, policy recorder.Registration) []statement {
 
 // unnamed are the calls for which IAM knows no resource. Source: AWS, "Service authorization reference".
 var unnamed = []string{
+	"autoscaling:DescribeAutoScalingInstances",
 	"cloudwatch:PutMetricData",
 	"ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
 	"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
@@ -81,15 +83,17 @@ func TestAServerTouchesItsOwnShardOnly(t *testing.T) {
 		machine = "arn:aws:ec2:us-west-1:210987654321:instance/* aws:ResourceTag/Name=cache-shard-01-server aws:ResourceTag/beachhead:cache=us-west-1"
 		group   = "arn:aws:autoscaling:us-west-1:210987654321:autoScalingGroup:*:autoScalingGroupName/* " +
 			"autoscaling:ResourceTag/Name=cache-shard-01-server autoscaling:ResourceTag/beachhead:cache=us-west-1"
-		own = "arn:aws:test:::cache-shard-01"
+		own   = "arn:aws:test:::cache-shard-01"
+		moved = "arn:aws:test:::cache-shard-01-moved"
 	)
 	policy := record(t, nil).Named(t, "aws:iam/rolePolicy:RolePolicy", "cache-shard-01-server")
 	for action, want := range map[string][]string{
 		"ec2:AttachVolume": {own, machine}, "ec2:DetachVolume": {own, machine},
 		"ec2:AttachNetworkInterface": {own, machine}, "ec2:DetachNetworkInterface": {own, machine},
 		"autoscaling:CompleteLifecycleAction": {group}, "autoscaling:RecordLifecycleActionHeartbeat": {group},
-		"ssm:GetParameter": {"arn:aws:test:::cache-map"}, "s3:GetObject": {"arn:aws:s3:::agents/agent/*"},
-		"ec2:DeleteVolume": nil, "ec2:CreateTags": nil, "ssm:PutParameter": nil, "ec2:TerminateInstances": nil,
+		"ssm:GetParameter": {"arn:aws:test:::cache-map", "arn:aws:test:::cache-map:*", moved}, "ssm:PutParameter": {moved},
+		"s3:GetObject": {"arn:aws:s3:::agents/agent/*"}, "autoscaling:DescribeAutoScalingInstances": {"*"},
+		"ec2:DeleteVolume": nil, "ec2:CreateTags": nil, "ssm:DeleteParameter": nil, "ec2:TerminateInstances": nil,
 	} {
 		if got := allowed(t, policy, action); !slices.Equal(got, want) {
 			t.Errorf("%s on %q, want %q", action, got, want)
@@ -193,6 +197,23 @@ func TestMapIsReadable(t *testing.T) {
 	in := record(t, nil).Named(t, "aws:ssm/parameter:Parameter", "cache-map").Inputs
 	if text(in, "name") != "/beachhead/us-west-1/cache/map" || text(in, "insecureValue") != args(nil).Map.Document || in.HasValue("value") {
 		t.Errorf("the map is %v", in)
+	}
+}
+
+// What a server has copied is the server's to say: neither an up nor an up after a refresh sets it back. All else of it is fixed, since the
+// provider would write the value along with it.
+func TestWhatMovedIsTheServersToSay(t *testing.T) {
+	recorded := record(t, nil)
+	for number := range 2 {
+		name := fmt.Sprintf("cache-shard-%02d-moved", number)
+		r := recorded.Named(t, "aws:ssm/parameter:Parameter", name)
+		want := resource.NewPropertyMapFromMap(map[string]any{
+			"name": shard(number).MovedParameter, "type": "String", "insecureValue": "{}", "tags": map[string]any{"Name": name},
+			"description": "What the server of a cache shard has copied from where it was before",
+		})
+		if !r.Inputs.DeepEquals(want) || !slices.Equal(r.Ignored, []string{"insecureValue", "value"}) {
+			t.Errorf("%s is %v and ignores %v", name, r.Inputs, r.Ignored)
+		}
 	}
 }
 

@@ -24,10 +24,10 @@ const (
 // makeServer makes a shard's group of one with its own role: a server can touch its own volume and address and no other shard's, and one
 // more shard changes no policy that is there.
 func (b *builder) makeServer(s *shard) error {
-	policy := pulumi.All(s.volume.Arn, s.iface.Arn, b.parameter.Arn, b.args.Bucket).ApplyT(func(values []any) (string, error) {
+	policy := pulumi.All(s.volume.Arn, s.iface.Arn, b.parameter.Arn, s.moved.Arn, b.args.Bucket).ApplyT(func(values []any) (string, error) {
 		return serverPolicy(grants{
 			region: b.args.Region, account: b.args.Account, stack: b.args.Stack, server: s.server,
-			volume: values[0].(string), iface: values[1].(string), parameter: values[2].(string), bucket: values[3].(string),
+			volume: values[0].(string), iface: values[1].(string), table: values[2].(string), moved: values[3].(string), bucket: values[4].(string),
 		})
 	}).(pulumi.StringOutput)
 	role, allowed, err := b.makeRole(s.server, "Server of a cache shard", machine.Trust, policy)

@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ebs"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -17,6 +18,7 @@ type shard struct {
 	subnet            Subnet
 	volume            *ebs.Volume
 	iface             *ec2.NetworkInterface
+	moved             *ssm.Parameter
 }
 
 func (b *builder) makeShards() error {
@@ -24,7 +26,7 @@ func (b *builder) makeShards() error {
 		key := fmt.Sprintf("%02d", s.Number)
 		subnet, _ := b.args.subnet(s.Zone)
 		one := &shard{Shard: s, key: key, name: b.child("shard", key), server: b.child("shard", key, "server"), subnet: subnet}
-		for _, step := range []func(*shard) error{b.makeVolume, b.makeInterface, b.makeName, b.makeServer} {
+		for _, step := range []func(*shard) error{b.makeVolume, b.makeInterface, b.makeName, b.makeMoved, b.makeServer} {
 			if err := step(one); err != nil {
 				return fmt.Errorf("shard %s: %w", key, err)
 			}
@@ -65,7 +67,9 @@ func (b *builder) makeInterface(s *shard) error {
 	var err error
 	s.iface, err = ec2.NewNetworkInterface(b.ctx, s.name, &ec2.NetworkInterfaceArgs{
 		SubnetId: s.subnet.ID, PrivateIps: pulumi.ToStringArray([]string{s.Address.String()}),
-		SecurityGroups: pulumi.StringArray{b.access.ID()}, Description: pulumi.String("The address that runners mount from"), Tags: tag(s.name),
+		SecurityGroups: pulumi.StringArray{b.access.ID()}, Description: pulumi.String("The address that runners mount from"),
+		// By both tags the server finds it.
+		Tags: pulumi.StringMap{"Name": pulumi.String(s.name), CacheTag: pulumi.String(b.args.Stack)},
 	}, b.opts...)
 	b.addresses[s.key] = pulumi.String(s.Address.String())
 	return err
@@ -82,4 +86,20 @@ func (b *builder) makeName(s *shard) error {
 	}
 	b.names[s.key] = record.Name
 	return nil
+}
+
+// makeMoved makes the parameter in which the shard's server says what it has copied from where it was before: made here and not by the server,
+// whose role may then write this one and make none, and so that it goes when the cache goes. Two seconds, beside the volume's ten.
+func (b *builder) makeMoved(s *shard) error {
+	var err error
+	name := s.name + "-moved"
+	s.moved, err = ssm.NewParameter(b.ctx, name, &ssm.ParameterArgs{
+		Name: pulumi.String(s.MovedParameter), Type: pulumi.String("String"), InsecureValue: pulumi.String("{}"),
+		Description: pulumi.String("What the server of a cache shard has copied from where it was before"), Tags: tag(name),
+	}, b.with(
+		// The value is the server's: after a refresh, an up would set it back, and readers would look for files where they were. Nothing else
+		// here but tags may ever change: the provider writes the value that the state has along with a new description.
+		pulumi.IgnoreChanges([]string{"insecureValue", "value"}),
+	)...)
+	return err
 }

@@ -53,6 +53,7 @@ func (a *Args) checkPlace(p *problems) {
 	p.refuse(a.VPC == nil || a.Bucket == nil, "it needs a VPC and a bucket")
 	p.refuse(len(a.InstanceTypes) == 0, "it has no instance types")
 	p.refuse(!strings.HasPrefix(a.Image, "/"), "image %q; want the name of a parameter", a.Image)
+	p.refuse(a.HashPort < 1 || a.HashPort > 65535, "the hash-equivalence server has port %d", a.HashPort)
 	p.refuse(len(a.RunnerCIDRs) == 0, "nobody may mount it: no runner ranges")
 	for i, block := range a.RunnerCIDRs {
 		p.refuse(!block.Addr().Is4() || block != block.Masked(), "runner range %s is no IPv4 range", block)
@@ -74,12 +75,14 @@ func (a *Args) checkSubnets(p *problems) {
 
 func (a *Args) checkShards(p *problems) {
 	p.refuse(len(a.Shards) == 0, "it has no shards")
-	numbers, addresses := map[int]bool{}, map[netip.Addr]bool{}
+	numbers, addresses, moved := map[int]bool{}, map[netip.Addr]bool{}, map[string]bool{}
 	for _, s := range a.Shards {
 		p.refuse(s.Number < 0 || s.Number >= maxShards, "shard %d: want 0 to %d", s.Number, maxShards-1)
 		p.refuse(numbers[s.Number], "shard %d is there twice", s.Number)
 		p.refuse(addresses[s.Address], "shard %d: %s is another shard's address too", s.Number, s.Address)
-		numbers[s.Number], addresses[s.Address] = true, true
+		p.refuse(!strings.HasPrefix(s.MovedParameter, "/") || moved[s.MovedParameter],
+			"shard %d: what it moved goes to parameter %q; want one of its own that begins with a slash", s.Number, s.MovedParameter)
+		numbers[s.Number], addresses[s.Address], moved[s.MovedParameter] = true, true, true
 		p.refuse(s.UserData == "", "shard %d has no user data: its server would do nothing", s.Number)
 		p.refuse(len(s.UserData) > maxUserData, "shard %d: user data of %d bytes; EC2 takes %d", s.Number, len(s.UserData), maxUserData)
 		p.refuse(s.Volume.GiB < 1 || s.Volume.IOPS < 1 || s.Volume.MiBps < 1, "shard %d: a volume of %d GiB, %d IOPS and %d MiB/s",

@@ -44,7 +44,8 @@ type Args struct {
 	LifetimeDays int
 	// BusyPercent is the part of busy machines that scaling aims at.
 	BusyPercent float64
-	// ReadParameters are names of parameters that machines read besides their token, such as the cache's map.
+	// ReadParameters are names of parameters that machines read besides their token, such as the cache's map. IAM takes a * in them for
+	// any text, slashes too.
 	ReadParameters []string
 	// Tags are set on what the engine's default tags do not reach: machines, their volumes and interfaces.
 	Tags map[string]string

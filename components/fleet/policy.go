@@ -8,8 +8,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/machine"
 )
 
-// policy allows what the agent calls, on what it calls it on. Its own group is named by the Name tag: the group's name would make the
-// role wait for the group, which waits for the role.
+// policy allows what the agent calls, on what it calls it on.
 func (b *builder) policy() pulumi.StringOutput {
 	parameters := []string{}
 	for _, name := range append([]string{b.args.TokenParameter(), b.args.PostureParameter()}, b.args.ReadParameters...) {
@@ -17,13 +16,7 @@ func (b *builder) policy() pulumi.StringOutput {
 	}
 	own := []machine.Statement{
 		{Action: []string{"ssm:GetParameter"}, Resource: parameters},
-		{
-			Action: []string{
-				"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceProtection",
-			},
-			Resource:  []string{machine.Groups(b.args.Region, b.args.Account)},
-			Condition: machine.Only(map[string]string{"autoscaling:ResourceTag/Name": b.name}),
-		},
+		machine.OwnHooks(b.args.Region, b.args.Account, map[string]string{"Name": b.name}, "autoscaling:SetInstanceProtection"),
 	}
 	return b.args.Bucket.ToStringOutput().ApplyT(func(bucket string) (string, error) {
 		return machine.Policy(append(machine.Basics(b.args.Region, b.args.Account, bucket), own...)...)

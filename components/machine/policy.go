@@ -43,10 +43,26 @@ func Groups(region, account string) string {
 	return fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:*:autoScalingGroupName/*", region, account)
 }
 
-// Basics are what every machine may do: fetch its agent, publish metrics, and be reached by Session Manager.
+// OwnHooks lets a machine complete and prolong the hooks of the groups that have all of the given tags, and do what else the agent does to
+// its group. Tags, since the group's name would make the role wait for the group, which waits for the role.
+func OwnHooks(region, account string, tags map[string]string, more ...string) Statement {
+	condition := map[string]string{}
+	for key, value := range tags {
+		condition["autoscaling:ResourceTag/"+key] = value
+	}
+	return Statement{
+		Action:   append([]string{"autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"}, more...),
+		Resource: []string{Groups(region, account)}, Condition: Only(condition),
+	}
+}
+
+// Basics are what every machine may do: fetch its agent, ask Auto Scaling about itself, publish metrics, and be reached by Session Manager.
 func Basics(region, account, bucket string) []Statement {
 	return []Statement{
 		{Action: []string{"s3:GetObject"}, Resource: []string{"arn:aws:s3:::" + bucket + "/agent/*"}},
+		// By this a machine learns its group and how far its life has come: after a restart the agent must know whether it has said that it is
+		// ready. IAM knows no resources for calls that list.
+		{Action: []string{"autoscaling:DescribeAutoScalingInstances"}, Resource: []string{"*"}},
 		// Metrics have no names that IAM knows; the namespace is all that a policy can say.
 		{
 			Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"},

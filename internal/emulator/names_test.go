@@ -137,3 +137,33 @@ func TestParameterVersions(t *testing.T) {
 	}
 	d.elsewhere(props{"region": "us-east-2"}).make(parameterType, "p", p) // names are per region
 }
+
+// What a machine wrote is what a read tells, in a new version.
+func TestParameterWrittenByAMachine(t *testing.T) {
+	d := open(t)
+	for name, p := range map[string]props{
+		"/beachhead/moved": {"type": "String", "insecureValue": "{}"}, "/beachhead/value": {"type": "String", "value": "{}"},
+	} {
+		p["name"] = name
+		r := d.make(parameterType, name, p)
+		if err := d.cloud.WriteParameter(t.Context(), "123456789012", "us-west-1", name, `{"epoch":1}`); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.cloud.View(func(now *State) error {
+			for _, seen := range now.List(parameterType) {
+				if seen.ID == r.id && (seen.Outputs["insecureValue"] != `{"epoch":1}` || seen.Outputs["version"] != 2.0 || seen.Outputs["value"] != "") {
+					t.Errorf("%s is %v", name, seen.Outputs)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+	secret := d.make(parameterType, "token", props{"name": "/beachhead/token", "type": "SecureString", "value": "x"})
+	for _, name := range []string{secret.id, "/beachhead/none"} {
+		if err := d.cloud.WriteParameter(t.Context(), "123456789012", "us-west-1", name, "y"); err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {
+			t.Errorf("%s: %v, want a refusal", name, err)
+		}
+	}
+}

@@ -30,7 +30,9 @@ type Cache struct {
 	Seed string `json:"seed,omitempty"`
 	// CopyTo is where the daily snapshots are copied to: the regions that seed from this one.
 	CopyTo []CopyTarget `json:"copyTo,omitempty"`
-	// Clients are the ranges that reach NFS: the runner subnets and nothing else.
+	// HashPort is the TCP port of the hash-equivalence server on shard 0.
+	HashPort int `json:"hashPort"`
+	// Clients are the ranges that reach NFS and the hash-equivalence server: the runner subnets and nothing else.
 	Clients []netip.Prefix `json:"clients"`
 	// Reserved are the blocks of the cache subnets that AWS must not give to servers, since fixed addresses come from them.
 	Reserved []Reservation `json:"reserved"`
@@ -67,6 +69,8 @@ type Shard struct {
 	// Address is the fixed one of the shard's network interface, and Host the DNS name that leads to it.
 	Address netip.Addr `json:"address"`
 	Host    string     `json:"host"`
+	// MovedParameter is where the server says what it has copied from where it was before.
+	MovedParameter string `json:"movedParameter"`
 }
 
 // shardZones is how many zones hold shards: the first two, by turns.
@@ -106,9 +110,9 @@ func buildCache(c *regions.Config, n Network, others []*regions.Config) (*Cache,
 		Domain: "cache." + c.Name + ".beachhead.internal",
 		Map:    table, MapParameter: "/beachhead/" + c.Name + "/cache/map",
 		InstanceTypes: c.Cache.InstanceTypes, Arch: regions.Arch(first.Arch), ImageParameter: imageParameters[regions.Arch(first.Arch)],
-		Threads: nfsThreads(first.VCPU),
-		Volume:  Volume{SizeGiB: v.Size.GiB(), IOPS: v.IOPS, Throughput: v.Throughput},
-		CopyTo:  copyTargets(c.Name, others), Clients: n.runnerRanges(),
+		Threads: nfsThreads(first.VCPU), HashPort: hashPort,
+		Volume: Volume{SizeGiB: v.Size.GiB(), IOPS: v.IOPS, Throughput: v.Throughput},
+		CopyTo: copyTargets(c.Name, others), Clients: n.runnerRanges(),
 	}
 	if c.Cache.Seed != nil {
 		cache.Seed = c.Cache.Seed.Region
@@ -137,10 +141,14 @@ func (c *Cache) place(n Network) error {
 		c.Shards = append(c.Shards, Shard{
 			Number: number, Name: fmt.Sprintf("cache-shard-%02d", number), Zone: r.Zone,
 			Address: c.Map.Address(number), Host: fmt.Sprintf("shard-%02d.%s", number, c.Domain),
+			MovedParameter: shardmap.MovedParameter(c.MapParameter, number),
 		})
 	}
 	return nil
 }
+
+// hashPort is the port by which bitbake's own hash-equivalence server is known. The agent has the same; what fails if the two differ is a test.
+const hashPort = 8686
 
 // nfsThreads is the count for a server with so many processors: four for each, at least 8, at most 256. Source: AWS ParallelCluster,
 // which came to it after too few threads refused connections of a thousand clients.

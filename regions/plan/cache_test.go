@@ -39,9 +39,9 @@ func cacheOf(t rapid.TB, c *regions.Config, others ...*regions.Config) (*Cache, 
 func TestCache(t *testing.T) {
 	c, _ := cacheOf(t, cached(3, func(c *regions.Config) { c.Cache.Seed = &regions.Seed{Region: "us-east-2"} }))
 	want := []Shard{
-		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal"},
-		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal"},
-		{2, "cache-shard-02", "us-west-2a", netip.MustParseAddr("10.42.224.17"), "shard-02.cache.us-west-2.beachhead.internal"},
+		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/00"},
+		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/01"},
+		{2, "cache-shard-02", "us-west-2a", netip.MustParseAddr("10.42.224.17"), "shard-02.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/02"},
 	}
 	if !slices.Equal(c.Shards, want) {
 		t.Errorf("shards\n%v\nwant\n%v", c.Shards, want)

@@ -45,8 +45,10 @@ type Fleet struct {
 	HookSeconds  int `json:"hookSeconds"`
 	LifetimeDays int `json:"lifetimeDays"`
 	// Cache says whether the machines use the region's cache.
-	Cache bool    `json:"cache"`
-	Agent CIAgent `json:"agent"`
+	Cache bool `json:"cache"`
+	// RegistryMirror is the address of the mirror that the container engine asks first; empty: there is none.
+	RegistryMirror string  `json:"registryMirror,omitempty"`
+	Agent          CIAgent `json:"agent"`
 }
 
 // FleetType is an instance type with its weight, the vCPUs it has.
@@ -120,7 +122,7 @@ func buildFleet(c *regions.Config, n Network, name string, r regions.Runner) (Fl
 		Tier: n.FleetTier, PublicAddress: n.FleetTier == PublicTier,
 		OnDemandPercent: *r.OnDemand.Percent,
 		HookSeconds:     hookSeconds, LifetimeDays: lifetimeDays, Launching: true,
-		Cache: *r.Cache && c.Cache != nil, Path: "/beachhead/" + c.Name + "/fleets/" + name,
+		Cache: *r.Cache && c.Cache != nil, Path: "/beachhead/" + c.Name + "/fleets/" + name, RegistryMirror: r.RegistryMirror,
 	}
 	f.Agent = agent(f.Path, r.Agent)
 	unit := smallest(types)

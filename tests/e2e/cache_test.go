@@ -23,6 +23,7 @@ func cached(edit func(*cache.Args)) pulumi.RunFunc {
 		args := &cache.Args{
 			Stack: "stage", Region: "us-west-2", Account: "210987654321", Domain: "cache.stage.beachhead.internal",
 			InstanceTypes: []string{"m7g.4xlarge", "m6g.4xlarge"}, Image: "/aws/service/debian/release/12/latest/arm64", PublicAddresses: true,
+			HashPort:    8686,
 			RunnerCIDRs: []netip.Prefix{stageCIDR(128, 20), stageCIDR(144, 20)},
 			Map:         cache.Map{Parameter: "/beachhead/stage/cache/map", Document: `{"version":1}`},
 			Snapshots:   cache.Snapshots{At: "09:00", KeepDays: 7},
@@ -45,8 +46,12 @@ func cached(edit func(*cache.Args)) pulumi.RunFunc {
 func shard(number int, zone, address string) cache.Shard {
 	return cache.Shard{
 		Number: number, Zone: zone, Address: netip.MustParseAddr(address), UserData: "#!/bin/sh\nexit 0\n",
-		Volume: cache.Volume{GiB: 512, IOPS: 3000, MiBps: 250},
+		Volume: cache.Volume{GiB: 512, IOPS: 3000, MiBps: 250}, MovedParameter: movedParameter(number),
 	}
+}
+
+func movedParameter(number int) string {
+	return fmt.Sprintf("/beachhead/stage/cache/moved/%02d", number)
 }
 
 // A cache comes up, stays as it is, and grows in place and by a shard without touching what is there. What would replace a volume is
@@ -106,6 +111,61 @@ func TestCache(t *testing.T) {
 			t.Errorf("volume %s is gone: %v", id, now)
 		}
 	}
+}
+
+// What a server has copied is the server's to say: no up sets it back, not after a refresh either, and not one that grows the cache. When the
+// cache goes, it goes.
+func TestWhatServersSayStays(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.up(cached(func(*cache.Args) {}))
+	const said = `{"epoch":2199023255553,"slots":[3,5]}`
+	if err := s.cloud.WriteParameter(t.Context(), "210987654321", "us-west-2", movedParameter(1), said); err != nil {
+		t.Fatal(err)
+	}
+	stays := func(what string) {
+		t.Helper()
+		moved := parameters(t, s)
+		if got := moved[movedParameter(1)]; got != said || moved[movedParameter(0)] != "{}" {
+			t.Errorf("%s: the shards have copied %v", what, moved)
+		}
+	}
+	if c := s.up(cached(func(*cache.Args) {})); len(c.Steps) > 0 {
+		t.Errorf("an up after the server's word is not quiet: %+v", c.Steps)
+	}
+	stays("after an up")
+	s.refresh()
+	if c := s.up(cached(func(*cache.Args) {})); len(c.Steps) > 0 {
+		t.Errorf("an up after a refresh is not quiet: %+v", c.Steps)
+	}
+	stays("after a refresh and an up")
+	s.up(cached(func(a *cache.Args) {
+		a.Map.Document = `{"version":1,"shards":3}`
+		a.Shards = append(a.Shards, shard(2, "us-west-2a", "10.42.224.17"))
+	}))
+	stays("after growth")
+	if _, err := s.open(cached(func(a *cache.Args) { a.Shards = append(a.Shards, shard(2, "us-west-2a", "10.42.224.17")) })).Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left := parameters(t, s); len(left) > 0 {
+		t.Errorf("down left %v", left)
+	}
+}
+
+// parameters gives the values of all that are no secrets by their names.
+func parameters(t *testing.T, s *stage) map[string]any {
+	t.Helper()
+	all, err := s.cloud.Resources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]any{}
+	for _, r := range all {
+		if r.Type == "aws:ssm/parameter:Parameter" {
+			found[r.ID] = r.Outputs["insecureValue"]
+		}
+	}
+	return found
 }
 
 func volumeIDs(t *testing.T, s *stage) []string {

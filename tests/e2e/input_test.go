@@ -41,10 +41,6 @@ func TestBadInput(t *testing.T) {
 		{"faults on a real account", nil, []string{"up", name, "--yes", "--fault", "kill-after=1"}, 2, []string{"--emulated"}},
 		{"a negative pace", nil, []string{"up", name, "--emulated", "--pace", "-1"}, 2, []string{"0 or more"}},
 		{"a real account without --yes", nil, []string{"up", name}, 2, []string{"--yes", "preview"}},
-		{
-			"NAT instances on a real account", func(w *world) { w.write(file{zones: 1, egress: "nat-instance"}) },
-			[]string{"up", name, "--yes"}, 2, []string{"cannot serve NAT instances", "--emulated"},
-		},
 		{"down of a real account without --yes", nil, []string{"down", name}, 2, []string{"--yes"}},
 		{"outputs of what is not up", nil, []string{"outputs", name, "--emulated"}, 1, []string{"not up", "beachhead up us-west-2 --emulated"}},
 	}

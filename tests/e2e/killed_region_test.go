@@ -268,7 +268,9 @@ func (w *world) powerCut(program string, operations int) {
 	if err := errors.Join(syscall.Kill(lock.PID, syscall.SIGKILL), process.Process.Kill()); err != nil {
 		w.t.Error(err)
 	}
-	<-ended // it was killed
+	if err := <-ended; err == nil {
+		w.t.Error("an up that was killed ended well")
+	}
 }
 
 // journalled counts the cloud's operations without waiting for its lock.

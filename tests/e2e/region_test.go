@@ -24,7 +24,7 @@ func unlinked(c *regions.Config) {
 }
 
 // A region grows part by part, from a network alone. Each part comes without touching what is there, but for the dashboard, which has a
-// graph for everything, and for fleets that get a cache: their new machines mount it.
+// graph for everything, and for fleets that get a cache, which their new machines mount, or services, which these look for.
 func TestPartByPart(t *testing.T) {
 	t.Parallel()
 	w := wholeWorld(t, bare)
@@ -47,7 +47,7 @@ func TestPartByPart(t *testing.T) {
 			"create * cache-*", "create MetricAlarm watch-*-cache-shard-*", "update LaunchTemplate fleet-*", "update Group fleet-*",
 			"update RolePolicy fleet-*", drawn,
 		}},
-		{"a link", func(c *regions.Config) { c.GCP = all.GCP }, append(linkSteps("create"), drawn)},
+		{"a link", func(c *regions.Config) { c.GCP = all.GCP }, append(linkSteps("create"), "update LaunchTemplate fleet-*", "update Group fleet-*", drawn)},
 		{"alerts", func(c *regions.Config) { c.Alerts = all.Alerts }, []string{"create TopicSubscription watch-email-*"}},
 	} {
 		parts = append(parts, part.add)
@@ -128,7 +128,8 @@ func TestEditsOfCacheTagsAndAlerts(t *testing.T) {
 	w.becomes("tags", and(func(c *regions.Config) { c.Tags["team"] = "night shift" }), updates...)
 	w.becomes("larger volumes", and(func(c *regions.Config) { c.Cache.Volume.Size, c.Cache.Volume.IOPS = 3<<10, 9000 }), "update Volume cache-shard-*")
 	w.becomes("a shard more", and(func(c *regions.Config) { c.Cache.Shards = 3 }),
-		"create * cache-shard-02", "create * cache-shard-02-server", "create MetricAlarm watch-*-cache-shard-02", "update Parameter cache-map",
+		"create * cache-shard-02", "create * cache-shard-02-server", "create Parameter cache-shard-02-moved",
+		"create MetricAlarm watch-*-cache-shard-02", "update Parameter cache-map",
 		drawn)
 	w.becomes("another pin", and(func(c *regions.Config) { c.Cache.Pins["acme"] = 2 }), "update Parameter cache-map")
 	hook := func(path string) edit {
@@ -161,7 +162,9 @@ func TestEditsOfTheLink(t *testing.T) {
 	become("public names", func(c *regions.Config) { c.GCP.Path = regions.PublicPath }, "delete Record link-record-*.example.com", "delete Zone link-zone-*.example.com")
 	become("public Google APIs", func(c *regions.Config) { c.GCP.GoogleAPIs = regions.PublicAPIs },
 		"delete Record link-record-*", "delete Zone link-zone-*", "update Router link-router-gcp")
-	become("one service less", func(c *regions.Config) { c.GCP.Services = c.GCP.Services[1:] }, "delete * link-*-api*")
+	// New runners look for the services that are there when they start.
+	become("one service less", func(c *regions.Config) { c.GCP.Services = c.GCP.Services[1:] },
+		"delete * link-*-api*", "update LaunchTemplate fleet-*", "update Group fleet-*")
 	// Both sets of addresses have the same names.
 	become("restricted Google APIs", func(c *regions.Config) { c.GCP.GoogleAPIs = regions.RestrictedAPIs },
 		"update Record link-record-*", "update Router link-router-gcp")

@@ -3,6 +3,8 @@ package e2e
 import (
 	"errors"
 	"net/netip"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -67,6 +69,19 @@ func (s *stage) up(program pulumi.RunFunc) *engine.Changes {
 		s.t.Fatal(err)
 	}
 	return c
+}
+
+// refresh takes up into the state what the cloud has become, with a plain `pulumi refresh`.
+func (s *stage) refresh() {
+	s.t.Helper()
+	command := exec.Command(pulumiCommand(s.w), "refresh", "--yes", "--skip-preview", "--stack", "stage", "--non-interactive")
+	command.Dir, command.Env = filepath.Join(s.w.dir, "work"), append(os.Environ(), "PULUMI_HOME="+filepath.Join(s.w.dir, "home"))
+	for name, value := range s.env {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	if out, err := command.CombinedOutput(); err != nil {
+		s.t.Fatalf("refresh: %v\n%s", err, out)
+	}
 }
 
 // unreplaced fails the test when a change makes, replaces or deletes anything.
