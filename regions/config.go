@@ -106,6 +106,8 @@ type Runner struct {
 	Image Image `yaml:"image,omitempty"`
 	// Whether the runners use the region's cache. Default: when the region has one.
 	Cache *bool `yaml:"cache,omitempty"`
+	// The mirror of Docker Hub, https, that the container engine asks first. Absent: it asks Docker Hub.
+	RegistryMirror string `yaml:"registryMirror,omitempty" want:"an https address such as https://mirror.example.com"`
 	// The CI agent that runs on the machines.
 	Agent Agent `yaml:"agent" jsonschema:"required"`
 }

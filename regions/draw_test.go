@@ -44,7 +44,7 @@ func drawRunner(t *rapid.T) Runner {
 		Count: Count{Min: rapid.IntRange(0, 5).Draw(t, "min"), Max: rapid.IntRange(1, 50).Draw(t, "max")},
 		Disk:  Size(rapid.IntRange(0, 70_000).Draw(t, "disk")), Image: drawEnum[Image](t),
 		OnDemand: OnDemand{Base: rapid.Ptr(rapid.IntRange(0, 9), true).Draw(t, "base"), Percent: rapid.Ptr(rapid.IntRange(0, 100), true).Draw(t, "percent")},
-		Cache:    rapid.Ptr(rapid.Bool(), true).Draw(t, "cache"),
+		Cache:    rapid.Ptr(rapid.Bool(), true).Draw(t, "cache"), RegistryMirror: rapid.StringN(0, 20, 40).Draw(t, "mirror"),
 		Agent: Agent{
 			Kind: drawEnum1[AgentKind]().Draw(t, "kind"), URL: rapid.StringN(0, 20, 40).Draw(t, "url"), Tags: drawList(t, word),
 			Concurrency: rapid.IntRange(0, 64).Draw(t, "concurrency"), Token: rapid.StringMatching(`([a-z]{1,8}(-[a-z0-9]{1,8}){0,2})?`).Draw(t, "token"),

@@ -36,6 +36,26 @@ func (k *checker) agentURL(p place, text string) {
 	}
 }
 
+// registryMirrors refuses what the Docker engine refuses, since it would not start. Source: moby, ValidateMirror in registry/config.go.
+func (k *checker) registryMirrors() {
+	k.eachRunner(func(p place, r Runner) {
+		if r.RegistryMirror == "" {
+			return
+		}
+		wrong, secret := httpsFault(r.RegistryMirror)
+		want := "an https address such as https://mirror.example.com"
+		if secret {
+			want = "the address alone: the container engine takes no mirror that asks who it is"
+		}
+		if u, err := url.Parse(r.RegistryMirror); wrong == "" && err == nil && strings.Trim(u.Path, "/") != "" {
+			wrong, want = quote(r.RegistryMirror)+" has a path, which the container engine does not take", "https://"+u.Host
+		}
+		if wrong != "" {
+			k.bad(p+".registryMirror", wrong, want)
+		}
+	})
+}
+
 // httpsFault says what keeps a text from being an https address and nothing more; "" when nothing does. Secret says that it may hold one: then it
 // is not printed.
 func httpsFault(text string) (wrong string, secret bool) {

@@ -12,7 +12,7 @@ var networkRules = []Rule{
 	{"network.keep", "Each mode once, and not the one that egress names. Keeping none keeps its interface endpoints.", (*checker).keep},
 	{"network.addresses", "More than one takes a NAT gateway, which egress or keep must name; else a warning.", (*checker).addresses},
 	{"network.addresses", "A warning when the region needs more public addresses than the 5 that a new account has (quota L-0263D0A3).", (*checker).addressQuota},
-	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted, and every runner's agent.url on a host of gcp.services.", (*checker).noEgress},
+	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted, and every runner's agent.url and registryMirror on a host of gcp.services.", (*checker).noEgress},
 }
 
 // rfc1918 is the private address space.
@@ -106,17 +106,22 @@ func (k *checker) noEgress() {
 	if k.GCP == nil || !k.sound("gcp.services") {
 		return
 	}
-	for name, r := range k.Runners {
-		p := place("runners").key(name) + ".agent.url"
-		u, err := url.Parse(r.Agent.URL)
-		if r.Agent.URL == "" || err != nil {
-			continue // agentURL reports it
-		}
-		reachable := func(s Service) bool { return s.Host == u.Hostname() }
-		if !slices.ContainsFunc(k.GCP.Services, reachable) {
-			k.bad(p, "network.egress is none, and the link leads to no "+quote(u.Hostname()),
-				"a service with that host under gcp.services, or another egress")
-		}
+	k.eachRunner(func(p place, r Runner) {
+		k.onTheLink(p+".agent.url", r.Agent.URL)
+		k.onTheLink(p+".registryMirror", r.RegistryMirror)
+	})
+}
+
+// onTheLink checks that an address is that of a backend service. What is missing or no address is reported by the rule for its key.
+func (k *checker) onTheLink(p place, text string) {
+	u, err := url.Parse(text)
+	if text == "" || err != nil {
+		return
+	}
+	reachable := func(s Service) bool { return s.Host == u.Hostname() }
+	if !slices.ContainsFunc(k.GCP.Services, reachable) {
+		k.bad(p, "network.egress is none, and the link leads to no "+quote(u.Hostname()),
+			"a service with that host under gcp.services, or another egress")
 	}
 }
 

@@ -17,6 +17,7 @@ var runnerRules = []Rule{
 	{"runners.NAME.onDemand", "base is at most count.max.", (*checker).onDemand},
 	{"runners.NAME.disk", "8GiB to 64TiB. Under 40GiB is a warning with agent kind jobserv, which refuses work below 30 GB free.", (*checker).disks},
 	{"runners.NAME.cache", "true takes a section cache.", (*checker).fleetCache},
+	{"runners.NAME.registryMirror", "https, a host and nothing behind it: the container engine takes no path, user, query or fragment, and does not start with one.", (*checker).registryMirrors},
 	{"runners.NAME.agent", "url is https, without user, password, query and fragment; url and token are there for every kind but command.", (*checker).agentAccess},
 	{"runners.NAME.agent.tags", "Each label once, up to 64 characters without spaces and commas. armhf, 32-bit ARM, never with Graviton4 types (c8g, m8g, r8g and the like): they cannot run it.", (*checker).agentTags},
 	{"runners.NAME.agent.token", "The name of a secret: letters and digits in words joined by hyphens, dots or underscores. What looks like a token itself is refused, and never printed.", (*checker).agentToken},

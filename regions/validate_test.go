@@ -88,6 +88,11 @@ func TestValidate(t *testing.T) {
 			c.edit("containers-arm64", func(r *Runner) { r.Agent.URL = "https://github.com/acme" })
 		}, []string{`:21: runners.containers-arm64.agent.url: network.egress is none, and the link leads to no "github.com"; want a service with that host under gcp.services, or another egress`}},
 
+		{"no egress, mirror elsewhere", func(c *Config) {
+			c.Network.Egress = None
+			c.edit("containers-arm64", func(r *Runner) { r.RegistryMirror = "https://mirror.gcr.io" })
+		}, []string{`runners.containers-arm64.registryMirror: network.egress is none, and the link leads to no "mirror.gcr.io"; want a service with that host`}},
+
 		{"fleet name", func(c *Config) { c.Runners["Big_Fleet"] = c.Runners["containers-arm64"] }, []string{`:10: runners.Big_Fleet: the name does not fit`}},
 		{"fleet name too long", func(c *Config) { c.Runners[strings.Repeat("a", 25)] = c.Runners["containers-arm64"] }, []string{`the name does not fit into those of machines and groups; want 1 to 24`}},
 		{"type unknown, near", arm(func(r *Runner) { r.InstanceTypes[0] = "m7g.2xlarg" }), []string{`:13: runners.containers-arm64.instanceTypes[0]: "m7g.2xlarg" is no instance type that we know; want m7g.2xlarge`}},
@@ -121,6 +126,11 @@ func TestValidate(t *testing.T) {
 		{"image", arm(func(r *Runner) { r.Image = "debian-11" }), []string{`:17: runners.containers-arm64.image: "debian-11" is not one of them; want debian-12`}},
 		{"cache without a cache", func(c *Config) { c.Cache = nil; c.edit("own-amd64", func(r *Runner) { r.Cache = new(false) }) },
 			[]string{`:18: runners.containers-arm64.cache: true, and the region has no cache; want a section cache, or cache: false`}},
+
+		{"mirror by http", arm(func(r *Runner) { r.RegistryMirror = "http://mirror.example.com" }), []string{`runners.containers-arm64.registryMirror: "http://mirror.example.com" is no https address; want an https address such as https://mirror.example.com`}},
+		{"mirror with a password", arm(func(r *Runner) { r.RegistryMirror = "https://u:hunter2@mirror.example.com" }), []string{`registryMirror: holds a user or password (not printed); want the address alone`}},
+		{"mirror with a path", arm(func(r *Runner) { r.RegistryMirror = "https://mirror.example.com:5000/hub" }), []string{`registryMirror: "https://mirror.example.com:5000/hub" has a path, which the container engine does not take; want https://mirror.example.com:5000`}},
+		{"mirror", arm(func(r *Runner) { r.RegistryMirror = "https://mirror.example.com:5000/" }), nil},
 
 		{"no url", arm(func(r *Runner) { r.Agent.URL = "" }), []string{`:21: runners.containers-arm64.agent.url: is missing, and kind jobserv needs it; want the CI server's address`}},
 		{"http", arm(func(r *Runner) { r.Agent.URL = "http://ci.example.com" }), []string{`agent.url: "http://ci.example.com" is no https address`}},
