@@ -26,15 +26,23 @@ conformance: providers agent tools ## compare the emulated cloud with the real p
 providers:
 	@scripts/providers
 
+.PHONY: test-machines machines
+test-machines: machines agent ## boot machines in QEMU with the plan's user data and try the agent on them (at most 20 minutes)
+	go test -tags machines -count 1 -timeout 20m -parallel 2 -v ./tests/machines
+
+machines:
+	@scripts/machines
+
 .PHONY: build
 build: ## build bin/beachhead
 	go build -trimpath -ldflags "-s -w" -o bin/beachhead .
 
-# Without the commit in it, so that the same code is the same build, and machines' templates change only when the agent does.
+# Without the commit in it, so that the same code is the same build, and machines' templates change only when the agent does. Without inlining
+# it is 6 % smaller, and nothing that it does is bound by the processor; tests/house holds it to 10,000,000 bytes.
 .PHONY: agent
 agent: ## build the node agent for both kinds of machine, bin/beachhead-node-linux-{amd64,arm64}
 	for arch in amd64 arm64; do \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/beachhead-node-linux-$$arch ./cmd/beachhead-node || exit 1; \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -gcflags=all=-l -ldflags "-s -w" -o bin/beachhead-node-linux-$$arch ./cmd/beachhead-node || exit 1; \
 	done
 
 .PHONY: tools

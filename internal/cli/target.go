@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/preflight"
-	"github.com/beachhead-build/beachhead/regions/plan"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -91,11 +89,6 @@ func (a *app) open(ctx context.Context, name string, t target, tell func(engine.
 }
 
 func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engine.Event)) (*run, error) {
-	if why := r.unserved(); why != "" && t.makes {
-		return nil, usageError{fmt.Errorf("%s: %s; rehearse with --emulated, or bring up a region without them", r.path, why)}
-	} else if why != "" && t.plans {
-		a.note(r.path + ": " + why + "; up refuses it on a real account")
-	}
 	cfg, err := preflight.Identity(ctx, r.plan.Account, r.plan.Region)
 	if err != nil {
 		return nil, err
@@ -108,18 +101,6 @@ func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engin
 		return nil, err
 	}
 	return &run{region: r, stack: stack}, nil
-}
-
-// unserved says what of a region would not work on a real account: machines whose agent cannot serve them would start, never become ready,
-// and be replaced for ever. Empty: everything works. Taking such a region down is fine.
-func (r *region) unserved() string {
-	switch {
-	case r.plan.HasMachines():
-		return "the node agent of this version cannot serve runners and cache servers yet"
-	case slices.ContainsFunc(r.plan.Network.Zones, func(z plan.Zone) bool { return z.NATInstance != nil }):
-		return "the node agent of this version cannot serve NAT instances yet"
-	}
-	return ""
 }
 
 // options completes those that are the same for every cloud.
