@@ -187,3 +187,18 @@ func TestDurations(t *testing.T) {
 		t.Errorf("delete of a route: %v, want at least 1", s)
 	}
 }
+
+// What an answer takes to find is part of how long an operation takes: one that was found late enough does not wait again.
+func TestWaitCountsFromTheQuestion(t *testing.T) {
+	d := openWith(t, Options{Dir: t.TempDir(), Pace: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	d.cloud.wait(ctx, time.Now().Add(-time.Hour), 3600)
+	if ctx.Err() != nil {
+		t.Error("an operation that was asked for an hour ago and takes an hour waited all the same")
+	}
+	d.cloud.wait(ctx, time.Now(), 3600)
+	if ctx.Err() == nil {
+		t.Error("an operation of an hour did not wait")
+	}
+}
