@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
-var description = regexp.MustCompile(`(?s)'END_OF_DESCRIPTION'\n(.*)\nEND_OF_DESCRIPTION\n`)
+var description = regexp.MustCompile(`'END_OF_DESCRIPTION'\n\s*(\{[^\n]*\})\n\s*END_OF_DESCRIPTION\n`)
 
 // told is what a launch template tells its machines.
 func told(t *testing.T, template recorder.Registration) node.Description {

@@ -3,6 +3,7 @@ package plan
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/regions"
@@ -150,10 +153,28 @@ func (p *Plan) userData(d node.Description, arch regions.Arch, agent Agent) (str
 	if err := encoder.Encode(d); err != nil {
 		return "", fmt.Errorf("writing the description: %w", err)
 	}
-	err := userDataTemplate.Execute(&text, map[string]string{
+	if err := userDataTemplate.Execute(&text, map[string]string{
 		"Description": description.String(), "Region": p.Region, "Bucket": p.Bucket, "Key": AgentKey(arch, sum), "Sum": sum,
-	})
-	return text.String(), err
+	}); err != nil {
+		return "", err
+	}
+	return cloudConfig(text.String())
+}
+
+// cloudConfig wraps a script as a cloud-config that runs it once, last, as cloud-init does with a script that is user data by itself. Of a
+// script alone, cloud-init's own check (`cloud-init schema`) says that it is an error.
+func cloudConfig(script string) (string, error) {
+	var text strings.Builder
+	text.WriteString("#cloud-config\n")
+	encoder := yaml.NewEncoder(&text)
+	encoder.SetIndent(1) // people read it, and each line of the script pays for it
+	err := encoder.Encode(struct {
+		Run [][]string `yaml:"runcmd"`
+	}{[][]string{{"sh", "-c", script}}})
+	if err := errors.Join(err, encoder.Close()); err != nil {
+		return "", fmt.Errorf("writing user data: %w", err)
+	}
+	return text.String(), nil
 }
 
 // checkUserData makes the user data of every machine, with a digest in place of the build's, which is as long: what is too large must be

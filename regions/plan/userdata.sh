@@ -1,6 +1,6 @@
 #!/bin/sh
-# First boot of a Beachhead machine. A script and not #cloud-config: it is the same text that shellcheck and the tests read, and it needs
-# cloud-init's oldest feature only.
+# First boot of a Beachhead machine: all that its cloud-config runs. A script and not cloud-config's own ways to write files and start units:
+# it is the same text that shellcheck and the tests read, and it can be run again by hand.
 #
 # It writes three files and starts a unit; the unit does the rest, at every start: it fetches the agent unless the right one is there, and
 # systemd tries again for as long as it fails. A loop in here was refused: cloud-init runs a script once, so that a machine that reboots
@@ -88,6 +88,8 @@ if not installed():
     with open(TARGET + ".new", "wb") as file:
         os.fchmod(file.fileno(), 0o755)
         file.write(agent)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(TARGET + ".new", TARGET)
 END_OF_FETCH
 
@@ -108,6 +110,9 @@ RestartSec=5
 [Install]
 WantedBy=multi-user.target
 END_OF_UNIT
+
+# On the disk before it counts as done: cloud-init runs this once, and a machine that loses its power now must not come back with empty files.
+sync
 
 systemctl daemon-reload
 systemctl enable beachhead-node.service

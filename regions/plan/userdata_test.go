@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/regions"
@@ -37,7 +38,7 @@ var agentSums = Agent{regions.ARM64: sum(agentBuild), regions.AMD64: sum("anothe
 // awkward commands hold everything that a shell, a template or a here-document could trip over.
 var awkward = &regions.Commands{
 	Install:  "curl 'https://x' | tar -xz && echo \"$HOME\" `id` \\\n",
-	Register: "\nEND_OF_DESCRIPTION\nrm -rf /\n", Drain: "{{.Sum}} <&> %s", Unregister: "é\t'",
+	Register: "\nEND_OF_DESCRIPTION\nrm -rf /\n", Drain: "{{.Sum}} <&> %s", Unregister: "é\t'\u0085\u007f \n",
 }
 
 func userData(t *testing.T, edit func(*regions.Config)) (string, *Plan) {
@@ -155,11 +156,8 @@ func (c *cloud) boot(root, text string, starts int) string {
 	if err := os.WriteFile(filepath.Join(bin, "systemctl"), []byte(systemctl), 0o755); err != nil {
 		c.t.Fatal(err)
 	}
-	script := filepath.Join(bin, "part-001") // run as a file, as cloud-init does
-	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
-		c.t.Fatal(err)
-	}
-	command := exec.Command(script)
+	run := commands(c.t, text)
+	command := exec.Command(run[0], run[1:]...)
 	command.Env = []string{
 		"PATH=" + bin + ":/usr/bin:/bin:" + os.Getenv("PATH"), "HOME=" + root, "BEACHHEAD_ROOT=" + root, fmt.Sprint("BEACHHEAD_STARTS=", starts),
 		"BEACHHEAD_METADATA=" + c.metadata.URL, "BEACHHEAD_BUCKET=" + c.bucket.URL,
@@ -169,6 +167,20 @@ func (c *cloud) boot(root, text string, starts int) string {
 		c.t.Fatalf("user data: %v\n%s", err, out)
 	}
 	return string(out)
+}
+
+// commands reads what a cloud-config runs, which is one command.
+func commands(t *testing.T, text string) []string {
+	t.Helper()
+	var config struct {
+		Run [][]string `yaml:"runcmd"`
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&config); err != nil || !strings.HasPrefix(text, "#cloud-config\n") || len(config.Run) != 1 {
+		t.Fatalf("no cloud-config: %v\n%.200s", err, text)
+	}
+	return config.Run[0]
 }
 
 const target = "/usr/local/bin/beachhead-node"
@@ -276,7 +288,7 @@ func TestBootsEndInTheSamePlace(t *testing.T) {
 // described reads the description out of user data.
 func described(t *testing.T, text string) (node.Description, string) {
 	t.Helper()
-	_, rest, _ := strings.Cut(text, "<<'END_OF_DESCRIPTION'\n")
+	_, rest, _ := strings.Cut(commands(t, text)[2], "<<'END_OF_DESCRIPTION'\n")
 	written, _, _ := strings.Cut(rest, "\nEND_OF_DESCRIPTION\n")
 	d, err := node.Parse([]byte(written))
 	if err != nil {

@@ -1,0 +1,262 @@
+//go:build machines
+
+package machines
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beachhead-build/beachhead/node/mirror"
+	"github.com/beachhead-build/beachhead/node/shardmap"
+	"github.com/beachhead-build/beachhead/regions/plan"
+)
+
+// A cache of one shard gets a second one while a runner reads the files of all tenants, over and over. There is no moment in which one of them
+// cannot be read, and in the end every tenant is where the new map says, byte for byte, and is pushed there.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	l := New(t, "lab.yaml")
+	g := newGrowth(l)
+	first, second := l.Plan.Cache.Shards[0], l.Plan.Cache.Shards[1]
+	l.Shard(first, 2)
+	l.Shard(second, 2)
+	old := l.Server(first)
+	g.runner = l.Runner(l.Plan.Fleets[0], l.Plan.Network.Zones[0].Name)
+	g.inService(old)
+	g.fill()
+	g.read()
+
+	// The map comes first and the server a boot later, which is the order that is harder on readers: the new place is theirs and nobody is there.
+	l.Parameters.Set(second.MovedParameter, "{}")
+	g.setMap(2)
+	l.Within(2*time.Minute, "runner has the new map", func() error {
+		_, err := g.runner.Try(20*time.Second, `grep -q '"version":2,' /run/beachhead/map.json`)
+		return err
+	})
+	g.rounds(2)
+	made := l.Server(second)
+	g.inService(made)
+	l.Within(3*time.Minute, "everything acknowledged", func() error { return g.acknowledged(second, len(g.moves)) })
+	g.slotBySlot(second)
+	g.follow()
+	g.rounds(2)
+	g.pushAgain(old, made)
+	g.unbroken()
+}
+
+// growth is a cache that grows, with the runner that reads it.
+type growth struct {
+	*Lab
+	runner *Machine
+	// tenants by the shard that they are on in the end. All begin on shard 0.
+	tenants [2][]string
+	moves   []shardmap.Move
+}
+
+// newGrowth puts the map of one shard into Parameter Store, and chooses tenants: three that move, each in a slot of its own, and two that stay.
+func newGrowth(l *Lab) *growth {
+	l.t.Helper()
+	g := &growth{Lab: l}
+	g.moves = shardmap.Moves(g.setMap(1), l.Plan.Cache.Map)
+	slots := map[int]bool{}
+	for number, missing := 0, [2]int{2, 3}; missing != [2]int{}; number++ {
+		tenant := fmt.Sprintf("team-%d", number)
+		shard := l.Plan.Cache.Map.Shard(tenant)
+		if slot := shardmap.Slot(tenant); missing[shard] > 0 && !slots[slot] {
+			slots[slot] = true
+			missing[shard]--
+			g.tenants[shard] = append(g.tenants[shard], tenant)
+		}
+	}
+	return g
+}
+
+// setMap writes the map of so many shards, with the addresses that the plan gives them.
+func (g *growth) setMap(shards int) shardmap.Table {
+	g.t.Helper()
+	table, err := shardmap.New(shards, nil)
+	g.must(err)
+	var blocks []netip.Prefix
+	for _, r := range g.Plan.Cache.Reserved {
+		blocks = append(blocks, r.Block)
+	}
+	table = table.WithBlocks(blocks...)
+	document, err := table.Document()
+	g.must(err)
+	g.Parameters.Set(g.Plan.Cache.MapParameter, string(document))
+	return table
+}
+
+func (g *growth) inService(m *Machine) {
+	g.t.Helper()
+	g.Within(bootLimit, m.Name+" in service", func() error {
+		if state := g.Scaling.State(m); state != InService {
+			return errors.New(state)
+		}
+		return nil
+	})
+}
+
+// fill makes each tenant's files on the runner, some MiB altogether, an empty one and one in a folder among them, and pushes them.
+func (g *growth) fill() {
+	g.t.Helper()
+	g.runner.Booted()
+	g.Within(bootLimit, "runner has its agent", func() error {
+		_, err := g.runner.Try(20*time.Second, "test -x /usr/local/bin/beachhead-node")
+		return err
+	})
+	for _, tenant := range slices.Concat(g.tenants[:]...) {
+		said := g.runner.Run(`set -e
+			mkdir -p /root/` + tenant + `/sstate/ab; cd /root/` + tenant + `
+			for n in 1 2 3 4 5 6 7 8; do head -c $((n * 50000)) /dev/urandom >sstate/ab/$n.tar.zst; done
+			head -c 1000000 /dev/urandom >large; : >empty
+			find . -type f | sort | xargs sha256sum >../` + tenant + `.sums
+			beachhead-node cache push ` + tenant + ` . 2>&1`)
+		if !strings.Contains(said, "pushed 10 files") || !strings.Contains(said, "to shard 0") {
+			g.t.Errorf("pushing %s: %s", tenant, said)
+		}
+	}
+}
+
+// growthReader reads all files of all tenants by `cache path`, again and again. Beside that it goes on with the folder that it got for each tenant
+// at the beginning, as a build does that runs for hours. What it cannot read, or finds different, is a line in failures.
+const growthReader = `cd /root
+for tenant in %[1]s; do beachhead-node cache path $tenant >$tenant.began; done
+: >failures
+: >paths
+check() {
+	why=$(cd "$2" && sha256sum --check --quiet /root/$1.sums 2>&1) || echo "$(date +%%T) $1 in $2: $why" >>failures
+}
+while :; do
+	for tenant in %[1]s; do
+		at=$(beachhead-node cache path $tenant)
+		check $tenant "$at"
+		check $tenant "$(cat $tenant.began)"
+		echo "$tenant $at" >>paths
+	done
+	echo round >>paths
+done
+`
+
+func (g *growth) read() {
+	g.t.Helper()
+	script := fmt.Sprintf(growthReader, strings.Join(slices.Concat(g.tenants[:]...), " "))
+	g.runner.Run("cat >/root/reader <<'END'\n" + script + "END\nsystemd-run --quiet --unit=reader sh /root/reader")
+	g.rounds(1)
+}
+
+// rounds waits until the reader has begun and ended so many more rounds.
+func (g *growth) rounds(more int) {
+	g.t.Helper()
+	count := func() (n int, err error) {
+		out, err := g.runner.Try(20*time.Second, "grep -c round /root/paths || true; cat /root/failures")
+		if err == nil {
+			_, err = fmt.Sscan(out, &n)
+		}
+		if number, failures, some := strings.Cut(out, "\n"); some {
+			g.t.Fatalf("after %s rounds the reader failed:\n%s", number, failures)
+		}
+		return n, err
+	}
+	before := -1
+	// One that is under way may have begun with what was before.
+	g.Within(5*time.Minute, fmt.Sprint(more, " rounds of reading"), func() error {
+		now, err := count()
+		if err == nil && before < 0 {
+			before = now
+		}
+		if err == nil && now <= before+more {
+			err = fmt.Errorf("%d rounds, and %d at the beginning", now, before)
+		}
+		return err
+	})
+}
+
+// acknowledged is an error unless the shard has acknowledged so many moves.
+func (g *growth) acknowledged(s plan.Shard, want int) error {
+	var a mirror.Acknowledgement
+	if err := json.Unmarshal([]byte(g.Parameters.Get(s.MovedParameter)), &a); err != nil {
+		return err
+	}
+	if len(a.Slots) != want {
+		return fmt.Errorf("%d slots of %d are acknowledged", len(a.Slots), want)
+	}
+	return nil
+}
+
+// slotBySlot looks at all that was acknowledged, in its order: what nothing is in at once, and then each slot that has a tenant by itself.
+func (g *growth) slotBySlot(s plan.Shard) {
+	g.t.Helper()
+	var steps []int
+	for _, text := range g.Parameters.Versions(s.MovedParameter) {
+		var a mirror.Acknowledgement
+		g.must(json.Unmarshal([]byte(text), &a))
+		steps = append(steps, len(a.Slots))
+	}
+	all := len(g.moves)
+	if want := []int{0, all - 3, all - 2, all - 1, all}; !slices.Equal(steps, want) {
+		g.t.Errorf("%v slots were acknowledged, want %v", steps, want)
+	}
+}
+
+// follow waits until readers are where the new map says, and compares what they find there.
+func (g *growth) follow() {
+	g.t.Helper()
+	for shard, tenants := range g.tenants {
+		for _, tenant := range tenants {
+			want := fmt.Sprintf("/run/beachhead/shards/%02d/%s", shard, mirror.TenantFolder(tenant))
+			// The map is at most 30 s old, and the new shard was given up for 30 s each time that it did not answer.
+			g.Within(2*time.Minute, tenant+" read from shard "+fmt.Sprint(shard), func() error {
+				at, err := g.runner.Try(30*time.Second, "beachhead-node cache path "+tenant)
+				if err == nil && at != want {
+					err = fmt.Errorf("it is %s, want %s", at, want)
+				}
+				return err
+			})
+			g.runner.Run("cd " + want + " && find . -type f | sort | xargs sha256sum | diff /root/" + tenant + ".sums -")
+		}
+	}
+}
+
+// pushAgain pushes one more file of each tenant, which goes to its new shard and to no other, and is read from there at once.
+func (g *growth) pushAgain(servers ...*Machine) {
+	g.t.Helper()
+	for shard, tenants := range g.tenants {
+		tenant := tenants[0]
+		said := g.runner.Run("mkdir /root/more; date +%N >/root/more/late-" + tenant + "; beachhead-node cache push " + tenant + " /root/more 2>&1; rm -r /root/more")
+		if !strings.Contains(said, fmt.Sprintf("to shard %d", shard)) {
+			g.t.Errorf("pushing %s: %s", tenant, said)
+		}
+		g.runner.Run("cat $(beachhead-node cache path " + tenant + ")/late-" + tenant)
+		for number, server := range servers {
+			found := server.Run("find /srv/cache/slots -name 'late-" + tenant + "' -user 2049")
+			if want := number == shard; want != (found != "") {
+				g.t.Errorf("shard %d has %q of what was pushed to shard %d", number, found, shard)
+			}
+		}
+	}
+}
+
+// unbroken ends the reading, and looks at what it found from the beginning to the end.
+func (g *growth) unbroken() {
+	g.t.Helper()
+	paths := g.runner.Run("systemctl stop reader; cat /root/paths")
+	if failures := g.runner.Run("cat /root/failures"); failures != "" {
+		g.t.Errorf("the reader failed:\n%s", failures)
+	}
+	for shard, tenants := range g.tenants {
+		for _, tenant := range tenants {
+			from := [2]int{strings.Count(paths, tenant+" /run/beachhead/shards/00/"), strings.Count(paths, tenant+" /run/beachhead/shards/01/")}
+			g.t.Logf("%s was read %d times from shard 0 and %d times from shard 1", tenant, from[0], from[1])
+			if from[0] == 0 || (from[1] > 0) != (shard == 1) {
+				g.t.Errorf("%s is on shard %d in the end", tenant, shard)
+			}
+		}
+	}
+}

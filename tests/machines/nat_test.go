@@ -1,0 +1,118 @@
+//go:build machines
+
+package machines
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/beachhead-build/beachhead/regions/plan"
+)
+
+// A NAT instance carries what a machine in the private subnet sends outside, in both directions and in its own name. When its power is cut
+// nothing gets out, and its successor behind the same interface carries on, without any change of a route.
+func TestNAT(t *testing.T) {
+	t.Parallel()
+	l := New(t, "nat.yaml")
+	n := newNAT(l)
+	first := n.boot()
+	n.client = l.Launch("client", "#!/bin/sh\n", "m7i.large", n.zone.Name, plan.PrivateTier)
+	n.client.Booted()
+	n.inService(first)
+	n.carries()
+
+	first.Kill()
+	if out, err := n.echo(); err == nil {
+		t.Errorf("without its NAT instance the machine got out: %s", out)
+	}
+	l.EC2.Terminate(first.ID)
+	second := n.boot()
+	n.inService(second)
+	n.carries()
+	// Once a minute from the first minute on, and the second boot took longer.
+	n.published()
+	l.Scaling.Terminate(second)
+	l.Within(2*time.Minute, "second drained", func() error {
+		if state := l.Scaling.State(second); state != Terminated {
+			return errors.New(state)
+		}
+		return nil
+	})
+}
+
+// nat is the region's only zone, with a machine in its private subnet.
+type nat struct {
+	*Lab
+	zone   plan.Zone
+	iface  string
+	client *Machine
+}
+
+// newNAT makes what is there before any machine: the interface, the private subnet's route to it, and the outside. That is the name by which a NAT
+// instance checks its own way out, and echo.example.com, which gives back what it gets, and the address that it came from.
+func newNAT(l *Lab) *nat {
+	l.t.Helper()
+	n := &nat{Lab: l, zone: l.Plan.Network.Zones[0]}
+	n.iface = l.EC2.NewInterface(n.zone.NATInstance.Address, false, map[string]string{"Name": n.zone.NATInstance.Name})
+	l.Through(n.iface, n.zone.Subnets[plan.PrivateTier])
+	l.HTTPS("sts."+l.Plan.Region+".amazonaws.com", http.NotFoundHandler())
+	l.HTTPS("echo.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		w.Header().Set("From", host)
+		_, _ = io.Copy(w, r.Body)
+	}))
+	return n
+}
+
+// boot boots the NAT instance, as its group does whenever there is none.
+func (n *nat) boot() *Machine {
+	n.t.Helper()
+	text, err := n.Plan.NATUserData(n.zone.Name, n.Agent)
+	n.must(err)
+	return n.LaunchBehind(n.iface, n.zone.NATInstance.Name, text, n.zone.NATInstance.InstanceType, n.zone.Name)
+}
+
+func (n *nat) inService(m *Machine) {
+	n.t.Helper()
+	n.Within(bootLimit, m.Name+" in service", func() error {
+		if state := n.Scaling.State(m); state != InService {
+			return errors.New(state)
+		}
+		return nil
+	})
+}
+
+// echo sends half a MiB to the outside and back, on one connection, and gives the address that the outside saw. The limits are what a build may
+// wait in software emulation.
+func (n *nat) echo() (string, error) {
+	return n.client.Try(time.Minute, `head -c 500000 /dev/urandom >/tmp/sent &&
+		curl --fail --silent --show-error --connect-timeout 10 --max-time 40 --data-binary @/tmp/sent --output /tmp/got --write-out '%header{from}' \
+			https://echo.example.com/ 2>&1 && cmp /tmp/sent /tmp/got`)
+}
+
+// carries is at once, since a machine in service carries traffic: a change of egress mode moves routes to it then.
+func (n *nat) carries() {
+	n.t.Helper()
+	from, err := n.echo()
+	if err != nil || from != n.zone.NATInstance.Address.String() {
+		n.t.Errorf("the outside saw %q, want %s: %v", from, n.zone.NATInstance.Address, err)
+	}
+}
+
+func (n *nat) published() {
+	n.t.Helper()
+	metrics := n.Metrics("ConntrackPercent")
+	for _, m := range metrics {
+		if m.Namespace != "Beachhead" || fmt.Sprint(m.Dimensions) != "map[NATInstance:"+n.zone.NATInstance.Name+"]" || m.Value < 0 || m.Value > 100 {
+			n.t.Errorf("published: %v", m)
+		}
+	}
+	if len(metrics) == 0 {
+		n.t.Error("nothing was published")
+	}
+}
