@@ -69,6 +69,8 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 		object, err := s3.NewBucketObjectv2(ctx, name+"-agent-"+agent.Arch, &s3.BucketObjectv2Args{
 			Bucket: bucket.Bucket, Key: pulumi.String(agent.Key), Source: pulumi.NewFileAsset(agent.Path),
 			ServerSideEncryption: pulumi.String("AES256"),
+			// S3 gives an object that comes in parts, as one above 5 MB does, another type than one that comes whole.
+			ContentType: pulumi.String("application/octet-stream"),
 		}, child)
 		if err != nil {
 			return nil, fmt.Errorf("artifacts %q: %w", name, err)

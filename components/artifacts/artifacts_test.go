@@ -60,7 +60,8 @@ func TestEachArchitectureHasItsAgent(t *testing.T) {
 	recorded := record(t)
 	for arch, key := range map[string]string{"arm64": "agent/0a/arm64", "x86_64": "agent/0b/x86_64"} {
 		object := recorded.Named(t, "aws:s3/bucketObjectv2:BucketObjectv2", "artifacts-agent-"+arch).Inputs
-		if object["key"].StringValue() != key || !object["source"].IsAsset() || object["serverSideEncryption"].StringValue() != "AES256" {
+		if object["key"].StringValue() != key || !object["source"].IsAsset() || object["serverSideEncryption"].StringValue() != "AES256" ||
+			object["contentType"].StringValue() != "application/octet-stream" {
 			t.Errorf("%s: %v", arch, object)
 		}
 	}

@@ -94,6 +94,8 @@ var formParts = []struct {
 	form    string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "<id>"},
+	// The provider's own hash, without leading zeros.
+	{regexp.MustCompile(`\bvpn-attachment-[0-9a-f]+`), "vpn-attachment-<id>"},
 	// A route's id is its table's with a number behind it.
 	{regexp.MustCompile(`-[0-9a-f]{17}[0-9]*`), "-<id>"},
 	{regexp.MustCompile(`-[0-9a-f]{8}\b`), "-<id>"},

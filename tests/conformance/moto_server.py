@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+import threading
 import traceback
 import uuid
 from ipaddress import ip_network
@@ -57,6 +58,18 @@ def connections():
     before it has read an answer that is whole: "use of closed network connection", which it does not repeat (aws/aws-sdk-go-v2, issue 2737).
     AWS speaks HTTP/1.1 and keeps connections."""
     serving.WSGIRequestHandler.protocol_version = "HTTP/1.1"
+
+
+def one_at_a_time():
+    """moto serves each request in a thread of its own over shared dictionaries without locks: while one thread makes a parameter, another that
+    lists parameters fails with "dictionary changed size during iteration"."""
+    front, lock = server.DomainDispatcherApplication.__call__, threading.Lock()
+
+    def call(self, environ, start_response):
+        with lock:
+            return front(self, environ, start_response)
+
+    server.DomainDispatcherApplication.__call__ = call
 
 
 def bucket_policies():
@@ -399,7 +412,7 @@ def show_bugs():
 
 
 if not os.environ.get("MOTO_PLAIN"):
-    for close in (refuse_at_once, connections, bucket_policies, private_zones, launch_templates, endpoints, propagation, scaling_policies,
+    for close in (refuse_at_once, connections, one_at_a_time, bucket_policies, private_zones, launch_templates, endpoints, propagation, scaling_policies,
                   interfaces, nat_addresses, group_policies, group_lifetimes, tunnels, lifecycle_manager, show_bugs):
         close()
 
