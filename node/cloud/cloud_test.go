@@ -239,6 +239,10 @@ func TestHooks(t *testing.T) {
 	if state, err := c.LifecycleState(t.Context()); err != nil || state != "Pending:Wait" {
 		t.Errorf("%q, %v", state, err)
 	}
+	if err := c.Protect(t.Context(), false); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "InService") {
+		t.Errorf("protection before it is in service: %v", err)
+	}
+	s.with(func() { s.scaling[instance] = "InService" })
 	asked := s.called("DescribeAutoScalingInstances")
 	// The second of each is about a hook that no longer waits.
 	for range 2 {

@@ -106,7 +106,14 @@ func (c *Cloud) Heartbeat(ctx context.Context, hook string) error {
 	return nil
 }
 
-// Protect keeps the machine from being taken when its group shrinks, or allows it.
+// unserving says whether an error is about a machine that is not in service yet, or not any more. Auto Scaling has no code of its own for it.
+func unserving(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "is not in InService")
+}
+
+// Protect keeps the machine from being taken when its group shrinks, or allows it. Auto Scaling takes neither of a machine that is not in service,
+// which is an ErrBusy.
 func (c *Cloud) Protect(ctx context.Context, protected bool) error {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
@@ -117,8 +124,12 @@ func (c *Cloud) Protect(ctx context.Context, protected bool) error {
 	_, err = c.autoscaling.SetInstanceProtection(ctx, &autoscaling.SetInstanceProtectionInput{
 		AutoScalingGroupName: &group, InstanceIds: []string{instance}, ProtectedFromScaleIn: &protected,
 	})
-	if err != nil {
-		return fault(fmt.Sprintf("setting the protection of %s in %s to %t", instance, group, protected), err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	call := fmt.Sprintf("setting the protection of %s in %s to %t", instance, group, protected)
+	if unserving(err) {
+		return fmt.Errorf("%s: %w: %w", call, err, ErrBusy)
+	}
+	return fault(call, err)
 }

@@ -247,6 +247,9 @@ func (s *standin) group(w http.ResponseWriter, call string, form url.Values) {
 	}
 	hook := form.Get("LifecycleHookName")
 	switch {
+	case call == "SetInstanceProtection" && s.scaling[instance] != "InService":
+		refuse(w, "autoscaling", "ValidationError", "The instance "+instance+" is not in InService or EnteringStandby or Standby.")
+		return
 	case call == "SetInstanceProtection" && form.Get("InstanceIds.member.1") == instance:
 		s.protected = form.Get("ProtectedFromScaleIn") == "true"
 	case form.Get("InstanceId") != instance || !s.waiting[hook]:

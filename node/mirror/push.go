@@ -22,7 +22,8 @@ const (
 	pushWorkers = 8
 )
 
-// push copies a folder to the shard that a tenant's files are written to.
+// push copies a folder to the shard that a tenant's files are written to. When that is another one by the time it is done, it copies to that too:
+// the new shard's server may have copied the tenant before this was through, and then nobody would look for the files on the old one.
 func (a access) push(ctx context.Context, args []string) error {
 	tenant := args[0]
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
@@ -32,10 +33,23 @@ func (a access) push(ctx context.Context, args []string) error {
 		return err
 	}
 	m, err := a.reader.Read(ctx)
-	if err != nil {
-		return err
+	for err == nil {
+		shard := m.Places(tenant).Write
+		if err := a.pushTo(ctx, m, shard, tenant, from); err != nil {
+			return err
+		}
+		// Without an answer it is on the shard of the last map that was known, where all pushes go then.
+		if now, unknown := a.reader.Refresh(ctx); unknown == nil {
+			m = now
+		}
+		if m.Places(tenant).Write == shard {
+			return nil
+		}
 	}
-	shard := m.Places(tenant).Write
+	return err
+}
+
+func (a access) pushTo(ctx context.Context, m Map, shard int, tenant, from string) error {
 	address, err := m.Address(shard)
 	if err != nil {
 		return err

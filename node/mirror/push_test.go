@@ -242,3 +242,26 @@ func TestPutOfChangingFile(t *testing.T) {
 	}
 	same(t, files(t, to.Name()), map[string]string{"a": "abc"})
 }
+
+// A push that began by the map of before, which may be 30 seconds old, and took long, ends with its files where readers look first: the new shard's
+// server may have copied the tenant before the push was through with the old one.
+func TestATenantThatMovesDuringItsPush(t *testing.T) {
+	m, old := oneShard(t)
+	table := m.Table(2, map[string]int{"acme": 1})
+	export, _ := m.Serve(table, 1)
+	m.refresh(t)
+	m.Write(m.store, mapName, table)
+	build := t.TempDir()
+	lay(t, build, map[string]string{"object": "new"})
+	m.run(t, "push", "acme", build)
+	for _, folder := range []string{old, filepath.Join(export, TenantFolder("acme"))} {
+		same(t, files(t, folder), map[string]string{"object": "new"})
+	}
+	if said := m.warnings.String(); !strings.Contains(said, "to shard 0") || !strings.Contains(said, "to shard 1") {
+		t.Errorf("said %q", said)
+	}
+	// With the control plane away nobody can say that it moves, and a push is as good as before.
+	m.refresh(t)
+	m.store.Away(true)
+	m.run(t, "push", "acme", build)
+}

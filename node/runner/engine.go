@@ -20,7 +20,9 @@ func (r *Role) engine(ctx context.Context) error {
 			return err
 		}
 	}
-	packages := []string{"docker.io", "nftables"}
+	// Debian's kernel has AppArmor on, with which the engine starts no container unless it can load its profile for them. The parser for that is only
+	// recommended by the engine's package, and no recommendation is installed.
+	packages := []string{"docker.io", "apparmor", "nftables"}
 	if r.d.Runner.MapParameter != "" {
 		packages = append(packages, "nfs-common")
 	}

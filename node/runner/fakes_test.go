@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,6 +34,8 @@ type account struct {
 	parameters map[string]string
 	// away: nothing but the machine's own metadata answers.
 	away bool
+	// pending: the machine is not in service.
+	pending bool
 	// said are the protections that the group was told.
 	said []bool
 }
@@ -62,6 +65,9 @@ func (a *account) Protect(_ context.Context, protected bool) error {
 	if a.away {
 		return errAway
 	}
+	if a.pending {
+		return fmt.Errorf("planted: %w", cloud.ErrBusy)
+	}
 	a.said = append(a.said, protected)
 	return nil
 }
@@ -76,6 +82,13 @@ func (a *account) lose(away bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.away = away
+}
+
+// leave takes the machine out of service, or back.
+func (a *account) leave(pending bool) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.pending = pending
 }
 
 func (a *account) told() []bool {

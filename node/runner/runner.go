@@ -199,7 +199,8 @@ func (r *Role) Drain(ctx context.Context) error {
 		}
 		r.log.Warn("the machine stays registered; remove it from the CI system by hand, under its instance's id", "error", err)
 	}
-	if err := r.cloud.Protect(ctx, false); err != nil {
+	// One that the group takes is not in service any more, and has no protection.
+	if err := r.cloud.Protect(ctx, false); err != nil && !errors.Is(err, cloud.ErrBusy) {
 		r.log.Warn("the protection from scale-in cannot be taken off; the machine ends all the same", "error", err)
 	}
 	return ctx.Err()

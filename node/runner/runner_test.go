@@ -21,7 +21,7 @@ func TestPrepare(t *testing.T) {
 	}
 	for _, want := range []string{
 		"sysctl --quiet --load=" + b.host.Path(sysctlFile), "nft --file ", "systemctl start docker.service", "systemctl reload docker.service",
-		"apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 --yes --quiet install --no-install-recommends docker.io nftables nfs-common",
+		"apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 --yes --quiet install --no-install-recommends docker.io apparmor nftables nfs-common",
 	} {
 		if b.machine.Ran(want) != 1 {
 			t.Errorf("%d times: %s", b.machine.Ran(want), want)

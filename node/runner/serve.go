@@ -2,10 +2,12 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/beachhead-build/beachhead/node/ci"
+	"github.com/beachhead-build/beachhead/node/cloud"
 	"github.com/beachhead-build/beachhead/node/mirror"
 )
 
@@ -73,12 +75,16 @@ func (s *server) look(ctx context.Context) {
 	s.protect(ctx, s.running > 0)
 }
 
-// protect tells the group when a job starts to run and when the last has ended, and not in between.
+// protect tells the group when a job starts to run and when the last has ended, and not in between. Auto Scaling takes it only of a
+// machine that is in service, which it is some seconds after its first job may have begun; until then each look tries again.
 func (s *server) protect(ctx context.Context, want bool) {
 	if s.protected != nil && *s.protected == want {
 		return
 	}
 	err := s.cloud.Protect(ctx, want)
+	if errors.Is(err, cloud.ErrBusy) {
+		return
+	}
 	if s.tell(ctx, "setting the protection from scale-in", err); err == nil {
 		s.protected = &want
 	}

@@ -54,6 +54,27 @@ func TestProtection(t *testing.T) {
 	stop()
 }
 
+// A machine that is not in service, at both ends of its life, cannot be protected. That is no failure, and nothing of it is told.
+func TestProtectionOutOfService(t *testing.T) {
+	b := newBench(t, nil)
+	b.prepare(t)
+	b.account.leave(true)
+	job(t, b, "started", "1")
+	stop := b.serve(t)
+	time.Sleep(20 * time.Millisecond)
+	b.account.leave(false)
+	until(t, "protected once it is in service", func() bool { return fmt.Sprint(b.account.told()) == "[true]" })
+	stop()
+	job(t, b, "finished", "1")
+	b.account.leave(true)
+	if err := b.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := b.journal.count("protection"); n != 0 {
+		t.Errorf("told %d times", n)
+	}
+}
+
 // draining ends the running jobs and removes the machine; active brings it back.
 func TestPostures(t *testing.T) {
 	b := newBench(t, func(r *node.Runner) {

@@ -212,3 +212,21 @@ func (r *Role) handOver(ctx context.Context, me string, t thing) error {
 	}
 	return t.drop(ctx, a, false)
 }
+
+// waitFree waits until EC2 says that this machine no longer has a thing: from a machine that goes before that, the next server would take it by
+// force. One that EC2 does not let go of keeps no machine: Linux has, so that force does no harm.
+func (r *Role) waitFree(ctx context.Context, me string, t thing) error {
+	for start := time.Now(); ; {
+		a, err := t.look(ctx)
+		if err == nil && a.holder != me {
+			return nil
+		}
+		if time.Since(start) >= dyingPatience {
+			r.log.Warn("EC2 takes its time to let go; the machine goes without waiting for it", "thing", t.name, "state", a.state, "error", err)
+			return nil
+		}
+		if stopped := host.Sleep(ctx, claimPause); stopped != nil {
+			return stopped
+		}
+	}
+}

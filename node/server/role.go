@@ -233,7 +233,20 @@ func (r *Role) Drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.handOver(ctx, me.InstanceID, r.interfaceThing()), r.handOver(ctx, me.InstanceID, r.volumeThing("")))
+	things := []thing{r.interfaceThing(), r.volumeThing("")}
+	var errs []error
+	for _, t := range things {
+		errs = append(errs, r.handOver(ctx, me.InstanceID, t))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, t := range things {
+		if err := r.waitFree(ctx, me.InstanceID, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // at is an address with the NFS server's port.

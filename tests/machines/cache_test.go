@@ -14,8 +14,8 @@ import (
 	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
-// tenant is one whose slot is on shard 0 of the plan's map.
-const tenant = "initech"
+// cacheTenant is one whose slot is on shard 0 of the plan's map.
+const cacheTenant = "initech"
 
 // cacheLab is a region with one shard, its servers and a runner.
 type cacheLab struct {
@@ -23,8 +23,6 @@ type cacheLab struct {
 	shard         plan.Shard
 	volume, iface string
 	runner        *Machine
-	// servers are all that were started.
-	servers []*Machine
 	// path is where the runner reads the tenant's files, and mount the number that its kernel gave that mount.
 	path, mount string
 }
@@ -35,7 +33,6 @@ type cacheLab struct {
 func TestCache(t *testing.T) {
 	t.Parallel()
 	c := newCacheLab(t)
-	defer c.hold()
 	first, second := c.race()
 	c.fill()
 	c.measure(first)
@@ -43,9 +40,10 @@ func TestCache(t *testing.T) {
 
 	c.powerCut(first, second)
 	c.fence(first, second)
+	third := c.Server(c.shard) // boots meanwhile
 	c.readsOn(second)
+	c.whole()
 
-	third := c.server()
 	c.handOver(second, third)
 	c.readsOn(third)
 }
@@ -60,16 +58,10 @@ func newCacheLab(t *testing.T) *cacheLab {
 	return c
 }
 
-func (c *cacheLab) server() *Machine {
-	m := c.Server(c.shard)
-	c.servers = append(c.servers, m)
-	return m
-}
-
 // race boots two servers and the runner, and gives the server that has the volume and the one that waits for it.
 func (c *cacheLab) race() (first, second *Machine) {
 	c.t.Helper()
-	first, second = c.server(), c.server()
+	first, second = c.Server(c.shard), c.Server(c.shard)
 	c.runner = c.Runner(c.Plan.Fleets[0], c.shard.Zone)
 	c.Within(bootLimit, "a server in service", func() error {
 		if c.Scaling.State(second) == InService {
@@ -105,12 +97,12 @@ func (c *cacheLab) serves(m *Machine) error {
 func (c *cacheLab) waits(m *Machine) error {
 	looks := 0
 	for _, r := range c.Requests(m, "ec2") {
-		switch action, _, _ := strings.Cut(r.Text, " "); action {
-		case "DescribeInstances":
+		if strings.HasPrefix(r.Text, "DescribeInstances") {
 			looks++
-		case "DetachVolume", "DetachNetworkInterface":
-			c.t.Errorf("%s takes from a machine that lives: %s", m.Name, r.Text)
 		}
+	}
+	if forced, orderly := c.detached(m); forced+orderly > 0 {
+		c.t.Errorf("%s takes from a machine that lives", m.Name)
 	}
 	if looks < 3 || c.Scaling.State(m) != PendingWait {
 		return fmt.Errorf("it looked %d times and is %s", looks, c.Scaling.State(m))
@@ -123,16 +115,16 @@ func (c *cacheLab) fill() {
 	c.t.Helper()
 	c.runner.Run(`mkdir -p /root/files/sstate/ab /root/files/downloads; cd /root/files
 		head -c 24M /dev/urandom >downloads/linux.tar; head -c 100k /dev/urandom >sstate/ab/object; echo signature >sstate/ab/object.siginfo`)
-	c.push()
+	c.push("files")
 	c.path, _ = c.look()
 	c.mount = c.mounted()
-	c.same()
+	c.same("files")
 }
 
-// push pushes what the runner has.
-func (c *cacheLab) push() {
+// push pushes a folder of the runner's.
+func (c *cacheLab) push(folder string) {
 	c.t.Helper()
-	if out, err := c.runner.Try(2*time.Minute, "beachhead-node cache push "+tenant+" /root/files"); err != nil {
+	if out, err := c.runner.Try(2*time.Minute, "beachhead-node cache push "+cacheTenant+" /root/"+folder); err != nil {
 		c.t.Fatal(err)
 	} else {
 		c.t.Log(out)
@@ -142,9 +134,8 @@ func (c *cacheLab) push() {
 // look asks for the tenant's folder, and gives it with the time that the command took.
 func (c *cacheLab) look() (string, time.Duration) {
 	c.t.Helper()
-	out := c.runner.Run(`begin=$(date +%s%N); folder=$(beachhead-node cache path ` + tenant + `) || exit
+	out := c.runner.Run(`begin=$(date +%s%N); folder=$(beachhead-node cache path ` + cacheTenant + `) || exit
 		echo; echo "$(($(date +%s%N) - begin)) $folder"`)
-	c.t.Log(strings.ReplaceAll(out, "\n", " "))
 	took, folder, found := strings.Cut(out[strings.LastIndex(out, "\n")+1:], " ")
 	span, err := strconv.ParseInt(took, 10, 64)
 	if !found || err != nil {
@@ -163,11 +154,12 @@ func (c *cacheLab) mounted() string {
 	return out[0]
 }
 
-// same compares all that was pushed with what the server has, byte for byte.
-func (c *cacheLab) same() {
+// same compares a folder that was pushed with what the server has, byte for byte.
+func (c *cacheLab) same(folder string) {
 	c.t.Helper()
-	if out, err := c.runner.Try(2*time.Minute, "echo 3 >/proc/sys/vm/drop_caches; diff -r /root/files "+c.path); err != nil {
-		c.t.Errorf("%s has other files: %v\n%s", c.path, err, out)
+	each := "echo 3 >/proc/sys/vm/drop_caches; cd /root/" + folder + " && for each in *; do diff -r $each " + c.path + "/$each || exit; done"
+	if out, err := c.runner.Try(2*time.Minute, each); err != nil {
+		c.t.Errorf("%s has other files than were pushed: %v\n%s", c.path, err, out)
 	}
 }
 
@@ -194,33 +186,58 @@ func (c *cacheLab) watch() {
 	c.Within(time.Minute, "a reader has read", func() error { return c.readerSays(time.Time{}, "read") })
 }
 
-// readerSays looks for the end of a read after a time.
+// readLimit is what a read of a shard that dies may take: 24 s by the kernel's timers, and half as much again for software emulation, in which
+// they are late.
+const readLimit = 36
+
+// readerSays looks for the end of a read after a time. All of its reads must have ended in time, and those that gave anything have given the same.
 func (c *cacheLab) readerSays(after time.Time, want string) error {
+	c.t.Helper()
+	seen, content := false, ""
 	for line := range strings.Lines(c.runner.Run("cat /root/reader.log")) {
-		parts := strings.Fields(line)
-		if second, err := strconv.ParseInt(parts[0], 10, 64); err == nil && second > after.Unix() && parts[1] == want {
-			c.t.Logf("reader: %s", strings.Join(parts[1:], " "))
-			return nil
+		var second int64
+		var what, text string
+		var took float64
+		if _, err := fmt.Sscan(line, &second, &what, &text, &took); err != nil {
+			c.t.Fatalf("%q: %v", line, err)
+		}
+		if took > readLimit {
+			c.t.Fatalf("a read took %s", line)
+		}
+		if what == "read" && content != "" && text != content {
+			c.t.Fatalf("the reader reads something else: %s", line)
+		} else if what == "read" {
+			content = text
+		}
+		if second > after.Unix() && what == want && !seen {
+			seen = true
+			c.t.Logf("reader: %s", strings.TrimSpace(line))
 		}
 	}
-	return errors.New(c.runner.Run("tail -3 /root/reader.log; ps -o stat,wchan,etime,args -C python3"))
+	if !seen {
+		return errors.New(c.runner.Run("tail -3 /root/reader.log; ps -o stat,wchan,etime,args -C python3"))
+	}
+	return nil
 }
 
-// deadLimit is how long a dead shard may hold a build up.
+// deadLimit is how long a dead shard may hold up the command that builds ask.
 const deadLimit = 20 * time.Second
 
-// powerCut ends a server without a word. EC2 goes on saying that it runs, so the other one leaves its things alone.
+// powerCut ends a server without a word, some seconds after a push. EC2 goes on saying that it runs, so the other one leaves its things alone.
 func (c *cacheLab) powerCut(first, second *Machine) {
 	c.t.Helper()
+	c.runner.Run("mkdir -p /root/fresh/fresh; cd /root/fresh/fresh; for each in 1 2 3 4 5 6 7 8; do head -c 100k /dev/urandom >$each; done")
+	c.push("fresh")
+	time.Sleep(8 * time.Second) // ext4 has written the names down by then; content it would keep back for 30 s
 	first.Kill()
 	cut := time.Now()
 	folder, took := c.look()
+	c.t.Logf("cache path of a dead shard: %s in %s", folder, took)
 	if out := c.runner.Run("ls -A " + folder); folder == c.path || out != "" || took > deadLimit {
 		c.t.Errorf("a dead shard is %s with %q in %s; want an empty folder in %s", folder, out, took, deadLimit)
 	}
-	// softerr ends a call after 15 s. Software emulation is slow, and a timer of the kernel's late.
 	c.Within(time.Minute, "a process that reads gets an error", func() error { return c.readerSays(cut, "error") })
-	if _, err := c.runner.Try(time.Minute, "! beachhead-node cache push "+tenant+" /root/files"); err != nil {
+	if _, err := c.runner.Try(time.Minute, "! beachhead-node cache push "+cacheTenant+" /root/files"); err != nil {
 		c.t.Errorf("a push to a dead shard: %v", err)
 	}
 	if err := c.waits(second); err != nil {
@@ -235,15 +252,36 @@ func (c *cacheLab) fence(first, second *Machine) {
 	c.EC2.instances[first.ID].state = "terminated"
 	c.EC2.mutex.Unlock()
 	c.Within(bootLimit, "the other server in service", func() error { return c.serves(second) })
-	forced := 0
-	for _, r := range c.Requests(second, "ec2") {
-		if strings.HasPrefix(r.Text, "Detach") && strings.Contains(r.Text, "Force=true") {
-			forced++
-		}
-	}
-	if forced != 2 {
+	if forced, _ := c.detached(second); forced != 2 {
 		c.t.Errorf("%s took %d things by force, want volume and interface", second.Name, forced)
 	}
+}
+
+// detached counts the things that a machine ended an attachment of, by force and without.
+func (c *cacheLab) detached(m *Machine) (forced, orderly int) {
+	for _, r := range c.Requests(m, "ec2") {
+		switch {
+		case !strings.HasPrefix(r.Text, "Detach"):
+		case strings.Contains(r.Text, "Force=true"):
+			forced++
+		default:
+			orderly++
+		}
+	}
+	return forced, orderly
+}
+
+// whole says that nothing of what was pushed just before the power cut is there in part: a name that is there has its content.
+func (c *cacheLab) whole() {
+	c.t.Helper()
+	out, err := c.runner.Try(time.Minute, "echo 3 >/proc/sys/vm/drop_caches; cd "+c.path+`/fresh || exit 0
+		broken=0; for each in *; do cmp $each /root/fresh/fresh/$each || broken=1; done; ls | wc -l; exit $broken`)
+	if err != nil {
+		c.t.Errorf("after the power cut: %v", err)
+	}
+	c.t.Logf("of 8 files that were pushed just before the power cut there are %s", out)
+	c.push("fresh")
+	c.same("fresh")
 }
 
 // readsOn is the runner's view of another server: the mount, the open file and the files are as before, and a push works.
@@ -257,13 +295,13 @@ func (c *cacheLab) readsOn(server *Machine) {
 		}
 		return nil
 	})
-	c.same()
 	if mount := c.mounted(); mount != c.mount {
 		c.t.Errorf("%s was mounted anew", c.path)
 	}
+	c.same("files")
 	c.runner.Run("head -c 100k /dev/urandom >/root/files/sstate/ab/of-" + server.ID)
-	c.push()
-	c.same()
+	c.push("files")
+	c.same("files")
 }
 
 // handOver tells a server to go while another one waits for what it has.
@@ -272,23 +310,17 @@ func (c *cacheLab) handOver(from, to *Machine) {
 	c.Within(bootLimit, "another server waits", func() error { return c.waits(to) })
 	c.Scaling.Terminate(from)
 	c.Within(bootLimit, "the other server in service", func() error { return c.serves(to) })
-	if state := c.Scaling.State(from); state != Terminated {
-		c.t.Errorf("%s is %s", from.Name, state)
-	}
-	let := 0
-	for _, m := range []*Machine{from, to} {
-		for _, r := range c.Requests(m, "ec2") {
-			if !strings.HasPrefix(r.Text, "Detach") {
-				continue
-			}
-			if forced := strings.Contains(r.Text, "Force=true"); m == to || !forced {
-				c.t.Logf("%s: %s", m.Name, r.Text)
-				let++
-			}
+	c.Within(time.Minute, "the first one is gone", func() error {
+		if state := c.Scaling.State(from); state != Terminated {
+			return errors.New(state)
 		}
+		return nil
+	})
+	if _, orderly := c.detached(from); orderly != 2 {
+		c.t.Errorf("%s let go of %d things, want volume and interface", from.Name, orderly)
 	}
-	if let != 2 {
-		c.t.Errorf("volume and interface were let go of in %d calls, want two, of %s", let, from.Name)
+	if forced, orderly := c.detached(to); forced+orderly > 0 {
+		c.t.Errorf("%s took %d things by force of a server that let go", to.Name, forced)
 	}
 }
 
@@ -307,17 +339,18 @@ func (c *cacheLab) measure(server *Machine) {
 	// With nosharecache the kernel does not take the two mounts for one.
 	read, write := mirror.ReadOptions+",nosharecache", "rw"+strings.TrimPrefix(mirror.ReadOptions, "ro")+",nosharecache"
 	text, err := c.runner.Try(5*time.Minute, "shards=/run/beachhead/shards source="+c.shard.Address.String()+":/ read="+read+" write="+write+
-		" inside="+strings.TrimPrefix(c.path, "/run/beachhead/shards/00/")+`
+		" bench="+strings.TrimPrefix(c.path, "/run/beachhead/shards/00/")+`-bench
 		set -e
-		mkdir -p /root/read /root/write; mount -t nfs -o $read $source /root/read; mount -t nfs -o $write $source /root/write
+		cd $shards; mkdir -p read write; mount -t nfs -o $read $source $shards/read; mount -t nfs -o $write $source $shards/write
 		rate() { grep -o '[0-9.]* [kMG]B/s'; }
-		for round in 1 2 3; do
-			for to in $shards/00-push /root/write; do echo "to $to $(dd if=/dev/zero of=$to/$inside/bench bs=1M count=64 conv=fsync 2>&1 | rate)"; done
-			for from in $shards/00 /root/read; do
+		for order in "00-push 00 write read" "write read 00-push 00"; do
+			set -- $order
+			for to in $1 $3; do echo "to $to $(dd if=/dev/zero of=$to/$bench bs=1M count=64 conv=fsync 2>&1 | rate)"; done
+			for from in $2 $4; do
 				echo 3 >/proc/sys/vm/drop_caches
-				echo "from $from $(dd if=$from/$inside/bench of=/dev/null bs=1M 2>&1 | rate)"
+				echo "from $from $(dd if=$from/$bench of=/dev/null bs=1M 2>&1 | rate)"
 			done
 		done
-		rm /root/write/$inside/bench; umount /root/read /root/write`)
+		rm write/$bench; umount read write`)
 	c.t.Logf("%s%v", text, err)
 }

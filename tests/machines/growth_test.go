@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,30 +23,33 @@ import (
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	l := New(t, "lab.yaml")
+	fleet := l.Plan.Fleets[0]
+	l.disk, l.memory = fleet.DiskGiB, 768 // the runner's engine has two daemons
 	g := newGrowth(l)
 	first, second := l.Plan.Cache.Shards[0], l.Plan.Cache.Shards[1]
 	l.Shard(first, 2)
 	l.Shard(second, 2)
 	old := l.Server(first)
-	g.runner = l.Runner(l.Plan.Fleets[0], l.Plan.Network.Zones[0].Name)
+	g.runner = l.Runner(fleet, l.Plan.Network.Zones[0].Name)
 	g.inService(old)
+	g.inService(g.runner)
 	g.fill()
 	g.read()
 
 	// The map comes first and the server a boot later, which is the order that is harder on readers: the new place is theirs and nobody is there.
 	l.Parameters.Set(second.MovedParameter, "{}")
 	g.setMap(2)
+	made := l.Server(second)
 	l.Within(2*time.Minute, "runner has the new map", func() error {
 		_, err := g.runner.Try(20*time.Second, `grep -q '"version":2,' /run/beachhead/map.json`)
 		return err
 	})
-	g.rounds(2)
-	made := l.Server(second)
+	g.rounds(1)
 	g.inService(made)
 	l.Within(3*time.Minute, "everything acknowledged", func() error { return g.acknowledged(second, len(g.moves)) })
 	g.slotBySlot(second)
 	g.follow()
-	g.rounds(2)
+	g.rounds(1)
 	g.pushAgain(old, made)
 	g.unbroken()
 }
@@ -60,8 +64,10 @@ type growth struct {
 }
 
 // newGrowth puts the map of one shard into Parameter Store, and chooses tenants: three that move, each in a slot of its own, and two that stay.
+// The fleet's CI server takes every machine.
 func newGrowth(l *Lab) *growth {
 	l.t.Helper()
+	l.HTTPS("ci.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	g := &growth{Lab: l}
 	g.moves = shardmap.Moves(g.setMap(1), l.Plan.Cache.Map)
 	slots := map[int]bool{}
@@ -103,22 +109,19 @@ func (g *growth) inService(m *Machine) {
 	})
 }
 
-// fill makes each tenant's files on the runner, some MiB altogether, an empty one and one in a folder among them, and pushes them.
+// fill makes each tenant's files on the runner and pushes them: an empty one, a large one and many small ones. Whether readers look at the old
+// place first while the new one has a part is not shown by this: a shard that did not answer is not asked for 30 s, and copying is done by then.
+// The model in node/mirror shows it.
 func (g *growth) fill() {
 	g.t.Helper()
-	g.runner.Booted()
-	g.Within(bootLimit, "runner has its agent", func() error {
-		_, err := g.runner.Try(20*time.Second, "test -x /usr/local/bin/beachhead-node")
-		return err
-	})
 	for _, tenant := range slices.Concat(g.tenants[:]...) {
 		said := g.runner.Run(`set -e
 			mkdir -p /root/` + tenant + `/sstate/ab; cd /root/` + tenant + `
-			for n in 1 2 3 4 5 6 7 8; do head -c $((n * 50000)) /dev/urandom >sstate/ab/$n.tar.zst; done
+			head -c 400000 /dev/urandom | split -b 5000 - sstate/ab/
 			head -c 1000000 /dev/urandom >large; : >empty
 			find . -type f | sort | xargs sha256sum >../` + tenant + `.sums
 			beachhead-node cache push ` + tenant + ` . 2>&1`)
-		if !strings.Contains(said, "pushed 10 files") || !strings.Contains(said, "to shard 0") {
+		if !strings.Contains(said, "pushed 82 files") || !strings.Contains(said, "to shard 0") {
 			g.t.Errorf("pushing %s: %s", tenant, said)
 		}
 	}
@@ -128,8 +131,6 @@ func (g *growth) fill() {
 // at the beginning, as a build does that runs for hours. What it cannot read, or finds different, is a line in failures.
 const growthReader = `cd /root
 for tenant in %[1]s; do beachhead-node cache path $tenant >$tenant.began; done
-: >failures
-: >paths
 check() {
 	why=$(cd "$2" && sha256sum --check --quiet /root/$1.sums 2>&1) || echo "$(date +%%T) $1 in $2: $why" >>failures
 }
@@ -147,7 +148,7 @@ done
 func (g *growth) read() {
 	g.t.Helper()
 	script := fmt.Sprintf(growthReader, strings.Join(slices.Concat(g.tenants[:]...), " "))
-	g.runner.Run("cat >/root/reader <<'END'\n" + script + "END\nsystemd-run --quiet --unit=reader sh /root/reader")
+	g.runner.Run("cd /root; : >failures; : >paths; cat >reader <<'END'\n" + script + "END\nsystemd-run --quiet --unit=reader sh /root/reader")
 	g.rounds(1)
 }
 
@@ -155,13 +156,14 @@ func (g *growth) read() {
 func (g *growth) rounds(more int) {
 	g.t.Helper()
 	count := func() (n int, err error) {
-		out, err := g.runner.Try(20*time.Second, "grep -c round /root/paths || true; cat /root/failures")
-		if err == nil {
-			_, err = fmt.Sscan(out, &n)
+		out, err := g.runner.Try(20*time.Second, "grep -c round /root/paths; cat /root/failures")
+		if err != nil {
+			return 0, err
 		}
 		if number, failures, some := strings.Cut(out, "\n"); some {
 			g.t.Fatalf("after %s rounds the reader failed:\n%s", number, failures)
 		}
+		_, err = fmt.Sscan(out, &n)
 		return n, err
 	}
 	before := -1
@@ -200,7 +202,7 @@ func (g *growth) slotBySlot(s plan.Shard) {
 		steps = append(steps, len(a.Slots))
 	}
 	all := len(g.moves)
-	if want := []int{0, all - 3, all - 2, all - 1, all}; !slices.Equal(steps, want) {
+	if want := []int{0, all - 3, all - 2, all - 1, all}; !slices.Equal(slices.Compact(steps), want) {
 		g.t.Errorf("%v slots were acknowledged, want %v", steps, want)
 	}
 }

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 
 packages=linux-image-cloud-amd64,systemd-sysv,systemd-resolved,udev,dbus,netplan.io,isc-dhcp-client,cloud-init,python3,sudo,chrony
 packages=$packages,nfs-common,nfs-kernel-server,xfsprogs,e2fsprogs,nvme-cli,iproute2,nftables,iputils-arping,iputils-ping,curl,openssl
-packages=$packages,ca-certificates,docker.io,git,qemu-guest-agent,zstd
+packages=$packages,ca-certificates,docker.io,apparmor,git,qemu-guest-agent,zstd
 
 # Only what finds the root: unpacking the modules of every machine takes half a minute in software emulation.
 cat >"$work/modules" <<'END'
@@ -75,7 +75,7 @@ chroot "$1" update-initramfs -u
 chroot "$1" systemctl enable lab-journal.service systemd-networkd systemd-resolved
 chroot "$1" systemctl disable nfs-server.service docker.service docker.socket containerd.service
 chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer dpkg-db-backup.timer \
-	nfs-blkmap.service getty@tty1.service
+	nfs-blkmap.service getty@tty1.service apparmor.service
 sed -i '/^pool /d' "$1/etc/chrony/chrony.conf"
 echo 'LABEL=root / ext4 defaults 0 1' >"$1/etc/fstab"
 : >"$1/etc/machine-id"

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -56,10 +57,10 @@ type CIWorker struct {
 	Looked time.Time
 }
 
-// Run is one run of a script. Status is QUEUED, RUNNING, PASSED or FAILED.
+// Run is one run of a script. Tag is what its worker must have, a tag or the worker's name, and Status is QUEUED, RUNNING, PASSED or FAILED.
 type Run struct {
-	Script, Status, Log, Worker string
-	secret                      string
+	Tag, Script, Status, Log string
+	secret                   string
 }
 
 // NewJobServ makes a server at a name.
@@ -92,11 +93,11 @@ func (l *Lab) NewJobServ(name string) *JobServ {
 	return s
 }
 
-// Queue adds a run of a script and gives its number.
-func (s *JobServ) Queue(script string) int {
+// Queue adds a run of a script for workers with a tag and gives its number.
+func (s *JobServ) Queue(tag, script string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.runs = append(s.runs, &Run{Script: script, Status: "QUEUED", secret: rand.Text()})
+	s.runs = append(s.runs, &Run{Tag: tag, Script: script, Status: "QUEUED", secret: rand.Text()})
 	return len(s.runs) - 1
 }
 
@@ -238,11 +239,12 @@ func (s *JobServ) look(w http.ResponseWriter, r *http.Request) {
 	told := map[string]any{"name": name, "enlisted": true, "host_tags": one.Tags, "version": hex.EncodeToString(sum[:])}
 	room, _ := strconv.Atoi(r.URL.Query().Get("available_runners"))
 	free, _ := strconv.ParseInt(r.URL.Query().Get("disk_free"), 10, 64)
+	tags := append(strings.Split(one.Tags, ","), name)
 	for number, run := range s.runs {
-		if run.Status != "QUEUED" || room < 1 || free < leastFree || one.Deleted {
+		if run.Status != "QUEUED" || !slices.Contains(tags, run.Tag) || room < 1 || free < leastFree || one.Deleted {
 			continue
 		}
-		run.Status, run.Worker = "RUNNING", name
+		run.Status = "RUNNING"
 		definition, _ := json.Marshal(map[string]string{"run_url": fmt.Sprintf("%s/runs/%d/", s.url, number), "api_key": run.secret, "script": run.Script})
 		told["run-defs"] = []string{string(definition)}
 		break

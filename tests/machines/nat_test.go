@@ -60,7 +60,7 @@ func newNAT(l *Lab) *nat {
 	n := &nat{Lab: l, zone: l.Plan.Network.Zones[0]}
 	n.iface = l.EC2.NewInterface(n.zone.NATInstance.Address, false, map[string]string{"Name": n.zone.NATInstance.Name})
 	l.Through(n.iface, n.zone.Subnets[plan.PrivateTier])
-	l.HTTPS("sts."+l.Plan.Region+".amazonaws.com", http.NotFoundHandler())
+	l.Listen("sts."+l.Plan.Region+".amazonaws.com", 443)
 	l.HTTPS("echo.example.com", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		w.Header().Set("From", host)

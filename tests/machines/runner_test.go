@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// soon is for what the agent or the worker does within a few seconds of its own pace: looks each 5 s, calls, starts of programs.
-	soon = time.Minute
+	// soon is for what the agent or the worker does within a few seconds: they look each 5 s. It is that long since other machines use the same
+	// processors in software emulation.
+	soon = 3 * time.Minute
 	// later is for what has a pace of half a minute or a minute: the posture, metrics.
-	later = 2 * time.Minute
+	later = 4 * time.Minute
 	// nothing is how long a run must stay where it is for the worker to have left it: it looks for work each 5 s.
 	nothing = 15 * time.Second
 )
@@ -34,7 +35,8 @@ const secondRun = `until [ -e /tmp/second ]; do sleep 1; done; id -un`
 
 // A runner of JobServ from its launch to its end: it registers under its instance's id, is in service, takes a job and is protected and counted
 // while it runs, takes none in the posture draining and takes one again in active; told to go it takes none, waits for the one that runs, is
-// removed from the CI server and completes its hook. The registration token is nowhere but in the parameter.
+// removed from the CI server and completes its hook. A spot instance beside it goes on its notice. The registration token is nowhere but in the
+// parameter.
 func TestRunner(t *testing.T) {
 	t.Parallel()
 	l := New(t, "runner.yaml")
@@ -44,20 +46,28 @@ func TestRunner(t *testing.T) {
 	l.Parameters.Set(fleet.Agent.TokenParameter, server.Key)
 	posture := func(value string) { l.Parameters.Set(fleet.Path+"/posture", value) }
 	posture("active")
-	m := l.Runner(fleet, l.Plan.Network.Zones[0].Name)
+	m, spot := l.Runner(fleet, l.Plan.Network.Zones[0].Name), l.Runner(fleet, l.Plan.Network.Zones[1].Name)
 	t.Logf("cloud-init done: %.1f s after the launch", m.Booted().Seconds())
 	// All command lines from here on, for the token that must be on none.
 	m.Run(`(while sleep 1; do cat /proc/[0-9]*/cmdline; done >/run/lab-commands 2>&1 &)`)
 
-	l.Within(bootLimit, "runner in service", func() error { return wants(l.Scaling.State(m), InService) })
-	if worker := server.Worker(m.ID); worker.Tags != "amd64" || worker.Concurrency != 2 || worker.Deleted || server.Fetched() != 1 || reached() == 0 {
+	for _, one := range []*Machine{m, spot} {
+		l.Within(bootLimit, one.Name+" in service", func() error { return wants(l.Scaling.State(one), InService) })
+	}
+	if worker := server.Worker(m.ID); worker.Tags != "amd64" || worker.Concurrency != 2 || worker.Deleted || server.Fetched() != 2 || reached() == 0 {
 		t.Errorf("the worker is %+v, fetched %d times; the service was reached %d times", worker, server.Fetched(), reached())
 	}
 	l.ownTime(m)
+	l.interrupt(spot, server)
 
-	first := server.Queue(firstRun)
+	first := server.Queue(m.ID, firstRun)
 	server.Is(first, "RUNNING", soon)
 	l.Within(soon, "protected", func() error { return wants(l.Scaling.Protected(m), true) })
+
+	posture("draining")
+	server.stopped(m, later)
+	second := server.Queue(m.ID, secondRun)
+	server.leaves(second)
 	l.Within(later, "busy", func() error {
 		isBusy := func(one Metric) bool {
 			return one.Value == 50 && one.Namespace == "Beachhead" && one.Dimensions["Fleet"] == fleet.Path
@@ -67,24 +77,21 @@ func TestRunner(t *testing.T) {
 		}
 		return nil
 	})
-
-	posture("draining")
-	l.stopped(m, later)
-	second := server.Queue(secondRun)
-	server.leaves(second)
 	m.Run("touch /tmp/first")
 	if log := server.Is(first, "PASSED", soon).Log; !strings.Contains(log, "description version 1, linux/amd64") {
 		t.Errorf("the first run says %s", log)
 	}
 	l.Within(soon, "not protected", func() error { return wants(l.Scaling.Protected(m), false) })
-	server.leaves(second)
+	if run := server.Run(second); run.Status != "QUEUED" {
+		t.Errorf("after the drain the second run is %+v", run)
+	}
 
 	posture("active")
 	server.Is(second, "RUNNING", later)
 	l.Within(soon, "protected again", func() error { return wants(l.Scaling.Protected(m), true) })
 	l.Scaling.Terminate(m)
-	l.stopped(m, soon)
-	third := server.Queue("true")
+	server.stopped(m, soon)
+	third := server.Queue("amd64", "true")
 	server.leaves(third)
 	if state := l.Scaling.State(m); state != TerminatingWait || server.Worker(m.ID).Deleted {
 		t.Errorf("while a run goes on: %s, %+v", state, server.Worker(m.ID))
@@ -98,6 +105,21 @@ func TestRunner(t *testing.T) {
 	if !server.Worker(m.ID).Deleted || server.Run(third).Status != "QUEUED" {
 		t.Errorf("at the end the worker is %+v, and the run that it left %+v", server.Worker(m.ID), server.Run(third))
 	}
+	<-m.gone
+}
+
+// interrupt takes an idle machine as EC2 takes a spot instance: a notice of two minutes, for which the machine leaves the CI system at once, and
+// only then the word of its group.
+func (l *Lab) interrupt(m *Machine, server *JobServ) {
+	l.t.Helper()
+	end := time.Now().UTC().Add(2 * time.Minute).Format(time.RFC3339)
+	l.EC2.Notice(m, "spot/instance-action", fmt.Sprintf(`{"action": "terminate", "time": %q}`, end))
+	l.Within(soon, "the spot instance is removed from the CI server", func() error { return wants(server.Worker(m.ID).Deleted, true) })
+	if state := l.Scaling.State(m); state != InService {
+		l.t.Errorf("before its group knows of the notice it is %s", state)
+	}
+	l.Scaling.Terminate(m)
+	l.Within(soon, "the spot instance is gone", func() error { return wants(l.Scaling.State(m), Terminated) })
 	<-m.gone
 }
 
@@ -127,11 +149,15 @@ func (l *Lab) backend() func() int {
 	return func() int { return len(made) }
 }
 
-// stopped waits until the worker of a machine looks for no more work.
-func (l *Lab) stopped(m *Machine, limit time.Duration) {
-	l.t.Helper()
-	l.Within(limit, "the worker looks no more", func() error {
+// stopped waits until the worker of a machine looks for no more work. A look that was under way when its loop was stopped goes on, and what it
+// brings is run.
+func (s *JobServ) stopped(m *Machine, limit time.Duration) {
+	s.lab.t.Helper()
+	s.lab.Within(limit, "the worker looks no more", func() error {
 		state, err := m.Try(20*time.Second, "systemctl show --property=ActiveState --value beachhead-jobserv.service")
+		if looked := time.Since(s.Worker(m.ID).Looked); err == nil && looked < nothing {
+			err = fmt.Errorf("it looked %s ago", looked)
+		}
 		return errors.Join(err, wants(state, "inactive"))
 	})
 }

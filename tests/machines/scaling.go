@@ -168,7 +168,7 @@ func (s *Scaling) protect(f *form) ([]element, error) {
 	for _, id := range f.list("InstanceIds.member") {
 		one := s.members[id]
 		if one == nil || one.group != group || one.state != InService {
-			return nil, faultf("ValidationError", "The instance %s is not in InService.", id)
+			return nil, faultf("ValidationError", "The instance %s is not in InService or EnteringStandby or Standby.", id)
 		}
 		one.protected = protected
 	}

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,6 +106,47 @@ func TestVolume(t *testing.T) {
 	}
 	if err := Unmount(t.Context(), h, target, true); err != nil {
 		t.Error(err)
+	}
+}
+
+// A power cut leaves each file that was pushed whole, or not there: what the device has once the kernel has written down the new name, which is
+// after at most five seconds and can be long before it writes the content by itself.
+func TestPowerCut(t *testing.T) {
+	const target = "/srv/cache"
+	if !loops() {
+		t.Skip("loop devices and mounts take root")
+	}
+	device, _ := loop(t, imageBytes)
+	h := real(t)
+	t.Cleanup(func() { _ = exec.Command("umount", "--quiet", h.Path(target)).Run() })
+	if err := Mount(t.Context(), h, volume(device), target); err != nil {
+		t.Fatal(err)
+	}
+	content := strings.Repeat("a tenant's object\n", 10_000)
+	write(t, h.Path(target+"/new"), content)
+	if err := os.Rename(h.Path(target+"/new"), h.Path(target+"/object")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Create(h.Path(target + "/other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(other.Sync(), other.Close()); err != nil { // the journal is written, with the names of all
+		t.Fatal(err)
+	}
+	output := func(name string, args ...string) string {
+		t.Helper()
+		out, err := exec.Command(name, args...).Output()
+		if err != nil && host.ExitCode(err) != 1 { // of e2fsck: it has mended something
+			t.Fatalf("%s: %v", name, err)
+		}
+		return string(out)
+	}
+	cut := filepath.Join(t.TempDir(), "cut")
+	output("cp", strings.TrimSpace(output("losetup", "--noheadings", "--output", "BACK-FILE", device)), cut)
+	output("e2fsck", "-p", cut)
+	if got := output("debugfs", "-R", "cat /object", cut); got != content {
+		t.Errorf("after a power cut the object has %d bytes of %d", len(got), len(content))
 	}
 }
 

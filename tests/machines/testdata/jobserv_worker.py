@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """A worker for JobServ that speaks its protocol, for the machines' tests.
 
-As the real one it reads its settings at each look for work, has a locked file for each run that it could take or that runs, and leaves runs to
-children of its own, which outlive it. Other than the real one it looks every 5 seconds, and runs a script on the machine itself.
+As the real one it reads its settings at each look for work, has a locked file for each run that it could take or that runs, and leaves looks and
+runs to children, which outlive it. Other than the real one it looks every 5 seconds, and runs scripts on the machine itself.
 """
 import configparser
 import fcntl
@@ -87,16 +87,21 @@ def execute(run, slot):
     slot.close()
 
 
+def check():
+    try:
+        for run, slot in look(settings()):
+            execute(run, slot)
+    except requests.RequestException as error:
+        say(f"the server does not answer as it should: {error}")
+
+
 def loop():
     while True:
-        try:
-            for run, slot in look(settings()):
-                execute(run, slot)
-            os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            pass  # none has run yet
-        except requests.RequestException as error:
-            say(f"the server does not answer as it should: {error}")
+        looking = os.fork()  # which goes on when the loop is stopped, so that a run which it was given is not lost
+        if looking == 0:
+            check()
+            os._exit(0)
+        os.waitpid(looking, 0)
         time.sleep(5)
 
 
