@@ -44,7 +44,7 @@ type machine struct {
 func start(t *testing.T) *machine {
 	t.Helper()
 	h, bin := host.Host{Root: t.TempDir()}, t.TempDir()
-	for _, name := range []string{"dpkg-query", "modprobe", "nft", "sysctl"} {
+	for _, name := range []string{"apt-get", "dpkg-query", "modprobe", "nft", "sysctl"} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(commands), 0o755); err != nil { //nolint:gosec // a command
 			t.Fatal(err)
 		}
