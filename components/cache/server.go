@@ -99,7 +99,7 @@ func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam
 			},
 		},
 		Tags: machine.GroupTags(b.serverTags(s)),
-	}, b.with(pulumi.DependsOn(b.serverNeeds(s, allowed)))...)
+	}, b.with(machine.HooksStay(), pulumi.DependsOn(b.serverNeeds(s, allowed)))...)
 	if err != nil {
 		return err
 	}

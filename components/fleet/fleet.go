@@ -200,7 +200,7 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 			},
 		},
 		Tags: machine.GroupTags(machine.Named(b.name, b.args.Tags)),
-	}, b.opts...)
+	}, append([]pulumi.ResourceOption{machine.HooksStay()}, b.opts...)...)
 }
 
 // makeScaling follows the part of machines that are busy, which they publish themselves: processor load says nothing about whether a runner

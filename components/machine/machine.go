@@ -87,3 +87,9 @@ func Hooks(readySeconds, drainSeconds int, undrained string) autoscaling.GroupIn
 		hook(Ready, "LAUNCHING", "ABANDON", readySeconds), hook(Drain, "TERMINATING", undrained, drainSeconds),
 	}
 }
+
+// HooksStay is the option of a group with Hooks that its hooks are those of its creation. AWS does not tell them with the group, so that one that
+// a killed run made has none in the state, and any difference in them replaces the group, with every machine in it.
+func HooksStay() pulumi.ResourceOption {
+	return pulumi.IgnoreChanges([]string{"initialLifecycleHooks"})
+}

@@ -158,5 +158,5 @@ func (b *builder) makeNATGroup(name string, z Zone, iface *ec2.NetworkInterface,
 		// What the machine needs and no property of its group names: its rights and its own way out. It would try until they are there; they
 		// are edges for the way back, on which a machine that can no longer say that it goes is waited for. They cost nothing: all of them are
 		// there when the template is.
-	}, b.with(pulumi.DependsOn([]pulumi.Resource{allowed, public, b.publicRoute, b.public[z.Name].association}))...)
+	}, b.with(machine.HooksStay(), pulumi.DependsOn([]pulumi.Resource{allowed, public, b.publicRoute, b.public[z.Name].association}))...)
 }

@@ -235,6 +235,10 @@ func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, 
 // checkFrozen refuses to change what can be set at creation only: the engine should have replaced the resource.
 func (c *call) checkFrozen(spec *catalog.Resource) error {
 	for name, p := range spec.Inputs {
+		// What cannot be read back may be missing from what the engine knows of an imported thing; to say nothing of it changes nothing.
+		if _, said := c.rec.Inputs[name]; !said && slices.Contains(c.kind.unread, name) {
+			continue
+		}
 		if (p.CreateOnly || slices.Contains(c.kind.createOnly, name)) && c.changed(name) {
 			return refused("%s of %s can be set at creation only: replace it", name, c.rec.ID)
 		}
