@@ -73,6 +73,11 @@ type ref struct {
 
 var ownership = &ref{when: owns}
 
+// createdWith reports whether an input can be given at creation only.
+func (k *kind) createdWith(p catalog.Property, name string) bool {
+	return p.CreateOnly || slices.Contains(k.createOnly, name)
+}
+
 // kinds is filled by the files of the areas.
 var kinds = map[string]*kind{}
 

@@ -34,7 +34,7 @@ func (p *provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	props, err := marshal(tell(spec, out.outputs, inputs))
+	props, err := marshal(tell(k, spec, out.outputs, inputs))
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (p *provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	if err != nil {
 		return nil, err
 	}
-	props, err := marshal(tell(spec, out.outputs, news))
+	props, err := marshal(tell(k, spec, out.outputs, news))
 	if err != nil {
 		return nil, err
 	}
@@ -106,14 +106,7 @@ func (p *provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 	if err != nil {
 		return nil, err
 	}
-	told := copied(out.rec.Inputs)
-	if len(known) == 0 { // an import: nobody knows what the program said beyond what the cloud tells
-		for _, name := range k.unread {
-			delete(told, name)
-			delete(out.outputs, name)
-		}
-	}
-	inputs := tell(spec, told, known)
+	inputs := tell(k, spec, copied(out.rec.Inputs), known)
 	if d, ok := known[defaulted]; ok {
 		inputs[defaulted] = d
 	}
@@ -121,7 +114,7 @@ func (p *provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 	if err != nil {
 		return nil, err
 	}
-	props, err := marshal(tell(spec, out.outputs, known))
+	props, err := marshal(tell(k, spec, out.outputs, known))
 	return &pulumirpc.ReadResponse{Id: out.rec.ID, Inputs: in, Properties: props}, err
 }
 
@@ -204,7 +197,8 @@ func (c *call) makeNew(inputs map[string]any, urn string) error {
 	return nil
 }
 
-// change updates the record with an id. Inputs that the program no longer gives and that the cloud would have chosen stay.
+// change updates the record with an id. Inputs that the program no longer gives stay where the cloud would have chosen them, and where they
+// were for the creation only and nothing reads them back: what is known of an imported thing lacks them, and the cloud's thing has them still.
 func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, urn string) error {
 	c.old = c.find(id, c.kind.typ)
 	if c.old == nil {
@@ -213,7 +207,8 @@ func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, 
 	c.rec = c.old.clone()
 	c.rec.Inputs, c.rec.URN = inputs, urn
 	for name, v := range c.old.Inputs {
-		if _, ok := inputs[name]; !ok && spec.OptionalComputed(name) {
+		p := spec.Inputs[name]
+		if _, ok := inputs[name]; !ok && (spec.OptionalComputed(name) || c.kind.createdWith(p, name) && slices.Contains(c.kind.unread, name)) {
 			c.rec.Outputs[name] = v
 		}
 	}
@@ -235,11 +230,7 @@ func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, 
 // checkFrozen refuses to change what can be set at creation only: the engine should have replaced the resource.
 func (c *call) checkFrozen(spec *catalog.Resource) error {
 	for name, p := range spec.Inputs {
-		// What cannot be read back may be missing from what the engine knows of an imported thing; to say nothing of it changes nothing.
-		if _, said := c.rec.Inputs[name]; !said && slices.Contains(c.kind.unread, name) {
-			continue
-		}
-		if (p.CreateOnly || slices.Contains(c.kind.createOnly, name)) && c.changed(name) {
+		if c.kind.createdWith(p, name) && c.changed(name) {
 			return refused("%s of %s can be set at creation only: replace it", name, c.rec.ID)
 		}
 	}

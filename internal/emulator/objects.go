@@ -21,7 +21,7 @@ var bucketObjectKind = &kind{
 	typ:      bucketObjectType,
 	missing:  "NoSuchKey: The specified key does not exist: %s",
 	defaults: map[string]any{"forceDestroy": false},
-	unread:   []string{"content", "contentBase64", "etag", "forceDestroy", "source", "sourceHash"},
+	unread:   []string{"content", "contentBase64", "forceDestroy", "source", "sourceHash"},
 	volatile: []string{"etag", "versionId"},
 	oneOf:    [][]string{{"key"}},
 	notBoth:  [][]string{{"source", "content", "contentBase64"}, {"etag", "kmsKeyId"}},

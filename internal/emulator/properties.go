@@ -76,9 +76,15 @@ func plainMap(m resource.PropertyMap) map[string]any {
 }
 
 // tell turns a record's outputs into properties. An output is secret where the input of that name is, and where the table says so.
+// What no call to the cloud tells is known only where the program said it: an import does not have it.
 // Of an asset the cloud keeps the hash only: the one that the program gave is told again while it is the same.
-func tell(spec *catalog.Resource, outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
+func tell(k *kind, spec *catalog.Resource, outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
 	m := resource.NewPropertyMapFromMap(outputs)
+	for _, name := range k.unread {
+		if _, said := inputs[resource.PropertyKey(name)]; !said {
+			delete(m, resource.PropertyKey(name))
+		}
+	}
 	for key, in := range inputs {
 		v, ok := m[key]
 		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) && reflect.DeepEqual(plain(asset), outputs[string(key)]) {

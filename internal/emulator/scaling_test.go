@@ -135,6 +135,26 @@ func TestMachinesWaitInTheirLaunchHook(t *testing.T) {
 	refuses(t, err, "want at least 1 healthy instance(s)", "lifecycle hook ready abandons a machine after 60 s, its agent needs 79 s")
 }
 
+// No call tells a group's first hooks, so what is known of an imported group has none. The group has them still.
+func TestGroupKeepsHooksThatAnUpdateDoesNotName(t *testing.T) {
+	f := fleets(open(t))
+	hook := func(seconds int) props {
+		return props{"initialLifecycleHooks": []any{props{"name": "ready", "lifecycleTransition": launching, "heartbeatTimeout": seconds}}}
+	}
+	g := f.make(groupType, "g", f.group(0, 0, 3, hook(600)))
+	delete(g.inputs.Fields, "initialLifecycleHooks")
+	delete(g.state.Fields, "initialLifecycleHooks")
+	g.update(f.group(0, 0, 2, nil))
+	g.update(f.group(0, 1, 2, nil))
+	if got := f.machines()[0].Outputs["inServiceSeconds"]; got != 5.0+79 {
+		t.Errorf("in service after %v, want the update's 5 and the agent's 79", got)
+	}
+	if told, ok := g.state.Fields["initialLifecycleHooks"]; ok {
+		t.Errorf("an update tells hooks that it was not given: %v", told)
+	}
+	refuses(t, g.tryUpdate(f.group(0, 1, 2, hook(700))), "at creation only")
+}
+
 // Protection outlives a scale-in where nobody takes it off. Where there is an agent it does: no job ever runs here.
 func TestScaleInProtection(t *testing.T) {
 	f := fleets(open(t))

@@ -113,7 +113,7 @@ func (c *cacheLab) waits(m *Machine) error {
 // fill pushes a tenant's files, and finds where the runner reads them.
 func (c *cacheLab) fill() {
 	c.t.Helper()
-	c.runner.Run(`mkdir -p /root/files/sstate/ab /root/files/downloads; cd /root/files
+	c.runner.Run(`mkdir -p /var/tmp/files/sstate/ab /var/tmp/files/downloads; cd /var/tmp/files
 		head -c 24M /dev/urandom >downloads/linux.tar; head -c 100k /dev/urandom >sstate/ab/object; echo signature >sstate/ab/object.siginfo`)
 	c.push("files")
 	c.path, _ = c.look()
@@ -124,7 +124,7 @@ func (c *cacheLab) fill() {
 // push pushes a folder of the runner's.
 func (c *cacheLab) push(folder string) {
 	c.t.Helper()
-	if out, err := c.runner.Try(2*time.Minute, "beachhead-node cache push "+cacheTenant+" /root/"+folder); err != nil {
+	if out, err := c.runner.Try(2*time.Minute, "beachhead-node cache push "+cacheTenant+" /var/tmp/"+folder); err != nil {
 		c.t.Fatal(err)
 	} else {
 		c.t.Log(out)
@@ -157,7 +157,7 @@ func (c *cacheLab) mounted() string {
 // same compares a folder that was pushed with what the server has, byte for byte.
 func (c *cacheLab) same(folder string) {
 	c.t.Helper()
-	each := "echo 3 >/proc/sys/vm/drop_caches; cd /root/" + folder + " && for each in *; do diff -r $each " + c.path + "/$each || exit; done"
+	each := "echo 3 >/proc/sys/vm/drop_caches; cd /var/tmp/" + folder + " && for each in *; do diff -r $each " + c.path + "/$each || exit; done"
 	if out, err := c.runner.Try(2*time.Minute, each); err != nil {
 		c.t.Errorf("%s has other files than were pushed: %v\n%s", c.path, err, out)
 	}
@@ -165,7 +165,7 @@ func (c *cacheLab) same(folder string) {
 
 // openReader reads from one open file, never from the runner's own memory, and writes how each read ended: its second, what came of it and how
 // long it took.
-const openReader = `cat >/root/reader.py <<'END'
+const openReader = `cat >/var/tmp/reader.py <<'END'
 import os, sys, time, zlib
 file = os.open(sys.argv[1], os.O_RDONLY)
 while True:
@@ -178,7 +178,7 @@ while True:
     print(int(time.time()), said, "%.1f" % (time.monotonic() - began), flush=True)
     time.sleep(1)
 END
-systemd-run --unit=reader --property=StandardOutput=append:/root/reader.log python3 /root/reader.py `
+systemd-run --unit=reader --property=StandardOutput=append:/var/tmp/reader.log python3 /var/tmp/reader.py `
 
 func (c *cacheLab) watch() {
 	c.t.Helper()
@@ -194,7 +194,7 @@ const readLimit = 36
 func (c *cacheLab) readerSays(after time.Time, want string) error {
 	c.t.Helper()
 	seen, content := false, ""
-	for line := range strings.Lines(c.runner.Run("cat /root/reader.log")) {
+	for line := range strings.Lines(c.runner.Run("cat /var/tmp/reader.log")) {
 		var second int64
 		var what, text string
 		var took float64
@@ -215,7 +215,7 @@ func (c *cacheLab) readerSays(after time.Time, want string) error {
 		}
 	}
 	if !seen {
-		return errors.New(c.runner.Run("tail -3 /root/reader.log; ps -o stat,wchan,etime,args -C python3"))
+		return errors.New(c.runner.Run("tail -3 /var/tmp/reader.log; ps -o stat,wchan,etime,args -C python3"))
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ const deadLimit = 20 * time.Second
 // powerCut ends a server without a word, some seconds after a push. EC2 goes on saying that it runs, so the other one leaves its things alone.
 func (c *cacheLab) powerCut(first, second *Machine) {
 	c.t.Helper()
-	c.runner.Run("mkdir -p /root/fresh/fresh; cd /root/fresh/fresh; for each in 1 2 3 4 5 6 7 8; do head -c 100k /dev/urandom >$each; done")
+	c.runner.Run("mkdir -p /var/tmp/fresh/fresh; cd /var/tmp/fresh/fresh; for each in 1 2 3 4 5 6 7 8; do head -c 100k /dev/urandom >$each; done")
 	c.push("fresh")
 	time.Sleep(8 * time.Second) // ext4 has written the names down by then; content it would keep back for 30 s
 	first.Kill()
@@ -237,7 +237,7 @@ func (c *cacheLab) powerCut(first, second *Machine) {
 		c.t.Errorf("a dead shard is %s with %q in %s; want an empty folder in %s", folder, out, took, deadLimit)
 	}
 	c.Within(time.Minute, "a process that reads gets an error", func() error { return c.readerSays(cut, "error") })
-	if _, err := c.runner.Try(time.Minute, "! beachhead-node cache push "+cacheTenant+" /root/files"); err != nil {
+	if _, err := c.runner.Try(time.Minute, "! beachhead-node cache push "+cacheTenant+" /var/tmp/files"); err != nil {
 		c.t.Errorf("a push to a dead shard: %v", err)
 	}
 	if err := c.waits(second); err != nil {
@@ -275,7 +275,7 @@ func (c *cacheLab) detached(m *Machine) (forced, orderly int) {
 func (c *cacheLab) whole() {
 	c.t.Helper()
 	out, err := c.runner.Try(time.Minute, "echo 3 >/proc/sys/vm/drop_caches; cd "+c.path+`/fresh || exit 0
-		broken=0; for each in *; do cmp $each /root/fresh/fresh/$each || broken=1; done; ls | wc -l; exit $broken`)
+		broken=0; for each in *; do cmp $each /var/tmp/fresh/fresh/$each || broken=1; done; ls | wc -l; exit $broken`)
 	if err != nil {
 		c.t.Errorf("after the power cut: %v", err)
 	}
@@ -299,7 +299,7 @@ func (c *cacheLab) readsOn(server *Machine) {
 		c.t.Errorf("%s was mounted anew", c.path)
 	}
 	c.same("files")
-	c.runner.Run("head -c 100k /dev/urandom >/root/files/sstate/ab/of-" + server.ID)
+	c.runner.Run("head -c 100k /dev/urandom >/var/tmp/files/sstate/ab/of-" + server.ID)
 	c.push("files")
 	c.same("files")
 }

@@ -116,7 +116,7 @@ func (g *growth) fill() {
 	g.t.Helper()
 	for _, tenant := range slices.Concat(g.tenants[:]...) {
 		said := g.runner.Run(`set -e
-			mkdir -p /root/` + tenant + `/sstate/ab; cd /root/` + tenant + `
+			mkdir -p /var/tmp/` + tenant + `/sstate/ab; cd /var/tmp/` + tenant + `
 			head -c 400000 /dev/urandom | split -b 5000 - sstate/ab/
 			head -c 1000000 /dev/urandom >large; : >empty
 			find . -type f | sort | xargs sha256sum >../` + tenant + `.sums
@@ -129,10 +129,10 @@ func (g *growth) fill() {
 
 // growthReader reads all files of all tenants by `cache path`, again and again. Beside that it goes on with the folder that it got for each tenant
 // at the beginning, as a build does that runs for hours. What it cannot read, or finds different, is a line in failures.
-const growthReader = `cd /root
+const growthReader = `cd /var/tmp
 for tenant in %[1]s; do beachhead-node cache path $tenant >$tenant.began; done
 check() {
-	why=$(cd "$2" && sha256sum --check --quiet /root/$1.sums 2>&1) || echo "$(date +%%T) $1 in $2: $why" >>failures
+	why=$(cd "$2" && sha256sum --check --quiet /var/tmp/$1.sums 2>&1) || echo "$(date +%%T) $1 in $2: $why" >>failures
 }
 while :; do
 	for tenant in %[1]s; do
@@ -148,7 +148,7 @@ done
 func (g *growth) read() {
 	g.t.Helper()
 	script := fmt.Sprintf(growthReader, strings.Join(slices.Concat(g.tenants[:]...), " "))
-	g.runner.Run("cd /root; : >failures; : >paths; cat >reader <<'END'\n" + script + "END\nsystemd-run --quiet --unit=reader sh /root/reader")
+	g.runner.Run("cd /var/tmp; : >failures; : >paths; cat >reader <<'END'\n" + script + "END\nsystemd-run --quiet --unit=reader sh /var/tmp/reader")
 	g.rounds(1)
 }
 
@@ -156,7 +156,7 @@ func (g *growth) read() {
 func (g *growth) rounds(more int) {
 	g.t.Helper()
 	count := func() (n int, err error) {
-		out, err := g.runner.Try(20*time.Second, "grep -c round /root/paths; cat /root/failures")
+		out, err := g.runner.Try(20*time.Second, "grep -c round /var/tmp/paths; cat /var/tmp/failures")
 		if err != nil {
 			return 0, err
 		}
@@ -221,7 +221,7 @@ func (g *growth) follow() {
 				}
 				return err
 			})
-			g.runner.Run("cd " + want + " && find . -type f | sort | xargs sha256sum | diff /root/" + tenant + ".sums -")
+			g.runner.Run("cd " + want + " && find . -type f | sort | xargs sha256sum | diff /var/tmp/" + tenant + ".sums -")
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (g *growth) pushAgain(servers ...*Machine) {
 	g.t.Helper()
 	for shard, tenants := range g.tenants {
 		tenant := tenants[0]
-		said := g.runner.Run("mkdir /root/more; date +%N >/root/more/late-" + tenant + "; beachhead-node cache push " + tenant + " /root/more 2>&1; rm -r /root/more")
+		said := g.runner.Run("mkdir /var/tmp/more; date +%N >/var/tmp/more/late-" + tenant + "; beachhead-node cache push " + tenant + " /var/tmp/more 2>&1; rm -r /var/tmp/more")
 		if !strings.Contains(said, fmt.Sprintf("to shard %d", shard)) {
 			g.t.Errorf("pushing %s: %s", tenant, said)
 		}
@@ -248,8 +248,8 @@ func (g *growth) pushAgain(servers ...*Machine) {
 // unbroken ends the reading, and looks at what it found from the beginning to the end.
 func (g *growth) unbroken() {
 	g.t.Helper()
-	paths := g.runner.Run("systemctl stop reader; cat /root/paths")
-	if failures := g.runner.Run("cat /root/failures"); failures != "" {
+	paths := g.runner.Run("systemctl stop reader; cat /var/tmp/paths")
+	if failures := g.runner.Run("cat /var/tmp/failures"); failures != "" {
 		g.t.Errorf("the reader failed:\n%s", failures)
 	}
 	for shard, tenants := range g.tenants {
