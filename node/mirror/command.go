@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,7 +21,9 @@ import (
 var ErrUsage = errors.New("usage: beachhead-node cache path TENANT | cache push TENANT FOLDER | cache yocto TENANT")
 
 const (
+	// shardFolder has a link for each shard, through which builds read it, and mountFolder is where shards are mounted.
 	shardFolder = "/run/beachhead/shards"
+	mountFolder = "/run/beachhead/mounts"
 	// emptyFolder is what a build reads where there is no cache to read.
 	emptyFolder = "/run/beachhead/empty"
 	// pathLimit keeps what looks for a tenant's folder below 20 seconds, whatever is dead.
@@ -36,7 +39,7 @@ func Command(ctx context.Context, d node.Description, args []string, out io.Writ
 	}
 	a := access{
 		reader: Reader{Parameters: cloud.New(d.Region), Name: d.Runner.MapParameter},
-		mounts: Mounts{Folder: shardFolder}, out: out, warnings: os.Stderr,
+		mounts: Mounts{Folder: mountFolder}, out: out, warnings: os.Stderr,
 	}
 	return a.run(ctx, args)
 }
@@ -132,13 +135,16 @@ func (a access) folder(ctx context.Context, m Map, shard int, tenant string, sha
 	if err != nil {
 		return folder{}, err
 	}
-	root, err := a.mounts.Mount(ctx, mountName(shard), address, ReadOptions)
+	name := mountName(shard)
+	root, err := a.mounts.Mount(ctx, name, address, ReadOptions)
 	if err != nil {
 		return folder{}, err
 	}
-	f := folder{path: root + "/" + TenantFolder(tenant)}
-	f.filled, err = a.mounts.look(ctx, address, f.path)
-	return f, err
+	filled, err := a.mounts.look(ctx, address, root+"/"+TenantFolder(tenant))
+	if err == nil {
+		_, err = lead(a.host, name, mountFolder+"/"+name)
+	}
+	return folder{path: a.host.Path(filepath.Join(shardFolder, name, TenantFolder(tenant))), filled: filled}, err
 }
 
 func mountName(shard int) string { return fmt.Sprintf("%02d", shard) }

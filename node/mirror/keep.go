@@ -16,7 +16,7 @@ import (
 // and the last one when Parameter Store is away, and lets go of the mounts of shards that no tenant is on any more. It mounts nothing: the
 // commands do, when they need it. Name is the map's parameter.
 func Keep(ctx context.Context, h host.Host, p Parameters, name string) error {
-	reader, mounts := Reader{Host: h, Parameters: p, Name: name}, Mounts{Host: h, Folder: shardFolder}
+	reader, mounts := Reader{Host: h, Parameters: p, Name: name}, Mounts{Host: h, Folder: mountFolder}
 	// Made by root, so that every user's commands have it.
 	if err := os.MkdirAll(h.Path(emptyFolder), 0o755); err != nil {
 		return err

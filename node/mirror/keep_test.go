@@ -28,7 +28,7 @@ func TestKeep(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"00", "01"} {
-			if points[m.Root+shardFolder+"/"+name] != "" {
+			if points[m.Root+mountFolder+"/"+name] != "" {
 				names = append(names, name)
 			}
 		}

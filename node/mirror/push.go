@@ -54,7 +54,7 @@ func (a access) pushTo(ctx context.Context, m Map, shard int, tenant, from strin
 	if err != nil {
 		return err
 	}
-	root, err := a.mounts.Mount(ctx, mountName(shard)+"-push", address, pushOptions)
+	root, err := a.mounts.Mount(ctx, mountName(shard)+pushSuffix, address, pushOptions)
 	if err != nil {
 		return fmt.Errorf("%w; what was built is still in %s: push again later, or go without", err, from)
 	}
@@ -75,7 +75,7 @@ func (a access) pushTo(ctx context.Context, m Map, shard int, tenant, from strin
 // push is one copying of a folder into a tenant's. Nothing is ever deleted there.
 type push struct {
 	tenant string
-	// shards is where shards are mounted, with a slash at its end.
+	// shards is where builds read shards, with a slash at its end.
 	shards   string
 	from, to *os.Root
 

@@ -74,7 +74,7 @@ func TestPush(t *testing.T) {
 	if !strings.Contains(m.warnings.String(), "pushed 4 files with 0.0 MiB to shard 0") {
 		t.Errorf("said %q", m.warnings.String())
 	}
-	if !strings.Contains(m.Calls(), " -o rw,") || !strings.Contains(m.Calls(), "/shards/00-push\n") {
+	if !strings.Contains(m.Calls(), " -o rw,") || !strings.Contains(m.Calls(), "/mounts/00-push\n") {
 		t.Errorf("ran %s", m.Calls())
 	}
 }

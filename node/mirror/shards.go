@@ -16,10 +16,10 @@ import (
 
 // ReadOptions are those of a mount to read from.
 //
-// softerr, so that a server that is gone is an error for who reads and never a process that hangs. What a build reads at the moment its server
-// dies costs it 24 s (measured, Linux 6.1): 18 s until the kernel gives the connection up, which no option of a mount changes, and
-// timeo*(1+retrans) tenths of a second for the read ahead and again for the read. After that a read costs 6 s, for as long as the server is
-// away. A server that is slow has all the time it needs: while its kernel acknowledges, version 4 neither repeats a call nor gives it up
+// softerr, so that a server that is gone is an error for who reads and never a process that hangs. By itself the kernel takes 24 s for a read that
+// is under way when the server dies (measured, Linux 6.1): 18 s until it gives the connection up, which no option of a mount changes
+// (xs_tcp_set_connect_timeout in net/sunrpc/xprtsock.c has a least of 6 s, three times), and timeo*(1+retrans) tenths of a second for the read
+// ahead and again for the read; after that each read costs 6 s. Watch makes both shorter. A server that is slow has all the time it needs: while its kernel acknowledges, version 4 neither repeats a call nor gives it up
 // (rpc_check_timeout in the kernel's net/sunrpc/clnt.c). Less than timeo=10 was refused: a connection whose first two packets are lost would
 // then be a server that is gone.
 //
@@ -32,6 +32,9 @@ const ReadOptions = "ro," + commonOptions + ",timeo=10,actimeo=600,lookupcache=p
 // the shard is away, and a write that fails cannot leave half a file, since a file gets its name only once it is closed without an error.
 // It gives up after 45 s, since a push is not in a build's way. Other options than those to read, so that the kernel keeps the two apart.
 const pushOptions = "rw," + commonOptions + ",timeo=150"
+
+// pushSuffix ends the name of a mount to push to.
+const pushSuffix = "-push"
 
 // With retry=0 mount tries once, where it would try for two minutes.
 const commonOptions = "nfsvers=4.2,proto=tcp,nconnect=8,rsize=1048576,wsize=1048576,noatime,softerr,retrans=2,retry=0"
@@ -51,7 +54,7 @@ var ownLimits = Limits{Connect: 3 * time.Second, Mount: 15 * time.Second, Look: 
 // Mounts mounts shards under one folder. Commands that run at the same time share it.
 type Mounts struct {
 	Host host.Host
-	// Folder is where they are mounted: /run/beachhead/shards.
+	// Folder is where they are mounted: on a runner /run/beachhead/mounts.
 	Folder string
 	Limits Limits
 }

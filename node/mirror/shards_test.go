@@ -19,7 +19,7 @@ import (
 var shortLimits = Limits{Connect: 200 * time.Millisecond, Mount: 300 * time.Millisecond, Look: 200 * time.Millisecond, Dead: time.Minute}
 
 func newMounts(s *mirrortest.Shards) Mounts {
-	return Mounts{Host: host.Host{Root: s.Root}, Folder: shardFolder, Limits: shortLimits}
+	return Mounts{Host: host.Host{Root: s.Root}, Folder: mountFolder, Limits: shortLimits}
 }
 
 // addressOf is a shard's.
@@ -42,7 +42,7 @@ func TestMountOnce(t *testing.T) {
 	}
 	group.Wait()
 	want := "mount -t nfs -o ro,nfsvers=4.2,proto=tcp,nconnect=8,rsize=1048576,wsize=1048576,noatime,softerr,retrans=2,retry=0,timeo=10," +
-		"actimeo=600,lookupcache=pos " + table.Address(1).String() + ":/ " + s.Root + "/run/beachhead/shards/01\n"
+		"actimeo=600,lookupcache=pos " + table.Address(1).String() + ":/ " + s.Root + "/run/beachhead/mounts/01\n"
 	if got := s.Calls(); got != want {
 		t.Errorf("ran\n%swant\n%s", got, want)
 	}
@@ -174,7 +174,7 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"00", "01", "02-push"} {
-			if points[s.Root+shardFolder+"/"+name] != "" {
+			if points[s.Root+mountFolder+"/"+name] != "" {
 				left = append(left, name)
 			}
 		}

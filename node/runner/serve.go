@@ -45,6 +45,7 @@ func (r *Role) Serve(ctx context.Context) error {
 				r.log.Warn("the access to the cache is not kept in order; commands read the shard map themselves", "error", err)
 			}
 		})
+		access.Go(func() { mirror.Watch(ctx, r.host) })
 	}
 	tick := time.NewTicker(r.times.look)
 	defer tick.Stop()

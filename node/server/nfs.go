@@ -17,6 +17,7 @@ import (
 const (
 	nfsUnit       = "nfs-server.service"
 	nfsFile       = "/etc/nfs.conf.d/beachhead.conf"
+	unitFile      = "/etc/systemd/system/nfs-server.service.d/beachhead.conf"
 	exportCommand = "exportfs" //nolint:misspell // it is called so
 	exportsFile   = "/etc/exports.d/beachhead.exports"
 	usersFile     = "/etc/sysusers.d/beachhead.conf"
@@ -43,6 +44,15 @@ lease-time=15
 `, r.cache.Threads)
 }
 
+// unitSettings let as many runners connect as a region may have. The kernel's own limit is 20 connections for each thread and three more threads
+// (svc_check_conn_limits in net/sunrpc/svc_xprt.c), beyond which it closes those of others: 167 runners with 8 connections each are too many for
+// 64 threads. 16384 are 2,048 runners. A kernel without the
+// file has no such limit.
+const unitSettings = `# Written by beachhead-node.
+[Service]
+ExecStartPre=-/bin/sh -c 'echo 16384 >/proc/fs/nfsd/max_connections'
+`
+
 // exports is the export, to exactly the described ranges.
 //
 // fsid=0 makes the volume the root of what clients see, and makes handles the same on every machine. With async the server answers before a
@@ -67,8 +77,15 @@ func (r *Role) configureNFS(ctx context.Context) error {
 	if _, err := r.host.Run(ctx, "systemd-sysusers", r.host.Path(usersFile)); err != nil {
 		return err
 	}
+	changed, err := r.host.Write(unitFile, 0o644, unitSettings)
+	if err == nil && changed {
+		_, err = r.host.Run(ctx, "systemctl", "daemon-reload")
+	}
+	if err != nil {
+		return err
+	}
 	// Version 4 alone asks neither for a port; they would only be two more doors. Before the package that would start them.
-	_, err := r.host.Run(ctx, "systemctl", "mask", "--quiet", "rpcbind.socket", "rpcbind.service", "rpc-statd.service")
+	_, err = r.host.Run(ctx, "systemctl", "mask", "--quiet", "rpcbind.socket", "rpcbind.service", "rpc-statd.service")
 	return err
 }
 
@@ -77,7 +94,7 @@ func (r *Role) export(ctx context.Context) error {
 	if _, err := r.host.Write(exportsFile, 0o644, r.exports()); err != nil {
 		return err
 	}
-	settings := r.nfsSettings() + r.exports()
+	settings := r.nfsSettings() + unitSettings + r.exports()
 	served, err := os.ReadFile(r.host.Path(servedFile))
 	if err == nil && string(served) == settings && r.answers(ctx) == nil {
 		_, err := r.host.Run(ctx, exportCommand, "-ra")

@@ -68,6 +68,10 @@ func TestPrepare(t *testing.T) {
 		if conf := m.read("/etc/nfs.conf.d/beachhead.conf"); !strings.Contains(conf, "threads=64\n") || !strings.Contains(conf, "vers3=n\n") {
 			t.Errorf("the NFS server's settings are\n%s", conf)
 		}
+		if unit := m.read("/etc/systemd/system/nfs-server.service.d/beachhead.conf"); !strings.Contains(unit, "max_connections") ||
+			!strings.Contains(m.read("/log"), "systemctl daemon-reload") {
+			t.Errorf("the NFS server's unit has\n%s", unit)
+		}
 		if file := m.read("/etc/systemd/network/05-beachhead.network"); !strings.Contains(file, "MACAddress=02:00:00:00:00:10\n") {
 			t.Errorf("networkd may configure the interface:\n%s", file)
 		}
@@ -77,7 +81,7 @@ func TestPrepare(t *testing.T) {
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for _, word := range []string{"restart", "stop", "umount", "mount -t", "mkfs", "down", "rule add"} {
+		for _, word := range []string{"restart", "stop", "umount", "mount -t", "mkfs", "down", "rule add", "daemon-reload"} {
 			if strings.Contains(m.read("/log"), word) {
 				t.Errorf("a second run does %q:\n%s", word, m.read("/log"))
 			}

@@ -87,7 +87,7 @@ func (s *Store) SetParameter(ctx context.Context, name, value string) error {
 }
 
 // Shards are servers that can be mounted: folders, an address for each, and commands mount and umount on the PATH that put links to the
-// folders in place of mounts.
+// folders in place of mounts, and ss, which is only called.
 type Shards struct {
 	// Root is the machine's: the kernel's list of mounts is below it.
 	Root  string
@@ -122,6 +122,7 @@ cat mountinfo.new >proc/self/mountinfo
 rm "$point" && mkdir "$point"
 echo "umount $*" >>calls
 `, s.Root))
+	s.write("bin/ss", 0o755, fmt.Sprintf("#!/bin/sh\necho \"ss $*\" >>%s/calls\n", s.Root))
 	t.Setenv("PATH", filepath.Join(s.Root, "bin")+":"+os.Getenv("PATH"))
 	return s
 }
