@@ -81,6 +81,7 @@ func killedAtTypes(t *testing.T, program string, types []string) (missed []strin
 	}
 	w.must("up")
 	w.whole("after kills at types", 2)
+	w.deletedNothing("after kills at types")
 	w.quiet("after kills at types")
 	return missed
 }

@@ -45,6 +45,7 @@ func TestKilledAfterEveryOperation(t *testing.T) {
 			}
 			w.agree("after the next up")
 			once(t, w)
+			w.deletedNothing("after the next up")
 			if n%8 == 0 {
 				w.quiet("after a killed up")
 			}
@@ -130,5 +131,19 @@ func once(t testing.TB, w *world) {
 	}
 	if len(seen) == 0 || !strings.Contains(fmt.Sprint(seen), "net-vpc") {
 		t.Errorf("no VPC among %v", seen)
+	}
+}
+
+// deletedNothing fails the test when anything was ever deleted in the cloud: what ups that were killed have made is taken up and not replaced.
+func (w *world) deletedNothing(what string) {
+	w.t.Helper()
+	all, err := w.cloud().Operations()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, op := range all {
+		if op.Op == "delete" {
+			w.t.Errorf("%s: %s %s was deleted", what, op.Type, op.ID)
+		}
 	}
 }
