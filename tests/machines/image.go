@@ -36,7 +36,7 @@ var (
 )
 
 // theImage builds the image unless the cache has it: once for a recipe.
-func theImage(t *testing.T) image {
+func theImage(t testing.TB) image {
 	t.Helper()
 	started := time.Now()
 	i, err := built()

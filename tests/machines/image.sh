@@ -64,6 +64,21 @@ Restart=always
 [Install]
 WantedBy=sysinit.target
 END
+# Packages that a test wants the machine to install itself are taken away before anything else runs, once.
+cat >"$work/without" <<'END'
+[Unit]
+Description=Takes packages away
+DefaultDependencies=no
+ConditionKernelCommandLine=lab.without
+ConditionPathExists=!/var/lib/lab-without
+After=local-fs.target
+Before=sysinit.target cloud-init-local.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'dpkg --purge $(tr " " "\\n" </proc/cmdline | sed -n "s/^lab.without=//p") && touch /var/lib/lab-without'
+[Install]
+WantedBy=sysinit.target
+END
 
 # What follows the packages' own scripts. Masked is what a machine of a test would only wait for; what the agent starts by itself is off, since on
 # a stock image it is not even there.
@@ -72,7 +87,7 @@ cat >"$work/customize" <<'END'
 set -eu
 chroot "$1" update-ca-certificates
 chroot "$1" update-initramfs -u
-chroot "$1" systemctl enable lab-journal.service systemd-networkd systemd-resolved
+chroot "$1" systemctl enable lab-journal.service lab-without.service systemd-networkd systemd-resolved
 chroot "$1" systemctl disable nfs-server.service docker.service docker.socket containerd.service
 chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer dpkg-db-backup.timer \
 	nfs-blkmap.service getty@tty1.service apparmor.service
@@ -98,6 +113,7 @@ mmdebstrap --variant=minbase --include="$packages" \
 	--customize-hook="upload $work/cloud /etc/cloud/cloud.cfg.d/99-lab.cfg" \
 	--customize-hook="upload $work/time /etc/chrony/sources.d/lab.sources" \
 	--customize-hook="upload $work/journal /etc/systemd/system/lab-journal.service" \
+	--customize-hook="upload $work/without /etc/systemd/system/lab-without.service" \
 	--customize-hook="upload $to/authority.pem /usr/local/share/ca-certificates/lab.crt" \
 	--customize-hook="$work/customize" \
 	bookworm "$work/root.tar"

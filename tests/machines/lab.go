@@ -13,11 +13,14 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,11 +37,12 @@ type Lab struct {
 	// Agent is the digest of the agent's build for these machines.
 	Agent plan.Agent
 
-	t           *testing.T
+	t           testing.TB
 	image       image
 	accelerator string
-	memory      int // MiB of each machine
-	disk        int // GiB of each machine's root, to which it grows at boot as on EC2; 0: as large as the image
+	memory      int    // MiB of each machine
+	disk        int    // GiB of each machine's root, to which it grows at boot as on EC2; 0: as large as the image
+	without     string // a package that machines come without, for the agent to install from Mirror
 	fabric      *fabric
 	outside     *outside
 	names       *names
@@ -74,7 +78,7 @@ const agentBinary = "bin/beachhead-node-linux-amd64"
 
 // New makes the region of testdata/FILE. Everything ends with the test; the machines' consoles and journals stay in the directory that
 // BEACHHEAD_ARTIFACTS names, where it is set.
-func New(t *testing.T, file string) *Lab {
+func New(t testing.TB, file string) *Lab {
 	t.Helper()
 	i := theImage(t)
 	trust, err := readAuthority(i.directory)
@@ -88,7 +92,7 @@ func New(t *testing.T, file string) *Lab {
 }
 
 // newRegion makes everything but what machines need.
-func newRegion(t *testing.T, file string, trust *authority) *Lab {
+func newRegion(t testing.TB, file string, trust *authority) *Lab {
 	t.Helper()
 	l := &Lab{t: t, memory: 512, folder: t.TempDir(), objects: map[string]string{}, next: firstOutside, trust: trust}
 	t.Cleanup(l.report)
@@ -184,6 +188,20 @@ func (l *Lab) Listen(name string, port uint16) (net.Listener, netip.Addr) {
 	listener, err := l.outside.listen(netip.AddrPortFrom(address, port))
 	l.must(err)
 	return listener, address
+}
+
+// Mirror is Debian's own archive at its name, and tells how often it was asked.
+func (l *Lab) Mirror() (asked func() int) {
+	l.t.Helper()
+	const host = "deb.debian.org"
+	var requests atomic.Int64
+	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		requests.Add(1)
+		r.SetURL(&url.URL{Scheme: "http", Host: host})
+	}}
+	listener, _ := l.Listen(host, 80)
+	l.web(listener, through)
+	return func() int { return int(requests.Load()) }
 }
 
 // Name makes a name lead to an address. A name at which nobody listens is one to which a connect hangs.

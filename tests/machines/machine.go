@@ -55,12 +55,16 @@ func (l *Lab) start(m *Machine, first *card) {
 		l.t.Fatalf("%s's disk: %v\n%s", name, err, out)
 	}
 	l.must(l.plug(m, "first", first))
+	// no_timer_check, as kernels do by themselves under KVM: where others use the processors, ticks come too late and the kernel panics.
+	kernel := "root=LABEL=root rw console=ttyS0 mitigations=off random.trust_cpu=on cryptomgr.notests no_timer_check"
+	if l.without != "" {
+		kernel += " lab.without=" + l.without
+	}
 	arguments := []string{
 		"-name", name, "-machine", "q35", "-accel", l.accelerator, "-cpu", processors[l.accelerator], "-m", fmt.Sprint(l.memory), "-smp", "1", "-nodefaults", "-no-user-config",
 		"-display", "none", "-serial", "file:" + l.log(name+".console"),
 		"-kernel", l.image.file("vmlinuz"), "-initrd", l.image.file("initrd"),
-		// no_timer_check, as kernels do by themselves under KVM: where others use the processors, ticks come too late and the kernel panics.
-		"-append", "root=LABEL=root rw console=ttyS0 mitigations=off random.trust_cpu=on cryptomgr.notests no_timer_check",
+		"-append", kernel,
 		// cloud-init takes a machine for one of EC2 when both begin with ec2 and are the same.
 		"-smbios", fmt.Sprintf("type=1,uuid=%[1]s,serial=%[1]s", serial(id)),
 		"-drive", "file=" + disk + ",if=none,id=root,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci",

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,15 +16,22 @@ import (
 )
 
 // A NAT instance carries what a machine in the private subnet sends outside, in both directions and in its own name. When its power is cut
-// nothing gets out, and its successor behind the same interface carries on, without any change of a route.
+// nothing gets out, and its successor behind the same interface carries on, without any change of a route. The first comes without the package
+// that it needs, as Debian's own image for EC2 does, and installs it from Debian's archive.
 func TestNAT(t *testing.T) {
 	t.Parallel()
 	l := New(t, "nat.yaml")
 	n := newNAT(l)
+	asked := l.Mirror()
+	l.without = "nftables"
 	first := n.boot()
+	l.without = ""
 	n.client = l.Launch("client", "#!/bin/sh\n", "m7i.large", n.zone.Name, plan.PrivateTier)
 	n.client.Booted()
 	n.inService(first)
+	if out := first.Run("grep -E ' (purge|install) nftables:' /var/log/dpkg.log"); strings.Count(out, "\n") != 1 || asked() == 0 {
+		t.Errorf("the archive was asked %d times, and dpkg says\n%s", asked(), out)
+	}
 	n.carries()
 
 	first.Kill()
