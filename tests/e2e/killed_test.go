@@ -135,6 +135,7 @@ func once(t testing.TB, w *world) {
 }
 
 // deletedNothing fails the test when anything was ever deleted in the cloud: what ups that were killed have made is taken up and not replaced.
+// Tunnels alone may be: nobody can read their keys back, and one with another key than its other end has never comes up.
 func (w *world) deletedNothing(what string) {
 	w.t.Helper()
 	all, err := w.cloud().Operations()
@@ -142,7 +143,7 @@ func (w *world) deletedNothing(what string) {
 		w.t.Fatal(err)
 	}
 	for _, op := range all {
-		if op.Op == "delete" {
+		if op.Op == "delete" && op.Type != "gcp:compute/vPNTunnel:VPNTunnel" {
 			w.t.Errorf("%s: %s %s was deleted", what, op.Type, op.ID)
 		}
 	}

@@ -23,12 +23,11 @@ const (
 	nothing = 15 * time.Second
 )
 
-// firstRun is what a job may do and what it may not: it uses the container engine, in which the agent's own binary serves as an image, since it
-// needs no other file, and does not get at the machine's role.
+// firstRun is what a job may do and what it may not: it runs an image of Docker Hub in the container engine, which has it from the region's mirror,
+// and does not get at the machine's role.
 const firstRun = `set -e
 if curl --silent --max-time 5 http://169.254.169.254/latest/meta-data/; then echo the metadata answers a job; exit 1; fi
-tar --directory /usr/local/bin --create beachhead-node | docker import - image >/dev/null
-docker run --rm image /beachhead-node version
+docker run --rm ` + hubImage + ` /beachhead-node version
 until [ -e /tmp/first ]; do sleep 1; done`
 
 const secondRun = `until [ -e /tmp/second ]; do sleep 1; done; id -un`
@@ -42,7 +41,7 @@ func TestRunner(t *testing.T) {
 	l := New(t, "runner.yaml")
 	fleet := l.Plan.Fleets[0]
 	l.disk, l.memory = fleet.DiskGiB, 768 // the engine's two daemons beside the rest
-	server, reached := l.NewJobServ("ci.example.com"), l.backend()
+	server, hub, reached := l.NewJobServ("ci.example.com"), l.NewRegistry("mirror.example.com"), l.backend()
 	l.Parameters.Set(fleet.Agent.TokenParameter, server.Key)
 	posture := func(value string) { l.Parameters.Set(fleet.Path+"/posture", value) }
 	posture("active")
@@ -78,8 +77,8 @@ func TestRunner(t *testing.T) {
 		return nil
 	})
 	m.Run("touch /tmp/first")
-	if log := server.Is(first, "PASSED", soon).Log; !strings.Contains(log, "description version 1, linux/amd64") {
-		t.Errorf("the first run says %s", log)
+	if log := server.Is(first, "PASSED", soon).Log; !strings.Contains(log, "description version 1, linux/amd64") || hub.Pulls() == 0 {
+		t.Errorf("the first run says %s; its image was pulled %d times", log, hub.Pulls())
 	}
 	l.Within(soon, "not protected", func() error { return wants(l.Scaling.Protected(m), false) })
 	if run := server.Run(second); run.Status != "QUEUED" {
