@@ -33,6 +33,9 @@ type Description struct {
 	Region  string  `json:"region"`
 	Metrics Metrics `json:"metrics"`
 	Hooks   Hooks   `json:"hooks"`
+	// AptMirror is the https address below which a mirror of Debian's archive has debian and debian-security; empty: apt asks what the image
+	// has it ask.
+	AptMirror string `json:"aptMirror,omitempty"`
 	// Runner is there for a runner, Cache for a cache server and NAT for a NAT instance, and the others are not.
 	Runner *Runner `json:"runner,omitempty"`
 	Cache  *Cache  `json:"cache,omitempty"`
@@ -164,6 +167,7 @@ func (d Description) Validate() error {
 	need("region", d.Region != "")
 	need("metrics", d.Metrics.Namespace != "" && len(d.Metrics.Dimensions) > 0)
 	need("hooks", d.Hooks.Ready != "" && d.Hooks.Drain != "")
+	need("an aptMirror that is an https address", d.AptMirror == "" || isSource(d.AptMirror))
 	if err := d.roleFault(); err != nil {
 		return err
 	}
@@ -179,6 +183,12 @@ func (d Description) Validate() error {
 		return fmt.Errorf("the description lacks %s; run beachhead up, then replace the machine", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+// isSource says whether apt's file of sources can hold an address: what stands behind a space there is an address of its own, and a new line
+// another field.
+func isSource(address string) bool {
+	return strings.HasPrefix(address, "https://") && !strings.ContainsAny(address, " \t\r\n")
 }
 
 // roleFault says whether the description is of a role that is known, and of no other.

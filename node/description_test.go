@@ -60,7 +60,8 @@ func text(t *testing.T, d Description) string {
 }
 
 func TestParseReadsWhatWasWritten(t *testing.T) {
-	for _, want := range []Description{runner(nil), server(nil), gateway(nil)} {
+	mirrored := runner(func(d *Description) { d.AptMirror = "https://deb.example.com" })
+	for _, want := range []Description{runner(nil), server(nil), gateway(nil), mirrored} {
 		got, err := Parse([]byte(text(t, want) + "\n"))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("read %+v, %v\nwant %+v", got, err, want)
@@ -107,6 +108,9 @@ func TestValidate(t *testing.T) {
 		{"no region", runner(func(d *Description) { d.Region = "" }), "lacks region;"},
 		{"no metrics", runner(func(d *Description) { d.Metrics.Dimensions = nil }), "lacks metrics;"},
 		{"no hooks", runner(func(d *Description) { d.Hooks.Drain = "" }), "lacks hooks;"},
+		{"a mirror of Debian's archive", runner(func(d *Description) { d.AptMirror = "https://deb.example.com/mirrors" }), ""},
+		{"a mirror by http", runner(func(d *Description) { d.AptMirror = "http://deb.example.com" }), "lacks an aptMirror that is an https address;"},
+		{"a mirror and more", runner(func(d *Description) { d.AptMirror = "https://deb.example.com\nTrusted: yes" }), "lacks an aptMirror that is"},
 		{"no role", runner(func(d *Description) { d.Role = "" }), `role "", which`},
 		{"a runner of nothing", runner(func(d *Description) { d.Runner = nil }), "lacks runner;"},
 		{"a runner with a cache", runner(func(d *Description) { d.Cache = server(nil).Cache }), "of role runner has a section cache"},

@@ -71,6 +71,9 @@ type Network struct {
 	Keep []Egress `yaml:"keep,omitempty" want:"a list of egress modes, for example [nat-gateway]"`
 	// Public addresses per NAT gateway. Each carries 55,000 connections to one destination.
 	Addresses int `yaml:"addresses,omitempty" jsonschema:"minimum=1,maximum=8"`
+	// The mirror of Debian's archive, https, from which all machines install packages: the address below which are debian and
+	// debian-security, as on deb.debian.org. Absent: Debian's own.
+	AptMirror string `yaml:"aptMirror,omitempty" want:"an https address such as https://deb.example.com"`
 }
 
 // Egress is a way out to the internet.

@@ -17,7 +17,7 @@ func drawConfig(t *rapid.T) *Config {
 		Posture: drawEnum[Posture](t), Ready: Duration(rapid.IntRange(0, 100_000).Draw(t, "ready")) * Duration(time.Second),
 		Network: Network{
 			CIDR: drawPrefix(t), Egress: drawEnum[Egress](t), Addresses: rapid.IntRange(0, 8).Draw(t, "addresses"),
-			Keep: drawList(t, drawEnum1[Egress]()),
+			Keep: drawList(t, drawEnum1[Egress]()), AptMirror: rapid.StringN(0, 20, 40).Draw(t, "archive"),
 		},
 		Alerts: Alerts{Email: drawList(t, rapid.StringN(1, 20, 40)), Webhooks: drawList(t, rapid.StringN(1, 20, 40))},
 		Tags:   drawMap(t, rapid.StringN(0, 10, 20), rapid.StringN(0, 10, 20)),

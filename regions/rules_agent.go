@@ -67,7 +67,7 @@ func httpsFault(text string) (wrong string, secret bool) {
 		return "holds a user or password (not printed)", true
 	case u.RawQuery != "" || u.Fragment != "":
 		return "has a ? or # part, which may hold a secret (not printed)", true
-	case u.Scheme != "https" || u.Hostname() == "":
+	case u.Scheme != "https" || u.Hostname() == "" || strings.Contains(text, " "):
 		return quote(text) + " is no https address", false
 	}
 	return "", false

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 var networkRules = []Rule{
@@ -12,7 +13,8 @@ var networkRules = []Rule{
 	{"network.keep", "Each mode once, and not the one that egress names. Keeping none keeps its interface endpoints.", (*checker).keep},
 	{"network.addresses", "More than one takes a NAT gateway, which egress or keep must name; else a warning.", (*checker).addresses},
 	{"network.addresses", "A warning when the region needs more public addresses than the 5 that a new account has (quota L-0263D0A3).", (*checker).addressQuota},
-	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted, and every runner's agent.url and registryMirror on a host of gcp.services.", (*checker).noEgress},
+	{"network.aptMirror", "https on port 443, since cache servers are let out to no other, without user, password, query and fragment. It does not end in /debian: debian and debian-security are below it.", (*checker).aptMirror},
+	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted; with runners or a cache, network.aptMirror; and that, and every runner's agent.url and registryMirror, on a host of gcp.services.", (*checker).noEgress},
 }
 
 // rfc1918 is the private address space.
@@ -98,14 +100,46 @@ func (c *Config) fixedAddresses() int {
 	return count
 }
 
+// aptMirror refuses what machines could not install from. The path with which Debian's archive ends is the likeliest mistake; a mirror that has
+// /debian/debian is not known.
+func (k *checker) aptMirror() {
+	text := k.Network.AptMirror
+	if text == "" {
+		return
+	}
+	wrong, secret := httpsFault(text)
+	want := "an https address such as https://deb.example.com"
+	if secret {
+		want = "the address alone: machines have no password for a mirror"
+	}
+	if u, err := url.Parse(text); wrong == "" && err == nil {
+		base, ends := strings.CutSuffix(strings.TrimRight(u.Path, "/"), "/debian")
+		switch port := u.Port(); {
+		case port != "" && port != "443":
+			wrong, want = quote(text)+" has the port "+port+", and cache servers are let out to 443 alone", "https://"+u.Hostname()+u.Path
+		case ends:
+			wrong, want = quote(text)+" ends in /debian, and machines look for debian and debian-security below it", "https://"+u.Host+base
+		}
+	}
+	if wrong != "" {
+		k.bad("network.aptMirror", wrong, want)
+	}
+}
+
 func (k *checker) noEgress() {
 	if k.Network.Egress != None {
 		return
 	}
 	k.linkForNoEgress()
+	// NAT instances that are kept are in public subnets and have a way of their own.
+	if k.Network.AptMirror == "" && (len(k.Runners) > 0 || k.Cache != nil) {
+		k.bad("network.aptMirror", "is missing, and network.egress is none: machines install packages, and no way leads to Debian's own archive",
+			"the address of a mirror behind the link, for example https://deb.example.com, with a service of that host under gcp.services")
+	}
 	if k.GCP == nil || !k.sound("gcp.services") {
 		return
 	}
+	k.onTheLink("network.aptMirror", k.Network.AptMirror)
 	k.eachRunner(func(p place, r Runner) {
 		k.onTheLink(p+".agent.url", r.Agent.URL)
 		k.onTheLink(p+".registryMirror", r.RegistryMirror)

@@ -21,6 +21,20 @@ func arm(change func(r *Runner)) func(*Config) {
 	return func(c *Config) { c.edit("containers-arm64", change) }
 }
 
+// inland edits a config without a way to the internet, whose mirror of Debian's archive is behind the link.
+func inland(change func(c *Config)) func(*Config) {
+	return func(c *Config) {
+		c.Network.Egress, c.Network.AptMirror = None, "https://ci.example.com/apt"
+		if change != nil {
+			change(c)
+		}
+	}
+}
+
+func archive(address string) func(*Config) {
+	return func(c *Config) { c.Network.AptMirror = address }
+}
+
 // policy edits a config that is admitted to the public addresses by a rule of its own.
 func policy(change func(c *Config)) func(*Config) {
 	return func(c *Config) {
@@ -76,22 +90,42 @@ func TestValidate(t *testing.T) {
 		{"keep twice", func(c *Config) { c.Network.Keep = []Egress{Public, Public} }, []string{`network.keep[1]: "public" is there twice`}},
 		{"egress", func(c *Config) { c.Network.Egress = "nat" }, []string{`:9: network.egress: "nat" is not one of them`}},
 		{"addresses", func(c *Config) { c.Network.Addresses = 9 }, []string{`network.addresses: 9 is too large; want a whole number from 1 to 8`}},
-		{"no egress", func(c *Config) { c.Network.Egress = None }, nil},
-		{"no egress, no gcp", func(c *Config) { c.Network.Egress, c.GCP = None, nil }, []string{`:9: network.egress: none leaves runners without any way out: there is no link to GCP; want gcp.link: ha-vpn, or another egress`}},
-		{"no egress, no link", func(c *Config) {
-			c.Network.Egress, c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = None, NoLink, PublicPath, PublicAPIs
-		}, []string{`network.egress: none leaves runners without any way out`}},
-		{"no egress, public ways", func(c *Config) { c.Network.Egress, c.GCP.Path, c.GCP.GoogleAPIs = None, PublicPath, PublicAPIs },
+		{"no egress", inland(nil), nil},
+		{"no egress, no gcp", inland(func(c *Config) { c.GCP = nil }), []string{`:9: network.egress: none leaves runners without any way out: there is no link to GCP; want gcp.link: ha-vpn, or another egress`}},
+		{"no egress, no link", inland(func(c *Config) {
+			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = NoLink, PublicPath, PublicAPIs
+		}), []string{`network.egress: none leaves runners without any way out`}},
+		{"no egress, public ways", inland(func(c *Config) { c.GCP.Path, c.GCP.GoogleAPIs = PublicPath, PublicAPIs }),
 			[]string{`gcp.googleApis: public Google APIs cannot be reached`, `gcp.path: public names lead nowhere`}},
-		{"no egress, agent elsewhere", func(c *Config) {
-			c.Network.Egress = None
-			c.edit("containers-arm64", func(r *Runner) { r.Agent.URL = "https://github.com/acme" })
-		}, []string{`:21: runners.containers-arm64.agent.url: network.egress is none, and the link leads to no "github.com"; want a service with that host under gcp.services, or another egress`}},
-
-		{"no egress, mirror elsewhere", func(c *Config) {
-			c.Network.Egress = None
-			c.edit("containers-arm64", func(r *Runner) { r.RegistryMirror = "https://mirror.gcr.io" })
-		}, []string{`runners.containers-arm64.registryMirror: network.egress is none, and the link leads to no "mirror.gcr.io"; want a service with that host`}},
+		{"no egress, agent elsewhere", inland(arm(func(r *Runner) { r.Agent.URL = "https://github.com/acme" })), []string{`:21: runners.containers-arm64.agent.url: network.egress is none, and the link leads to no "github.com"; want a service with that host under gcp.services, or another egress`}},
+		{"no egress, mirror elsewhere", inland(arm(func(r *Runner) { r.RegistryMirror = "https://mirror.gcr.io" })), []string{`runners.containers-arm64.registryMirror: network.egress is none, and the link leads to no "mirror.gcr.io"; want a service with that host`}},
+		{"no egress, no archive", inland(func(c *Config) { c.Network.AptMirror = "" }), []string{
+			`:7: network.aptMirror: is missing, and network.egress is none: machines install packages, and no way leads to Debian's own archive; want the address of a mirror`,
+		}},
+		{"no egress, no archive, a cache alone", inland(func(c *Config) { c.Network.AptMirror, c.Runners = "", nil }), []string{`network.aptMirror: is missing`}},
+		{"no egress, no archive, runners alone", inland(func(c *Config) {
+			c.Network.AptMirror, c.Cache = "", nil
+			for name := range c.Runners {
+				c.edit(name, func(r *Runner) { r.Cache = new(false) })
+			}
+		}), []string{`network.aptMirror: is missing`}},
+		{"no egress, no archive, no machines", inland(func(c *Config) { c.Network.AptMirror, c.Runners, c.Cache = "", nil, nil }), nil},
+		{"no egress, no archive, NAT instances kept", inland(func(c *Config) {
+			c.Network.AptMirror, c.Network.Keep, c.Runners, c.Cache = "", []Egress{NATInstance}, nil, nil
+		}), nil},
+		{"no egress, archive elsewhere", inland(func(c *Config) { c.Network.AptMirror = "https://deb.debian.org" }), []string{
+			`network.aptMirror: network.egress is none, and the link leads to no "deb.debian.org"; want a service with that host under gcp.services, or another egress`,
+		}},
+		{"none kept, no archive", func(c *Config) { c.Network.Keep = []Egress{None} }, nil},
+		{"archive", archive("https://deb.example.com"), nil},
+		{"archive below a path", archive("https://example.com:443/mirrors/"), nil},
+		{"archive by http", archive("http://deb.example.com"), []string{`:7: network.aptMirror: "http://deb.example.com" is no https address; want an https address such as https://deb.example.com`}},
+		{"archive without a host", archive("https:///x"), []string{`network.aptMirror: "https:///x" is no https address`}},
+		{"archive with a space", archive("https://deb.example.com/a b"), []string{`network.aptMirror: "https://deb.example.com/a b" is no https address`}},
+		{"archive with a password", archive("https://u:hunter2@deb.example.com"), []string{`network.aptMirror: holds a user or password (not printed); want the address alone`}},
+		{"archive with a query", archive("https://deb.example.com?token=hunter2"), []string{`network.aptMirror: has a ? or # part, which may hold a secret (not printed)`}},
+		{"archive on a port", archive("https://deb.example.com:8443/x"), []string{`network.aptMirror: "https://deb.example.com:8443/x" has the port 8443, and cache servers are let out to 443 alone; want https://deb.example.com/x`}},
+		{"archive itself", archive("https://deb.example.com/debian/"), []string{`network.aptMirror: "https://deb.example.com/debian/" ends in /debian, and machines look for debian and debian-security below it; want https://deb.example.com`}},
 
 		{"fleet name", func(c *Config) { c.Runners["Big_Fleet"] = c.Runners["containers-arm64"] }, []string{`:10: runners.Big_Fleet: the name does not fit`}},
 		{"fleet name too long", func(c *Config) { c.Runners[strings.Repeat("a", 25)] = c.Runners["containers-arm64"] }, []string{`the name does not fit into those of machines and groups; want 1 to 24`}},
@@ -195,7 +229,7 @@ func TestValidate(t *testing.T) {
 		{"policy without link", policy(func(c *Config) { c.GCP.Link, c.GCP.GoogleAPIs = NoLink, PublicAPIs }), nil},
 		{"policy and public egress", policy(func(c *Config) { c.Network.Egress = Public }), []string{`gcp.securityPolicy: network.egress is public, where every machine has an address of its own that a rule cannot know; want nat-gateway, nat-gateway-per-zone or nat-instance as network.egress, or no securityPolicy`}},
 		{"policy and public egress, gateway kept", policy(func(c *Config) { c.Network.Egress, c.Network.Keep = Public, []Egress{NATGateway} }), []string{`gcp.securityPolicy: network.egress is public`}},
-		{"policy and no egress", policy(func(c *Config) { c.Network.Egress, c.GCP.Path = None, PrivatePath }), []string{`gcp.securityPolicy: network.egress is none, so that there is no address to admit`}},
+		{"policy and no egress", policy(inland(func(c *Config) { c.GCP.Path = PrivatePath })), []string{`gcp.securityPolicy: network.egress is none, so that there is no address to admit`}},
 		{"policy and 10 addresses", policy(func(c *Config) { c.Network.Addresses = 5 }), nil},
 		{"policy and 12 addresses", policy(func(c *Config) { c.Network.Addresses = 6 }), []string{`gcp.securityPolicy: the region has 12 public addresses, and a rule of Cloud Armor takes 10; want network.addresses of at most 5, or egress: nat-gateway`}},
 		{"policy and kept addresses", policy(func(c *Config) { c.Network.Addresses, c.Network.Keep = 5, []Egress{NATInstance} }), []string{`gcp.securityPolicy: the region has 12 public addresses, and a rule of Cloud Armor takes 10; want fewer modes under network.keep`}},
@@ -311,6 +345,21 @@ func TestTypeOfferedInSomeZones(t *testing.T) {
 	c.edit("containers-arm64", func(r *Runner) { r.InstanceTypes = []string{"m6gd.2xlarge", "c7g.2xlarge"} })
 	got := slices.DeleteFunc(c.Warnings(), func(p Problem) bool { return !strings.HasPrefix(p.Path, "runners.containers-arm64.") })
 	same(t, got, []string{`instanceTypes[0]: m6gd.2xlarge is not offered in af-south-1c; want further types beside it`})
+}
+
+// What a problem with the mirror of Debian's archive says to write can be written.
+func TestArchiveThatIsWanted(t *testing.T) {
+	for _, wrong := range []string{"https://deb.example.com:8443/mirrors", "https://deb.example.com/mirrors/debian/"} {
+		c := parsed(t, valid)
+		archive(wrong)(c)
+		ps := Problems(c.Validate())
+		if len(ps) != 1 || ps[0].Want != "https://deb.example.com/mirrors" {
+			t.Errorf("%s: %v", wrong, ps)
+			continue
+		}
+		archive(ps[0].Want)(c)
+		same(t, Problems(c.Validate()), nil)
+	}
 }
 
 // No secret may come out again, whatever is wrong with it.

@@ -44,13 +44,14 @@ func Run(ctx context.Context, d node.Description) error {
 
 // roleOf gives the role of a valid description.
 func roleOf(d node.Description, c *cloud.Cloud) Role {
+	h := host.Host{AptMirror: d.AptMirror}
 	switch d.Role {
 	case node.RunnerRole:
-		return runner.New(host.Host{}, d, c)
+		return runner.New(h, d, c)
 	case node.CacheRole:
-		return server.New(host.Host{}, d, c)
+		return server.New(h, d, c)
 	default: // node.NATRole: Validate knows no other
-		return gateway.New(host.Host{}, d, c)
+		return gateway.New(h, d, c)
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 type Host struct {
 	// Root is put before the paths of files. Commands know nothing of it.
 	Root string
+	// AptMirror is the address below which a mirror of Debian's archive has debian and debian-security; empty: apt asks what the image has
+	// it ask.
+	AptMirror string
 }
 
 // Path is where a file of the machine is.
@@ -91,6 +94,10 @@ func Sleep(ctx context.Context, span time.Duration) error {
 // Packages makes sure that Debian packages are there. Where all of them are, it asks no network. It waits for another apt, since images run
 // one of their own at boot.
 func (h Host) Packages(ctx context.Context, names ...string) error {
+	// Also where no package is missing, since jobs run apt too.
+	if err := h.askMirror(); err != nil {
+		return err
+	}
 	// Of a package that was removed it knows the status too.
 	states, err := h.Run(ctx, "dpkg-query", append([]string{"--show", "--showformat=${db:Status-Status}\n"}, names...)...)
 	if err == nil && strings.Count(states, "installed\n") == len(names) && !strings.Contains(states, "not-installed") {

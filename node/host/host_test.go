@@ -68,6 +68,7 @@ func TestSleep(t *testing.T) {
 
 // Packages that are there cost no network; missing ones are asked for once.
 func TestPackages(t *testing.T) {
+	h := Host{Root: t.TempDir()}
 	bin := t.TempDir()
 	log := filepath.Join(bin, "log")
 	stub := func(name, text string) {
@@ -78,14 +79,14 @@ func TestPackages(t *testing.T) {
 	stub("apt-get", `echo "$@" >>`+log)
 	stub("dpkg-query", "echo installed")
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	if err := (Host{}).Packages(t.Context(), "nfs-common"); err != nil {
+	if err := h.Packages(t.Context(), "nfs-common"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(log); err == nil {
 		t.Error("apt was asked for packages that are there")
 	}
 	stub("dpkg-query", "echo installed; echo config-files")
-	if err := (Host{}).Packages(t.Context(), "nfs-common", "xfsprogs"); err != nil {
+	if err := h.Packages(t.Context(), "nfs-common", "xfsprogs"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(log)

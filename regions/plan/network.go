@@ -33,7 +33,7 @@ func buildNetwork(c *regions.Config) (Network, error) {
 		Internet:     slices.ContainsFunc(modes, func(m regions.Egress) bool { return m != regions.None }),
 		FleetTier:    PrivateTier,
 		FlowLogGroup: "/beachhead/" + c.Name + "/flow-logs", FlowLogDays: 30,
-		InterfaceEndpoints: []string{},
+		InterfaceEndpoints: []string{}, AptMirror: c.Network.AptMirror,
 	}
 	if c.Network.Egress == regions.Public {
 		n.FleetTier = PublicTier

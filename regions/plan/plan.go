@@ -149,6 +149,8 @@ type Network struct {
 	InterfaceEndpoints []string `json:"interfaceEndpoints"`
 	FlowLogGroup       string   `json:"flowLogGroup"`
 	FlowLogDays        int      `json:"flowLogDays"`
+	// AptMirror is the address of the mirror of Debian's archive that machines install packages from; empty: they ask Debian's own.
+	AptMirror string `json:"aptMirror,omitempty"`
 }
 
 // Zone is one zone's part of the network.

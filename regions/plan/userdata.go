@@ -134,7 +134,7 @@ func (p *Plan) describe(role node.Role, dimension, value string) node.Descriptio
 	return node.Description{
 		Version: node.Version, Role: role, Stack: p.Name, Region: p.Region,
 		Metrics: node.Metrics{Namespace: metricNamespace, Dimensions: map[string]string{dimension: value}},
-		Hooks:   node.Hooks{Ready: readyHook, Drain: drainHook},
+		Hooks:   node.Hooks{Ready: readyHook, Drain: drainHook}, AptMirror: p.Network.AptMirror,
 	}
 }
 

@@ -355,6 +355,29 @@ func TestRunnersAreToldWhatTheyReach(t *testing.T) {
 	}
 }
 
+// Every machine is told of the mirror of Debian's archive; without one, none.
+func TestMachinesAreToldWhereToInstallFrom(t *testing.T) {
+	for _, mirror := range []string{"https://deb.example.com", ""} {
+		f, p := fleet(t, nil, func(c *regions.Config) {
+			c.Network.Egress, c.Network.AptMirror = regions.NATInstance, mirror
+			c.Cache = &regions.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: regions.TiB}}
+		})
+		for name, text := range map[string]func() (string, error){
+			"runner":       func() (string, error) { return p.FleetUserData(f, agentSums) },
+			"server":       func() (string, error) { return p.ShardUserData(p.Cache.Shards[0], agentSums) },
+			"NAT instance": func() (string, error) { return p.NATUserData("us-west-2a", agentSums) },
+		} {
+			all, err := text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, written := described(t, all); got.AptMirror != mirror || strings.Contains(written, "aptMirror") != (mirror != "") {
+				t.Errorf("with the mirror %q the %s is told %s", mirror, name, written)
+			}
+		}
+	}
+}
+
 func TestShardUserData(t *testing.T) {
 	p := build(t, func(c *regions.Config) {
 		c.Cache = &regions.Cache{Shards: 3, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: regions.TiB}}
