@@ -190,7 +190,9 @@ func backwards(patterns []string) func(yield func(string) bool) {
 func TestModesOfAWholeRegion(t *testing.T) {
 	t.Parallel()
 	in := func(egress regions.Egress, keep ...regions.Egress) text {
-		return whole(t, func(c *regions.Config) { c.Network.Egress, c.Network.Keep = egress, keep })
+		return whole(t, func(c *regions.Config) {
+			c.Network.Egress, c.Network.Keep, c.Network.AptMirror = egress, keep, "https://registry.example.com/apt"
+		})
 	}
 	w := wholeWorld(t)
 	w.write(in(regions.None))

@@ -49,6 +49,8 @@ func TestCache(t *testing.T) {
 
 func newCacheLab(t testing.TB) *cacheLab {
 	l := New(t, "lab.yaml")
+	l.disk, l.memory = l.Plan.Fleets[0].DiskGiB, 768 // the runner's engine has two daemons
+	l.anyMachine()
 	c := &cacheLab{Lab: l, shard: l.Plan.Cache.Shards[0]}
 	document, err := l.Plan.Cache.Map.Document()
 	l.must(err)
@@ -73,17 +75,8 @@ func (c *cacheLab) race() (first, second *Machine) {
 	if !strings.Contains(out, "\n16384\n") || !strings.Contains(out, c.shard.Address.String()+"/") || !strings.Contains(out, strings.ReplaceAll(c.volume, "-", "")) {
 		c.t.Errorf("the server has\n%s", out)
 	}
-	c.runnerBooted()
+	c.inService(c.runner)
 	return first, second
-}
-
-func (c *cacheLab) runnerBooted() {
-	c.t.Helper()
-	c.runner.Booted()
-	c.Within(bootLimit, "the runner has its agent", func() error {
-		_, err := c.runner.Try(20*time.Second, "beachhead-node version")
-		return err
-	})
 }
 
 // serves says whether a server is in service with what is the shard's.

@@ -4,9 +4,7 @@ package machines
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -64,10 +62,9 @@ type growth struct {
 }
 
 // newGrowth puts the map of one shard into Parameter Store, and chooses tenants: three that move, each in a slot of its own, and two that stay.
-// The fleet's CI server takes every machine.
 func newGrowth(l *Lab) *growth {
 	l.t.Helper()
-	l.HTTPS("ci.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	l.anyMachine()
 	g := &growth{Lab: l}
 	g.moves = shardmap.Moves(g.setMap(1), l.Plan.Cache.Map)
 	slots := map[int]bool{}
@@ -97,16 +94,6 @@ func (g *growth) setMap(shards int) shardmap.Table {
 	g.must(err)
 	g.Parameters.Set(g.Plan.Cache.MapParameter, string(document))
 	return table
-}
-
-func (g *growth) inService(m *Machine) {
-	g.t.Helper()
-	g.Within(bootLimit, m.Name+" in service", func() error {
-		if state := g.Scaling.State(m); state != InService {
-			return errors.New(state)
-		}
-		return nil
-	})
 }
 
 // fill makes each tenant's files on the runner and pushes them: an empty one, a large one and many small ones. Whether readers look at the old

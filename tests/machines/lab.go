@@ -190,6 +190,12 @@ func (l *Lab) Listen(name string, port uint16) (net.Listener, netip.Addr) {
 	return listener, address
 }
 
+// anyMachine makes the fleet's CI server one that takes every machine.
+func (l *Lab) anyMachine() {
+	l.t.Helper()
+	l.HTTPS("ci.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+}
+
 // Mirror is Debian's own archive at its name, and tells how often it was asked.
 func (l *Lab) Mirror() (asked func() int) {
 	l.t.Helper()

@@ -19,8 +19,8 @@ func BenchmarkMount(b *testing.B) {
 	c := newCacheLab(b)
 	server := c.Server(c.shard)
 	c.runner = c.Runner(c.Plan.Fleets[0], c.shard.Zone)
-	c.Within(bootLimit, "the server in service", func() error { return c.serves(server) })
-	c.runnerBooted()
+	c.inService(server)
+	c.inService(c.runner)
 	c.fill()
 	file := "/" + strings.TrimPrefix(c.path, "/run/beachhead/shards/00/") + "-bench"
 	// With nosharecache the kernel does not take the mounts for the agent's.

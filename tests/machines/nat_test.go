@@ -85,16 +85,6 @@ func (n *nat) boot() *Machine {
 	return n.LaunchBehind(n.iface, n.zone.NATInstance.Name, text, n.zone.NATInstance.InstanceType, n.zone.Name)
 }
 
-func (n *nat) inService(m *Machine) {
-	n.t.Helper()
-	n.Within(bootLimit, m.Name+" in service", func() error {
-		if state := n.Scaling.State(m); state != InService {
-			return errors.New(state)
-		}
-		return nil
-	})
-}
-
 // echo sends half a MiB to the outside and back, on one connection, and gives the address that the outside saw. The limits are what a build may
 // wait in software emulation.
 func (n *nat) echo() (string, error) {

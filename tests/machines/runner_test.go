@@ -51,7 +51,7 @@ func TestRunner(t *testing.T) {
 	m.Run(`(while sleep 1; do cat /proc/[0-9]*/cmdline; done >/run/lab-commands 2>&1 &)`)
 
 	for _, one := range []*Machine{m, spot} {
-		l.Within(bootLimit, one.Name+" in service", func() error { return wants(l.Scaling.State(one), InService) })
+		l.inService(one)
 	}
 	if worker := server.Worker(m.ID); worker.Tags != "amd64" || worker.Concurrency != 2 || worker.Deleted || server.Fetched() != 2 || reached() == 0 {
 		t.Errorf("the worker is %+v, fetched %d times; the service was reached %d times", worker, server.Fetched(), reached())

@@ -50,6 +50,17 @@ func (s *Scaling) Heartbeats(m *Machine, hook string) int {
 	return s.members[m.ID].heartbeats[hook]
 }
 
+// inService waits until a machine has completed its launch hook.
+func (l *Lab) inService(m *Machine) {
+	l.t.Helper()
+	l.Within(bootLimit, m.Name+" in service", func() error {
+		if state := l.Scaling.State(m); state != InService {
+			return errors.New(state)
+		}
+		return nil
+	})
+}
+
 // Terminate orders an instance to go: it is told in its metadata, and has until it completes its drain hook.
 func (s *Scaling) Terminate(m *Machine) {
 	s.mutex.Lock()
