@@ -148,8 +148,12 @@ func (e *EC2) detachVolume(f *form) ([]element, error) {
 // free unplugs and then runs done. What a dead machine had is free at once. Otherwise a guest that does not let go keeps it.
 func (e *EC2) free(m *Machine, id, command string, arguments map[string]string, done func()) {
 	err := m.release(id)
-	if err == nil {
+	// QEMU says that the device is gone some moments before it lets go of what was behind it.
+	for wait := err == nil; wait; {
 		err = m.qmp.call(plugLimit, command, arguments, nil)
+		if wait = err != nil && strings.Contains(err.Error(), "is in use"); wait {
+			time.Sleep(time.Second)
+		}
 	}
 	select {
 	case <-m.gone:
