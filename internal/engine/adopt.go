@@ -129,7 +129,7 @@ func differ(owned []Owned, known *state) *difference {
 		key := Owned{Type: string(r.Type), ID: string(r.ID)}.key()
 		recorded[key] = true
 		// What is on its way out of the state already is the engine's business.
-		if inCloud := r.Custom && !r.External && !r.Delete && !strings.HasPrefix(string(r.Type), "pulumi:"); inCloud && !listed[key] {
+		if inCloud(r) && !r.Delete && !listed[key] {
 			d.doubtful = append(d.doubtful, string(r.URN))
 		}
 	}

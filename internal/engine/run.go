@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -123,9 +124,11 @@ func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 // the stack and stays in the cloud, where the next Up finds it. While something is protected and not retained, down is refused before
 // anything changes: the engine's own destroy would take everything else away first.
 //
-// The protection of what is kept is taken off in the state before. A run that dies after that leaves it to the next: an Up protects
-// again, a Down goes on, and neither deletes it, since it is still retained. (Refused: the engine's own switch to ignore all protection,
-// which the Automation API does not have.)
+// Machines leave first, while they still have all that they need for it: runners, then cache servers, then NAT instances.
+//
+// The protection of what is kept is taken off in the state before, which is also where the order of leaving is written. A run that dies after
+// that leaves it to the next: an Up protects again, a Down goes on, and neither deletes it, since it is still retained. (Refused: the engine's
+// own switch to ignore all protection, which the Automation API does not have.)
 func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	adopted, err := s.adopt(ctx)
 	if err != nil {
@@ -138,10 +141,8 @@ func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	if err := refusals(deletions(before.Resources)); err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(before.Resources, kept) {
-		if err := s.restate(ctx, before, released); err != nil {
-			return nil, err
-		}
+	if err := s.prepare(ctx, before); err != nil {
+		return nil, err
 	}
 	r, err := s.operate(s.opts.Progress, func(stream chan events.EngineEvent, out, errs discard) error {
 		_, err := s.stack.Destroy(ctx, optdestroy.EventStreams(stream), optdestroy.Parallel(parallel),
@@ -154,6 +155,22 @@ func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	changes := changesOf(r.steps)
 	changes.Adopted = adopted
 	return changes, nil
+}
+
+// prepare writes into the state what a destroy must know: what it may let go of, and what machines need until they have left. A state that
+// says all that stays as it is.
+func (s *Stack) prepare(ctx context.Context, before *state) error {
+	l := leaving(before.Resources)
+	if len(l.needs) == 0 && !slices.ContainsFunc(before.Resources, kept) {
+		return nil
+	}
+	return s.restate(ctx, before, func(resources []json.RawMessage) ([]json.RawMessage, error) {
+		resources, err := released(resources)
+		if err != nil {
+			return nil, err
+		}
+		return l.edit(resources)
+	})
 }
 
 // discard swallows the engine's own display: ours is made from its events.
