@@ -27,8 +27,8 @@ providers:
 	@scripts/providers
 
 .PHONY: test-machines machines
-test-machines: machines agent ## boot machines in QEMU with the plan's user data and try the agent on them (at most 20 minutes)
-	go test -tags machines -count 1 -timeout 20m -parallel 2 -v ./tests/machines
+test-machines: machines agent ## boot machines in QEMU with the plan's user data and try the agent on them (16 minutes in software)
+	go test -tags machines -count 1 -timeout 40m -parallel 2 -v ./tests/machines
 
 machines:
 	@scripts/machines

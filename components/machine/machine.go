@@ -89,7 +89,8 @@ func Hooks(readySeconds, drainSeconds int, undrained string) autoscaling.GroupIn
 }
 
 // HooksStay is the option of a group with Hooks that its hooks are those of its creation. AWS does not tell them with the group, so that one that
-// a killed run made has none in the state, and any difference in them replaces the group, with every machine in it.
+// a killed run made has none in the state, and any difference in them replaces the group, with every machine in it. Another number of seconds
+// therefore reaches new groups alone.
 func HooksStay() pulumi.ResourceOption {
 	return pulumi.IgnoreChanges([]string{"initialLifecycleHooks"})
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkMount compares the agent's mounts with such as somebody made by hand of the same export with the same options: reading from the server and
-// writing to it, 64 MiB at a time, in turns. In software emulation only the ratios say something; they are of the medians. An aim is 0.98.
+// writing to it, 64 MiB at a time, in turns. In software emulation only the ratios say something; they are of the medians. The aim is 0.98.
 //
 //	go test -tags machines -run '^$' -bench Mount -benchtime 15x ./tests/machines
 func BenchmarkMount(b *testing.B) {
