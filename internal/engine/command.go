@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,17 +69,12 @@ type sturdyCommand struct {
 func (c sturdyCommand) Run(
 	ctx context.Context, dir string, stdin io.Reader, moreOut, moreErr []io.Writer, env []string, args ...string,
 ) (out, errs string, code int, err error) {
-	files, err := os.MkdirTemp("", "beachhead-pulumi-")
-	if err != nil {
-		return "", "", -1, fmt.Errorf("a folder for pulumi's output: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(files) }() // in the system's folder for what may be lost
-	stdout, err := os.Create(filepath.Join(files, "stdout"))
+	stdout, err := nameless()
 	if err != nil {
 		return "", "", -1, err
 	}
 	defer func() { _ = stdout.Close() }()
-	stderr, err := os.Create(filepath.Join(files, "stderr"))
+	stderr, err := nameless()
 	if err != nil {
 		return "", "", -1, err
 	}
@@ -100,8 +96,20 @@ func (c sturdyCommand) Run(
 	return out, errs, code, err
 }
 
+// nameless makes a file that is gone with the last process that has it open, however these end: what Pulumi says may hold secrets.
+func nameless() (*os.File, error) {
+	f, err := os.CreateTemp("", "beachhead-pulumi-")
+	if err != nil {
+		return nil, fmt.Errorf("a file for pulumi's output: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("a file for pulumi's output: %w", err), f.Close())
+	}
+	return f, nil
+}
+
 func contents(f *os.File) string {
-	text, err := os.ReadFile(f.Name())
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
 	if err != nil {
 		return "(pulumi's output could not be read: " + err.Error() + ")"
 	}
