@@ -14,7 +14,7 @@ var networkRules = []Rule{
 	{"network.addresses", "More than one takes a NAT gateway, which egress or keep must name; else a warning.", (*checker).addresses},
 	{"network.addresses", "A warning when the region needs more public addresses than the 5 that a new account has (quota L-0263D0A3).", (*checker).addressQuota},
 	{"network.aptMirror", "https on port 443, since cache servers are let out to no other, without user, password, query and fragment. It does not end in /debian: debian and debian-security are below it.", (*checker).aptMirror},
-	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted; with runners or a cache, network.aptMirror; and that, and every runner's agent.url and registryMirror, on a host of gcp.services.", (*checker).noEgress},
+	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted; with runners or a cache, network.aptMirror; and that, every runner's agent.url and registryMirror, and where agents of kind github, gitlab and buildkite come from, on a host of gcp.services.", (*checker).noEgress},
 }
 
 // rfc1918 is the private address space.
@@ -126,6 +126,13 @@ func (k *checker) aptMirror() {
 	}
 }
 
+// agentSources are where CI systems' agents are downloaded from, and Buildkite's server, which no key of the region file names (node/ci). JobServ's
+// worker comes from its server, and commands are the user's.
+var agentSources = map[AgentKind][]string{
+	GitHub: {"https://github.com"}, GitLab: {"https://s3.dualstack.us-east-1.amazonaws.com"},
+	Buildkite: {"https://github.com", "https://agent.buildkite.com"},
+}
+
 func (k *checker) noEgress() {
 	if k.Network.Egress != None {
 		return
@@ -142,6 +149,9 @@ func (k *checker) noEgress() {
 	k.onTheLink("network.aptMirror", k.Network.AptMirror)
 	k.eachRunner(func(p place, r Runner) {
 		k.onTheLink(p+".agent.url", r.Agent.URL)
+		for _, source := range agentSources[r.Agent.Kind] {
+			k.onTheLink(p+".agent.kind", source)
+		}
 		k.onTheLink(p+".registryMirror", r.RegistryMirror)
 	})
 }

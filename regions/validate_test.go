@@ -98,6 +98,7 @@ func TestValidate(t *testing.T) {
 		{"no egress, public ways", inland(func(c *Config) { c.GCP.Path, c.GCP.GoogleAPIs = PublicPath, PublicAPIs }),
 			[]string{`gcp.googleApis: public Google APIs cannot be reached`, `gcp.path: public names lead nowhere`}},
 		{"no egress, agent elsewhere", inland(arm(func(r *Runner) { r.Agent.URL = "https://github.com/acme" })), []string{`:21: runners.containers-arm64.agent.url: network.egress is none, and the link leads to no "github.com"; want a service with that host under gcp.services, or another egress`}},
+		{"no egress, agent from elsewhere", inland(arm(func(r *Runner) { r.Agent.Kind = GitLab })), []string{`:20: runners.containers-arm64.agent.kind: network.egress is none, and the link leads to no "s3.dualstack.us-east-1.amazonaws.com"; want a service`}},
 		{"no egress, mirror elsewhere", inland(arm(func(r *Runner) { r.RegistryMirror = "https://mirror.gcr.io" })), []string{`runners.containers-arm64.registryMirror: network.egress is none, and the link leads to no "mirror.gcr.io"; want a service with that host`}},
 		{"no egress, no archive", inland(func(c *Config) { c.Network.AptMirror = "" }), []string{
 			`:7: network.aptMirror: is missing, and network.egress is none: machines install packages, and no way leads to Debian's own archive; want the address of a mirror`,
