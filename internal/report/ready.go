@@ -31,6 +31,8 @@ const (
 // Machine is how long the stages of a new machine take, in seconds. AttachVolume is for cache servers only, and Register for runners.
 type Machine struct {
 	LaunchToLogin, Packages, AttachVolume, SelfCheck, Register float64
+	// OverLink says that what machines install and work for is behind the link, as in a region without a way to the internet.
+	OverLink bool
 }
 
 // Times are when a region can do what it is for. Nil: it cannot, since it has no machines or no cache or no link.
@@ -64,17 +66,19 @@ type Step struct {
 //
 // Machines are modelled in either case, since the stack does not wait for them: the first of a group is launched when the group's call
 // ends, and installs packages once somebody can log in and there is a way out to fetch them: the last of all default routes, of the
-// endpoints and of the agent in the region's bucket. A cache server then attaches its volume, which needs volume and interface to be
+// endpoints and of the agent in the region's bucket; and the link, where nothing else leads out. A cache server then attaches its volume, which needs volume and interface to be
 // there. When a real region has machines, verification says; this says when they should have come.
 func Ready(spans []Span, m Machine, fleets []string) Times {
 	r := readiness{spans: spans, machine: m, way: Moment{Steps: []Step{}}}
 	r.way = r.last(r.way, func(s Span) bool { return slices.Contains([]string{routeType, endpointType, objectType}, s.Type) })
-	var t Times
+	t := Times{Link: r.link()}
+	if m.OverLink && t.Link != nil {
+		r.way = *later(&r.way, *t.Link)
+	}
 	t.Builds = r.builds(fleets)
 	if t.Builds != nil {
 		t.Yocto = r.yocto(*t.Builds)
 	}
-	t.Link = r.link()
 	return t
 }
 

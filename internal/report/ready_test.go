@@ -88,6 +88,24 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// Where only the link leads out, machines can install nothing before it is there.
+func TestReadyOverTheLink(t *testing.T) {
+	overLink := machine
+	overLink.OverLink = true
+	as := func(map[string]*Node) {}
+	for name, c := range map[string]struct {
+		nodes []Node
+		want  string
+	}{
+		"a new region":      {region(as), "builds 352 yocto 372 link 299"},
+		"the link is there": {without(region(as), "link-peer-0", "link-peer-1"), "builds 177 yocto 197 link none"},
+	} {
+		if got := toldTimes(Ready(Timeline(c.nodes), overLink, []string{"arm", "x86"})); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 func toldTimes(times Times) string {
 	text := ""
 	for _, m := range []struct {
