@@ -147,9 +147,10 @@ func killedDownThenUp(t *testing.T, program string) {
 	w := wholeWorld(t, killable)
 	w.must("up")
 	volumes := w.volumes()
-	for _, n := range []int{1, 100} {
-		if !w.strike(program, fmt.Sprintf("kill-after=%d", n), "down") {
-			t.Fatalf("down was over before operation %d", n)
+	// A VPC's default group is let go of by a down, and stays. One that is killed then leaves a state that holds it, which the next up reads and finds.
+	for _, moment := range []string{"1", "100", "delete:aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"} {
+		if !w.strike(program, "kill-after="+moment, "down") {
+			t.Fatalf("down was over before %s", moment)
 		}
 		w.must("up")
 		w.whole("up after a killed down", 2)
