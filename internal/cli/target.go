@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	awscloud "github.com/beachhead-build/beachhead/internal/clouds/aws"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/internal/preflight"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -89,14 +89,14 @@ func (a *app) open(ctx context.Context, name string, t target, tell func(engine.
 }
 
 func (a *app) openReal(ctx context.Context, r *region, t target, tell func(engine.Event)) (*run, error) {
-	cfg, err := preflight.Identity(ctx, r.plan.Account, r.plan.Region)
+	cfg, err := awscloud.CheckIdentity(ctx, r.plan.Account, r.plan.Region)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(a.dir, "Pulumi.yaml")); err != nil {
 		return nil, usageError{fmt.Errorf("there is no Pulumi.yaml in %s; go to the project's folder, or name it with -C", a.dir)}
 	}
-	stack, err := engine.Open(ctx, a.options(r, t, engine.Options{WorkDir: a.dir, Inventory: inventory(cfg, r.plan), Progress: tell}))
+	stack, err := engine.Open(ctx, a.options(r, t, engine.Options{WorkDir: a.dir, Inventory: realInventory(cfg, r.plan), Progress: tell}))
 	if err != nil {
 		return nil, err
 	}
