@@ -12,8 +12,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/internal/cli"
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -36,11 +36,11 @@ func main() {
 
 // program is what `pulumi up` runs: the stack's name is the region file's.
 func program(ctx *pulumi.Context) error {
-	path, err := regions.Find(".", ctx.Stack())
+	path, err := regionfile.Find(".", ctx.Stack())
 	if err != nil {
 		return err
 	}
-	r, err := regions.LoadRegion(path)
+	r, err := regionfile.LoadRegion(path)
 	if err != nil {
 		return err
 	}

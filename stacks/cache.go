@@ -5,7 +5,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/cache"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 const (

@@ -22,11 +22,11 @@ import (
 	"runtime/debug"
 	"syscall"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/agent"
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 	"github.com/beachhead-build/beachhead/node/ci"
 	"github.com/beachhead-build/beachhead/node/host"
-	"github.com/beachhead-build/beachhead/node/mirror"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // description is where user data writes it. The commands of builds read it there.
@@ -60,7 +60,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errUsage), errors.Is(err, mirror.ErrUsage):
+	case errors.Is(err, errUsage), errors.Is(err, cacheclient.ErrUsage):
 		return 2
 	default:
 		return 1
@@ -76,7 +76,7 @@ func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
 		if len(rest) > 0 {
 			return errUsage
 		}
-		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", build(), node.Version, runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", build(), spec.Version, runtime.GOOS, runtime.GOARCH)
 		return nil
 	case "run":
 		return runDescribed(ctx, rest)
@@ -85,7 +85,7 @@ func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return mirror.Command(ctx, d, rest, out)
+		return cacheclient.Command(ctx, d, rest, out)
 	case "job":
 		if len(rest) != 2 || rest[0] != "started" && rest[0] != "finished" {
 			return errUsage
@@ -112,12 +112,12 @@ func runDescribed(ctx context.Context, args []string) error {
 	return agent.Run(ctx, d)
 }
 
-func described(file string) (node.Description, error) {
+func described(file string) (spec.Description, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return node.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
+		return spec.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
 	}
-	d, err := node.Parse(text)
+	d, err := spec.Parse(text)
 	if err != nil {
 		return d, fmt.Errorf("%s: %w", file, err)
 	}

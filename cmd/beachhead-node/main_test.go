@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 	"github.com/beachhead-build/beachhead/node/host"
-	"github.com/beachhead-build/beachhead/node/mirror"
 )
 
 const describedServer = `{"version":1,"role":"cache","stack":"us-west-1","region":"us-west-1",` +
@@ -57,7 +57,7 @@ func TestExitCodes(t *testing.T) {
 	for want, errs := range [][]error{
 		{nil},
 		{errors.New("failed"), os.ErrNotExist, context.Canceled},
-		{errUsage, fmt.Errorf("flag: %w", errUsage), fmt.Errorf("not that: %w", mirror.ErrUsage)},
+		{errUsage, fmt.Errorf("flag: %w", errUsage), fmt.Errorf("not that: %w", cacheclient.ErrUsage)},
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {

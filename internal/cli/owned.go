@@ -8,8 +8,8 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/internal/preflight"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // inventory finds what a stack owns in real clouds. GCP is asked only where the plan has something there: a region without it needs no

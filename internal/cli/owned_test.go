@@ -21,9 +21,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/internal/preflight"
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -122,7 +122,7 @@ func (m *monitor) up(stack string, priority int) map[string]string {
 	m.t.Helper()
 	dir, before := m.t.TempDir(), m.made()
 	files := map[string]string{stack + ".yaml": fmt.Sprintf(wholeRegion, priority)}
-	for _, arch := range []regions.Arch{regions.ARM64, regions.AMD64} {
+	for _, arch := range []regionfile.Arch{regionfile.ARM64, regionfile.AMD64} {
 		files[path.Base(plan.AgentKey(arch, ""))] = string(arch)
 	}
 	for name, text := range files {
@@ -130,7 +130,7 @@ func (m *monitor) up(stack string, priority int) map[string]string {
 			m.t.Fatal(err)
 		}
 	}
-	config, err := regions.Load(filepath.Join(dir, stack+".yaml"))
+	config, err := regionfile.Load(filepath.Join(dir, stack+".yaml"))
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 func (a *app) validate() *cobra.Command {
@@ -34,9 +34,9 @@ func (a *app) judge(args []string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	configs, err := regions.LoadAll(files)
-	wrong := regions.Problems(err)
-	all := append([]regions.Problem{}, wrong...)
+	configs, err := regionfile.LoadAll(files)
+	wrong := regionfile.Problems(err)
+	all := append([]regionfile.Problem{}, wrong...)
 	for _, c := range configs {
 		all = append(all, c.Warnings()...)
 	}

@@ -4,13 +4,13 @@ import (
 	"fmt"
 
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // region is one region file with everything derived from it.
 type region struct {
-	config *regions.Config
+	config *regionfile.Config
 	plan   *plan.Plan
 	path   string
 }
@@ -18,11 +18,11 @@ type region struct {
 // load finds, reads and judges a region file, by itself and against those beside it, and plans it. What is wrong within another file is a
 // remark here: at night a colleague's half-written file must not keep a region down.
 func (a *app) load(name string) (*region, error) {
-	path, err := regions.Find(a.dir, name)
+	path, err := regionfile.Find(a.dir, name)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	r, err := regions.LoadRegion(path)
+	r, err := regionfile.LoadRegion(path)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -47,7 +47,7 @@ func (a *app) regionFiles(args []string) ([]string, error) {
 	if len(args) > 0 {
 		return args, nil
 	}
-	files, err := regions.Files(a.dir)
+	files, err := regionfile.Files(a.dir)
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/internal/report"
-	"github.com/beachhead-build/beachhead/regions"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -123,7 +123,7 @@ func (r *region) runOf(kind report.Kind, spans []report.Span) report.Run {
 		Times: report.Ready(spans, report.Machine{
 			LaunchToLogin: m.LaunchToLogin, Packages: m.Packages, SelfCheck: m.SelfCheck, Register: m.Register,
 			AttachVolume: emulator.ModelSeconds("aws:ec2/volumeAttachment:VolumeAttachment", "create", nil),
-			OverLink:     r.config.Network.Egress == regions.None,
+			OverLink:     r.config.Network.Egress == regionfile.None,
 		}, starting),
 	}
 }

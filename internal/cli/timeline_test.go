@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/internal/report"
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // predicted is how long each of the shipped regions takes from nothing, by the model, as tests edit them.
-func predicted(t *testing.T, edit func(*regions.Config)) map[string]report.Run {
+func predicted(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
@@ -27,11 +27,11 @@ func predicted(t *testing.T, edit func(*regions.Config)) map[string]report.Run {
 			t.Fatal(err)
 		}
 	}
-	files, err := regions.Files(filepath.Join("..", ".."))
+	files, err := regionfile.Files(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	configs, err := regions.LoadAll(files)
+	configs, err := regionfile.LoadAll(files)
 	if err != nil || len(configs) < 2 {
 		t.Fatalf("%d region files, want the two that the project ships: %v", len(configs), err)
 	}
@@ -54,12 +54,12 @@ func TestTimesToReady(t *testing.T) {
 	const never = math.MaxFloat64 // where nothing is promised
 	cases := []struct {
 		name                string
-		edit                func(*regions.Config)
+		edit                func(*regionfile.Config)
 		builds, yocto, link float64
 	}{
-		{"as shipped, with NAT gateways", func(*regions.Config) {}, 240, 300, 540},
-		{"one NAT gateway", func(c *regions.Config) { c.Network.Egress = regions.NATGateway }, 240, 300, 540},
-		{"public addresses", func(c *regions.Config) { c.Network.Egress = regions.Public }, 150, never, 540},
+		{"as shipped, with NAT gateways", func(*regionfile.Config) {}, 240, 300, 540},
+		{"one NAT gateway", func(c *regionfile.Config) { c.Network.Egress = regionfile.NATGateway }, 240, 300, 540},
+		{"public addresses", func(c *regionfile.Config) { c.Network.Egress = regionfile.Public }, 150, never, 540},
 	}
 	for _, c := range cases {
 		for name, run := range predicted(t, c.edit) {
@@ -77,11 +77,11 @@ func TestTimesToReady(t *testing.T) {
 
 // Runners never wait for the link: without it, builds are ready at the same second.
 func TestTheLinkDelaysNobody(t *testing.T) {
-	for _, egress := range []regions.Egress{regions.NATGatewayPerZone, regions.Public} {
-		with := predicted(t, func(c *regions.Config) { c.Network.Egress = egress })
-		without := predicted(t, func(c *regions.Config) {
+	for _, egress := range []regionfile.Egress{regionfile.NATGatewayPerZone, regionfile.Public} {
+		with := predicted(t, func(c *regionfile.Config) { c.Network.Egress = egress })
+		without := predicted(t, func(c *regionfile.Config) {
 			c.Network.Egress = egress
-			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = regions.NoLink, regions.PublicPath, regions.PublicAPIs
+			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = regionfile.NoLink, regionfile.PublicPath, regionfile.PublicAPIs
 		})
 		for name, w := range with {
 			o := without[name]

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/beachhead-build/beachhead/regions/ec2types"
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 )
 
 // awsPlatform presents pulumi-aws v6.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/beachhead-build/beachhead/regions/ec2types"
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 )
 
 // scale launches or terminates machines until there is as much capacity as desired, and waits for those it launched, as the real

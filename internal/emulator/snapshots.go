@@ -3,8 +3,8 @@ package emulator
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 const (

@@ -3,7 +3,7 @@ package emulator
 import (
 	"fmt"
 
-	"github.com/beachhead-build/beachhead/regions/ec2types"
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 )
 
 // The quotas on processors that run, of the standard families together. What new accounts really have differs too much for a

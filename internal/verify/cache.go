@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/node/shardmap"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // cache asks whether each shard has its data, its address and its server, and whether runners are told the map that is planned.

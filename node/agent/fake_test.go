@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 	"github.com/beachhead-build/beachhead/node/host"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // group is a scaling group with one machine, and that machine's metadata. Every call takes callTime.
@@ -103,7 +103,7 @@ func (g *group) Notice(ctx context.Context) (notice string, err error) {
 	return notice, err
 }
 
-func (g *group) Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []cloud.Metric) error {
+func (g *group) Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []aws.Metric) error {
 	return g.call(ctx, func() {
 		if namespace == "Beachhead" && dimensions["Group"] == "nat" && len(metrics) == 1 && metrics[0].Name == "Done" {
 			g.published++
@@ -204,8 +204,8 @@ func (w *work) Drain(ctx context.Context) error {
 	return nil
 }
 
-func (w *work) Metrics(context.Context) ([]cloud.Metric, error) {
-	return []cloud.Metric{{Name: "Done", Unit: "Count", Value: 1}}, nil
+func (w *work) Metrics(context.Context) ([]aws.Metric, error) {
+	return []aws.Metric{{Name: "Done", Unit: "Count", Value: 1}}, nil
 }
 
 // machine runs lives one after the other.
@@ -222,9 +222,9 @@ func (m *machine) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.ended = stop, make(chan error, 1)
 	one := &life{
-		d: node.Description{
-			Role: node.NATRole, Hooks: node.Hooks{Ready: "ready", Drain: "drain"}, NAT: &node.NAT{Name: "nat"},
-			Metrics: node.Metrics{Namespace: "Beachhead", Dimensions: map[string]string{"Group": "nat"}},
+		d: spec.Description{
+			Role: spec.NATRole, Hooks: spec.Hooks{Ready: "ready", Drain: "drain"}, NAT: &spec.NAT{Name: "nat"},
+			Metrics: spec.Metrics{Namespace: "Beachhead", Dimensions: map[string]string{"Group": "nat"}},
 		},
 		role: m.work, cloud: m.group, log: slog.New(slog.NewTextHandler(&m.log, nil)), said: map[string]string{},
 	}

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 	"github.com/beachhead-build/beachhead/node/host"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // The paces of a life. EC2 asks that a spot notice be looked for every five seconds.
@@ -28,20 +28,20 @@ const (
 	slowFailures = 3
 )
 
-// aws is what a life needs of cloud.Cloud.
-type aws interface {
+// controlPlane is the part of aws.Cloud that a life calls.
+type controlPlane interface {
 	LifecycleState(ctx context.Context) (string, error)
 	Complete(ctx context.Context, hook, result string) error
 	Heartbeat(ctx context.Context, hook string) error
 	TargetState(ctx context.Context) (string, error)
 	Notice(ctx context.Context) (string, error)
-	Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []cloud.Metric) error
+	Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []aws.Metric) error
 }
 
 type life struct {
-	d     node.Description
+	d     spec.Description
 	role  Role
-	cloud aws
+	cloud controlPlane
 	log   *slog.Logger
 
 	mutex sync.Mutex
@@ -153,7 +153,7 @@ func (l *life) settle(ctx context.Context, word, hook string) {
 		}
 		switch {
 		case state == word+":Wait":
-			err := l.cloud.Complete(ctx, hook, cloud.Continue)
+			err := l.cloud.Complete(ctx, hook, aws.Continue)
 			if l.reportCall(ctx, "completing the hook", err); err == nil {
 				l.log.Info("the hook is completed", "hook", hook)
 				return
@@ -187,8 +187,8 @@ func (l *life) ending(ctx context.Context) bool {
 	switch notice {
 	case "":
 		return false
-	case cloud.Rebalance:
-		l.once(cloud.Rebalance, "EC2 sees a raised risk that it takes this spot instance; the group replaces it")
+	case aws.Rebalance:
+		l.once(aws.Rebalance, "EC2 sees a raised risk that it takes this spot instance; the group replaces it")
 		return false
 	}
 	l.log.Info("EC2 takes the spot instance", "action", notice)

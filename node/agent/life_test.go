@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 )
 
 // live runs a test in a world where time passes at once, and ends the life that is left.
@@ -227,7 +227,7 @@ func TestSpot(t *testing.T) {
 	g, w := launched(), &work{}
 	live(t, g, w, func(t *testing.T, m *machine) {
 		after(time.Minute)
-		g.with(func() { g.notice = cloud.Rebalance })
+		g.with(func() { g.notice = aws.Rebalance })
 		after(10 * time.Minute)
 		m.is(t, "InService", "ready")
 		if w.seen().drains > 0 || m.logged("raised risk") != 1 {
@@ -253,7 +253,7 @@ func TestControlPlaneAway(t *testing.T) {
 	live(t, g, w, func(t *testing.T, m *machine) {
 		after(time.Minute)
 		for i, away := range []error{
-			fmt.Errorf("request 1: %w", cloud.ErrAway), fmt.Errorf("request 2: %w", cloud.ErrAway), cloud.ErrDenied, nil,
+			fmt.Errorf("request 1: %w", aws.ErrAway), fmt.Errorf("request 2: %w", aws.ErrAway), aws.ErrDenied, nil,
 		} {
 			g.with(func() { g.away = away })
 			after(5 * time.Hour)
@@ -274,7 +274,7 @@ func TestControlPlaneAway(t *testing.T) {
 // A machine that reboots while AWS is away serves, and is in service all the same.
 func TestStartsWhileAWSIsAway(t *testing.T) {
 	g, w := launched(), &work{}
-	g.away = cloud.ErrAway
+	g.away = aws.ErrAway
 	live(t, g, w, func(t *testing.T, m *machine) {
 		after(time.Hour)
 		if have := w.seen(); have != (done{prepares: 1, serving: 1, prepared: true}) {

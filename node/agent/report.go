@@ -3,7 +3,7 @@ package agent
 import (
 	"context"
 
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 )
 
 // reportCall reports the outcome of a call that is made again and again, unless the context's end is what it failed of.
@@ -18,7 +18,7 @@ func (l *life) reportCall(ctx context.Context, what string, err error) {
 func (l *life) report(what string, err error) {
 	kind := ""
 	if err != nil {
-		kind = cloud.Kind(err)
+		kind = aws.Kind(err)
 	}
 	if !l.changed(what, kind) {
 		return

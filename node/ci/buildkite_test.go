@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // newBuildkite stands in for the agent interface's check of tokens.
@@ -29,7 +29,7 @@ func newBuildkite(t *testing.T, token string) *httptest.Server {
 func TestBuildkite(t *testing.T) {
 	const secret = "planted4711"
 	server, m := newBuildkite(t, secret), installed(t)
-	system := make1(t, m, node.Agent{Kind: "buildkite", URL: server.URL + "/v3/", Tags: []string{"queue=arm"}, Concurrency: 2}, secret)
+	system := make1(t, m, spec.Agent{Kind: "buildkite", URL: server.URL + "/v3/", Tags: []string{"queue=arm"}, Concurrency: 2}, secret)
 	must(t, system.Install, system.Start, system.Start)
 	want := `name="` + instance + `-%spawn"` + "\nspawn=2\nendpoint=\"" + server.URL + "/v3\"\n"
 	if config := m.Text(buildkiteConfig); !strings.HasPrefix(config, want) || !strings.Contains(config, `tags="queue=arm"`) {
@@ -73,7 +73,7 @@ func TestBuildkite(t *testing.T) {
 
 func TestBuildkiteRefuses(t *testing.T) {
 	server, m := newBuildkite(t, "right"), installed(t)
-	system := make1(t, m, node.Agent{Kind: "buildkite", URL: server.URL + "/v3"}, "wrong4711")
+	system := make1(t, m, spec.Agent{Kind: "buildkite", URL: server.URL + "/v3"}, "wrong4711")
 	must(t, system.Install)
 	wantError(t, system.Start(t.Context()), "wrong4711", append(refusalWants, "401")...)
 	if m.Ran("systemctl start") > 0 || len(m.Holding("wrong4711")) > 0 {
@@ -87,7 +87,7 @@ func TestBuildkiteEndpoint(t *testing.T) {
 		"https://buildkite.com": buildkiteAPI, "https://agent.buildkite.com/v3": buildkiteAPI, "https://bk.example.com/v3/": "https://bk.example.com/v3",
 		"https://notbuildkite.com": "https://notbuildkite.com",
 	} {
-		if got := (&buildkite{Machine{Agent: node.Agent{URL: address}}}).endpoint(); got != want {
+		if got := (&buildkite{Machine{Agent: spec.Agent{URL: address}}}).endpoint(); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/host"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // System is one CI system's agent on this machine. Every method can be called again after it was stopped half-way, and then goes on.
@@ -36,7 +36,7 @@ type Machine struct {
 	Host host.Host
 	// Name is the instance's id, and the name in the CI system: it is unique, and leads from a job's log to the machine.
 	Name  string
-	Agent node.Agent
+	Agent spec.Agent
 	// Token reads the registration token. It is called for a registration or a removal, and the token is kept nowhere longer than that.
 	Token func(context.Context) (string, error)
 }

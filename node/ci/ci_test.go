@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 const (
@@ -25,7 +25,7 @@ func quick(t *testing.T) {
 }
 
 // make1 gives a CI system on a machine, with a token.
-func make1(t *testing.T, m *machinetest.Machine, agent node.Agent, token string) System {
+func make1(t *testing.T, m *machinetest.Machine, agent spec.Agent, token string) System {
 	t.Helper()
 	quick(t)
 	agent.TokenParameter = parameter
@@ -113,7 +113,7 @@ func TestServerHangs(t *testing.T) {
 	for kind, token := range agents(t) {
 		m := installed(t)
 		address := "http://" + listener.Addr().String() + "/acme"
-		system := make1(t, m, node.Agent{Kind: kind, URL: address}, token)
+		system := make1(t, m, spec.Agent{Kind: kind, URL: address}, token)
 		must(t, system.Install)
 		began := time.Now()
 		wantError(t, system.Start(t.Context()), token, listener.Addr().String(), "no answer within", "agent.url", "network.egress")
@@ -133,7 +133,7 @@ func TestServerIsAway(t *testing.T) {
 	_ = listener.Close()
 	for kind, token := range agents(t) {
 		m := installed(t)
-		system := make1(t, m, node.Agent{Kind: kind, URL: address}, token)
+		system := make1(t, m, spec.Agent{Kind: kind, URL: address}, token)
 		must(t, system.Install)
 		wantError(t, system.Start(t.Context()), token, address[:len(address)-5], "refused", "check agent.url")
 		if m.Ran("systemctl start") > 0 {
@@ -143,7 +143,7 @@ func TestServerIsAway(t *testing.T) {
 }
 
 func TestKindIsUnknown(t *testing.T) {
-	_, err := New(Machine{Agent: node.Agent{Kind: "jenkins"}})
+	_, err := New(Machine{Agent: spec.Agent{Kind: "jenkins"}})
 	wantError(t, err, "none", `"jenkins"`, "jobserv, github, gitlab, buildkite or command")
 }
 
@@ -151,7 +151,7 @@ func TestKindIsUnknown(t *testing.T) {
 func TestTokensThatAreNone(t *testing.T) {
 	for _, token := range []string{"", " \n", "a\nb", "ä"} {
 		m := installed(t)
-		system := make1(t, m, node.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
+		system := make1(t, m, spec.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
 		wantError(t, system.Start(t.Context()), "a\nb", refusalWants...)
 	}
 }

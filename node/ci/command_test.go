@@ -4,22 +4,22 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 const record = `echo "%s $BEACHHEAD_NAME $BEACHHEAD_TAGS $BEACHHEAD_CONCURRENCY $BEACHHEAD_URL" >>"$ROOT/ran"` + "\n"
 
 // recording are four commands that record what they are told.
-func recording() *node.Commands {
+func recording() *spec.Commands {
 	say := func(name string) string { return strings.Replace(record, "%s", name, 1) }
 	token := `[ "$(cat "$BEACHHEAD_TOKEN_FILE")" = planted""4711 ]` + "\n"
-	return &node.Commands{Install: say("install"), Register: token + say("register"), Drain: say("drain"), Unregister: token + say("unregister")}
+	return &spec.Commands{Install: say("install"), Register: token + say("register"), Drain: say("drain"), Unregister: token + say("unregister")}
 }
 
 func TestCommand(t *testing.T) {
 	const secret = "planted4711"
 	m := installed(t)
-	agent := node.Agent{Kind: "command", URL: "https://ci.example.com", Tags: []string{"a", "b"}, Concurrency: 2, Commands: recording()}
+	agent := spec.Agent{Kind: "command", URL: "https://ci.example.com", Tags: []string{"a", "b"}, Concurrency: 2, Commands: recording()}
 	system := make1(t, m, agent, secret)
 	must(t, system.Install, system.Install, system.Start, system.Install, system.Start)
 	if err := Job(m.Host, "started", "1"); err != nil {
@@ -48,7 +48,7 @@ func TestCommandComesBack(t *testing.T) {
 	m := installed(t)
 	own := recording()
 	own.Unregister = "exit 1"
-	system := make1(t, m, node.Agent{Kind: "command", Commands: own}, "planted4711")
+	system := make1(t, m, spec.Agent{Kind: "command", Commands: own}, "planted4711")
 	must(t, system.Install, system.Start, system.Drain, system.Drain)
 	if err := system.Unregister(t.Context()); err == nil {
 		t.Fatal("no error")
@@ -69,7 +69,7 @@ func TestCommandFails(t *testing.T) {
 	m := installed(t)
 	own := recording()
 	own.Register = `set -x; [ -e "$ROOT/heal" ] || { cat "$BEACHHEAD_TOKEN_FILE"; echo no such queue >&2; false; }` + "\n" + `echo on >>"$ROOT/on"`
-	system := make1(t, m, node.Agent{Kind: "command", Commands: own}, secret)
+	system := make1(t, m, spec.Agent{Kind: "command", Commands: own}, secret)
 	must(t, system.Install)
 	wantError(t, system.Start(t.Context()), secret, "agent.commands.register", "no such queue", commandsLog("register"))
 	if found := m.Holding(secret); len(found) > 0 || !strings.Contains(m.Text(commandsLog("register")), "(the token)") {

@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 const githubToken = "ghp_planted4711"
@@ -124,7 +124,7 @@ const orgRunners = "/api/v3/orgs/acme/actions/runners"
 func TestGitHubJustInTime(t *testing.T) {
 	server, m := newGitHubServer(t, orgRunners), installed(t)
 	server.runners[999] = instance // what is left of a killed one
-	system := make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
+	system := make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
 	must(t, system.Install, system.Start, system.Start)
 	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"], server.made[1]["name"]) != instance+"[self-hosted arm64]"+instance+"-2" {
 		t.Errorf("made %v", server.made)
@@ -160,7 +160,7 @@ func TestGitHubJustInTime(t *testing.T) {
 // The hooks are what GitHub's runner runs, with the runner's name in the environment.
 func TestGitHubHooks(t *testing.T) {
 	m := installed(t)
-	system := make1(t, m, node.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
+	system := make1(t, m, spec.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
 	must(t, system.Install)
 	for _, verb := range []string{"started", "finished"} {
 		if got := m.Text(githubHooks + "/job-" + verb + ".sh"); !strings.Contains(got, "job "+verb+` "$RUNNER_NAME" || true`) {
@@ -178,7 +178,7 @@ func TestGitHubHooks(t *testing.T) {
 // An idle runner is removed at once; one with a job is let to its end.
 func TestGitHubDrain(t *testing.T) {
 	server, m := newGitHubServer(t, orgRunners), installed(t)
-	system := make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
+	system := make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
 	must(t, system.Install, system.Start)
 	server.takes(instance)
 	drained := make(chan error, 1)
@@ -213,7 +213,7 @@ func TestGitHubRegistrationToken(t *testing.T) {
 	const secret = "AREGISTRATION4711"
 	m := installed(t)
 	m.Put(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo \"$@\" >>\"$ROOT/configured\"\n")
-	system := make1(t, m, node.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
+	system := make1(t, m, spec.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
 	must(t, system.Install, system.Start)
 	m.End(githubUnit(0))
 	must(t, system.Start)
@@ -249,12 +249,12 @@ func TestGitHubRegistrationToken(t *testing.T) {
 func TestGitHubRefuses(t *testing.T) {
 	server := newGitHubServer(t, orgRunners)
 	m := installed(t)
-	system := make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme"}, "github_pat_wrong")
+	system := make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "github_pat_wrong")
 	must(t, system.Install)
 	wantError(t, system.Start(t.Context()), "github_pat_wrong", append(refusalWants, "Bad credentials")...)
 
 	m.Put(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" >&2\nexit 1\n")
-	system = make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
+	system = make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
 	wantError(t, system.Start(t.Context()), "AOLD4711", append(refusalWants, "valid for an hour", "NotFound")...)
 	if m.Ran("systemctl start") > 0 || len(m.Holding("AOLD4711")) > 0 {
 		t.Errorf("started, or the token is in %v", m.Holding("AOLD4711"))
@@ -272,7 +272,7 @@ func TestGitHubAddresses(t *testing.T) {
 		"github.com/acme":                  "",
 		"https://github.com/acme%zz/wrong": "",
 	} {
-		g, err := newGitHub(Machine{Agent: node.Agent{URL: address}})
+		g, err := newGitHub(Machine{Agent: spec.Agent{URL: address}})
 		if (err == nil) != (want != "") || (err == nil && g.runners != want) {
 			t.Errorf("%s: %v, %v; want %q", address, g, err, want)
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 const gitlabToken = "glrt-planted4711"
@@ -30,7 +30,7 @@ func newGitLab(t *testing.T) *httptest.Server {
 
 func TestGitLab(t *testing.T) {
 	server, m := newGitLab(t), installed(t)
-	system := make1(t, m, node.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
+	system := make1(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
 	must(t, system.Install, system.Start, system.Start)
 	config := m.Text(gitlabConfig)
 	for _, want := range []string{"concurrent = 3\n", `name = "` + instance + `"`, `url = "` + server.URL + `"`, `executor = "docker"`, `listen_address = "127.0.0.1:9252"`} {
@@ -68,7 +68,7 @@ func TestGitLabRefuses(t *testing.T) {
 		"GR1348941wrong4711": append([]string{"glrt-"}, refusalWants...),
 	} {
 		m := installed(t)
-		system := make1(t, m, node.Agent{Kind: "gitlab", URL: server.URL}, token)
+		system := make1(t, m, spec.Agent{Kind: "gitlab", URL: server.URL}, token)
 		must(t, system.Install)
 		wantError(t, system.Start(t.Context()), "wrong4711", wants...)
 		if m.Ran("systemctl start") > 0 || len(m.Holding("wrong4711")) > 0 {
@@ -93,7 +93,7 @@ gitlab_runner_concurrent 3
 	t.Cleanup(func() { gitlabMetrics = before })
 	gitlabMetrics = strings.TrimPrefix(metrics.URL, "http://")
 	server, m := newGitLab(t), installed(t)
-	system := make1(t, m, node.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
+	system := make1(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
 	if got, err := system.Running(t.Context()); err != nil || got != 0 {
 		t.Errorf("before it runs: %d, %v", got, err)
 	}

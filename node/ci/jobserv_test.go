@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // signingKey makes a key that signs workers' tokens.
@@ -169,7 +169,7 @@ const workerPath = "/workers/" + instance + "/"
 func TestJobServWithAKey(t *testing.T) {
 	key := signingKey(t)
 	server, m := newJobServ(t, key), machinetest.New(t)
-	system := make1(t, m, node.Agent{Kind: "jobserv", URL: server.URL, Tags: []string{"aarch64", "armhf"}, Concurrency: 2}, key)
+	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: server.URL, Tags: []string{"aarch64", "armhf"}, Concurrency: 2}, key)
 	must(t, system.Install, system.Start, system.Install, system.Start)
 	if !m.Active(workerUnit) || server.called("PATCH "+workerPath) != 1 || server.called("GET /worker") != 1 {
 		t.Errorf("active %t, calls %v", m.Active(workerUnit), server.calls)
@@ -205,7 +205,7 @@ func TestJobServWithAnAPIKey(t *testing.T) {
 	const secret = "planted%4711!"
 	server, m := newJobServ(t), machinetest.New(t)
 	server.old = true
-	system := make1(t, m, node.Agent{Kind: "jobserv", URL: server.URL}, secret)
+	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: server.URL}, secret)
 	must(t, system.Install, system.Start)
 	if server.apiKey[instance] != secret || !strings.Contains(m.Text(workerSettings), "host_api_key = planted%%4711!\n") {
 		t.Errorf("the server has %q", server.apiKey[instance])
@@ -234,7 +234,7 @@ func TestJobServRefuses(t *testing.T) {
 		"-----BEGIN EC PRIVATE KEY-----\nplanted\n-----END EC PRIVATE KEY-----": {"P-256", "openssl"},
 	} {
 		m := machinetest.New(t)
-		system := make1(t, m, node.Agent{Kind: "jobserv", URL: server.URL}, token)
+		system := make1(t, m, spec.Agent{Kind: "jobserv", URL: server.URL}, token)
 		must(t, system.Install)
 		wantError(t, system.Start(t.Context()), token, wants...)
 		if m.Ran("systemctl start") > 0 || m.Text(workerSettings) != "" {
@@ -259,7 +259,7 @@ func lock(t *testing.T, m *machinetest.Machine, slot, text string) (release func
 
 func TestJobServRuns(t *testing.T) {
 	m := machinetest.New(t)
-	system := make1(t, m, node.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1", Concurrency: 3}, "x")
+	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1", Concurrency: 3}, "x")
 	want := func(want int) {
 		t.Helper()
 		if got, err := system.Running(t.Context()); err != nil || got != want {
@@ -290,7 +290,7 @@ func TestJobServRuns(t *testing.T) {
 // A drain that is stopped says so, and one that comes after a restart goes on.
 func TestJobServDrainIsStopped(t *testing.T) {
 	m := machinetest.New(t)
-	system := make1(t, m, node.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1"}, "x")
+	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1"}, "x")
 	release := lock(t, m, "0", "https://ci/run/2")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()

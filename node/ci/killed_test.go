@@ -5,8 +5,8 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // life is what a machine does with its CI system from first to last.
@@ -36,7 +36,7 @@ func TestKilledInEveryStep(t *testing.T) {
 		"gitlab":    {newGitLab(t).URL, gitlabToken},
 		"buildkite": {newBuildkite(t, secret).URL + "/v3", secret},
 	} {
-		agent := node.Agent{Kind: kind, URL: c.url}
+		agent := spec.Agent{Kind: kind, URL: c.url}
 		model := installed(t)
 		if err := through(t.Context(), make1(t, model, agent, c.token)); err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/stacks"
 	"github.com/beachhead-build/beachhead/tests/conformance/apiproxy"
 )

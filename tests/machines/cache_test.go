@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // cacheTenant is one whose slot is on shard 0 of the plan's map.
