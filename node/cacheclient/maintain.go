@@ -12,10 +12,10 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// Keep keeps a runner's cache access in order until the context ends: it reads the shard map every 30 seconds, so that commands find a fresh one
+// MaintainAccess keeps a runner's cache access in order until the context ends: it reads the shard map every 30 seconds, so that commands find a fresh one
 // and the last one when Parameter Store is away, and lets go of the mounts of shards that no tenant is on any more. It mounts nothing: the
 // commands do, when they need it. Name is the map's parameter.
-func Keep(ctx context.Context, h host.Host, p Parameters, name string) error {
+func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string) error {
 	reader, mounts := Reader{Host: h, Parameters: p, Name: name}, Mounts{Host: h, Folder: mountFolder}
 	// Made by root, so that every user's commands have it.
 	if err := os.MkdirAll(h.Path(emptyFolder), 0o755); err != nil {
@@ -23,7 +23,7 @@ func Keep(ctx context.Context, h host.Host, p Parameters, name string) error {
 	}
 	said := ""
 	for {
-		err := keep(ctx, reader, mounts)
+		err := refreshOnce(ctx, reader, mounts)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -42,17 +42,17 @@ func Keep(ctx context.Context, h host.Host, p Parameters, name string) error {
 	}
 }
 
-func keep(ctx context.Context, r Reader, mounts Mounts) error {
+func refreshOnce(ctx context.Context, r Reader, mounts Mounts) error {
 	m, err := r.Refresh(ctx)
 	if err != nil {
 		return err
 	}
-	return mounts.Prune(ctx, m.InUse())
+	return mounts.UnmountUnused(ctx, m.ListShards())
 }
 
-// Prune unmounts the shards that are not listed. One that is busy stays: somebody still reads there, and the next call tries again.
-func (m Mounts) Prune(ctx context.Context, inUse []int) error {
-	table, err := m.table()
+// UnmountUnused unmounts the shards that are not listed. One that is busy stays: somebody still reads there, and the next call tries again.
+func (m Mounts) UnmountUnused(ctx context.Context, inUse []int) error {
+	table, err := m.readMountTable()
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (m Mounts) Prune(ctx context.Context, inUse []int) error {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, m.limits().Mount)
-		err = within(limited, func() error {
+		err = runWithin(limited, func() error {
 			_, err := m.Host.Run(limited, "umount", point)
 			return err
 		})

@@ -43,7 +43,7 @@ func newReader(t *testing.T) (Reader, *cachetest.Store) {
 }
 
 // refresh is a Refresh that must work, and gives the epoch and the previous one; 0: none.
-func refresh(t *testing.T, r Reader) (m Map, previous int64) {
+func refresh(t *testing.T, r Reader) (m ShardMap, previous int64) {
 	t.Helper()
 	m, err := r.Refresh(t.Context())
 	if err != nil {
@@ -67,9 +67,9 @@ func TestPreviousTable(t *testing.T) {
 	for i, step := range steps {
 		write(t, store, step.write)
 		m, previous := refresh(t, r)
-		if m.Current.Epoch() != step.write.Epoch() || previous != step.previous || m.First != step.first || m.Version != int64(i+1) {
+		if m.Current.Epoch() != step.write.Epoch() || previous != step.previous || m.FirstVersion != step.first || m.Version != int64(i+1) {
 			t.Errorf("version %d: epoch %d before %d from version %d, want %d before %d from %d",
-				m.Version, m.Current.Epoch(), previous, m.First, step.write.Epoch(), step.previous, step.first)
+				m.Version, m.Current.Epoch(), previous, m.FirstVersion, step.write.Epoch(), step.previous, step.first)
 		}
 	}
 }
@@ -78,38 +78,38 @@ func TestPreviousTable(t *testing.T) {
 func TestWalkEnds(t *testing.T) {
 	r, store := newReader(t)
 	write(t, store, newTable(t, 1, nil))
-	for range cachetest.Kept + 2 {
+	for range cachetest.KeptVersions + 2 {
 		write(t, store, newTable(t, 2, nil))
 	}
-	store.Calls()
+	store.CountCalls()
 	if _, previous := refresh(t, r); previous != 0 {
 		t.Errorf("previous epoch %d, want none: it is too far back", previous)
 	}
-	if calls := store.Calls(); calls > walkLimit+1 {
+	if calls := store.CountCalls(); calls > walkLimit+1 {
 		t.Errorf("%d calls, want at most %d", calls, walkLimit+1)
 	}
-	if refresh(t, r); store.Calls() != 1 {
+	if refresh(t, r); store.CountCalls() != 1 {
 		t.Error("a version that is known was looked into again")
 	}
 }
 
 func TestAgeAndControlPlaneAway(t *testing.T) {
 	r, store := newReader(t)
-	store.Away(true)
-	if _, err := r.Read(t.Context()); !errors.Is(err, cachetest.ErrAway) {
+	store.SetAway(true)
+	if _, err := r.Read(t.Context()); !errors.Is(err, cachetest.ErrUnreachable) {
 		t.Fatalf("%v, want that nothing is known and why", err)
 	}
-	store.Away(false)
+	store.SetAway(false)
 	one, two := newTable(t, 1, nil), newTable(t, 2, nil)
 	write(t, store, one)
 	epochOf := func(step string, calls bool, want shardmap.Table) {
 		t.Helper()
-		store.Calls()
+		store.CountCalls()
 		m, err := r.Read(t.Context())
 		if err != nil || m.Current.Epoch() != want.Epoch() {
 			t.Fatalf("%s: %v, epoch %d, want %d", step, err, m.Current.Epoch(), want.Epoch())
 		}
-		if asked := store.Calls() > 0; asked != calls {
+		if asked := store.CountCalls() > 0; asked != calls {
 			t.Errorf("%s: asked Parameter Store %t, want %t", step, asked, calls)
 		}
 	}
@@ -120,13 +120,13 @@ func TestAgeAndControlPlaneAway(t *testing.T) {
 	epochOf("29 s old", false, one)
 	age(t, r, 31*time.Second)
 	epochOf("31 s old", true, two)
-	store.Away(true)
+	store.SetAway(true)
 	age(t, r, 48*time.Hour)
 	epochOf("away", true, two)
 	epochOf("away, asked a moment ago", false, two)
 	age(t, r, -time.Hour)
 	epochOf("the clock was set back", true, two)
-	store.Away(false)
+	store.SetAway(false)
 	age(t, r, 31*time.Second)
 	epochOf("back", true, two)
 	// A text that is no map is not taken for one.
@@ -142,11 +142,11 @@ func age(t *testing.T, r Reader, span time.Duration) {
 	t.Helper()
 	path := r.Host.Path(mapFile)
 	text, err := os.ReadFile(path)
-	var m Map
+	var m ShardMap
 	if err == nil {
 		err = json.Unmarshal(text, &m)
 	}
-	m.Read, m.Asked = time.Now().Add(-span), time.Now().Add(-span)
+	m.ReadAt, m.QueriedAt = time.Now().Add(-span), time.Now().Add(-span)
 	if err == nil {
 		text, err = json.Marshal(m)
 	}
@@ -175,7 +175,7 @@ func TestBrokenCacheFile(t *testing.T) {
 func TestManyCommandsAskOnce(t *testing.T) {
 	r, store := newReader(t)
 	write(t, store, newTable(t, 2, nil))
-	store.Calls()
+	store.CountCalls()
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
@@ -185,7 +185,7 @@ func TestManyCommandsAskOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if calls := store.Calls(); calls != 1 {
+	if calls := store.CountCalls(); calls != 1 {
 		t.Errorf("%d calls for 20 commands, want 1", calls)
 	}
 }
@@ -197,11 +197,11 @@ func TestAcknowledgementsAreRead(t *testing.T) {
 	write(t, store, one)
 	write(t, store, two)
 	m, _ := refresh(t, r)
-	move := m.Moves()[0]
-	if m.Acknowledged(1).Has(move) {
+	move := m.ListMoves()[0]
+	if m.FindAcknowledgement(1).Has(move) {
 		t.Fatal("acknowledged with no parameter there")
 	}
-	a := m.Acknowledged(1)
+	a := m.FindAcknowledgement(1)
 	a.Add(move)
 	text, err := json.Marshal(a)
 	if err == nil {
@@ -216,7 +216,7 @@ func TestAcknowledgementsAreRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if m, _ = refresh(t, r); !m.Acknowledged(1).Has(move) || m.Acknowledged(1).Has(m.Moves()[1]) {
+		if m, _ = refresh(t, r); !m.FindAcknowledgement(1).Has(move) || m.FindAcknowledgement(1).Has(m.ListMoves()[1]) {
 			t.Errorf("%s: %+v", step, m.Moved)
 		}
 	}

@@ -15,8 +15,8 @@ const (
 	buckets   = 1 + 23*perDouble // up to 159 years
 )
 
-// bucket gives that of an age; what is from the future is young.
-func bucket(age time.Duration) int {
+// ageBucket gives that of an age; what is from the future is young.
+func ageBucket(age time.Duration) int {
 	if age <= youngest {
 		return 0
 	}
@@ -24,11 +24,11 @@ func bucket(age time.Duration) int {
 	return min(1+int(doublings*perDouble), buckets-1)
 }
 
-// tally is what a tenant has, by bucket.
-type tally struct {
+// tenantUsage is what a tenant has, by bucket.
+type tenantUsage struct {
 	tenant string
 	total  int64
-	by     [buckets]int64
+	byAge  [buckets]int64
 }
 
 // cut is what a tenant loses: everything in the buckets above one, and of that one, files that make up so much.
@@ -37,35 +37,35 @@ type cut struct {
 	part   int64
 }
 
-// decide gives what each tenant loses, so that they lose what is needed, or all there is: first, those above the share lose down to it, and when
+// planCuts gives what each tenant loses, so that they lose what is needed, or all there is: first, those above the share lose down to it, and when
 // that is not enough, everybody loses; each time the oldest go first, whoever's they are.
-func decide(tallies []*tally, need, share int64) map[string]cut {
+func planCuts(tallies []*tenantUsage, need, share int64) map[string]cut {
 	cuts := map[string]cut{}
 	above := map[string]int64{}
 	for _, t := range tallies {
 		above[t.tenant] = max(t.total-share, 0)
 	}
-	oldest := byAge(tallies)
+	oldest := sortLayers(tallies)
 	for _, o := range oldest {
-		need -= o.take(cuts, min(need, above[o.tally.tenant]), above)
+		need -= o.addCut(cuts, min(need, above[o.tally.tenant]), above)
 	}
 	for _, o := range oldest {
-		need -= o.take(cuts, need, above)
+		need -= o.addCut(cuts, need, above)
 	}
 	return cuts
 }
 
 // layer is one bucket of one tenant.
 type layer struct {
-	tally  *tally
+	tally  *tenantUsage
 	bucket int
 }
 
-// byAge lists what is there, oldest first.
-func byAge(tallies []*tally) []layer {
+// sortLayers lists what is there, oldest first.
+func sortLayers(tallies []*tenantUsage) []layer {
 	var all []layer
 	for _, t := range tallies {
-		for b, amount := range t.by {
+		for b, amount := range t.byAge {
 			if amount > 0 {
 				all = append(all, layer{t, b})
 			}
@@ -77,11 +77,11 @@ func byAge(tallies []*tally) []layer {
 	return all
 }
 
-// take adds at most so much of a layer to its tenant's cut, and gives how much that is. Layers come oldest first, so that a younger one is only
+// addCut adds at most so much of a layer to its tenant's cut, and gives how much that is. Layers come oldest first, so that a younger one is only
 // taken from after the older ones are gone.
-func (l layer) take(cuts map[string]cut, most int64, above map[string]int64) int64 {
+func (l layer) addCut(cuts map[string]cut, most int64, above map[string]int64) int64 {
 	before, begun := cuts[l.tally.tenant]
-	left := l.tally.by[l.bucket]
+	left := l.tally.byAge[l.bucket]
 	switch {
 	case begun && l.bucket > before.bucket:
 		left = 0

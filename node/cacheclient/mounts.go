@@ -39,17 +39,17 @@ const pushSuffix = "-push"
 // With retry=0 mount tries once, where it would try for two minutes.
 const commonOptions = "nfsvers=4.2,proto=tcp,nconnect=8,rsize=1048576,wsize=1048576,noatime,softerr,retrans=2,retry=0"
 
-// ErrAway is in the error of a shard that does not answer.
-var ErrAway = errors.New("the shard is away")
+// ErrUnreachable is in the error of a shard that does not answer.
+var ErrUnreachable = errors.New("the shard is away")
 
 // Limits are how long each step with a server may take. The zero value is Beachhead's own; tests shorten them.
 type Limits struct {
 	// Connect is for a connection, Mount for mounting, Look for a first look at what is mounted. Dead is how long a shard that did not
 	// answer is not asked again.
-	Connect, Mount, Look, Dead time.Duration
+	Connect, Mount, Stat, Dead time.Duration
 }
 
-var ownLimits = Limits{Connect: 3 * time.Second, Mount: 15 * time.Second, Look: 5 * time.Second, Dead: 30 * time.Second}
+var ownLimits = Limits{Connect: 3 * time.Second, Mount: 15 * time.Second, Stat: 5 * time.Second, Dead: 30 * time.Second}
 
 // Mounts mounts shards under one folder. Commands that run at the same time share it.
 type Mounts struct {
@@ -72,22 +72,22 @@ const nfsPort = 2049
 // the context, with an ErrAway when the shard does not answer.
 func (m Mounts) Mount(ctx context.Context, name string, address netip.Addr, options string) (string, error) {
 	point := filepath.Join(m.Folder, name)
-	err := m.deadFault(address)
+	err := m.checkDead(address)
 	if err != nil {
 		return "", err
 	}
-	if err = m.connect(ctx, address); err == nil {
-		err = m.mount(ctx, m.Host.Path(point), address.String()+":/", options)
+	if err = m.checkConnection(ctx, address); err == nil {
+		err = m.mountExport(ctx, m.Host.Path(point), address.String()+":/", options)
 	}
 	if err != nil {
-		m.bury(ctx, address)
-		return "", fmt.Errorf("%w: %s: %w", ErrAway, address, err)
+		m.markDead(ctx, address)
+		return "", fmt.Errorf("%w: %s: %w", ErrUnreachable, address, err)
 	}
 	return m.Host.Path(point), nil
 }
 
-// connect finds out whether the server is there, which must come before any touch of what is mounted.
-func (m Mounts) connect(ctx context.Context, address netip.Addr) error {
+// checkConnection finds out whether the server is there, which must come before any touch of what is mounted.
+func (m Mounts) checkConnection(ctx context.Context, address netip.Addr) error {
 	dialer := net.Dialer{Timeout: m.limits().Connect}
 	connection, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(address, nfsPort).String())
 	if err != nil {
@@ -96,26 +96,26 @@ func (m Mounts) connect(ctx context.Context, address netip.Addr) error {
 	return connection.Close()
 }
 
-// mount mounts, one at a time for each point.
-func (m Mounts) mount(ctx context.Context, point, source, options string) error {
+// mountExport mounts, one at a time for each point.
+func (m Mounts) mountExport(ctx context.Context, point, source, options string) error {
 	ctx, cancel := context.WithTimeout(ctx, m.limits().Mount)
 	defer cancel()
-	switch at, err := m.source(point); {
+	switch at, err := m.findSource(point); {
 	case err != nil:
 		return err
 	case at == source:
 		return nil
 	}
-	unlock, err := lock(ctx, point+".lock")
+	unlock, err := lockFile(ctx, point+".lock")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	at, err := m.source(point)
+	at, err := m.findSource(point)
 	if err != nil || at == source {
 		return err
 	}
-	return within(ctx, func() error {
+	return runWithin(ctx, func() error {
 		if at != "" {
 			// The shard has another address now. Lazily, since who reads there has nothing from it any more.
 			if _, err := m.Host.Run(ctx, "umount", "--lazy", point); err != nil {
@@ -130,14 +130,14 @@ func (m Mounts) mount(ctx context.Context, point, source, options string) error 
 	})
 }
 
-// source gives what is mounted at a point; empty: nothing. It reads the kernel's list and does not touch the point, which may hang.
-func (m Mounts) source(point string) (string, error) {
-	table, err := m.table()
+// findSource gives what is mounted at a point; empty: nothing. It reads the kernel's list and does not touch the point, which may hang.
+func (m Mounts) findSource(point string) (string, error) {
+	table, err := m.readMountTable()
 	return table[point], err
 }
 
-// table gives what is mounted, by point.
-func (m Mounts) table() (map[string]string, error) {
+// readMountTable gives what is mounted, by point.
+func (m Mounts) readMountTable() (map[string]string, error) {
 	text, err := os.ReadFile(m.Host.Path("/proc/self/mountinfo"))
 	if err != nil {
 		return nil, err
@@ -153,47 +153,47 @@ func (m Mounts) table() (map[string]string, error) {
 	return sources, nil
 }
 
-// look is a first look at a folder of what is mounted: whether it is there, within the limit. A server whose kernel accepts connections and
+// statFolder is a first look at a folder of what is mounted: whether it is there, within the limit. A server whose kernel accepts connections and
 // does nothing more is found out by it.
-func (m Mounts) look(ctx context.Context, address netip.Addr, folder string) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, m.limits().Look)
+func (m Mounts) statFolder(ctx context.Context, address netip.Addr, folder string) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, m.limits().Stat)
 	defer cancel()
-	err := within(limited, func() error {
+	err := runWithin(limited, func() error {
 		_, err := os.Stat(folder)
 		return err
 	})
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		return err == nil, nil
 	}
-	m.bury(ctx, address)
-	return false, fmt.Errorf("%w: %s: %w", ErrAway, address, err)
+	m.markDead(ctx, address)
+	return false, fmt.Errorf("%w: %s: %w", ErrUnreachable, address, err)
 }
 
-// mark is the file whose time says when the server at the address did not answer.
-func (m Mounts) mark(address netip.Addr) string {
+// deadFile is the file whose time says when the server at the address did not answer.
+func (m Mounts) deadFile(address netip.Addr) string {
 	return m.Host.Path(filepath.Join(m.Folder, address.String()+".dead"))
 }
 
-// bury makes the next calls fail at once for a while, unless it was the caller who lost patience. When the mark cannot be written they wait
+// markDead makes the next calls fail at once for a while, unless it was the caller who lost patience. When the mark cannot be written they wait
 // themselves.
-func (m Mounts) bury(ctx context.Context, address netip.Addr) {
+func (m Mounts) markDead(ctx context.Context, address netip.Addr) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
-	mark := m.mark(address)
+	mark := m.deadFile(address)
 	_ = os.MkdirAll(filepath.Dir(mark), 0o755)
 	_ = os.WriteFile(mark, nil, 0o644)
 	_ = os.Chtimes(mark, time.Time{}, time.Now())
 }
 
-func (m Mounts) deadFault(address netip.Addr) error {
-	info, err := os.Stat(m.mark(address))
+func (m Mounts) checkDead(address netip.Addr) error {
+	info, err := os.Stat(m.deadFile(address))
 	if err != nil {
 		return nil
 	}
 	if since := time.Since(info.ModTime()); since >= 0 && since < m.limits().Dead {
 		return fmt.Errorf("%w: %s did not answer %s ago; it is asked again after %s",
-			ErrAway, address, since.Round(time.Second), m.limits().Dead)
+			ErrUnreachable, address, since.Round(time.Second), m.limits().Dead)
 	}
 	return nil
 }

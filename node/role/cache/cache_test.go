@@ -191,7 +191,7 @@ func TestDrainEnds(t *testing.T) {
 		if err := m.role.Drain(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(begin); m.mounted() || took < dyingPatience || took > 3*dyingPatience {
+		if took := time.Since(begin); m.mounted() || took < fenceDelay || took > 3*fenceDelay {
 			t.Errorf("mounted %v, after %s", m.mounted(), took)
 		}
 	})
@@ -247,10 +247,10 @@ func TestFencing(t *testing.T) {
 			} else if !strings.Contains(err.Error(), "i-1") {
 				t.Errorf("holder %q: %v, want who it is", state, err)
 			}
-			if took := time.Since(begin); took < dyingPatience && (state == "shutting-down" || state == "stopping") {
+			if took := time.Since(begin); took < fenceDelay && (state == "shutting-down" || state == "stopping") {
 				t.Errorf("a machine that was %s got %v to write out", state, took)
 			}
-			if took := time.Since(begin); took > 2*claimPatience {
+			if took := time.Since(begin); took > 2*claimTimeout {
 				t.Errorf("holder %q: it took %v", state, took)
 			}
 		})
@@ -283,14 +283,14 @@ func TestReadOnlyIsMended(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.write("/proc/self/mountinfo", strings.Replace(m.read("/proc/self/mountinfo"), " rw\n", " ro\n", 1))
-		if err := m.role.healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "read-only") {
+		if err := m.role.checkHealth(t.Context()); err == nil || !strings.Contains(err.Error(), "read-only") {
 			t.Errorf("it is healthy: %v", err)
 		}
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		m.serves(t)
-		if err := m.role.healthy(t.Context()); err != nil {
+		if err := m.role.checkHealth(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

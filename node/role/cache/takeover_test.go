@@ -19,21 +19,21 @@ func TestNext(t *testing.T) {
 		}
 		state := rapid.SampledFrom([]string{"", "pending", "running", "shutting-down", "stopping", "stopped", "terminated", "new"}).Draw(t, "machine")
 		dying := time.Duration(rapid.IntRange(0, 120).Draw(t, "seconds")) * time.Second
-		switch next(a, "i-me", state, dying) {
-		case ours:
+		switch decideStep(a, "i-me", state, dying) {
+		case stepDone:
 			if a.holder != "i-me" || a.state != "attached" {
 				t.Fatalf("%+v is ours", a)
 			}
-		case take:
+		case stepAttach:
 			if a.holder != "" {
 				t.Fatalf("%+v is taken", a)
 			}
-		case fence:
+		case stepFence:
 			certain := state == "terminated" || state == "stopped"
-			if a.holder != "i-other" || alive(state) || state == "new" || (!certain && dying < dyingPatience) {
+			if a.holder != "i-other" || isAlive(state) || state == "new" || (!certain && dying < fenceDelay) {
 				t.Fatalf("%+v is taken by force, from a machine that is %q for %v", a, state, dying)
 			}
-		case wait:
+		case stepWait:
 			if a.holder == "" || (a.holder == "i-me" && a.state == "attached") || (a.holder == "i-other" && state == "terminated") {
 				t.Fatalf("%+v is waited for, of a machine that is %q", a, state)
 			}
@@ -54,7 +54,7 @@ func TestOneServerWins(t *testing.T) {
 			winners := make(chan *machine, len(all))
 			for _, m := range all {
 				go func() {
-					err := m.role.claim(context.Background(), m.id, m.role.volumeThing("vol-0123456789abcdef0"))
+					err := m.role.claimResource(context.Background(), m.id, m.role.volumeResource("vol-0123456789abcdef0"))
 					if err == nil {
 						winners <- m
 					}
@@ -110,7 +110,7 @@ func TestClaimStops(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		begin := time.Now()
-		err := m.role.claim(ctx, m.id, m.role.volumeThing("vol-0123456789abcdef0"))
+		err := m.role.claimResource(ctx, m.id, m.role.volumeResource("vol-0123456789abcdef0"))
 		if err == nil || !strings.Contains(err.Error(), "i-9") || time.Since(begin) > 6*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}

@@ -42,77 +42,77 @@ const (
 
 // Read gives the map, at most 30 seconds old. When Parameter Store does not answer it is the last one that was read, whatever its age, and
 // an error only when none was.
-func (r Reader) Read(ctx context.Context) (Map, error) { return r.read(ctx, mapAge) }
+func (r Reader) Read(ctx context.Context) (ShardMap, error) { return r.readMap(ctx, mapAge) }
 
 // Refresh is Read, but always asks Parameter Store.
-func (r Reader) Refresh(ctx context.Context) (Map, error) { return r.read(ctx, 0) }
+func (r Reader) Refresh(ctx context.Context) (ShardMap, error) { return r.readMap(ctx, 0) }
 
-func (r Reader) read(ctx context.Context, age time.Duration) (Map, error) {
+func (r Reader) readMap(ctx context.Context, age time.Duration) (ShardMap, error) {
 	ctx, cancel := context.WithTimeout(ctx, mapLimit)
 	defer cancel()
 	// The lock saves calls and nothing else, so it may fail: a user who may not write here reads the file of those who may.
-	unlock, _ := lock(ctx, r.Host.Path(mapLock))
+	unlock, _ := lockFile(ctx, r.Host.Path(mapLock))
 	defer unlock()
-	known, there := r.cached()
+	known, there := r.readCached()
 	// An age below zero: the clock was set back.
-	if since := time.Since(known.Asked); there && since >= 0 && since < age {
+	if since := time.Since(known.QueriedAt); there && since >= 0 && since < age {
 		return known, nil
 	}
 	now := time.Now()
-	fresh, err := r.ask(ctx, known, there)
+	fresh, err := r.fetchMap(ctx, known, there)
 	switch {
 	case err == nil:
-		fresh.Read, fresh.Asked = now, now
+		fresh.ReadAt, fresh.QueriedAt = now, now
 	case there:
-		fresh, fresh.Asked = known, now
+		fresh, fresh.QueriedAt = known, now
 	default:
-		return Map{}, fmt.Errorf("the shard map is not known yet: %w", err)
+		return ShardMap{}, fmt.Errorf("the shard map is not known yet: %w", err)
 	}
-	r.keep(fresh)
+	r.writeCached(fresh)
 	return fresh, nil
 }
 
-// cached gives the map of the file. One that cannot be read is as good as none.
-func (r Reader) cached() (Map, bool) {
+// readCached gives the map of the file. One that cannot be read is as good as none.
+func (r Reader) readCached() (ShardMap, bool) {
 	text, err := os.ReadFile(r.Host.Path(mapFile))
 	if err != nil {
-		return Map{}, false
+		return ShardMap{}, false
 	}
-	var m Map
+	var m ShardMap
 	if err := json.Unmarshal(text, &m); err != nil {
-		return Map{}, false
+		return ShardMap{}, false
 	}
 	return m, true
 }
 
-// keep writes the file. When that fails the next command asks again.
-func (r Reader) keep(m Map) {
+// writeCached writes the file. When that fails the next command asks again.
+func (r Reader) writeCached(m ShardMap) {
 	if text, err := json.Marshal(m); err == nil {
 		_, _ = r.Host.Write(mapFile, 0o644, string(text))
 	}
 }
 
-// ask reads the parameters. Of a version that is known already it reads the acknowledgements only.
-func (r Reader) ask(ctx context.Context, known Map, there bool) (Map, error) {
+// fetchMap reads the parameters. Of a version that is known already it reads the acknowledgements only.
+func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (ShardMap, error) {
 	p, err := r.Parameters.Parameter(ctx, r.Name)
 	if err != nil {
-		return Map{}, err
+		return ShardMap{}, err
 	}
-	m := Map{Version: p.Version, First: known.First, Current: known.Current, Previous: known.Previous}
+	m := ShardMap{Version: p.Version, FirstVersion: known.FirstVersion, Current: known.Current, Previous: known.Previous}
 	if !there || p.Version != known.Version {
 		if m.Current, err = shardmap.Parse([]byte(p.Value)); err != nil {
-			return Map{}, fmt.Errorf("parameter %s: %w; run beachhead up, which writes it anew", r.Name, err)
+			return ShardMap{}, fmt.Errorf("parameter %s: %w; run beachhead up, which writes it anew", r.Name, err)
 		}
-		if m.First, m.Previous, err = r.history(ctx, p.Version, m.Current.Epoch()); err != nil {
-			return Map{}, err
+		if m.FirstVersion, m.Previous, err = r.findPrevious(ctx, p.Version, m.Current.Epoch()); err != nil {
+			return ShardMap{}, err
 		}
 	}
 	m.Moved = map[int]Acknowledgement{}
-	for _, move := range m.Moves() {
+	for _, move := range m.ListMoves() {
 		if _, asked := m.Moved[move.To]; asked {
 			continue
 		}
-		m.Moved[move.To], err = r.acknowledgement(ctx, move.To)
+		m.Moved[move.To], err = r.fetchAcknowledgement(ctx, move.To)
 		if err != nil {
 			// The places are right without it, only their order may be that of before.
 			m.Moved[move.To] = known.Moved[move.To]
@@ -121,9 +121,9 @@ func (r Reader) ask(ctx context.Context, known Map, there bool) (Map, error) {
 	return m, nil
 }
 
-// history walks back from a version to the first of its epoch, and to the table before it. Versions that are gone end the walk, and so does one
+// findPrevious walks back from a version to the first of its epoch, and to the table before it. Versions that are gone end the walk, and so does one
 // that cannot be read.
-func (r Reader) history(ctx context.Context, version, epoch int64) (first int64, previous *shardmap.Table, err error) {
+func (r Reader) findPrevious(ctx context.Context, version, epoch int64) (first int64, previous *shardmap.Table, err error) {
 	for first = version; first > 1 && version-first < walkLimit; first-- {
 		p, err := r.Parameters.Parameter(ctx, fmt.Sprintf("%s:%d", r.Name, first-1))
 		if errors.Is(err, aws.ErrNotFound) {
@@ -143,14 +143,14 @@ func (r Reader) history(ctx context.Context, version, epoch int64) (first int64,
 	return first, nil, nil
 }
 
-// Acknowledgement reads what a shard's server has acknowledged of a map just now.
-func (r Reader) Acknowledgement(ctx context.Context, m Map, shard int) (Acknowledgement, error) {
-	a, err := r.acknowledgement(ctx, shard)
+// ReadAcknowledgement reads what a shard's server has acknowledged of a map just now.
+func (r Reader) ReadAcknowledgement(ctx context.Context, m ShardMap, shard int) (Acknowledgement, error) {
+	a, err := r.fetchAcknowledgement(ctx, shard)
 	m.Moved = map[int]Acknowledgement{shard: a}
-	return m.Acknowledged(shard), err
+	return m.FindAcknowledgement(shard), err
 }
 
-func (r Reader) acknowledgement(ctx context.Context, shard int) (Acknowledgement, error) {
+func (r Reader) fetchAcknowledgement(ctx context.Context, shard int) (Acknowledgement, error) {
 	name := shardmap.MovedParameter(r.Name, shard)
 	p, err := r.Parameters.Parameter(ctx, name)
 	if errors.Is(err, aws.ErrNotFound) {

@@ -49,7 +49,7 @@ func look(t testing.TB, folder string) map[string]state {
 	t.Helper()
 	found := map[string]state{}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || cacheclient.Temporary(path) {
+		if err != nil || entry.IsDir() || cacheclient.IsTemporary(path) {
 			return err
 		}
 		name, err := filepath.Rel(folder, path)
@@ -72,7 +72,7 @@ func look(t testing.TB, folder string) map[string]state {
 	return found
 }
 
-func own() copying { return copying{uid: os.Getuid(), gid: os.Getgid()} }
+func own() copier { return copier{uid: os.Getuid(), gid: os.Getgid()} }
 
 var trees = rapid.MapOfN(rapid.StringMatching(`[ab]/[cd]/[a-z]`), rapid.Custom(func(t *rapid.T) state {
 	return state{rapid.StringN(0, 8, 8).Draw(t, "text"), rapid.IntRange(0, 20).Draw(t, "age")}
@@ -114,7 +114,7 @@ func TestCopyIsStoppedAndGoesOn(t *testing.T) {
 				}
 				stop--
 			}
-			err := c.run(ctx, from, to)
+			err := c.copyFolder(ctx, from, to)
 			if err != nil && !errors.Is(err, context.Canceled) {
 				r.Fatal(err)
 			}
@@ -127,7 +127,7 @@ func TestCopyIsStoppedAndGoesOn(t *testing.T) {
 		}
 		c := own()
 		c.copied = func(name string) { copied[name]++ }
-		if err := c.run(t.Context(), from, to); err != nil {
+		if err := c.copyFolder(t.Context(), from, to); err != nil {
 			r.Fatal(err)
 		}
 		if got := look(t, to); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -154,7 +154,7 @@ func TestNewestFirst(t *testing.T) {
 		var order []int
 		c := own()
 		c.hot, c.copied = hot, func(name string) { order = append(order, files[name].age) }
-		if err := c.run(t.Context(), from, to); err != nil {
+		if err := c.copyFolder(t.Context(), from, to); err != nil {
 			r.Fatal(err)
 		}
 		if len(order) != len(files) {
@@ -184,18 +184,18 @@ func TestFilesVanish(t *testing.T) {
 			}
 		}
 	}
-	if err := c.run(t.Context(), from, to); err != nil {
+	if err := c.copyFolder(t.Context(), from, to); err != nil {
 		t.Error(err)
 	}
 	if got := look(t, to); len(got) != 1 || got["a/x"].text != "x" {
 		t.Errorf("there is %v", got)
 	}
-	if err := own().run(t.Context(), filepath.Join(from, "none"), to); err != nil {
+	if err := own().copyFolder(t.Context(), filepath.Join(from, "none"), to); err != nil {
 		t.Errorf("a tenant that is gone: %v", err)
 	}
 	lay(t, to, map[string]state{"f": {"a file", 0}})
 	lay(t, from, map[string]state{"f/x": {"below a file", 0}})
-	if err := own().run(t.Context(), from, to); err == nil || !strings.Contains(err.Error(), "f/x") {
+	if err := own().copyFolder(t.Context(), from, to); err == nil || !strings.Contains(err.Error(), "f/x") {
 		t.Errorf("%v, want that f/x cannot be written", err)
 	}
 }
@@ -211,7 +211,7 @@ func TestWhatIsNotCopied(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := own().run(t.Context(), from, to); err != nil {
+		if err := own().copyFolder(t.Context(), from, to); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -236,12 +236,12 @@ func TestFoldersAreGivenAway(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(to, "a/b"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := copying{uid: uid, gid: gid}
-	if err := c.run(t.Context(), from, to); err != nil {
+	c := copier{uid: uid, gid: gid}
+	if err := c.copyFolder(t.Context(), from, to); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{".", "a/b", "a/b/c"} {
-		if info, err := os.Stat(filepath.Join(to, name)); err != nil || !owned(info, uid, gid) {
+		if info, err := os.Stat(filepath.Join(to, name)); err != nil || !isOwnedBy(info, uid, gid) {
 			t.Errorf("%s is not given away: %v", name, err)
 		}
 	}
@@ -257,7 +257,7 @@ func TestCopyEnds(t *testing.T) {
 	lay(t, from, files)
 	for calls := range int64(30) {
 		ctx := &endsAfter{Context: t.Context(), calls: calls}
-		if err := own().run(ctx, from, t.TempDir()); !errors.Is(err, context.Canceled) {
+		if err := own().copyFolder(ctx, from, t.TempDir()); !errors.Is(err, context.Canceled) {
 			t.Fatalf("after %d calls: %v", calls, err)
 		}
 	}

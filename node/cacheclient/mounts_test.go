@@ -16,7 +16,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-var shortLimits = Limits{Connect: 200 * time.Millisecond, Mount: 300 * time.Millisecond, Look: 200 * time.Millisecond, Dead: time.Minute}
+var shortLimits = Limits{Connect: 200 * time.Millisecond, Mount: 300 * time.Millisecond, Stat: 200 * time.Millisecond, Dead: time.Minute}
 
 func newMounts(s *cachetest.Shards) Mounts {
 	return Mounts{Host: host.Host{Root: s.Root}, Folder: mountFolder, Limits: shortLimits}
@@ -28,8 +28,8 @@ func addressOf(table shardmap.Table, shard int) netip.Addr { return table.Addres
 // Twenty commands that want the same shard mount it once, with the options that keep a dead server from hanging them.
 func TestMountOnce(t *testing.T) {
 	s := cachetest.NewShards(t)
-	table := s.Table(2, nil)
-	s.Serve(table, 1)
+	table := s.NewTable(2, nil)
+	s.ServeShard(table, 1)
 	mounts := newMounts(s)
 	mounts.Limits.Mount = 10 * time.Second
 	var group sync.WaitGroup
@@ -43,7 +43,7 @@ func TestMountOnce(t *testing.T) {
 	group.Wait()
 	want := "mount -t nfs -o ro,nfsvers=4.2,proto=tcp,nconnect=8,rsize=1048576,wsize=1048576,noatime,softerr,retrans=2,retry=0,timeo=10," +
 		"actimeo=600,lookupcache=pos " + table.Address(1).String() + ":/ " + s.Root + "/run/beachhead/mounts/01\n"
-	if got := s.Calls(); got != want {
+	if got := s.ReadCalls(); got != want {
 		t.Errorf("ran\n%swant\n%s", got, want)
 	}
 }
@@ -65,16 +65,16 @@ func TestReadOfDeadShard(t *testing.T) {
 // A shard that is found at another address is mounted anew.
 func TestAnotherAddress(t *testing.T) {
 	s := cachetest.NewShards(t)
-	table := s.Table(2, nil)
-	s.Serve(table, 0)
-	s.Serve(table, 1)
+	table := s.NewTable(2, nil)
+	s.ServeShard(table, 0)
+	s.ServeShard(table, 1)
 	mounts := newMounts(s)
 	for _, shard := range []int{0, 1, 1} {
 		if _, err := mounts.Mount(t.Context(), "00", addressOf(table, shard), ReadOptions); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Fields(s.Calls()); strings.Join([]string{got[0], got[7], got[8]}, " ") != "mount umount --lazy" || len(got) != 7+3+7-0 {
+	if got := strings.Fields(s.ReadCalls()); strings.Join([]string{got[0], got[7], got[8]}, " ") != "mount umount --lazy" || len(got) != 7+3+7-0 {
 		t.Errorf("ran %q", got)
 	}
 }
@@ -83,27 +83,27 @@ func TestAnotherAddress(t *testing.T) {
 func TestDeadShard(t *testing.T) {
 	for name, dead := range map[string]func(*cachetest.Shards, shardmap.Table){
 		"refuses":    func(*cachetest.Shards, shardmap.Table) {},
-		"no answer":  func(s *cachetest.Shards, table shardmap.Table) { s.BlackHole(table, 1) },
-		"mount hung": func(s *cachetest.Shards, table shardmap.Table) { s.Serve(table, 1); s.Switch("hang", true) },
+		"no answer":  func(s *cachetest.Shards, table shardmap.Table) { s.BlackHoleShard(table, 1) },
+		"mount hung": func(s *cachetest.Shards, table shardmap.Table) { s.ServeShard(table, 1); s.SetSwitch("hang", true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := cachetest.NewShards(t)
-			table := s.Table(2, nil)
+			table := s.NewTable(2, nil)
 			dead(s, table)
 			mounts := newMounts(s)
 			started := time.Now()
-			if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrAway) {
+			if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrUnreachable) {
 				t.Fatalf("%v, want that it is away", err)
 			}
 			if took := time.Since(started); took > 3*time.Second {
 				t.Errorf("took %s with limits below a second", took)
 			}
-			before := s.Calls()
+			before := s.ReadCalls()
 			started = time.Now()
-			if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrAway) {
+			if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrUnreachable) {
 				t.Fatalf("%v, want that it is away", err)
 			}
-			if took := time.Since(started); took > 150*time.Millisecond || s.Calls() != before {
+			if took := time.Since(started); took > 150*time.Millisecond || s.ReadCalls() != before {
 				t.Errorf("asked again, which took %s", took)
 			}
 		})
@@ -113,17 +113,17 @@ func TestDeadShard(t *testing.T) {
 // The mark of a dead shard wears off.
 func TestShardComesBack(t *testing.T) {
 	s := cachetest.NewShards(t)
-	table := s.Table(2, nil)
+	table := s.NewTable(2, nil)
 	mounts := newMounts(s)
-	if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrAway) {
+	if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrUnreachable) {
 		t.Fatal(err)
 	}
-	s.Serve(table, 1)
-	if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrAway) {
+	s.ServeShard(table, 1)
+	if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); !errors.Is(err, ErrUnreachable) {
 		t.Fatal(err)
 	}
 	past := time.Now().Add(-mounts.Limits.Dead)
-	if err := os.Chtimes(mounts.mark(addressOf(table, 1)), past, past); err != nil {
+	if err := os.Chtimes(mounts.deadFile(addressOf(table, 1)), past, past); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := mounts.Mount(t.Context(), "01", addressOf(table, 1), ReadOptions); err != nil {
@@ -134,8 +134,8 @@ func TestShardComesBack(t *testing.T) {
 // A caller who gives up says nothing about the shard.
 func TestCallerGivesUp(t *testing.T) {
 	s := cachetest.NewShards(t)
-	table := s.Table(2, nil)
-	s.Serve(table, 1)
+	table := s.NewTable(2, nil)
+	s.ServeShard(table, 1)
 	mounts := newMounts(s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -149,10 +149,10 @@ func TestCallerGivesUp(t *testing.T) {
 
 func TestPrune(t *testing.T) {
 	s := cachetest.NewShards(t)
-	table := s.Table(3, nil)
+	table := s.NewTable(3, nil)
 	mounts := newMounts(s)
 	for shard, name := range []string{"00", "01", "02-push"} {
-		s.Serve(table, shard)
+		s.ServeShard(table, shard)
 		if _, err := mounts.Mount(t.Context(), name, addressOf(table, shard), ReadOptions); err != nil {
 			t.Fatal(err)
 		}
@@ -166,10 +166,10 @@ func TestPrune(t *testing.T) {
 		t.Fatal(err)
 	}
 	prune := func(inUse ...int) (left []string) {
-		if err := mounts.Prune(t.Context(), inUse); err != nil {
+		if err := mounts.UnmountUnused(t.Context(), inUse); err != nil {
 			t.Fatal(err)
 		}
-		points, err := mounts.table()
+		points, err := mounts.readMountTable()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func TestPrune(t *testing.T) {
 				left = append(left, name)
 			}
 		}
-		if points["/mnt/05"] == "" || strings.Contains(s.Calls(), "/mnt/05") {
+		if points["/mnt/05"] == "" || strings.Contains(s.ReadCalls(), "/mnt/05") {
 			t.Error("what is none of its own is unmounted")
 		}
 		return left
@@ -186,11 +186,11 @@ func TestPrune(t *testing.T) {
 	if got := strings.Join(prune(0, 1, 2), " "); got != "00 01 02-push" {
 		t.Errorf("%s are left of those in use", got)
 	}
-	s.Switch("busy", true)
+	s.SetSwitch("busy", true)
 	if got := strings.Join(prune(0), " "); got != "00 01 02-push" {
 		t.Errorf("%s are left of those that are busy", got)
 	}
-	s.Switch("busy", false)
+	s.SetSwitch("busy", false)
 	if got := strings.Join(prune(0), " "); got != "00" {
 		t.Errorf("%s are left, want 00", got)
 	}

@@ -13,17 +13,17 @@ import (
 // its context.
 func TestKeep(t *testing.T) {
 	m := newMachine(t)
-	two := m.Table(2, nil)
-	m.Write(m.store, mapName, two)
-	m.Serve(two, 0)
-	m.Serve(two, 1)
+	two := m.NewTable(2, nil)
+	m.WriteTable(m.store, mapName, two)
+	m.ServeShard(two, 0)
+	m.ServeShard(two, 1)
 	for shard, name := range []string{"00", "01"} {
 		if _, err := m.access.mounts.Mount(t.Context(), name, addressOf(two, shard), ReadOptions); err != nil {
 			t.Fatal(err)
 		}
 	}
 	mounted := func() (names []string) {
-		points, err := m.access.mounts.table()
+		points, err := m.access.mounts.readMountTable()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,24 +37,24 @@ func TestKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- Keep(ctx, m.access.host, m.store, mapName) }()
+		go func() { ended <- MaintainAccess(ctx, m.access.host, m.store, mapName) }()
 		time.Sleep(time.Second)
 		if len(mounted()) != 2 {
 			t.Error("a shard that is in use was unmounted")
 		}
 		// The second shard goes; it is in the previous table, so it stays while that counts.
-		m.Write(m.store, mapName, m.Table(1, nil))
+		m.WriteTable(m.store, mapName, m.NewTable(1, nil))
 		time.Sleep(mapAge)
 		if len(mounted()) != 2 {
 			t.Error("a shard that tenants move away from was unmounted")
 		}
-		m.Write(m.store, mapName, m.Table(1, map[string]int{"acme": 0}))
-		m.store.Away(true)
+		m.WriteTable(m.store, mapName, m.NewTable(1, map[string]int{"acme": 0}))
+		m.store.SetAway(true)
 		time.Sleep(mapAge)
 		if len(mounted()) != 2 {
 			t.Error("unmounted by a map that could not be read")
 		}
-		m.store.Away(false)
+		m.store.SetAway(false)
 		time.Sleep(2 * mapAge)
 		if got := strings.Join(mounted(), " "); got != "00" {
 			t.Errorf("%s are mounted, want 00", got)

@@ -10,81 +10,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node/aws"
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
-
-// Kept is how many versions of a parameter Parameter Store keeps.
-const Kept = 100
-
-// ErrAway is what a Store answers while it is away.
-var ErrAway = errors.New("the control plane is away")
-
-// Store is a Parameter Store: every write makes a version, and only the last 100 are kept. The zero Store is empty.
-type Store struct {
-	mutex    sync.Mutex
-	versions map[string][]string
-	away     bool
-	calls    int
-}
-
-// Away makes every call fail, or work again.
-func (s *Store) Away(away bool) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.away = away
-}
-
-// Calls counts the calls since it was asked last.
-func (s *Store) Calls() int {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	calls := s.calls
-	s.calls = 0
-	return calls
-}
-
-// Parameter reads like cloud.Cloud does.
-func (s *Store) Parameter(ctx context.Context, name string) (aws.Parameter, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.calls++
-	if s.away || ctx.Err() != nil {
-		return aws.Parameter{}, errors.Join(ErrAway, ctx.Err())
-	}
-	name, wanted, versioned := strings.Cut(name, ":")
-	versions := s.versions[name]
-	version := len(versions)
-	if versioned {
-		version, _ = strconv.Atoi(wanted)
-	}
-	if version < 1 || version > len(versions) || version <= len(versions)-Kept {
-		return aws.Parameter{}, fmt.Errorf("%s version %d: %w", name, version, aws.ErrNotFound)
-	}
-	return aws.Parameter{Value: versions[version-1], Version: int64(version)}, nil
-}
-
-// SetParameter writes a version.
-func (s *Store) SetParameter(ctx context.Context, name, value string) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.calls++
-	if s.away || ctx.Err() != nil {
-		return errors.Join(ErrAway, ctx.Err())
-	}
-	if s.versions == nil {
-		s.versions = map[string][]string{}
-	}
-	s.versions[name] = append(s.versions[name], value)
-	return nil
-}
 
 // Shards are servers that can be mounted: folders, an address for each, and commands mount and umount on the PATH that put links to the
 // folders in place of mounts, and ss, which is only called.
@@ -106,14 +37,14 @@ func NewShards(t testing.TB) *Shards {
 		_ = connection.Close()
 		t.Skip("an NFS server of this machine answers on every address, so that no shard can be dead")
 	}
-	s.write("proc/self/mountinfo", 0o644, "21 1 0:20 / /proc rw,relatime shared:5 - proc proc rw\n")
-	s.write("bin/mount", 0o755, fmt.Sprintf(`#!/bin/sh
+	s.writeFile("proc/self/mountinfo", 0o644, "21 1 0:20 / /proc rw,relatime shared:5 - proc proc rw\n")
+	s.writeFile("bin/mount", 0o755, fmt.Sprintf(`#!/bin/sh
 cd %s || exit 1
 if [ -e hang ]; then sleep 8; exit 32; fi
 rmdir "$6" && ln -s "$PWD/exports/${5%%:/}" "$6" && echo "40 21 0:50 / $6 rw shared:9 - nfs4 $5 rw" >>proc/self/mountinfo
 echo "mount $*" >>calls
 `, s.Root))
-	s.write("bin/umount", 0o755, fmt.Sprintf(`#!/bin/sh
+	s.writeFile("bin/umount", 0o755, fmt.Sprintf(`#!/bin/sh
 cd %s || exit 1
 for point; do :; done
 if [ -e busy ]; then echo "target is busy" >&2; exit 32; fi
@@ -122,12 +53,12 @@ cat mountinfo.new >proc/self/mountinfo
 rm "$point" && mkdir "$point"
 echo "umount $*" >>calls
 `, s.Root))
-	s.write("bin/ss", 0o755, fmt.Sprintf("#!/bin/sh\necho \"ss $*\" >>%s/calls\n", s.Root))
+	s.writeFile("bin/ss", 0o755, fmt.Sprintf("#!/bin/sh\necho \"ss $*\" >>%s/calls\n", s.Root))
 	t.Setenv("PATH", filepath.Join(s.Root, "bin")+":"+os.Getenv("PATH"))
 	return s
 }
 
-func (s *Shards) write(name string, mode os.FileMode, text string) {
+func (s *Shards) writeFile(name string, mode os.FileMode, text string) {
 	s.t.Helper()
 	path := filepath.Join(s.Root, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -138,11 +69,11 @@ func (s *Shards) write(name string, mode os.FileMode, text string) {
 	}
 }
 
-// Switch turns something on or off: "hang", a mount that goes on for 8 s after it is killed, in a child as mount.nfs is, or "busy", a mount that cannot be let go of.
-func (s *Shards) Switch(name string, on bool) {
+// SetSwitch turns something on or off: "hang", a mount that goes on for 8 s after it is killed, in a child as mount.nfs is, or "busy", a mount that cannot be let go of.
+func (s *Shards) SetSwitch(name string, on bool) {
 	s.t.Helper()
 	if on {
-		s.write(name, 0o644, "")
+		s.writeFile(name, 0o644, "")
 		return
 	}
 	if err := os.Remove(filepath.Join(s.Root, name)); err != nil {
@@ -150,8 +81,8 @@ func (s *Shards) Switch(name string, on bool) {
 	}
 }
 
-// Calls gives the commands that ran to their end, one in each line.
-func (s *Shards) Calls() string {
+// ReadCalls gives the commands that ran to their end, one in each line.
+func (s *Shards) ReadCalls() string {
 	text, err := os.ReadFile(filepath.Join(s.Root, "calls"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.t.Fatal(err)
@@ -159,8 +90,8 @@ func (s *Shards) Calls() string {
 	return string(text)
 }
 
-// Table makes a table of so many shards with these addresses.
-func (s *Shards) Table(shards int, pins map[string]int) shardmap.Table {
+// NewTable makes a table of so many shards with these addresses.
+func (s *Shards) NewTable(shards int, pins map[string]int) shardmap.Table {
 	s.t.Helper()
 	table, err := shardmap.New(shards, pins)
 	if err != nil {
@@ -169,8 +100,8 @@ func (s *Shards) Table(shards int, pins map[string]int) shardmap.Table {
 	return table.WithBlocks(s.block)
 }
 
-// Write writes a table as the next version of the map's parameter.
-func (s *Shards) Write(store *Store, name string, table shardmap.Table) {
+// WriteTable writes a table as the next version of the map's parameter.
+func (s *Shards) WriteTable(store *Store, name string, table shardmap.Table) {
 	s.t.Helper()
 	text, err := table.Document()
 	if err == nil {
@@ -181,8 +112,8 @@ func (s *Shards) Write(store *Store, name string, table shardmap.Table) {
 	}
 }
 
-// Serve makes a shard answer until the test ends or it is stopped, and gives the folder that it exports.
-func (s *Shards) Serve(table shardmap.Table, shard int) (export string, stop func()) {
+// ServeShard makes a shard answer until the test ends or it is stopped, and gives the folder that it exports.
+func (s *Shards) ServeShard(table shardmap.Table, shard int) (export string, stop func()) {
 	s.t.Helper()
 	address := table.Address(shard)
 	listener, err := net.Listen("tcp", netip.AddrPortFrom(address, 2049).String())
@@ -206,8 +137,8 @@ func (s *Shards) Serve(table shardmap.Table, shard int) (export string, stop fun
 	return export, func() { _ = listener.Close() }
 }
 
-// BlackHole makes a shard's address take no connection and refuse none, as that of a machine without power.
-func (s *Shards) BlackHole(table shardmap.Table, shard int) {
+// BlackHoleShard makes a shard's address take no connection and refuse none, as that of a machine without power.
+func (s *Shards) BlackHoleShard(table shardmap.Table, shard int) {
 	s.t.Helper()
 	address := netip.AddrPortFrom(table.Address(shard), 2049)
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
