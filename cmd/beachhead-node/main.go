@@ -85,7 +85,7 @@ func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return cacheclient.Command(ctx, d, rest, out)
+		return cacheclient.RunCommand(ctx, d, rest, out)
 	case "job":
 		if len(rest) != 2 || rest[0] != "started" && rest[0] != "finished" {
 			return errUsage

@@ -41,11 +41,11 @@ func (r *Role) Serve(ctx context.Context) error {
 	defer access.Wait()
 	if name := r.d.Runner.MapParameter; name != "" {
 		access.Go(func() {
-			if err := cacheclient.Keep(ctx, r.host, r.cloud, name); err != nil {
+			if err := cacheclient.MaintainAccess(ctx, r.host, r.cloud, name); err != nil {
 				r.log.Warn("the access to the cache is not kept in order; commands read the shard map themselves", "error", err)
 			}
 		})
-		access.Go(func() { cacheclient.Watch(ctx, r.host) })
+		access.Go(func() { cacheclient.WatchShards(ctx, r.host) })
 	}
 	tick := time.NewTicker(r.times.look)
 	defer tick.Stop()
