@@ -1,4 +1,4 @@
-package cli
+package emulated
 
 import (
 	"maps"
@@ -16,7 +16,7 @@ func TestEmptyCloudHasNothing(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cloud.Close() })
 	if err := cloud.View(func(now *emulator.State) error {
-		var c verify.Cloud = emulatedCloud{now}
+		var c verify.Cloud = Queries{now}
 		ctx, found := t.Context(), map[string]bool{}
 		_, _, found["subnet"], _ = c.Subnet(ctx, "subnet-0")
 		_, found["group"], _ = c.Group(ctx, "fleet")

@@ -1,10 +1,8 @@
-package cli
+package emulated
 
 import (
 	"context"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
@@ -12,28 +10,12 @@ import (
 	"github.com/beachhead-build/beachhead/internal/preflight"
 )
 
-// inventory finds what a stack owns in real clouds. GCP is asked only where the plan has something there: a region without it needs no
-// credentials for it.
-func inventory(cfg aws.Config, p *plan.Plan) engine.Inventory {
-	all, google := preflight.Joined{preflight.Inventory(cfg)}, preflight.GCP{}
-	if l := p.Link; l != nil {
-		google.Project, google.Region = l.Project, l.Region
-	}
-	if a := p.Admission; a != nil {
-		google.Project, google.Policy = a.Project, a.Policy
-	}
-	if google.Project != "" {
-		all = append(all, google)
-	}
-	return all
-}
-
-// emulatedInventory finds what a stack owns in the emulated cloud.
-type emulatedInventory struct{ cloud *emulator.Cloud }
+// Inventory lists what a stack owns in the emulated cloud.
+type Inventory struct{ Cloud *emulator.Cloud }
 
 // Owned gives what carries the stack's tag, and of what takes no tags that which has its name or names something that it owns.
-func (i emulatedInventory) Owned(_ context.Context, stack string) ([]engine.Owned, error) {
-	all, err := i.cloud.Resources()
+func (i Inventory) Owned(_ context.Context, stack string) ([]engine.Owned, error) {
+	all, err := i.Cloud.Resources()
 	if err != nil {
 		return nil, err
 	}

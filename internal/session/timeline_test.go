@@ -1,4 +1,4 @@
-package cli
+package session
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ func predicted(t *testing.T, edit func(*regionfile.Config)) map[string]report.Ru
 		if err != nil {
 			t.Fatal(err)
 		}
-		if runs[c.Name], err = (&region{config: c, plan: p}).predict(dir); err != nil {
+		if runs[c.Name], err = (Project{Dir: dir}).Predict(&Region{Config: c, Plan: p}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,12 +93,12 @@ func TestTheLinkDelaysNobody(t *testing.T) {
 }
 
 // A rehearsal previews before it ups: the clock starts with the first step that is begun, and what is planned or deleted is not on it.
-func TestTimekeeperStartsWithTheFirstStep(t *testing.T) {
+func TestTimerStartsWithTheFirstStep(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	step := func(name, op string) engine.Step {
 		return engine.Step{URN: name, Name: name, Type: "aws:ec2/vpc:Vpc", Op: op, Custom: true}
 	}
-	k := newTimekeeper()
+	k := newTimer()
 	for _, e := range []struct {
 		phase  engine.Phase
 		step   engine.Step
@@ -107,7 +107,7 @@ func TestTimekeeperStartsWithTheFirstStep(t *testing.T) {
 		{engine.Planned, step("vpc", "create"), 0}, {engine.Started, step("vpc", "create"), 10}, {engine.Started, step("old", "delete"), 11},
 		{engine.Done, step("vpc", "create"), 12}, {engine.Started, step("subnet", "create"), 12}, {engine.Failed, step("subnet", "create"), 13},
 	} {
-		k.tell(engine.Event{Phase: e.phase, Step: e.step, At: noon.Add(time.Duration(e.second) * time.Second)})
+		k.observe(engine.Event{Phase: e.phase, Step: e.step, At: noon.Add(time.Duration(e.second) * time.Second)})
 	}
 	if want := (report.Interval{Start: 0, End: 2}); k.worked["vpc"] != want || !k.began.Equal(noon.Add(10*time.Second)) {
 		t.Errorf("the first step is at %v of a run that began at %v; want %v and 12:00:10", k.worked["vpc"], k.began, want)
@@ -118,36 +118,36 @@ func TestTimekeeperStartsWithTheFirstStep(t *testing.T) {
 }
 
 // A time that is longer than promised is an error that says by how much and what to do; one that is just as long keeps the promise.
-func TestLate(t *testing.T) {
+func TestCheckPromise(t *testing.T) {
 	run := report.Run{Promised: 600, Times: report.Times{Builds: &report.Moment{Seconds: 600}, Link: &report.Moment{Seconds: 660}}}
-	err := late("regions/us-west-1.yaml", run)
-	if !errors.Is(err, errLate) || !strings.Contains(err.Error(), "link to GCP after 11 min, 1 min more") ||
+	err := CheckPromise(run, "regions/us-west-1.yaml")
+	if !errors.Is(err, ErrLate) || !strings.Contains(err.Error(), "link to GCP after 11 min, 1 min more") ||
 		!strings.Contains(err.Error(), "raise ready in regions/us-west-1.yaml") {
 		t.Errorf("%v", err)
 	}
 	run.Times.Link.Seconds = 600
-	if err := late("regions/us-west-1.yaml", run); err != nil {
+	if err := CheckPromise(run, "regions/us-west-1.yaml"); err != nil {
 		t.Errorf("%v, want the promise kept", err)
 	}
 }
 
-// Only a new volume of a cache that is to be seeded, and that no snapshot is there for, is worth a remark.
-func TestRemarkOnVolumesThatStartEmpty(t *testing.T) {
-	seeded := &region{plan: &plan.Plan{Cache: &plan.Cache{Seed: "us-east-2"}}}
+// Only a new volume of a cache that is to be seeded, and that no snapshot is there for, gets a warning.
+func TestWarnAboutVolumesThatStartEmpty(t *testing.T) {
+	seeded := &Region{Plan: &plan.Plan{Cache: &plan.Cache{Seed: "us-east-2"}}}
 	volume := engine.Step{Name: "cache-shard-00", Type: "aws:ebs/volume:Volume", Op: "create"}
-	if got := seeded.remark(volume); !strings.Contains(got, "cache-shard-00 starts empty") || !strings.Contains(got, "us-east-2") {
-		t.Errorf("remark %q", got)
+	if got := seeded.warnAbout(volume); !strings.Contains(got, "cache-shard-00 starts empty") || !strings.Contains(got, "us-east-2") {
+		t.Errorf("warning %q", got)
 	}
 	from, kept, bucket := volume, volume, volume
 	from.Inputs, kept.Op, bucket.Type = map[string]any{"snapshotId": "snap-1"}, "update", "aws:s3/bucketV2:BucketV2"
 	for what, step := range map[string]engine.Step{"seeded": from, "there already": kept, "a bucket": bucket} {
-		if got := seeded.remark(step); got != "" {
-			t.Errorf("%s: remark %q", what, got)
+		if got := seeded.warnAbout(step); got != "" {
+			t.Errorf("%s: warning %q", what, got)
 		}
 	}
 	for _, without := range []*plan.Plan{{}, {Cache: &plan.Cache{}}} {
-		if got := (&region{plan: without}).remark(volume); got != "" {
-			t.Errorf("nothing is to be seeded: remark %q", got)
+		if got := (&Region{Plan: without}).warnAbout(volume); got != "" {
+			t.Errorf("nothing is to be seeded: warning %q", got)
 		}
 	}
 }

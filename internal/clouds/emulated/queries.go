@@ -1,4 +1,5 @@
-package cli
+// Package emulated answers the queries of verification and of adoption from the emulated cloud.
+package emulated
 
 import (
 	"context"
@@ -10,50 +11,50 @@ import (
 	"github.com/beachhead-build/beachhead/internal/verify"
 )
 
-// emulatedCloud answers verification's questions from the emulated cloud's state, which knows everything at once and never fails.
-type emulatedCloud struct{ state *emulator.State }
+// Queries answers verification's queries from the emulated cloud's state, which holds everything at once and never fails.
+type Queries struct{ State *emulator.State }
 
 // find looks for a thing of one type: names serve some types as ids, and another type may have the same.
-func (c emulatedCloud) find(typ, id string) (emulator.Resource, bool) {
+func (c Queries) find(typ, id string) (emulator.Resource, bool) {
 	return c.first(typ, func(r emulator.Resource) bool { return r.ID == id })
 }
 
-func (c emulatedCloud) first(typ string, is func(emulator.Resource) bool) (emulator.Resource, bool) {
-	all := c.state.List(typ)
+func (c Queries) first(typ string, is func(emulator.Resource) bool) (emulator.Resource, bool) {
+	all := c.State.List(typ)
 	if i := slices.IndexFunc(all, is); i >= 0 {
 		return all[i], true
 	}
 	return emulator.Resource{}, false
 }
 
-func (c emulatedCloud) DefaultRoute(_ context.Context, subnetID string) (verify.Way, error) {
-	way := c.state.DefaultRoute(subnetID)
+func (c Queries) DefaultRoute(_ context.Context, subnetID string) (verify.Way, error) {
+	way := c.State.DefaultRoute(subnetID)
 	return verify.Way{Kind: way.Kind, Live: way.Live, Why: way.Why}, nil
 }
 
-func (c emulatedCloud) Subnet(_ context.Context, subnetID string) (cidr, zone string, ok bool, err error) {
+func (c Queries) Subnet(_ context.Context, subnetID string) (cidr, zone string, ok bool, err error) {
 	subnet, found := c.find("aws:ec2/subnet:Subnet", subnetID)
 	return text(subnet.Outputs["cidrBlock"]), text(subnet.Outputs["availabilityZone"]), found, nil
 }
 
-func (c emulatedCloud) PropagatedRoutes(_ context.Context, subnetID string) ([]string, bool, error) {
+func (c Queries) PropagatedRoutes(_ context.Context, subnetID string) ([]string, bool, error) {
 	association, found := c.first("aws:ec2/routeTableAssociation:RouteTableAssociation", func(r emulator.Resource) bool {
 		return r.Outputs["subnetId"] == subnetID
 	})
 	if !found { // the VPC's main table holds, which no VPN gateway tells anything
 		return nil, true, nil
 	}
-	return c.state.PropagatedRoutes(text(association.Outputs["routeTableId"])), true, nil
+	return c.State.PropagatedRoutes(text(association.Outputs["routeTableId"])), true, nil
 }
 
-func (c emulatedCloud) Group(_ context.Context, name string) (verify.Group, bool, error) {
+func (c Queries) Group(_ context.Context, name string) (verify.Group, bool, error) {
 	group, found := c.find("aws:autoscaling/group:Group", name)
 	if !found {
 		return verify.Group{}, false, nil
 	}
 	weights := weightsOf(group)
 	var g verify.Group
-	for _, machine := range c.state.List("aws:ec2/instance:Instance") {
+	for _, machine := range c.State.List("aws:ec2/instance:Instance") {
 		if machine.Region != group.Region || machine.Tags["aws:autoscaling:groupName"] != name {
 			continue
 		}
@@ -80,7 +81,7 @@ func weightsOf(group emulator.Resource) map[string]int {
 	return weights
 }
 
-func (c emulatedCloud) Volume(_ context.Context, id string) (verify.Volume, bool, error) {
+func (c Queries) Volume(_ context.Context, id string) (verify.Volume, bool, error) {
 	volume, found := c.find("aws:ebs/volume:Volume", id)
 	size, _ := volume.Outputs["size"].(float64)
 	return verify.Volume{
@@ -88,14 +89,14 @@ func (c emulatedCloud) Volume(_ context.Context, id string) (verify.Volume, bool
 	}, found, nil
 }
 
-func (c emulatedCloud) Interface(_ context.Context, subnetID, address string) (string, bool, error) {
+func (c Queries) Interface(_ context.Context, subnetID, address string) (string, bool, error) {
 	nic, found := c.first("aws:ec2/networkInterface:NetworkInterface", func(r emulator.Resource) bool {
 		return r.Outputs["subnetId"] == subnetID && slices.Contains(texts(r.Outputs["privateIps"]), address)
 	})
 	return nic.ID, found, nil
 }
 
-func (c emulatedCloud) Parameter(_ context.Context, name string) (string, bool, error) {
+func (c Queries) Parameter(_ context.Context, name string) (string, bool, error) {
 	parameter, found := c.find("aws:ssm/parameter:Parameter", name)
 	if value, plain := parameter.Outputs["insecureValue"].(string); plain && value != "" {
 		return value, found, nil
@@ -104,8 +105,8 @@ func (c emulatedCloud) Parameter(_ context.Context, name string) (string, bool, 
 }
 
 // Tunnel takes both sessions for established when both ends agree on everything, which is when the emulated tunnel is up.
-func (c emulatedCloud) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (verify.Tunnel, bool, error) {
-	all := c.state.Tunnels()
+func (c Queries) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (verify.Tunnel, bool, error) {
+	all := c.State.Tunnels()
 	i := slices.IndexFunc(all, func(t emulator.Tunnel) bool { return t.AWS == connectionID && t.Number == number })
 	if i < 0 {
 		return verify.Tunnel{}, false, nil
@@ -117,9 +118,9 @@ func (c emulatedCloud) Tunnel(_ context.Context, connectionID string, number int
 	return found, true, nil
 }
 
-func (c emulatedCloud) PrivateRecords(_ context.Context, vpcID string) ([]verify.Record, error) {
+func (c Queries) PrivateRecords(_ context.Context, vpcID string) ([]verify.Record, error) {
 	zones := map[string]bool{}
-	for _, zone := range c.state.List("aws:route53/zone:Zone") {
+	for _, zone := range c.State.List("aws:route53/zone:Zone") {
 		vpcs, _ := zone.Outputs["vpcs"].([]any)
 		zones[zone.ID] = slices.ContainsFunc(vpcs, func(each any) bool {
 			vpc, _ := each.(map[string]any)
@@ -127,7 +128,7 @@ func (c emulatedCloud) PrivateRecords(_ context.Context, vpcID string) ([]verify
 		})
 	}
 	var records []verify.Record
-	for _, r := range c.state.List("aws:route53/record:Record") {
+	for _, r := range c.State.List("aws:route53/record:Record") {
 		if zones[text(r.Outputs["zoneId"])] {
 			records = append(records, verify.Record{Name: text(r.Outputs["name"]), Type: text(r.Outputs["type"]), Values: texts(r.Outputs["records"])})
 		}

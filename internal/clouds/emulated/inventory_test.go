@@ -1,4 +1,4 @@
-package cli
+package emulated
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -22,7 +21,6 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/plan"
-	"github.com/beachhead-build/beachhead/internal/preflight"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/stacks"
 )
@@ -171,7 +169,7 @@ func (m *monitor) made() map[string]string {
 // owns fails the test unless the inventory has exactly those things.
 func (m *monitor) owns(stack string, want map[string]string) {
 	m.t.Helper()
-	owned, err := emulatedInventory{m.cloud}.Owned(m.t.Context(), stack)
+	owned, err := Inventory{m.cloud}.Owned(m.t.Context(), stack)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -272,27 +270,6 @@ func TestOwnedOf(t *testing.T) {
 		c.edit(&other)
 		if got := len(ownedOf([]emulator.Resource{other, topic}, "us")) == 2; got != c.want {
 			t.Errorf("what %s: owned %t, want %t", c.name, got, c.want)
-		}
-	}
-}
-
-func TestInventoryAsksGCPOnlyWhereThePlanHasSomethingThere(t *testing.T) {
-	link, admission := &plan.Link{Project: "acme", Region: "us-west2"}, &plan.Admission{Project: "acme", Policy: "edge"}
-	for _, c := range []struct {
-		plan plan.Plan
-		want []preflight.GCP
-	}{
-		{plan.Plan{}, nil},
-		{plan.Plan{Link: link}, []preflight.GCP{{Project: "acme", Region: "us-west2"}}},
-		{plan.Plan{Admission: admission}, []preflight.GCP{{Project: "acme", Policy: "edge"}}},
-		{plan.Plan{Link: link, Admission: admission}, []preflight.GCP{{Project: "acme", Region: "us-west2", Policy: "edge"}}},
-	} {
-		var got []preflight.GCP
-		for _, one := range inventory(aws.Config{}, &c.plan).(preflight.Joined)[1:] {
-			got = append(got, one.(preflight.GCP))
-		}
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%+v, want %+v", got, c.want)
 		}
 	}
 }
