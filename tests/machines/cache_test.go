@@ -53,7 +53,7 @@ func newCacheLab(t testing.TB) *cacheLab {
 	l.DiskGiB, l.MemoryMiB = l.Plan.Fleets[0].DiskGiB, 768 // the runner's engine has two daemons
 	l.AcceptAnyMachine()
 	c := &cacheLab{Lab: l, shard: l.Plan.Cache.Shards[0]}
-	document, err := l.Plan.Cache.Map.Document()
+	document, err := l.Plan.Cache.Map.MarshalDocument()
 	l.Must(err)
 	l.Parameters.SetValue(l.Plan.Cache.MapParameter, string(document))
 	c.volume, c.iface = l.CreateShard(c.shard, 2)

@@ -67,12 +67,12 @@ func newGrowth(l *lab.Lab) *growth {
 	l.T.Helper()
 	l.AcceptAnyMachine()
 	g := &growth{Lab: l}
-	g.moves = shardmap.Moves(g.setMap(1), l.Plan.Cache.Map)
+	g.moves = shardmap.MovesBetween(g.setMap(1), l.Plan.Cache.Map)
 	slots := map[int]bool{}
 	for number, missing := 0, [2]int{2, 3}; missing != [2]int{}; number++ {
 		tenant := fmt.Sprintf("team-%d", number)
-		shard := l.Plan.Cache.Map.Shard(tenant)
-		if slot := shardmap.Slot(tenant); missing[shard] > 0 && !slots[slot] {
+		shard := l.Plan.Cache.Map.TenantShard(tenant)
+		if slot := shardmap.TenantSlot(tenant); missing[shard] > 0 && !slots[slot] {
 			slots[slot] = true
 			missing[shard]--
 			g.tenants[shard] = append(g.tenants[shard], tenant)
@@ -91,7 +91,7 @@ func (g *growth) setMap(shards int) shardmap.Table {
 		blocks = append(blocks, r.Block)
 	}
 	table = table.WithBlocks(blocks...)
-	document, err := table.Document()
+	document, err := table.MarshalDocument()
 	g.Must(err)
 	g.Parameters.SetValue(g.Plan.Cache.MapParameter, string(document))
 	return table
