@@ -28,7 +28,7 @@ providers:
 
 .PHONY: test-machines machines
 test-machines: machines agent ## boot machines in QEMU with the plan's user data and try the agent on them (16 minutes in software)
-	go test -tags machines -count 1 -timeout 40m -parallel 2 -v ./tests/machines
+	go test -tags machines -count 1 -timeout 40m -parallel 2 -v ./tests/machines/...
 
 machines:
 	@scripts/machines

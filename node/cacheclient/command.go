@@ -30,33 +30,33 @@ const (
 	pathLimit = 18 * time.Second
 )
 
-// Command runs one of the commands of `beachhead-node cache`, whose arguments are path TENANT, push TENANT FOLDER or yocto TENANT. What a
+// RunCommand runs one of the commands of `beachhead-node cache`, whose arguments are path TENANT, push TENANT FOLDER or yocto TENANT. What a
 // script reads goes to out, warnings go to standard error. Those that read never fail because of the cache: without it a build is slow and
 // not broken. The error of a command line that is not understood is an ErrUsage.
-func Command(ctx context.Context, d spec.Description, args []string, out io.Writer) error {
+func RunCommand(ctx context.Context, d spec.Description, args []string, out io.Writer) error {
 	if d.Runner == nil || d.Runner.MapParameter == "" {
-		return fmt.Errorf("this machine uses no cache: %s; want cache: true for its fleet in the region file, then beachhead up", d.Name())
+		return fmt.Errorf("this machine uses no cache: %s; want cache: true for its fleet in the region file, then beachhead up", d.GroupName())
 	}
-	a := access{
+	a := command{
 		reader: Reader{Parameters: aws.New(d.Region), Name: d.Runner.MapParameter},
 		mounts: Mounts{Folder: mountFolder}, out: out, warnings: os.Stderr,
 	}
-	return a.run(ctx, args)
+	return a.runVerb(ctx, args)
 }
 
-// access is one command's way to the cache.
-type access struct {
+// command is one command's way to the cache.
+type command struct {
 	host          host.Host
 	reader        Reader
 	mounts        Mounts
 	out, warnings io.Writer
 }
 
-func (a access) run(ctx context.Context, args []string) error {
+func (a command) runVerb(ctx context.Context, args []string) error {
 	verbs := map[string]struct {
 		arguments int
 		run       func(context.Context, []string) error
-	}{"path": {1, a.path}, "push": {2, a.push}, "yocto": {1, a.yocto}}
+	}{"path": {1, a.printPath}, "push": {2, a.pushFolder}, "yocto": {1, a.printSettings}}
 	if len(args) == 0 {
 		return ErrUsage
 	}
@@ -70,21 +70,21 @@ func (a access) run(ctx context.Context, args []string) error {
 	return verb.run(ctx, args[1:])
 }
 
-func (a access) warn(format string, args ...any) {
+func (a command) printWarning(format string, args ...any) {
 	fmt.Fprintf(a.warnings, "beachhead-node: "+format+"\n", args...)
 }
 
-// path prints the folder to read a tenant's files from: that of the first of its shards that answers and has one.
-func (a access) path(ctx context.Context, args []string) error {
-	folders, _ := a.folders(ctx, args[0])
+// printPath prints the folder to read a tenant's files from: that of the first of its shards that answers and has one.
+func (a command) printPath(ctx context.Context, args []string) error {
+	folders, _ := a.findFolders(ctx, args[0])
 	for _, f := range folders {
-		if f.filled {
+		if f.exists {
 			fmt.Fprintln(a.out, f.path)
 			return nil
 		}
 	}
 	if len(folders) > 0 {
-		a.warn("the cache has nothing of tenant %s yet", args[0])
+		a.printWarning("the cache has nothing of tenant %s yet", args[0])
 	}
 	empty := a.host.Path(emptyFolder)
 	if err := os.MkdirAll(empty, 0o755); err != nil {
@@ -94,29 +94,29 @@ func (a access) path(ctx context.Context, args []string) error {
 	return nil
 }
 
-// folder is one place of a tenant on a shard that answers.
-type folder struct {
+// tenantFolder is one place of a tenant on a shard that answers.
+type tenantFolder struct {
 	path string
-	// filled: it is there.
-	filled bool
+	// exists: it is there.
+	exists bool
 }
 
-// folders gives the places of a tenant that can be read, in order, with the map that they are from; fewer, with a warning for each, where
+// findFolders gives the places of a tenant that can be read, in order, with the map that they are from; fewer, with a warning for each, where
 // something does not answer. It takes pathLimit at most, so that a dead shard is a slow build and not a hung one.
-func (a access) folders(ctx context.Context, tenant string) ([]folder, Map) {
+func (a command) findFolders(ctx context.Context, tenant string) ([]tenantFolder, ShardMap) {
 	ctx, cancel := context.WithTimeout(ctx, pathLimit)
 	defer cancel()
 	m, err := a.reader.Read(ctx)
 	if err != nil {
-		a.warn("going on without the cache: %v", err)
+		a.printWarning("going on without the cache: %v", err)
 		return nil, m
 	}
-	var found []folder
-	read := m.Places(tenant).Read
+	var found []tenantFolder
+	read := m.FindPlaces(tenant).Read
 	for i, shard := range read {
-		f, err := a.folder(ctx, m, shard, tenant, len(read)-i)
+		f, err := a.findFolder(ctx, m, shard, tenant, len(read)-i)
 		if err != nil {
-			a.warn("going on without shard %d: %v", shard, err)
+			a.printWarning("going on without shard %d: %v", shard, err)
 			continue
 		}
 		found = append(found, f)
@@ -124,27 +124,27 @@ func (a access) folders(ctx context.Context, tenant string) ([]folder, Map) {
 	return found, m
 }
 
-// folder mounts a shard to read a tenant's files. It takes one of so many shares of the time that is left.
-func (a access) folder(ctx context.Context, m Map, shard int, tenant string, shares int) (folder, error) {
+// findFolder mounts a shard to read a tenant's files. It takes one of so many shares of the time that is left.
+func (a command) findFolder(ctx context.Context, m ShardMap, shard int, tenant string, shares int) (tenantFolder, error) {
 	if deadline, limited := ctx.Deadline(); limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(shares))
 		defer cancel()
 	}
-	address, err := m.Address(shard)
+	address, err := m.FindAddress(shard)
 	if err != nil {
-		return folder{}, err
+		return tenantFolder{}, err
 	}
 	name := mountName(shard)
 	root, err := a.mounts.Mount(ctx, name, address, ReadOptions)
 	if err != nil {
-		return folder{}, err
+		return tenantFolder{}, err
 	}
-	filled, err := a.mounts.look(ctx, address, root+"/"+TenantFolder(tenant))
+	filled, err := a.mounts.statFolder(ctx, address, root+"/"+TenantFolder(tenant))
 	if err == nil {
-		_, err = lead(a.host, name, mountFolder+"/"+name)
+		_, err = setLink(a.host, name, mountFolder+"/"+name)
 	}
-	return folder{path: a.host.Path(filepath.Join(shardFolder, name, TenantFolder(tenant))), filled: filled}, err
+	return tenantFolder{path: a.host.Path(filepath.Join(shardFolder, name, TenantFolder(tenant))), exists: filled}, err
 }
 
 func mountName(shard int) string { return fmt.Sprintf("%02d", shard) }

@@ -12,9 +12,9 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// lock holds a file's lock until unlock is called or the process ends, however it ends. It waits until the context ends. Unlock is there
+// lockFile holds a file's lock until unlock is called or the process ends, however it ends. It waits until the context ends. Unlock is there
 // with an error too.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	nothing := func() {}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nothing, err
@@ -38,9 +38,9 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-// within runs something that may hang beyond any signal, such as a call on a mount whose server is gone. When the context ends first it goes on
+// runWithin runs something that may hang beyond any signal, such as a call on a mount whose server is gone. When the context ends first it goes on
 // without it; what hangs ends with the process.
-func within(ctx context.Context, f func() error) error {
+func runWithin(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {

@@ -11,15 +11,15 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// Map is the shard map as a machine knows it: the table, the one before, and what has been copied between them.
-type Map struct {
-	// Read is when Parameter Store gave it, and Asked when it was last asked, with or without an answer.
-	Read  time.Time `json:"read"`
-	Asked time.Time `json:"asked"`
+// ShardMap is the shard map as a machine knows it: the table, the one before, and what has been copied between them.
+type ShardMap struct {
+	// ReadAt is when Parameter Store gave it, and Asked when it was last asked, with or without an answer.
+	ReadAt    time.Time `json:"read"`
+	QueriedAt time.Time `json:"asked"`
 	// Version is the parameter's, as Parameter Store counts its writes, and First that of the first write of the current epoch.
-	Version int64          `json:"version"`
-	First   int64          `json:"first"`
-	Current shardmap.Table `json:"current"`
+	Version      int64          `json:"version"`
+	FirstVersion int64          `json:"first"`
+	Current      shardmap.Table `json:"current"`
 	// Previous is the table of the epoch before; nil: there is none that is still known, and nothing moves.
 	Previous *shardmap.Table `json:"previous,omitempty"`
 	// Moved is what the servers have acknowledged, by shard.
@@ -61,29 +61,29 @@ func (a Acknowledgement) Has(m shardmap.Move) bool {
 	return slices.Contains(a.Slots, m.Slot)
 }
 
-// Acknowledged gives what a shard's server has acknowledged of the current table; of another table it counts nothing.
-func (m Map) Acknowledged(shard int) Acknowledgement {
-	if a := m.Moved[shard]; a.Epoch == m.Current.Epoch() && a.Version == m.First {
+// FindAcknowledgement gives what a shard's server has acknowledged of the current table; of another table it counts nothing.
+func (m ShardMap) FindAcknowledgement(shard int) Acknowledgement {
+	if a := m.Moved[shard]; a.Epoch == m.Current.Epoch() && a.Version == m.FirstVersion {
 		return a
 	}
-	return Acknowledgement{Epoch: m.Current.Epoch(), Version: m.First}
+	return Acknowledgement{Epoch: m.Current.Epoch(), Version: m.FirstVersion}
 }
 
-// Moves lists what moves from the previous table to the current one; nothing without a previous one.
-func (m Map) Moves() []shardmap.Move {
+// ListMoves lists what moves from the previous table to the current one; nothing without a previous one.
+func (m ShardMap) ListMoves() []shardmap.Move {
 	if m.Previous == nil {
 		return nil
 	}
-	return shardmap.Moves(*m.Previous, m.Current)
+	return shardmap.MovesBetween(*m.Previous, m.Current)
 }
 
-// Pinned says whether a tenant is pinned in either table, so that it does not move with its slot.
-func (m Map) Pinned(tenant string) bool {
-	_, now := m.Current.Pins()[tenant]
+// IsPinned says whether a tenant is pinned in either table, so that it does not move with its slot.
+func (m ShardMap) IsPinned(tenant string) bool {
+	_, now := m.Current.PinnedShards()[tenant]
 	if m.Previous == nil {
 		return now
 	}
-	_, before := m.Previous.Pins()[tenant]
+	_, before := m.Previous.PinnedShards()[tenant]
 	return now || before
 }
 
@@ -93,42 +93,42 @@ type Places struct {
 	Write int
 }
 
-// Places gives a tenant's. While a tenant moves there are two: the old shard first, which has everything that was there before, and once the
+// FindPlaces gives a tenant's. While a tenant moves there are two: the old shard first, which has everything that was there before, and once the
 // new one has acknowledged the move, the other way round. Pushes go to the new shard from the start: files in both would have to be copied
 // twice.
-func (m Map) Places(tenant string) Places {
-	now := m.Current.Shard(tenant)
-	if m.Previous == nil || m.Previous.Shard(tenant) == now {
+func (m ShardMap) FindPlaces(tenant string) Places {
+	now := m.Current.TenantShard(tenant)
+	if m.Previous == nil || m.Previous.TenantShard(tenant) == now {
 		return Places{Read: []int{now}, Write: now}
 	}
-	before := m.Previous.Shard(tenant)
-	move := shardmap.Move{Slot: shardmap.Slot(tenant)}
-	if m.Pinned(tenant) {
+	before := m.Previous.TenantShard(tenant)
+	move := shardmap.Move{Slot: shardmap.TenantSlot(tenant)}
+	if m.IsPinned(tenant) {
 		move.Tenant = tenant
 	}
-	if m.Acknowledged(now).Has(move) {
+	if m.FindAcknowledgement(now).Has(move) {
 		return Places{Read: []int{now, before}, Write: now}
 	}
 	return Places{Read: []int{before, now}, Write: now}
 }
 
-// InUse lists the shards that are in the places of any tenant, in order.
-func (m Map) InUse() []int {
+// ListShards lists the shards that are in the places of any tenant, in order.
+func (m ShardMap) ListShards() []int {
 	shards := map[int]bool{}
-	for n := range m.Current.Shards() {
+	for n := range m.Current.ShardCount() {
 		shards[n] = true
 	}
-	for _, move := range m.Moves() {
+	for _, move := range m.ListMoves() {
 		shards[move.From] = true
 	}
 	return slices.Sorted(maps.Keys(shards))
 }
 
-// Address is where a shard answers. A shard that the current table has no more is where the previous one says.
-func (m Map) Address(shard int) (netip.Addr, error) {
-	address := m.Current.Address(shard)
+// FindAddress is where a shard answers. A shard that the current table has no more is where the previous one says.
+func (m ShardMap) FindAddress(shard int) (netip.Addr, error) {
+	address := m.Current.ShardAddress(shard)
 	if !address.IsValid() && m.Previous != nil {
-		address = m.Previous.Address(shard)
+		address = m.Previous.ShardAddress(shard)
 	}
 	if !address.IsValid() {
 		return address, fmt.Errorf("the shard map has no address of shard %d; run beachhead up, which writes it with addresses", shard)
@@ -149,7 +149,7 @@ func CheckTenant(tenant string) error {
 
 // TenantFolder is where a tenant's files are on the volume of any shard, below the root of its export.
 func TenantFolder(tenant string) string {
-	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.Slot(tenant)), tenant)
+	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.TenantSlot(tenant)), tenant)
 }
 
 // SlotFolder is where the tenants of a slot are.

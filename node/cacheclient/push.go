@@ -22,9 +22,9 @@ const (
 	pushWorkers = 8
 )
 
-// push copies a folder to the shard that a tenant's files are written to. When that is another one by the time it is done, it copies to that too:
+// pushFolder copies a folder to the shard that a tenant's files are written to. When that is another one by the time it is done, it copies to that too:
 // the new shard's server may have copied the tenant before this was through, and then nobody would look for the files on the old one.
-func (a access) push(ctx context.Context, args []string) error {
+func (a command) pushFolder(ctx context.Context, args []string) error {
 	tenant := args[0]
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
 	defer cancel()
@@ -34,23 +34,23 @@ func (a access) push(ctx context.Context, args []string) error {
 	}
 	m, err := a.reader.Read(ctx)
 	for err == nil {
-		shard := m.Places(tenant).Write
-		if err := a.pushTo(ctx, m, shard, tenant, from); err != nil {
+		shard := m.FindPlaces(tenant).Write
+		if err := a.pushToShard(ctx, m, shard, tenant, from); err != nil {
 			return err
 		}
 		// Without an answer it is on the shard of the last map that was known, where all pushes go then.
 		if now, unknown := a.reader.Refresh(ctx); unknown == nil {
 			m = now
 		}
-		if m.Places(tenant).Write == shard {
+		if m.FindPlaces(tenant).Write == shard {
 			return nil
 		}
 	}
 	return err
 }
 
-func (a access) pushTo(ctx context.Context, m Map, shard int, tenant, from string) error {
-	address, err := m.Address(shard)
+func (a command) pushToShard(ctx context.Context, m ShardMap, shard int, tenant, from string) error {
+	address, err := m.FindAddress(shard)
 	if err != nil {
 		return err
 	}
@@ -60,11 +60,11 @@ func (a access) pushTo(ctx context.Context, m Map, shard int, tenant, from strin
 	}
 	p := push{tenant: tenant, shards: a.host.Path(shardFolder) + "/"}
 	started := time.Now()
-	err = within(ctx, func() error { return p.run(ctx, from, root+"/"+TenantFolder(tenant)) })
-	a.warn("pushed %d files with %.1f MiB to shard %d in %.1f s; %d more were there and count as used now",
+	err = runWithin(ctx, func() error { return p.copyFolder(ctx, from, root+"/"+TenantFolder(tenant)) })
+	a.printWarning("pushed %d files with %.1f MiB to shard %d in %.1f s; %d more were there and count as used now",
 		p.files.Load(), float64(p.bytes.Load())/(1<<20), shard, time.Since(started).Seconds(), p.used.Load())
 	if left := p.refused.Load(); left != nil {
-		a.warn("left out links that lead nowhere or out of %s, such as %s", from, *left)
+		a.printWarning("left out links that lead nowhere or out of %s, such as %s", from, *left)
 	}
 	if err != nil {
 		return fmt.Errorf("pushing %s to shard %d: %w; push again, which goes on where this ended", from, shard, err)
@@ -83,7 +83,7 @@ type push struct {
 	refused            atomic.Pointer[string]
 }
 
-func (p *push) run(ctx context.Context, from, to string) (err error) {
+func (p *push) copyFolder(ctx context.Context, from, to string) (err error) {
 	if p.from, err = os.OpenRoot(from); err != nil {
 		return err
 	}
@@ -97,20 +97,20 @@ func (p *push) run(ctx context.Context, from, to string) (err error) {
 	defer func() { err = errors.Join(err, p.to.Close()) }()
 	// Objects first, all of them, then what says that they are there.
 	for _, companions := range []bool{false, true} {
-		if err := p.pass(ctx, companions); err != nil {
+		if err := p.copyPass(ctx, companions); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// companion says whether a file stands beside another and describes it: readers that see it may take the other as there.
-func companion(name string) bool {
+// isCompanion says whether a file stands beside another and describes it: readers that see it may take the other as there.
+func isCompanion(name string) bool {
 	return strings.HasSuffix(name, ".siginfo") || strings.HasSuffix(name, ".done")
 }
 
-// pass copies either companions or all others.
-func (p *push) pass(ctx context.Context, companions bool) error {
+// copyPass copies either companions or all others.
+func (p *push) copyPass(ctx context.Context, companions bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	entries := make(chan string)
@@ -118,7 +118,7 @@ func (p *push) pass(ctx context.Context, companions bool) error {
 	for range pushWorkers {
 		workers.Go(func() {
 			for name := range entries {
-				if err := p.entry(ctx, name); err != nil {
+				if err := p.copyEntry(ctx, name); err != nil {
 					cancel(fmt.Errorf("%s: %w", name, err))
 				}
 			}
@@ -131,8 +131,8 @@ func (p *push) pass(ctx context.Context, companions bool) error {
 		case err != nil:
 			return err
 		case entry.IsDir():
-			return p.enter(name)
-		case companion(name) != companions || passedOver(name):
+			return p.skipRepository(name)
+		case isCompanion(name) != companions || isSkipped(name):
 			return nil
 		}
 		select {
@@ -147,9 +147,9 @@ func (p *push) pass(ctx context.Context, companions bool) error {
 	return cmp.Or(context.Cause(ctx), err)
 }
 
-// enter leaves out Git's own folders: their files change in place, so that a copy would mix two states of one repository. Builds read
+// skipRepository leaves out Git's own folders: their files change in place, so that a copy would mix two states of one repository. Builds read
 // the archives that bitbake makes of them (BB_GENERATE_MIRROR_TARBALLS).
-func (p *push) enter(name string) error {
+func (p *push) skipRepository(name string) error {
 	for _, part := range []string{"HEAD", "objects"} {
 		if _, err := p.from.Lstat(path.Join(name, part)); err != nil {
 			return nil
@@ -158,10 +158,10 @@ func (p *push) enter(name string) error {
 	return fs.SkipDir
 }
 
-// passedOver says whether a file is of no use to others: locks, and what another push of the same folder is writing.
-func passedOver(name string) bool { return strings.HasSuffix(name, ".lock") || Temporary(name) }
+// isSkipped says whether a file is of no use to others: locks, and what another push of the same folder is writing.
+func isSkipped(name string) bool { return strings.HasSuffix(name, ".lock") || IsTemporary(name) }
 
-func (p *push) entry(ctx context.Context, name string) error {
+func (p *push) copyEntry(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -172,16 +172,16 @@ func (p *push) entry(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case info.Mode()&fs.ModeSymlink != 0:
-		return p.link(name)
+		return p.copyLink(name)
 	case info.Mode().IsRegular():
-		return p.file(ctx, name)
+		return p.copyFile(ctx, name)
 	}
 	return nil // a socket, a pipe or a device is nothing to keep
 }
 
-// file copies a file, or touches it where it is there with as many bytes: eviction goes by the time of the last change, and what a build had
+// copyFile copies a file, or touches it where it is there with as many bytes: eviction goes by the time of the last change, and what a build had
 // again is in use. Content is not compared: names of shared state are hashes, and those of downloads have versions.
-func (p *push) file(ctx context.Context, name string) error {
+func (p *push) copyFile(ctx context.Context, name string) error {
 	file, info, err := OpenRegular(p.from, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -191,14 +191,14 @@ func (p *push) file(ctx context.Context, name string) error {
 	}
 	defer func() { _ = file.Close() }()
 	if there, err := p.to.Lstat(name); err == nil && there.Mode().IsRegular() && there.Size() == info.Size() {
-		return p.touch(name)
+		return p.touchFile(name)
 	}
 	mode := info.Mode().Perm()&0o755 | 0o644
 	finish := func(temporary string) error { return p.to.Chmod(temporary, mode) }
-	err = Put(ctx, p.to, name, file, info.Size(), finish)
+	err = PutFile(ctx, p.to, name, file, info.Size(), finish)
 	if errors.Is(err, fs.ErrNotExist) { // its folder is not there yet
 		if err = p.to.MkdirAll(path.Dir(name), 0o755); err == nil {
-			err = Put(ctx, p.to, name, file, info.Size(), finish)
+			err = PutFile(ctx, p.to, name, file, info.Size(), finish)
 		}
 	}
 	if errors.Is(err, ErrChanged) { // still in work; the next push has it
@@ -211,8 +211,8 @@ func (p *push) file(ctx context.Context, name string) error {
 	return err
 }
 
-// touch makes a file on the shard as new. One that is not there, or evicted just now, stays away.
-func (p *push) touch(name string) error {
+// touchFile makes a file on the shard as new. One that is not there, or evicted just now, stays away.
+func (p *push) touchFile(name string) error {
 	err := p.to.Chtimes(name, time.Time{}, time.Now())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -223,9 +223,9 @@ func (p *push) touch(name string) error {
 	return err
 }
 
-// link handles a symbolic link. One to the mirror is how bitbake takes a file from there: the file is in use. One that stays in the folder is
+// copyLink handles a symbolic link. One to the mirror is how bitbake takes a file from there: the file is in use. One that stays in the folder is
 // kept. Others are left out, since they would lead elsewhere on the machine that reads them.
-func (p *push) link(name string) error {
+func (p *push) copyLink(name string) error {
 	target, err := p.from.Readlink(name)
 	if err != nil {
 		return err
@@ -233,7 +233,7 @@ func (p *push) link(name string) error {
 	if rest, inMirror := strings.CutPrefix(target, p.shards); inMirror {
 		_, rest, _ = strings.Cut(rest, "/")
 		if used, own := strings.CutPrefix(rest, TenantFolder(p.tenant)+"/"); own {
-			return p.touch(used)
+			return p.touchFile(used)
 		}
 		return nil
 	}

@@ -24,16 +24,16 @@ var ErrChanged = errors.New("it changed while it was copied")
 // buffers are as large as one NFS call carries.
 var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
 
-// Put writes a file that gets its name only once it is whole: under a temporary name first, then finished (mode, owner, time), then renamed.
+// PutFile writes a file that gets its name only once it is whole: under a temporary name first, then finished (mode, owner, time), then renamed.
 // Killed at any moment it leaves the file as it was, or new and whole. What is read must have as many bytes as size says, or it is an
 // ErrChanged. The folder must be there. A call that hangs in the kernel hangs this; between calls it ends with the context.
-func Put(ctx context.Context, to *os.Root, name string, from io.Reader, size int64, finish func(temporary string) error) error {
+func PutFile(ctx context.Context, to *os.Root, name string, from io.Reader, size int64, finish func(temporary string) error) error {
 	temporary := path.Join(path.Dir(name), TemporaryPrefix+rand.Text())
 	file, err := to.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	err = fill(ctx, file, from, size)
+	err = copyContent(ctx, file, from, size)
 	// Over NFS it is the close that says whether the server has it all.
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = finish(temporary)
@@ -47,7 +47,7 @@ func Put(ctx context.Context, to *os.Root, name string, from io.Reader, size int
 	return err
 }
 
-func fill(ctx context.Context, file *os.File, from io.Reader, size int64) error {
+func copyContent(ctx context.Context, file *os.File, from io.Reader, size int64) error {
 	buffer := buffers.Get().(*[1 << 20]byte)
 	defer buffers.Put(buffer)
 	// Wrapped, so that neither side's own way of copying takes over, which would know no context.
@@ -70,8 +70,8 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.from.Read(p)
 }
 
-// Temporary says whether a file is one that is being written.
-func Temporary(name string) bool { return strings.HasPrefix(path.Base(name), TemporaryPrefix) }
+// IsTemporary says whether a file is one that is being written.
+func IsTemporary(name string) bool { return strings.HasPrefix(path.Base(name), TemporaryPrefix) }
 
 // OpenRegular opens a file for reading. It follows no link out of the root, and a pipe does not make it wait.
 func OpenRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {

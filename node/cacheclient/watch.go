@@ -23,28 +23,28 @@ const (
 	watchMisses = 2
 )
 
-// Watch makes a shard that dies a miss for whom reads it, until the context ends. A build has its tenant's folder in its settings and reads
+// WatchShards makes a shard that dies a miss for whom reads it, until the context ends. A build has its tenant's folder in its settings and reads
 // thousands of files there, of which each would wait for the kernel to give up. So the link by which it reads leads to an empty folder for as long as
 // the shard does not answer, and the dead connections are closed, which ends the calls that wait for them. The mount stays, with what is open in it,
 // and works on when the shard answers again from another machine. A server that answers slowly is left alone: the kernel takes connections for it.
-func Watch(ctx context.Context, h host.Host) {
-	w := watch{mounts: Mounts{Host: h, Folder: mountFolder}, missed: map[string]int{}}
+func WatchShards(ctx context.Context, h host.Host) {
+	w := watcher{mounts: Mounts{Host: h, Folder: mountFolder}, missed: map[string]int{}}
 	for host.Sleep(ctx, watchPause) == nil {
-		if err := w.look(ctx); err != nil && ctx.Err() == nil {
+		if err := w.checkShards(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("the shards that builds read cannot be watched", "fault", err)
 		}
 	}
 }
 
-type watch struct {
+type watcher struct {
 	mounts Mounts
 	// missed counts the connections in a row that a shard did not take, by its mount's name.
 	missed map[string]int
 }
 
-// look connects to each mounted shard, to all at once.
-func (w watch) look(ctx context.Context) error {
-	shards, err := w.mounts.toRead()
+// checkShards connects to each mounted shard, to all at once.
+func (w watcher) checkShards(ctx context.Context) error {
+	shards, err := w.mounts.listReadMounts()
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (w watch) look(ctx context.Context) error {
 	faults := map[string]error{}
 	for name, address := range shards {
 		group.Go(func() {
-			err := w.mounts.connect(ctx, address)
+			err := w.mounts.checkConnection(ctx, address)
 			mutex.Lock()
 			defer mutex.Unlock()
 			faults[name] = err
@@ -66,37 +66,37 @@ func (w watch) look(ctx context.Context) error {
 	var errs []error
 	for name, address := range shards {
 		if faults[name] == nil {
-			errs = append(errs, w.alive(name, address))
+			errs = append(errs, w.restoreLink(name, address))
 		} else {
-			errs = append(errs, w.silent(ctx, name, address, faults[name]))
+			errs = append(errs, w.countMiss(ctx, name, address, faults[name]))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// alive lets builds read a shard again.
-func (w watch) alive(name string, address netip.Addr) error {
+// restoreLink lets builds read a shard again.
+func (w watcher) restoreLink(name string, address netip.Addr) error {
 	delete(w.missed, name)
 	if target, _ := os.Readlink(w.mounts.Host.Path(filepath.Join(shardFolder, name))); filepath.Base(target) != filepath.Base(emptyFolder) {
 		return nil
 	}
-	if _, err := lead(w.mounts.Host, name, mountFolder+"/"+name); err != nil {
+	if _, err := setLink(w.mounts.Host, name, mountFolder+"/"+name); err != nil {
 		return err
 	}
 	slog.Info("builds read the shard again", "shard", name)
-	if err := os.Remove(w.mounts.mark(address)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(w.mounts.deadFile(address)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-func (w watch) silent(ctx context.Context, name string, address netip.Addr, fault error) error {
+func (w watcher) countMiss(ctx context.Context, name string, address netip.Addr, fault error) error {
 	w.missed[name]++
 	if w.missed[name] < watchMisses {
 		return nil
 	}
-	w.mounts.bury(ctx, address)
-	changed, err := lead(w.mounts.Host, name, emptyFolder)
+	w.mounts.markDead(ctx, address)
+	changed, err := setLink(w.mounts.Host, name, emptyFolder)
 	if err != nil || !changed {
 		return err
 	}
@@ -105,9 +105,9 @@ func (w watch) silent(ctx context.Context, name string, address netip.Addr, faul
 	return err
 }
 
-// toRead gives the addresses of the shards that are mounted to read, by the mount's name.
-func (m Mounts) toRead() (map[string]netip.Addr, error) {
-	table, err := m.table()
+// listReadMounts gives the addresses of the shards that are mounted to read, by the mount's name.
+func (m Mounts) listReadMounts() (map[string]netip.Addr, error) {
+	table, err := m.readMountTable()
 	shards := map[string]netip.Addr{}
 	for point, source := range table {
 		address, err := netip.ParseAddr(strings.TrimSuffix(source, ":/"))
@@ -118,9 +118,9 @@ func (m Mounts) toRead() (map[string]netip.Addr, error) {
 	return shards, err
 }
 
-// lead makes the link by which builds read a shard lead to a folder, at once and without a moment in which it leads nowhere. It says whether that
+// setLink makes the link by which builds read a shard lead to a folder, at once and without a moment in which it leads nowhere. It says whether that
 // changed it.
-func lead(h host.Host, name, folder string) (changed bool, err error) {
+func setLink(h host.Host, name, folder string) (changed bool, err error) {
 	link := h.Path(filepath.Join(shardFolder, name))
 	// Relative, so that it is right in containers too that have the whole of /run/beachhead elsewhere.
 	target, err := filepath.Rel(shardFolder, folder)

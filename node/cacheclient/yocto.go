@@ -14,24 +14,24 @@ import (
 // hashLimit is how long the hash-equivalence server may take to accept a connection.
 const hashLimit = 3 * time.Second
 
-// yocto prints settings for a build's local.conf or site.conf.
-func (a access) yocto(ctx context.Context, args []string) error {
-	folders, m := a.folders(ctx, args[0])
+// printSettings prints settings for a build's local.conf or site.conf.
+func (a command) printSettings(ctx context.Context, args []string) error {
+	folders, m := a.findFolders(ctx, args[0])
 	s := settings{tenant: args[0]}
 	for _, f := range folders {
 		s.mirrors = append(s.mirrors, f.path)
 	}
 	// A build whose bitbake cannot connect fails or waits at every task, so this is asked before.
-	if address := m.Current.Address(0); address.IsValid() {
+	if address := m.Current.ShardAddress(0); address.IsValid() {
 		server := netip.AddrPortFrom(address, hashserv.Port).String()
 		dialer := net.Dialer{Timeout: hashLimit}
 		if connection, err := dialer.DialContext(ctx, "tcp", server); err != nil {
-			a.warn("going on without hash equivalence: %v", err)
+			a.printWarning("going on without hash equivalence: %v", err)
 		} else if connection.Close() == nil {
 			s.hashServer = server
 		}
 	}
-	_, err := fmt.Fprint(a.out, s.text())
+	_, err := fmt.Fprint(a.out, s.renderText())
 	return err
 }
 
@@ -44,9 +44,9 @@ type settings struct {
 	hashServer string
 }
 
-// text gives them for every release since Dunfell: it uses none of the operators whose names changed with Honister. Sources: Yocto Project
+// renderText gives them for every release since Dunfell: it uses none of the operators whose names changed with Honister. Sources: Yocto Project
 // Reference Manual, SSTATE_MIRRORS, own-mirrors, BB_HASHSERVE and BB_SIGNATURE_HANDLER.
-func (s settings) text() string {
+func (s settings) renderText() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Written by beachhead-node cache yocto %s.", s.tenant)

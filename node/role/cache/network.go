@@ -14,8 +14,8 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// table is the number of the routing table for what leaves with the shard's address.
-const table = "2049"
+// routingTable is the number of the routing table for what leaves with the shard's address.
+const routingTable = "2049"
 
 // unmanagedFile keeps the image's own network configuration off the interface: with it, a second default route could send what comes from the
 // machine's first address out of the shard's interface, where AWS drops it. The name sorts it before netplan's.
@@ -25,39 +25,39 @@ const networkd = "systemd-networkd.service"
 
 // prepareInterface takes the interface with the address that runners mount from, and brings it up. Everything behind it serves by now.
 func (r *Role) prepareInterface(ctx context.Context, me string) error {
-	n, err := r.cloud.Interface(ctx, r.tags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil && n.MAC == "" {
 		return err
 	}
-	if n.Holder != me {
-		if err := r.unmanaged(ctx, n.MAC); err != nil {
+	if n.AttachedTo != me {
+		if err := r.excludeFromNetworkd(ctx, n.MAC); err != nil {
 			return err
 		}
 	}
-	if err := r.claim(ctx, me, r.interfaceThing()); err != nil {
+	if err := r.claimResource(ctx, me, r.interfaceResource()); err != nil {
 		return err
 	}
 	// Again, since the subnet's range is known of an interface that the machine has.
-	if n, err = r.cloud.Interface(ctx, r.tags(r.cache.Interface)); err != nil {
+	if n, err = r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface)); err != nil {
 		return err
 	}
-	if !n.Prefix.IsValid() {
+	if !n.SubnetPrefix.IsValid() {
 		return fmt.Errorf("the range of %s's subnet is not known yet; it is tried again: the instance metadata have it", n.ID)
 	}
 	link, err := r.waitLink(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := r.configure(ctx, link, n.Address, n.Prefix); err != nil {
+	if err := r.configureLink(ctx, link, n.Address, n.SubnetPrefix); err != nil {
 		return err
 	}
-	return answersAt(ctx, r.at(n.Address))
+	return checkNFS(ctx, r.nfsEndpoint(n.Address))
 }
 
-// unmanaged tells systemd-networkd, before the interface is there, that it is not its own.
-func (r *Role) unmanaged(ctx context.Context, mac string) error {
+// excludeFromNetworkd tells systemd-networkd, before the interface is there, that it is not its own.
+func (r *Role) excludeFromNetworkd(ctx context.Context, mac string) error {
 	text := "# Written by beachhead-node, which configures this interface itself.\n[Match]\nMACAddress=" + mac + "\n\n[Link]\nUnmanaged=yes\n"
-	if _, err := r.host.Write(unmanagedFile, 0o644, text); err != nil {
+	if _, err := r.host.WriteFile(unmanagedFile, 0o644, text); err != nil {
 		return err
 	}
 	if _, err := r.host.Run(ctx, "systemctl", "is-active", "--quiet", networkd); err != nil {
@@ -87,7 +87,7 @@ func findLink(h host.Host, mac string) (string, error) {
 	return "", nil
 }
 
-func (r *Role) waitLink(ctx context.Context, n aws.Interface) (string, error) {
+func (r *Role) waitLink(ctx context.Context, n aws.NetworkInterface) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceWait)
 	defer cancel()
 	for {
@@ -102,10 +102,10 @@ func (r *Role) waitLink(ctx context.Context, n aws.Interface) (string, error) {
 	}
 }
 
-// configure gives the interface its address, and sees to it that answers leave by it: AWS drops what leaves with the address by another one. The
+// configureLink gives the interface its address, and sees to it that answers leave by it: AWS drops what leaves with the address by another one. The
 // machine's first interface is in the same subnet, so the address comes without a route, and only what has the address as its source looks
 // into the table with the shard's.
-func (r *Role) configure(ctx context.Context, link string, address netip.Addr, subnet netip.Prefix) error {
+func (r *Role) configureLink(ctx context.Context, link string, address netip.Addr, subnet netip.Prefix) error {
 	own := netip.PrefixFrom(address, subnet.Bits()).String()
 	gateway := subnet.Masked().Addr().Next().String() // AWS's router is a subnet's first host
 	// Each interface answers for its own addresses alone, so that the neighbours learn the one that moves with the address. Coming up, it tells
@@ -115,14 +115,14 @@ func (r *Role) configure(ctx context.Context, link string, address netip.Addr, s
 			return err
 		}
 	}
-	if err := r.rule(ctx, address); err != nil {
+	if err := r.addSourceRule(ctx, address); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"address", "replace", own, "dev", link, "noprefixroute"},
 		{"link", "set", "dev", link, "up"},
-		{"route", "replace", subnet.Masked().String(), "dev", link, "scope", "link", "src", address.String(), "table", table},
-		{"route", "replace", "default", "via", gateway, "dev", link, "src", address.String(), "table", table},
+		{"route", "replace", subnet.Masked().String(), "dev", link, "scope", "link", "src", address.String(), "table", routingTable},
+		{"route", "replace", "default", "via", gateway, "dev", link, "src", address.String(), "table", routingTable},
 	} {
 		if _, err := r.host.Run(ctx, "ip", args...); err != nil {
 			return err
@@ -131,19 +131,19 @@ func (r *Role) configure(ctx context.Context, link string, address netip.Addr, s
 	return nil
 }
 
-// rule has what comes from the address look into the table; ip itself would add the rule again each time.
-func (r *Role) rule(ctx context.Context, address netip.Addr) error {
+// addSourceRule has what comes from the address look into the table; ip itself would add the rule again each time.
+func (r *Role) addSourceRule(ctx context.Context, address netip.Addr) error {
 	rules, err := r.host.Run(ctx, "ip", "rule", "show")
-	if err != nil || strings.Contains(rules, "from "+address.String()+" lookup "+table) {
+	if err != nil || strings.Contains(rules, "from "+address.String()+" lookup "+routingTable) {
 		return err
 	}
-	_, err = r.host.Run(ctx, "ip", "rule", "add", "from", address.String(), "lookup", table)
+	_, err = r.host.Run(ctx, "ip", "rule", "add", "from", address.String(), "lookup", routingTable)
 	return err
 }
 
-// silence takes the address away without a word: clients wait for an answer, and get it from the next server.
-func (r *Role) silence(ctx context.Context) error {
-	n, err := r.cloud.Interface(ctx, r.tags(r.cache.Interface))
+// bringLinkDown takes the address away without a word: clients wait for an answer, and get it from the next server.
+func (r *Role) bringLinkDown(ctx context.Context) error {
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if n.MAC == "" {
 		return err
 	}

@@ -2,15 +2,10 @@ package cache
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/netip"
 	"os"
 	"strings"
-	"time"
 )
 
 // Files and the unit of the NFS server.
@@ -25,8 +20,8 @@ const (
 	servedFile = "/run/beachhead/served"
 )
 
-// nfsSettings are the server's own.
-func (r *Role) nfsSettings() string {
+// renderNFSSettings are the server's own.
+func (r *Role) renderNFSSettings() string {
 	return fmt.Sprintf(`# Written by beachhead-node.
 [nfsd]
 threads=%d
@@ -53,31 +48,31 @@ const unitSettings = `# Written by beachhead-node.
 ExecStartPre=-/bin/sh -c 'echo 16384 >/proc/fs/nfsd/max_connections'
 `
 
-// exports is the export, to exactly the described ranges.
+// renderExports is the export, to exactly the described ranges.
 //
 // fsid=0 makes the volume the root of what clients see, and makes handles the same on every machine. With async the server answers before a
 // write is on the volume: what a crash loses are the pushes of its last seconds, which builds make again and check by their hashes.
 // mp: an empty folder is never exported in the place of a volume that is not mounted.
-func (r *Role) exports() string {
+func (r *Role) renderExports() string {
 	var text strings.Builder
 	for _, clients := range r.cache.Clients {
-		fmt.Fprintf(&text, "%s %s(rw,async,fsid=0,no_subtree_check,all_squash,anonuid=%d,anongid=%d,mp)\n", Volume, clients, Owner, Owner)
+		fmt.Fprintf(&text, "%s %s(rw,async,fsid=0,no_subtree_check,all_squash,anonuid=%d,anongid=%d,mp)\n", Volume, clients, ClientID, ClientID)
 	}
 	return text.String()
 }
 
 // configureNFS writes what the server reads when it starts.
 func (r *Role) configureNFS(ctx context.Context) error {
-	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", Owner)
-	for file, text := range map[string]string{nfsFile: r.nfsSettings(), usersFile: user} {
-		if _, err := r.host.Write(file, 0o644, text); err != nil {
+	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", ClientID)
+	for file, text := range map[string]string{nfsFile: r.renderNFSSettings(), usersFile: user} {
+		if _, err := r.host.WriteFile(file, 0o644, text); err != nil {
 			return err
 		}
 	}
 	if _, err := r.host.Run(ctx, "systemd-sysusers", r.host.Path(usersFile)); err != nil {
 		return err
 	}
-	changed, err := r.host.Write(unitFile, 0o644, unitSettings)
+	changed, err := r.host.WriteFile(unitFile, 0o644, unitSettings)
 	if err == nil && changed {
 		_, err = r.host.Run(ctx, "systemctl", "daemon-reload")
 	}
@@ -89,14 +84,14 @@ func (r *Role) configureNFS(ctx context.Context) error {
 	return err
 }
 
-// export makes the NFS server serve the mounted volume. A server that runs with these settings and answers is only told of the exports.
-func (r *Role) export(ctx context.Context) error {
-	if _, err := r.host.Write(exportsFile, 0o644, r.exports()); err != nil {
+// exportVolume makes the NFS server serve the mounted volume. A server that runs with these settings and answers is only told of the exports.
+func (r *Role) exportVolume(ctx context.Context) error {
+	if _, err := r.host.WriteFile(exportsFile, 0o644, r.renderExports()); err != nil {
 		return err
 	}
-	settings := r.nfsSettings() + unitSettings + r.exports()
+	settings := r.renderNFSSettings() + unitSettings + r.renderExports()
 	served, err := os.ReadFile(r.host.Path(servedFile))
-	if err == nil && string(served) == settings && r.answers(ctx) == nil {
+	if err == nil && string(served) == settings && r.checkLocalNFS(ctx) == nil {
 		_, err := r.host.Run(ctx, exportCommand, "-ra")
 		return err
 	}
@@ -107,10 +102,10 @@ func (r *Role) export(ctx context.Context) error {
 	if _, err := r.host.Run(ctx, exportCommand, "-ra"); err != nil {
 		return err
 	}
-	if err := r.answers(ctx); err != nil {
+	if err := r.checkLocalNFS(ctx); err != nil {
 		return err
 	}
-	_, err = r.host.Write(servedFile, 0o644, settings)
+	_, err = r.host.WriteFile(servedFile, 0o644, settings)
 	return err
 }
 
@@ -123,58 +118,21 @@ func (r *Role) stopNFS(ctx context.Context) error {
 	return err
 }
 
-// answers says whether the NFS server answers on this machine.
-func (r *Role) answers(ctx context.Context) error {
-	return answersAt(ctx, r.at(netip.AddrFrom4([4]byte{127, 0, 0, 1})))
-}
+// packages are what a stock image lacks. The tools of ext4 are part of every Debian.
+var packages = []string{"nfs-kernel-server"}
 
-// probeLimit is how long the server may take to answer. Judgement: one whose threads are all waiting for the volume takes seconds.
-const probeLimit = 10 * time.Second
-
-// answersAt calls the procedure of NFS version 4 that does nothing. That a connection is made says nothing: the kernel makes it, whether or not
-// any thread is there to answer.
-func answersAt(ctx context.Context, address string) error {
-	err := probe(ctx, address)
-	if err != nil {
-		return fmt.Errorf("the NFS server does not answer at %s: %w; look at systemctl status %s and dmesg", address, err, nfsUnit)
-	}
-	return nil
-}
-
-// The numbers of a remote call. Sources: RFC 5531 (remote procedure calls, version 2), RFC 7530 (program and version).
-const (
-	lastFragment = 1 << 31
-	rpcVersion   = 2
-	nfsProgram   = 100003
-	nfsVersion   = 4
-	callNumber   = 0x62656163
-	callWords    = 10
-	replyWords   = 6
-)
-
-func probe(ctx context.Context, address string) error {
-	connection, err := (&net.Dialer{Timeout: probeLimit}).DialContext(ctx, "tcp", address)
-	if err != nil {
+// installNFS brings the NFS server onto the machine, in the way that it has to run. What it reads is there before it: installing the package
+// starts it.
+func (r *Role) installNFS(ctx context.Context) error {
+	if err := r.configureNFS(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = connection.Close() }()
-	if err := connection.SetDeadline(time.Now().Add(probeLimit)); err != nil {
+	if err := r.host.InstallPackages(ctx, packages...); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	// The last four words are no credentials and no verifier.
-	call := []uint32{lastFragment | callWords*4, callNumber, 0, rpcVersion, nfsProgram, nfsVersion, 0, 0, 0, 0, 0}
-	if err := binary.Write(connection, binary.BigEndian, call); err != nil {
+	// After a reboot the agent starts it, when the volume is there.
+	if _, err := r.host.Run(ctx, "systemctl", "disable", "--quiet", nfsUnit); err != nil {
 		return err
-	}
-	var reply [1 + replyWords]uint32
-	if err := binary.Read(io.LimitReader(connection, (1+replyWords)*4), binary.BigEndian, &reply); err != nil {
-		return err
-	}
-	// A reply, to this call, accepted, without a verifier, done.
-	if want := [1 + replyWords]uint32{lastFragment | replyWords*4, callNumber, 1, 0, 0, 0, 0}; reply != want {
-		return fmt.Errorf("it says %x", reply)
 	}
 	return nil
 }

@@ -20,57 +20,57 @@ type contents struct {
 	signatures string
 	kind       string
 	label      string
-	// begun says that this agent had proved the device blank, and began to format it.
-	begun bool
-	// data is where the first byte is that is not zero; -1 when none was read.
-	data int64
+	// marked says that this agent had proved the device blank, and began to format it.
+	marked bool
+	// dataAt is where the first byte is that is not zero; -1 when none was read.
+	dataAt int64
 }
 
 type verdict int
 
 const (
-	strange verdict = iota
-	known
+	foreign verdict = iota
+	prepared
 	blank
 )
 
-// judge decides what may be done with a volume. Blank takes all there is: nobody sees a signature, nothing that was read is anything but zero,
+// classifyContents decides what may be done with a volume. Blank takes all there is: nobody sees a signature, nothing that was read is anything but zero,
 // and the volume was not made from a snapshot, on which something was whether or not anybody knows it.
-func judge(v Volume, has contents) (verdict, string) {
+func classifyContents(v Volume, has contents) (verdict, string) {
 	switch {
 	case has.kind == fileSystem && has.label == v.Label:
-		return known, ""
+		return prepared, ""
 	case has.kind == fileSystem && strings.HasPrefix(has.label, "beachhead-"):
-		return strange, fmt.Sprintf("it is the cache of another shard, with the label %s, and this one is %s", has.label, v.Label)
+		return foreign, fmt.Sprintf("it is the cache of another shard, with the label %s, and this one is %s", has.label, v.Label)
 	case has.signatures != "":
-		return strange, "it has " + has.signatures
+		return foreign, "it has " + has.signatures
 	case v.FromSnapshot:
-		return strange, "it was made from a snapshot, and has no file system that is known"
-	case has.begun:
+		return foreign, "it was made from a snapshot, and has no file system that is known"
+	case has.marked:
 		return blank, ""
-	case has.data >= 0:
-		return strange, fmt.Sprintf("it has data at byte %d, and no file system that is known", has.data)
+	case has.dataAt >= 0:
+		return foreign, fmt.Sprintf("it has data at byte %d, and no file system that is known", has.dataAt)
 	}
 	return blank, ""
 }
 
-// look finds out what is on a volume. That it cannot be found out is an error, and never a blank device.
-func look(ctx context.Context, h host.Host, v Volume) (contents, error) {
-	has := contents{data: -1}
-	if err := has.probe(ctx, h, v.Device); err != nil {
+// inspectDevice finds out what is on a volume. That it cannot be found out is an error, and never a blank device.
+func inspectDevice(ctx context.Context, h host.Host, v Volume) (contents, error) {
+	has := contents{dataAt: -1}
+	if err := has.readSignatures(ctx, h, v.Device); err != nil {
 		return has, fmt.Errorf("looking at what is on %s: %w", v.Device, err)
 	}
 	if has.kind == fileSystem {
 		return has, nil // it is not blank, and reading on would tell nothing more
 	}
-	if err := has.read(v); err != nil {
+	if err := has.scanDevice(v); err != nil {
 		return has, fmt.Errorf("reading %s: %w; replace the machine if it stays", v.Device, err)
 	}
 	return has, nil
 }
 
-// probe asks for signatures. Both commands are asked, since blkid tells what something is and wipefs also what it contradicts.
-func (c *contents) probe(ctx context.Context, h host.Host, device string) error {
+// readSignatures asks for signatures. Both commands are asked, since blkid tells what something is and wipefs also what it contradicts.
+func (c *contents) readSignatures(ctx context.Context, h host.Host, device string) error {
 	probed, err := h.Run(ctx, "blkid", "-p", "-o", "export", device)
 	if code := host.ExitCode(err); err != nil && code != nothingFound && code != ambivalent {
 		return err
@@ -79,15 +79,15 @@ func (c *contents) probe(ctx context.Context, h host.Host, device string) error 
 	if wipefsErr != nil {
 		return wipefsErr
 	}
-	c.signatures = strings.Join(append(c.identify(probed), contradictions(listed)...), " ")
+	c.signatures = strings.Join(append(c.parseBlkid(probed), parseWipefs(listed)...), " ")
 	if host.ExitCode(err) == ambivalent {
 		c.kind, c.signatures = "", "signatures of several kinds "+c.signatures
 	}
 	return nil
 }
 
-// identify reads what blkid says: a line for each property.
-func (c *contents) identify(probed string) (seen []string) {
+// parseBlkid reads what blkid says: a line for each property.
+func (c *contents) parseBlkid(probed string) (seen []string) {
 	for line := range strings.Lines(probed) {
 		line = strings.TrimSpace(line)
 		switch key, value, _ := strings.Cut(line, "="); key {
@@ -103,8 +103,8 @@ func (c *contents) identify(probed string) (seen []string) {
 	return seen
 }
 
-// contradictions reads what wipefs says: a line for each signature, below one that begins with #.
-func contradictions(listed string) (seen []string) {
+// parseWipefs reads what wipefs says: a line for each signature, below one that begins with #.
+func parseWipefs(listed string) (seen []string) {
 	for line := range strings.Lines(listed) {
 		if !strings.HasPrefix(line, "#") {
 			seen = append(seen, strings.TrimSpace(line))
@@ -127,8 +127,8 @@ const (
 	samples = 1024
 )
 
-// read looks for anything that is not zero, and for the agent's own mark.
-func (c *contents) read(v Volume) error {
+// scanDevice looks for anything that is not zero, and for the agent's own mark.
+func (c *contents) scanDevice(v Volume) error {
 	file, err := os.Open(v.Device)
 	if err != nil {
 		return err
@@ -142,16 +142,16 @@ func (c *contents) read(v Volume) error {
 		return fmt.Errorf("it has %d bytes; want a volume of at least 1 GiB", size)
 	}
 	own := make([]byte, markBytes)
-	if _, err := file.ReadAt(own, markAt(size)); err != nil {
+	if _, err := file.ReadAt(own, markOffset(size)); err != nil {
 		return err
 	}
-	c.begun = bytes.Equal(own, mark(v.ID))
-	c.data, err = firstData(file, size)
+	c.marked = bytes.Equal(own, buildMark(v.ID))
+	c.dataAt, err = findData(file, size)
 	return err
 }
 
-// firstData gives the place of a block that is not all zero; -1 when none was read.
-func firstData(file io.ReaderAt, size int64) (int64, error) {
+// findData gives the place of a block that is not all zero; -1 when none was read.
+func findData(file io.ReaderAt, size int64) (int64, error) {
 	buffer, zero := make([]byte, sample), make([]byte, sample)
 	at := func(offset int64) (bool, error) {
 		n, err := file.ReadAt(buffer, offset)
@@ -160,7 +160,7 @@ func firstData(file io.ReaderAt, size int64) (int64, error) {
 		}
 		return bytes.Equal(buffer[:n], zero[:n]), nil
 	}
-	for _, offset := range offsets(size) {
+	for _, offset := range sampleOffsets(size) {
 		if clean, err := at(offset); err != nil || !clean {
 			return offset, err
 		}
@@ -168,8 +168,8 @@ func firstData(file io.ReaderAt, size int64) (int64, error) {
 	return -1, nil
 }
 
-// offsets are the places that are read, sample bytes from each.
-func offsets(size int64) []int64 {
+// sampleOffsets are the places that are read, sample bytes from each.
+func sampleOffsets(size int64) []int64 {
 	var all []int64
 	for offset := int64(0); offset < edge; offset += sample {
 		all = append(all, offset, size-edge+offset)

@@ -19,18 +19,18 @@ const (
 	markFromTail = 1 << 20
 )
 
-func markAt(size int64) int64 { return (size - markFromTail) / markBytes * markBytes }
+func markOffset(size int64) int64 { return (size - markFromTail) / markBytes * markBytes }
 
-// mark has the volume's id in it, so that a copy of the volume does not count as it.
-func mark(volume string) []byte {
+// buildMark has the volume's id in it, so that a copy of the volume does not count as it.
+func buildMark(volume string) []byte {
 	text := make([]byte, markBytes)
 	copy(text, "beachhead-node found "+volume+" blank and is making its file system\n")
 	return text
 }
 
-// format makes the file system of a volume that was judged blank.
-func format(ctx context.Context, h host.Host, v Volume) error {
-	if err := begin(v); err != nil {
+// formatVolume makes the file system of a volume that was judged blank.
+func formatVolume(ctx context.Context, h host.Host, v Volume) error {
+	if err := writeMark(v); err != nil {
 		return fmt.Errorf("marking %s before its first use: %w; replace the machine if it stays", v.ID, err)
 	}
 	// Without discarding, which would clear the mark; a new volume has nothing to discard. No space for root alone: the volume is all data.
@@ -39,26 +39,26 @@ func format(ctx context.Context, h host.Host, v Volume) error {
 	if err != nil {
 		return err
 	}
-	has, err := look(ctx, h, v)
+	has, err := inspectDevice(ctx, h, v)
 	if err != nil {
 		return err
 	}
-	if verdict, reason := judge(v, has); verdict != known {
+	if verdict, reason := classifyContents(v, has); verdict != prepared {
 		return fmt.Errorf("%s was formatted and is not as it should be: %s; replace the machine", v.ID, reason)
 	}
 	return nil
 }
 
-// begin writes the mark, and waits until it is on the device. Opened for itself alone, which the kernel refuses for a device that is mounted or
+// writeMark writes the mark, and waits until it is on the device. Opened for itself alone, which the kernel refuses for a device that is mounted or
 // part of another.
-func begin(v Volume) error {
+func writeMark(v Volume) error {
 	file, err := os.OpenFile(v.Device, os.O_RDWR|os.O_EXCL, 0)
 	if err != nil {
 		return err
 	}
 	size, err := file.Seek(0, io.SeekEnd)
 	if err == nil {
-		_, err = file.WriteAt(mark(v.ID), markAt(size))
+		_, err = file.WriteAt(buildMark(v.ID), markOffset(size))
 	}
 	return errors.Join(err, file.Sync(), file.Close())
 }
