@@ -15,9 +15,9 @@ import (
 
 // Parameters holds the calls that read Parameter Store.
 type Parameters interface {
-	// Parameter returns a parameter, or one version of it when the name ends in :VERSION. It returns aws.ErrNotFound
+	// GetParameter returns a parameter, or one version of it when the name ends in :VERSION. It returns aws.ErrNotFound
 	// when that does not exist.
-	Parameter(ctx context.Context, name string) (aws.Parameter, error)
+	GetParameter(ctx context.Context, name string) (aws.Parameter, error)
 }
 
 // Reader reads the shard map, and caches it in a file that all commands of the machine share.
@@ -91,13 +91,13 @@ func (r Reader) readCached() (ShardMap, bool) {
 // writeCached writes the file. When that fails, the next command queries Parameter Store again.
 func (r Reader) writeCached(m ShardMap) {
 	if text, err := json.Marshal(m); err == nil {
-		_, _ = r.Host.Write(mapFile, 0o644, string(text))
+		_, _ = r.Host.WriteFile(mapFile, 0o644, string(text))
 	}
 }
 
 // fetchMap reads the parameters. For a version that it has already, it reads the acknowledgements only.
 func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (ShardMap, error) {
-	p, err := r.Parameters.Parameter(ctx, r.Name)
+	p, err := r.Parameters.GetParameter(ctx, r.Name)
 	if err != nil {
 		return ShardMap{}, err
 	}
@@ -128,7 +128,7 @@ func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (Shard
 // version that is gone or cannot be parsed ends the search.
 func (r Reader) findPrevious(ctx context.Context, version, epoch int64) (first int64, previous *shardmap.Table, err error) {
 	for first = version; first > 1 && version-first < walkLimit; first-- {
-		p, err := r.Parameters.Parameter(ctx, fmt.Sprintf("%s:%d", r.Name, first-1))
+		p, err := r.Parameters.GetParameter(ctx, fmt.Sprintf("%s:%d", r.Name, first-1))
 		if errors.Is(err, aws.ErrNotFound) {
 			break
 		}
@@ -155,7 +155,7 @@ func (r Reader) ReadAcknowledgement(ctx context.Context, m ShardMap, shard int) 
 
 func (r Reader) fetchAcknowledgement(ctx context.Context, shard int) (Acknowledgement, error) {
 	name := shardmap.MovedParameter(r.Name, shard)
-	p, err := r.Parameters.Parameter(ctx, name)
+	p, err := r.Parameters.GetParameter(ctx, name)
 	if errors.Is(err, aws.ErrNotFound) {
 		return Acknowledgement{}, nil
 	}

@@ -79,16 +79,16 @@ func (m ShardMap) ListMoves() []shardmap.Move {
 	if m.Previous == nil {
 		return nil
 	}
-	return shardmap.Moves(*m.Previous, m.Current)
+	return shardmap.MovesBetween(*m.Previous, m.Current)
 }
 
 // IsPinned reports whether a tenant has a pin in either table, so that it does not move with its slot.
 func (m ShardMap) IsPinned(tenant string) bool {
-	_, now := m.Current.Pins()[tenant]
+	_, now := m.Current.PinnedShards()[tenant]
 	if m.Previous == nil {
 		return now
 	}
-	_, before := m.Previous.Pins()[tenant]
+	_, before := m.Previous.PinnedShards()[tenant]
 	return now || before
 }
 
@@ -102,12 +102,12 @@ type Places struct {
 // before, comes first. Once the new shard has acknowledged the move, the new one comes first. Pushes go to the new
 // shard from the start: files on both would need two copies.
 func (m ShardMap) FindPlaces(tenant string) Places {
-	now := m.Current.Shard(tenant)
-	if m.Previous == nil || m.Previous.Shard(tenant) == now {
+	now := m.Current.TenantShard(tenant)
+	if m.Previous == nil || m.Previous.TenantShard(tenant) == now {
 		return Places{Read: []int{now}, Write: now}
 	}
-	before := m.Previous.Shard(tenant)
-	move := shardmap.Move{Slot: shardmap.Slot(tenant)}
+	before := m.Previous.TenantShard(tenant)
+	move := shardmap.Move{Slot: shardmap.TenantSlot(tenant)}
 	if m.IsPinned(tenant) {
 		move.Tenant = tenant
 	}
@@ -120,7 +120,7 @@ func (m ShardMap) FindPlaces(tenant string) Places {
 // ListShards lists the shards that are a place of any tenant, in order.
 func (m ShardMap) ListShards() []int {
 	shards := map[int]bool{}
-	for n := range m.Current.Shards() {
+	for n := range m.Current.ShardCount() {
 		shards[n] = true
 	}
 	for _, move := range m.ListMoves() {
@@ -131,9 +131,9 @@ func (m ShardMap) ListShards() []int {
 
 // FindAddress returns the address of a shard. For a shard that the current table lacks, it uses the previous table.
 func (m ShardMap) FindAddress(shard int) (netip.Addr, error) {
-	address := m.Current.Address(shard)
+	address := m.Current.ShardAddress(shard)
 	if !address.IsValid() && m.Previous != nil {
-		address = m.Previous.Address(shard)
+		address = m.Previous.ShardAddress(shard)
 	}
 	if !address.IsValid() {
 		return address, fmt.Errorf("the shard map has no address for shard %d; run `beachhead up`, which writes the addresses", shard)
@@ -155,7 +155,7 @@ func CheckTenant(tenant string) error {
 
 // TenantFolder returns the folder of a tenant's files on any shard, relative to the root of its export.
 func TenantFolder(tenant string) string {
-	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.Slot(tenant)), tenant)
+	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.TenantSlot(tenant)), tenant)
 }
 
 // SlotFolder returns the folder of a slot's tenants.

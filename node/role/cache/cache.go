@@ -36,18 +36,18 @@ const ClientID = 2049
 // cacheTag is the tag of the resources of a cache. Its value is the name of the stack.
 const cacheTag = "beachhead:cache"
 
-// Cloud holds the AWS calls that a cache server uses; *aws.Cloud implements it.
+// Cloud holds the AWS calls that a cache server uses; *aws.Client implements it.
 type Cloud interface {
-	Parameter(ctx context.Context, name string) (aws.Parameter, error)
-	SetParameter(ctx context.Context, name, value string) error
-	Identity(ctx context.Context) (aws.Identity, error)
+	GetParameter(ctx context.Context, name string) (aws.Parameter, error)
+	PutParameter(ctx context.Context, name, value string) error
+	InstanceIdentity(ctx context.Context) (aws.Identity, error)
 	InstanceState(ctx context.Context, id string) (string, error)
-	Volume(ctx context.Context, tags map[string]string) (aws.Volume, error)
+	FindVolume(ctx context.Context, tags map[string]string) (aws.Volume, error)
 	AttachVolume(ctx context.Context, id, device string) error
 	DetachVolume(ctx context.Context, id, instance string, force bool) error
-	Interface(ctx context.Context, tags map[string]string) (aws.Interface, error)
-	AttachInterface(ctx context.Context, id string, index int) error
-	DetachInterface(ctx context.Context, attachment string, force bool) error
+	FindNetworkInterface(ctx context.Context, tags map[string]string) (aws.NetworkInterface, error)
+	AttachNetworkInterface(ctx context.Context, id string, index int) error
+	DetachNetworkInterface(ctx context.Context, attachment string, force bool) error
 }
 
 // Role runs a machine as a cache server.
@@ -64,7 +64,7 @@ type Role struct {
 }
 
 // New returns the role for a machine whose description has a section cache.
-func New(h host.Host, d spec.Description, c *aws.Cloud) *Role { return newRole(h, d, c) }
+func New(h host.Host, d spec.Description, c *aws.Client) *Role { return newRole(h, d, c) }
 
 func newRole(h host.Host, d spec.Description, c Cloud) *Role {
 	return &Role{
@@ -83,7 +83,7 @@ func (r *Role) volumeLabel() string { return fmt.Sprintf("beachhead-%02d", r.cac
 // Prepare makes the machine the shard's server. Every step checks the current state first. Prepare therefore resumes
 // after a kill, and changes nothing on a server that serves already.
 func (r *Role) Prepare(ctx context.Context) error {
-	me, err := r.cloud.Identity(ctx)
+	me, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (r *Role) Drain(ctx context.Context) error {
 	if err := r.stopServing(ctx, false); err != nil {
 		return err
 	}
-	me, err := r.cloud.Identity(ctx)
+	me, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,11 +27,11 @@ const networkd = "systemd-networkd.service"
 // prepareInterface attaches the interface with the address that runners mount from, and brings it up. It comes last,
 // when everything behind the address serves.
 func (r *Role) prepareInterface(ctx context.Context, me string) error {
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil && n.MAC == "" {
 		return err
 	}
-	if n.Holder != me {
+	if n.AttachedTo != me {
 		if err := r.excludeFromNetworkd(ctx, n.MAC); err != nil {
 			return err
 		}
@@ -40,17 +40,17 @@ func (r *Role) prepareInterface(ctx context.Context, me string) error {
 		return err
 	}
 	// Query again: AWS reports the subnet's range only for an interface that is attached to this machine.
-	if n, err = r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface)); err != nil {
+	if n, err = r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface)); err != nil {
 		return err
 	}
-	if !n.Prefix.IsValid() {
+	if !n.SubnetPrefix.IsValid() {
 		return fmt.Errorf("the instance metadata do not list the subnet's range of %s yet; the agent retries", n.ID)
 	}
 	link, err := r.waitLink(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := r.configureLink(ctx, link, n.Address, n.Prefix); err != nil {
+	if err := r.configureLink(ctx, link, n.Address, n.SubnetPrefix); err != nil {
 		return err
 	}
 	return checkNFS(ctx, r.nfsEndpoint(n.Address))
@@ -59,7 +59,7 @@ func (r *Role) prepareInterface(ctx context.Context, me string) error {
 // excludeFromNetworkd makes systemd-networkd ignore the interface, before the interface is attached.
 func (r *Role) excludeFromNetworkd(ctx context.Context, mac string) error {
 	text := "# Written by beachhead-node, which configures this interface itself.\n[Match]\nMACAddress=" + mac + "\n\n[Link]\nUnmanaged=yes\n"
-	if _, err := r.host.Write(unmanagedFile, 0o644, text); err != nil {
+	if _, err := r.host.WriteFile(unmanagedFile, 0o644, text); err != nil {
 		return err
 	}
 	if _, err := r.host.Run(ctx, "systemctl", "is-active", "--quiet", networkd); err != nil {
@@ -89,7 +89,7 @@ func findLink(h host.Host, mac string) (string, error) {
 	return "", nil
 }
 
-func (r *Role) waitLink(ctx context.Context, n aws.Interface) (string, error) {
+func (r *Role) waitLink(ctx context.Context, n aws.NetworkInterface) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceWait)
 	defer cancel()
 	for {
@@ -146,7 +146,7 @@ func (r *Role) addSourceRule(ctx context.Context, address netip.Addr) error {
 
 // bringLinkDown takes the interface down, so that clients receive no answer, wait, and continue with the next server.
 func (r *Role) bringLinkDown(ctx context.Context) error {
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if n.MAC == "" {
 		return err
 	}

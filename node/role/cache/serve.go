@@ -26,7 +26,7 @@ const (
 // Serve runs the shard's server: it checks health, evicts files, copies the tenants that move here, and on the first
 // shard serves the hash-equivalence database. The kernel runs NFS itself, which continues without the agent.
 func (r *Role) Serve(ctx context.Context) error {
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil {
 		return err
 	}

@@ -20,11 +20,11 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// Parameters holds the calls to Parameter Store; *aws.Cloud implements it.
+// Parameters holds the calls to Parameter Store; *aws.Client implements it.
 type Parameters interface {
 	cacheclient.Parameters
-	// SetParameter writes a new version of a parameter.
-	SetParameter(ctx context.Context, name, value string) error
+	// PutParameter writes a new version of a parameter.
+	PutParameter(ctx context.Context, name, value string) error
 }
 
 // Server describes the cache server that tenants move to.
@@ -212,7 +212,7 @@ func (s Server) acknowledgeMoves(ctx context.Context, from source, moves ...shar
 	if err != nil {
 		return err
 	}
-	if err := s.Parameters.SetParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
+	if err := s.Parameters.PutParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
 		return fmt.Errorf("writing the acknowledgement of copied tenants: %w", err)
 	}
 	return nil
