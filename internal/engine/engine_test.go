@@ -44,15 +44,15 @@ func TestRefusals(t *testing.T) {
 		{"nor replaced", func(s *Step) { volume(s); s.Op, s.Diffs = "create-replacement", []string{"availabilityZone"} }, "replaced because of availabilityZone"},
 		{"a protected thing may be updated", volume, ""},
 		{"what stays in the cloud is still not taken from the stack", func(s *Step) { volume(s); s.Op, s.Retained = "delete", true }, "is protected and would be deleted"},
-		{"a volume grows", func(s *Step) { volume(s); s.was, s.Inputs = sized(512.0), sized(1024.0) }, ""},
-		{"and does not shrink", func(s *Step) { volume(s); s.was, s.Inputs = sized(1024.0), sized(512.0) }, "has a size of 1024 and would get 512"},
-		{"nor from what an API says", func(s *Step) { volume(s); s.was, s.Inputs = sized(int32(1024)), sized(512.0) }, "1024 and would get 512"},
-		{"a size that is not known yet is no reason", func(s *Step) { volume(s); s.was, s.Inputs = sized(1024.0), sized(plugin.UnknownStringValue) }, ""},
-		{"other things may shrink", func(s *Step) { s.was, s.Inputs = sized(1024.0), sized(512.0) }, ""},
+		{"a volume grows", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(512.0), sized(1024.0) }, ""},
+		{"and does not shrink", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(1024.0), sized(512.0) }, "has a size of 1024 and would get 512"},
+		{"nor from what an API says", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(int32(1024)), sized(512.0) }, "1024 and would get 512"},
+		{"a size that is not known yet is no reason", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(1024.0), sized(plugin.UnknownStringValue) }, ""},
+		{"other things may shrink", func(s *Step) { s.oldInputs, s.Inputs = sized(1024.0), sized(512.0) }, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			err := refusals([]Step{step(c.edit)})
+			err := refuseSteps([]Step{step(c.edit)})
 			if c.want == "" && err != nil {
 				t.Errorf("refused: %v", err)
 			}
@@ -67,7 +67,7 @@ func TestRefusalsNameEveryThingOnce(t *testing.T) {
 	replace := func(name string) Step {
 		return step(func(s *Step) { s.Op, s.Name, s.Diffs = "replace", name, []string{"cidrBlock"} })
 	}
-	err := refusals([]Step{replace("one"), replace("two"), replace("two")})
+	err := refuseSteps([]Step{replace("one"), replace("two"), replace("two")})
 	if got := strings.Count(err.Error(), "\n"); got != 2 {
 		t.Errorf("want a line each for one and two:\n%v", err)
 	}
@@ -78,7 +78,7 @@ func TestRefusalsNameTheCause(t *testing.T) {
 	replaced := func(typ, op string, diffs ...string) Step {
 		return step(func(s *Step) { s.URN, s.Type, s.Name, s.Op, s.Diffs = "urn:"+typ, typ, "net", op, diffs })
 	}
-	err := refusals([]Step{
+	err := refuseSteps([]Step{
 		replaced(restype.VPC, "create-replacement", "cidrBlock"), replaced(restype.VPC, "replace"),
 		replaced(restype.Subnet, "create-replacement", "cidrBlock", "vpcId"), replaced(restype.Subnet, "replace"),
 	})
@@ -86,21 +86,21 @@ func TestRefusalsNameTheCause(t *testing.T) {
 		t.Errorf("%v, want one line that names the range", err)
 	}
 	for _, alone := range []Step{replaced(restype.VPC, "replace"), replaced(restype.Subnet, "replace", "vpcId"), replaced(restype.Subnet, "replace")} {
-		if refusals([]Step{alone}) == nil {
+		if refuseSteps([]Step{alone}) == nil {
 			t.Errorf("not refused: %+v", alone)
 		}
 	}
 }
 
 // What the engine itself refuses comes with the way that fits: a volume's zone for a replacement, its shard for a deletion.
-func TestProtections(t *testing.T) {
+func TestReadProtections(t *testing.T) {
 	const urn = "urn:pulumi:a::beachhead::beachhead:aws:ShardedCache$aws:ebs/volume:Volume::cache-shard-01"
 	for message, want := range map[string]string{
 		"unable to replace resource \"x\"\nas it is currently marked for protection.": "cache-shard-01 (aws:ebs/volume:Volume) is protected and " +
 			"would be replaced: a data volume cannot leave its zone",
 		"resource \"x\" cannot be deleted\nbecause it is protected.": "would be deleted: it holds a part of the cache",
 	} {
-		if err := protections([]Diagnostic{{URN: urn, Message: message}}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+		if err := readProtections([]Diagnostic{{URN: urn, Message: message}}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want a refusal with %q", err, want)
 		}
 	}
@@ -119,7 +119,7 @@ func TestFailureHasOneLineForEachThing(t *testing.T) {
 		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating EIP: AddressLimitExceeded"},
 		{URN: "urn:pulumi:a::beachhead::pulumi:pulumi:Stack::beachhead-a", Message: "update failed"},
 	}}
-	if got, want := f.Error(), "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded; have quota L-0263D0A3 raised"; !strings.HasPrefix(got, want) {
+	if got, want := f.Error(), "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded; request an increase of quota L-0263D0A3"; !strings.HasPrefix(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := (&Failure{Rest: "no pulumi"}).Error(); got != "no pulumi" {
@@ -128,53 +128,53 @@ func TestFailureHasOneLineForEachThing(t *testing.T) {
 }
 
 // Every word is found in the text that it is for, and what nobody knows is left as it is.
-func TestAdvice(t *testing.T) {
+func TestNextStep(t *testing.T) {
 	for _, n := range nextSteps {
-		if got := advice("operation error EC2: api error " + n.word + ": no"); got == "" || n.step == "" {
-			t.Errorf("no next step for %s", n.word)
+		if got := nextStep("operation error EC2: api error " + n.code + ": no"); got == "" || n.step == "" {
+			t.Errorf("no next step for %s", n.code)
 		}
 	}
-	if got := advice("it broke"); got != "" {
+	if got := nextStep("it broke"); got != "" {
 		t.Errorf("%q for what nobody knows", got)
 	}
 }
 
-func TestLastWords(t *testing.T) {
+func TestFindErrorLine(t *testing.T) {
 	for report, want := range map[string]string{
 		"failed to run update: exit status 255\ncode: 255\nstdout: \nstderr: error: no such stack\n": "no such stack",
 		"failed\ncode: 1\nstdout: x\n  error: it broke\n":                                            "it broke",
 		"something else\nmore": "something else",
 	} {
-		if got := lastWords(report); got != want {
+		if got := findErrorLine(report); got != want {
 			t.Errorf("%q gives %q, want %q", report, got, want)
 		}
 	}
 }
 
 // An engine that fails before it opens its stream never closes it; the operation must end all the same, with what was heard.
-func TestListenEndsWithTheOperation(t *testing.T) {
+func TestReadEventsEndsWithTheOperation(t *testing.T) {
 	stream, ended := make(chan events.EngineEvent, 1), make(chan struct{})
 	var e events.EngineEvent
 	e.DiagnosticEvent = &apitype.DiagnosticEvent{Severity: "error", Message: "it broke"}
 	stream <- e
 	close(ended)
 	done := make(chan *record)
-	go func() { done <- listen(stream, ended, nil) }()
+	go func() { done <- readEvents(stream, ended, nil) }()
 	select {
 	case r := <-done:
 		if len(r.errors) != 1 || r.errors[0].Message != "it broke" {
 			t.Errorf("heard %v", r.errors)
 		}
-	case <-time.After(10 * silence):
+	case <-time.After(10 * streamTimeout):
 		t.Fatal("still listening")
 	}
 }
 
-func TestPlain(t *testing.T) {
+func TestStripColors(t *testing.T) {
 	for text, want := range map[string]string{
 		"<{%fg 1%}>error: <{%reset%}>broken": "error: broken", "plain": "plain", "cut off <{%fg": "cut off <{%fg",
 	} {
-		if got := plain(text); got != want {
+		if got := stripColors(text); got != want {
 			t.Errorf("%q gives %q, want %q", text, got, want)
 		}
 	}
@@ -205,7 +205,7 @@ func TestStaleLocks(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := stale(file); got != c.want {
+		if got := isStale(file); got != c.want {
 			t.Errorf("%s: stale %t, want %t", name, got, c.want)
 		}
 	}
@@ -233,19 +233,19 @@ func TestWaitForLock(t *testing.T) {
 		}
 	}
 	write(gone.Process.Pid)
-	if err := waitForLock(t.Context(), "file://"+dir, "a"); err != nil {
+	if err := waitForLock(t.Context(), "file://"+dir, "a", lockTimeout); err != nil {
 		t.Errorf("a dead process's lock: %v", err)
 	}
 	write(os.Getpid())
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := waitForLock(ctx, "file://"+dir, "a"); err == nil {
+	if err := waitForLock(ctx, "file://"+dir, "a", lockTimeout); err == nil {
 		t.Error("a living process's lock was passed over")
 	}
-	if err := waitForLock(t.Context(), "file://"+dir, "b"); err != nil {
+	if err := waitForLock(t.Context(), "file://"+dir, "b", lockTimeout); err != nil {
 		t.Errorf("another stack's lock: %v", err)
 	}
-	if err := waitForLock(t.Context(), "s3://state", "a"); err != nil {
+	if err := waitForLock(t.Context(), "s3://state", "a", lockTimeout); err != nil {
 		t.Errorf("a bucket, whose locks are not ours to judge: %v", err)
 	}
 }
