@@ -73,7 +73,7 @@ func (v verification) serverProbe(s plan.Shard, key string) probe[Group] {
 // checkShardMap compares the document of the shard map. The result shows its epoch, which changes with every slot and pin.
 func (v verification) checkShardMap(ctx context.Context) check.Result {
 	r := check.Result{Probe: "cache map", Target: v.plan.Cache.MapParameter}
-	planned, err := v.plan.Cache.Map.Document()
+	planned, err := v.plan.Cache.Map.MarshalDocument()
 	if err != nil {
 		r.Why = err.Error()
 		return r
@@ -81,7 +81,9 @@ func (v verification) checkShardMap(ctx context.Context) check.Result {
 	return probe[string]{
 		name: r.Probe, target: r.Target, want: fmt.Sprintf("the map of epoch %d", v.plan.Cache.Map.Epoch()),
 		needs: [][]string{{"cache", "mapParameter"}},
-		query: func(ctx context.Context, ids []string) (string, bool, error) { return v.cloud.FindParameter(ctx, ids[0]) },
+		query: func(ctx context.Context, ids []string) (string, bool, error) {
+			return v.cloud.FindParameter(ctx, ids[0])
+		},
 		compare: func(document string) (string, bool) {
 			table, err := shardmap.Parse([]byte(document))
 			if err != nil {

@@ -69,13 +69,15 @@ func (v verification) routesProbe(z plan.Zone, tier plan.Tier) probe[[]string] {
 	}
 	return probe[[]string]{
 		name: "routes to GCP", target: subnetName(z, tier), want: strings.Join(want, ", "), needs: [][]string{{outputOfTier[tier], z.Name}},
-		query: func(ctx context.Context, ids []string) ([]string, bool, error) { return v.cloud.ListPropagatedRoutes(ctx, ids[0]) },
+		query: func(ctx context.Context, ids []string) ([]string, bool, error) {
+			return v.cloud.ListPropagatedRoutes(ctx, ids[0])
+		},
 		compare: func(found []string) (string, bool) {
 			isMissing := func(r string) bool { return !slices.Contains(found, r) }
 			return listOrNone(found), !slices.ContainsFunc(want, isMissing)
 		},
-		nextStep: "first fix tunnels that are down; if all are up, GCP's router does not announce the ranges, or the subnet's route table does " +
-			"not accept routes from the VPN gateway: " + v.restore(),
+		nextStep: "first fix tunnels that are down; if all are up, GCP's router does not announce the ranges, or the subnet's route " +
+			"table does not accept routes from the VPN gateway: " + v.restore(),
 	}
 }
 

@@ -84,8 +84,8 @@ func (p probe[T]) run(ctx context.Context, o Outputs) check.Result {
 
 // restore is the next step after somebody changed the cloud by hand: up compares with the stack's state and not with the cloud.
 func (v verification) restore() string {
-	return fmt.Sprintf("run `pulumi refresh --stack %s`, then `beachhead up %[1]s --yes`; `beachhead preview %[1]s` shows what up will change back",
-		v.plan.Name)
+	const format = "run `pulumi refresh --stack %s`, then `beachhead up %[1]s --yes`; `beachhead preview %[1]s` shows what up will change back"
+	return fmt.Sprintf(format, v.plan.Name)
 }
 
 func missingOutput(keys ...string) string {

@@ -148,7 +148,7 @@ func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *f
 
 func document(t *testing.T, table shardmap.Table) string {
 	t.Helper()
-	text, err := table.Document()
+	text, err := table.MarshalDocument()
 	if err != nil {
 		t.Fatal(err)
 	}

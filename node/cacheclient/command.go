@@ -35,7 +35,7 @@ const (
 // not broken. The error of a command line that is not understood is an ErrUsage.
 func RunCommand(ctx context.Context, d spec.Description, args []string, out io.Writer) error {
 	if d.Runner == nil || d.Runner.MapParameter == "" {
-		return fmt.Errorf("this machine uses no cache: %s; want cache: true for its fleet in the region file, then beachhead up", d.Name())
+		return fmt.Errorf("this machine uses no cache: %s; want cache: true for its fleet in the region file, then beachhead up", d.GroupName())
 	}
 	a := command{
 		reader: Reader{Parameters: aws.New(d.Region), Name: d.Runner.MapParameter},

@@ -126,7 +126,7 @@ func acknowledge(t *testing.T, store *cachetest.Store, shard int, a Acknowledgem
 	t.Helper()
 	text, err := json.Marshal(a)
 	if err == nil {
-		err = store.SetParameter(t.Context(), shardmap.MovedParameter(mapName, shard), string(text))
+		err = store.PutParameter(t.Context(), shardmap.MovedParameter(mapName, shard), string(text))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 
 // Parameters is what is read of Parameter Store.
 type Parameters interface {
-	// Parameter gives a parameter, or one version of it when the name ends in :VERSION; cloud.ErrNotFound when there is none.
-	Parameter(ctx context.Context, name string) (aws.Parameter, error)
+	// GetParameter gives a parameter, or one version of it when the name ends in :VERSION; cloud.ErrNotFound when there is none.
+	GetParameter(ctx context.Context, name string) (aws.Parameter, error)
 }
 
 // Reader reads the shard map, and keeps what it read in a file that all commands of the machine share.
@@ -88,13 +88,13 @@ func (r Reader) readCached() (ShardMap, bool) {
 // writeCached writes the file. When that fails the next command asks again.
 func (r Reader) writeCached(m ShardMap) {
 	if text, err := json.Marshal(m); err == nil {
-		_, _ = r.Host.Write(mapFile, 0o644, string(text))
+		_, _ = r.Host.WriteFile(mapFile, 0o644, string(text))
 	}
 }
 
 // fetchMap reads the parameters. Of a version that is known already it reads the acknowledgements only.
 func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (ShardMap, error) {
-	p, err := r.Parameters.Parameter(ctx, r.Name)
+	p, err := r.Parameters.GetParameter(ctx, r.Name)
 	if err != nil {
 		return ShardMap{}, err
 	}
@@ -125,7 +125,7 @@ func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (Shard
 // that cannot be read.
 func (r Reader) findPrevious(ctx context.Context, version, epoch int64) (first int64, previous *shardmap.Table, err error) {
 	for first = version; first > 1 && version-first < walkLimit; first-- {
-		p, err := r.Parameters.Parameter(ctx, fmt.Sprintf("%s:%d", r.Name, first-1))
+		p, err := r.Parameters.GetParameter(ctx, fmt.Sprintf("%s:%d", r.Name, first-1))
 		if errors.Is(err, aws.ErrNotFound) {
 			break
 		}
@@ -152,7 +152,7 @@ func (r Reader) ReadAcknowledgement(ctx context.Context, m ShardMap, shard int) 
 
 func (r Reader) fetchAcknowledgement(ctx context.Context, shard int) (Acknowledgement, error) {
 	name := shardmap.MovedParameter(r.Name, shard)
-	p, err := r.Parameters.Parameter(ctx, name)
+	p, err := r.Parameters.GetParameter(ctx, name)
 	if errors.Is(err, aws.ErrNotFound) {
 		return Acknowledgement{}, nil
 	}

@@ -28,9 +28,9 @@ func newTable(t *testing.T, shards int, pins map[string]int) shardmap.Table {
 
 func write(t *testing.T, s *cachetest.Store, table shardmap.Table) {
 	t.Helper()
-	text, err := table.Document()
+	text, err := table.MarshalDocument()
 	if err == nil {
-		err = s.SetParameter(t.Context(), mapName, string(text))
+		err = s.PutParameter(t.Context(), mapName, string(text))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestAgeAndControlPlaneAway(t *testing.T) {
 	age(t, r, 31*time.Second)
 	epochOf("back", true, two)
 	// A text that is no map is not taken for one.
-	if err := store.SetParameter(t.Context(), mapName, `{"version":1}`); err != nil {
+	if err := store.PutParameter(t.Context(), mapName, `{"version":1}`); err != nil {
 		t.Fatal(err)
 	}
 	age(t, r, 31*time.Second)
@@ -166,8 +166,8 @@ func TestBrokenCacheFile(t *testing.T) {
 	if err := os.Truncate(r.Host.Path(mapFile), 100); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := r.Read(t.Context()); err != nil || m.Current.Shards() != 2 {
-		t.Errorf("%v, %d shards", err, m.Current.Shards())
+	if m, err := r.Read(t.Context()); err != nil || m.Current.ShardCount() != 2 {
+		t.Errorf("%v, %d shards", err, m.Current.ShardCount())
 	}
 }
 
@@ -205,14 +205,14 @@ func TestAcknowledgementsAreRead(t *testing.T) {
 	a.Add(move)
 	text, err := json.Marshal(a)
 	if err == nil {
-		err = store.SetParameter(t.Context(), shardmap.MovedParameter(mapName, 1), string(text))
+		err = store.PutParameter(t.Context(), shardmap.MovedParameter(mapName, 1), string(text))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, step := range []string{"written", "known", "spoilt"} {
 		if step == "spoilt" {
-			if err := store.SetParameter(t.Context(), shardmap.MovedParameter(mapName, 1), `{"slots`); err != nil {
+			if err := store.PutParameter(t.Context(), shardmap.MovedParameter(mapName, 1), `{"slots`); err != nil {
 				t.Fatal(err)
 			}
 		}

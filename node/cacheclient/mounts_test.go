@@ -23,7 +23,7 @@ func newMounts(s *cachetest.Shards) Mounts {
 }
 
 // addressOf is a shard's.
-func addressOf(table shardmap.Table, shard int) netip.Addr { return table.Address(shard) }
+func addressOf(table shardmap.Table, shard int) netip.Addr { return table.ShardAddress(shard) }
 
 // Twenty commands that want the same shard mount it once, with the options that keep a dead server from hanging them.
 func TestMountOnce(t *testing.T) {
@@ -42,7 +42,7 @@ func TestMountOnce(t *testing.T) {
 	}
 	group.Wait()
 	want := "mount -t nfs -o ro,nfsvers=4.2,proto=tcp,nconnect=8,rsize=1048576,wsize=1048576,noatime,softerr,retrans=2,retry=0,timeo=10," +
-		"actimeo=600,lookupcache=pos " + table.Address(1).String() + ":/ " + s.Root + "/run/beachhead/mounts/01\n"
+		"actimeo=600,lookupcache=pos " + table.ShardAddress(1).String() + ":/ " + s.Root + "/run/beachhead/mounts/01\n"
 	if got := s.ReadCalls(); got != want {
 		t.Errorf("ran\n%swant\n%s", got, want)
 	}

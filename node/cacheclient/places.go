@@ -74,16 +74,16 @@ func (m ShardMap) ListMoves() []shardmap.Move {
 	if m.Previous == nil {
 		return nil
 	}
-	return shardmap.Moves(*m.Previous, m.Current)
+	return shardmap.MovesBetween(*m.Previous, m.Current)
 }
 
 // IsPinned says whether a tenant is pinned in either table, so that it does not move with its slot.
 func (m ShardMap) IsPinned(tenant string) bool {
-	_, now := m.Current.Pins()[tenant]
+	_, now := m.Current.PinnedShards()[tenant]
 	if m.Previous == nil {
 		return now
 	}
-	_, before := m.Previous.Pins()[tenant]
+	_, before := m.Previous.PinnedShards()[tenant]
 	return now || before
 }
 
@@ -97,12 +97,12 @@ type Places struct {
 // new one has acknowledged the move, the other way round. Pushes go to the new shard from the start: files in both would have to be copied
 // twice.
 func (m ShardMap) FindPlaces(tenant string) Places {
-	now := m.Current.Shard(tenant)
-	if m.Previous == nil || m.Previous.Shard(tenant) == now {
+	now := m.Current.TenantShard(tenant)
+	if m.Previous == nil || m.Previous.TenantShard(tenant) == now {
 		return Places{Read: []int{now}, Write: now}
 	}
-	before := m.Previous.Shard(tenant)
-	move := shardmap.Move{Slot: shardmap.Slot(tenant)}
+	before := m.Previous.TenantShard(tenant)
+	move := shardmap.Move{Slot: shardmap.TenantSlot(tenant)}
 	if m.IsPinned(tenant) {
 		move.Tenant = tenant
 	}
@@ -115,7 +115,7 @@ func (m ShardMap) FindPlaces(tenant string) Places {
 // ListShards lists the shards that are in the places of any tenant, in order.
 func (m ShardMap) ListShards() []int {
 	shards := map[int]bool{}
-	for n := range m.Current.Shards() {
+	for n := range m.Current.ShardCount() {
 		shards[n] = true
 	}
 	for _, move := range m.ListMoves() {
@@ -126,9 +126,9 @@ func (m ShardMap) ListShards() []int {
 
 // FindAddress is where a shard answers. A shard that the current table has no more is where the previous one says.
 func (m ShardMap) FindAddress(shard int) (netip.Addr, error) {
-	address := m.Current.Address(shard)
+	address := m.Current.ShardAddress(shard)
 	if !address.IsValid() && m.Previous != nil {
-		address = m.Previous.Address(shard)
+		address = m.Previous.ShardAddress(shard)
 	}
 	if !address.IsValid() {
 		return address, fmt.Errorf("the shard map has no address of shard %d; run beachhead up, which writes it with addresses", shard)
@@ -149,7 +149,7 @@ func CheckTenant(tenant string) error {
 
 // TenantFolder is where a tenant's files are on the volume of any shard, below the root of its export.
 func TenantFolder(tenant string) string {
-	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.Slot(tenant)), tenant)
+	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.TenantSlot(tenant)), tenant)
 }
 
 // SlotFolder is where the tenants of a slot are.

@@ -19,7 +19,7 @@ func TestDeadShardIsAMiss(t *testing.T) {
 	m := newMachine(t)
 	table := m.NewTable(2, nil)
 	m.WriteTable(m.store, mapName, table)
-	shard := table.Shard("acme")
+	shard := table.TenantShard("acme")
 	var stop [2]func()
 	for number := range stop {
 		var export string

@@ -22,7 +22,7 @@ func (a command) printSettings(ctx context.Context, args []string) error {
 		s.mirrors = append(s.mirrors, f.path)
 	}
 	// A build whose bitbake cannot connect fails or waits at every task, so this is asked before.
-	if address := m.Current.Address(0); address.IsValid() {
+	if address := m.Current.ShardAddress(0); address.IsValid() {
 		server := netip.AddrPortFrom(address, hashserv.Port).String()
 		dialer := net.Dialer{Timeout: hashLimit}
 		if connection, err := dialer.DialContext(ctx, "tcp", server); err != nil {

@@ -38,7 +38,7 @@ func TestYocto(t *testing.T) {
 	m.WriteTable(m.store, mapName, two)
 	m.ServeShard(two, 0)
 	_, stop := m.ServeShard(two, 1)
-	hash := netip.AddrPortFrom(two.Address(0), hashserv.Port).String()
+	hash := netip.AddrPortFrom(two.ShardAddress(0), hashserv.Port).String()
 	listener, err := net.Listen("tcp", hash)
 	if err != nil {
 		t.Fatal(err)

@@ -103,9 +103,9 @@ func (s *Shards) NewTable(shards int, pins map[string]int) shardmap.Table {
 // WriteTable writes a table as the next version of the map's parameter.
 func (s *Shards) WriteTable(store *Store, name string, table shardmap.Table) {
 	s.t.Helper()
-	text, err := table.Document()
+	text, err := table.MarshalDocument()
 	if err == nil {
-		err = store.SetParameter(context.Background(), name, string(text))
+		err = store.PutParameter(context.Background(), name, string(text))
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -115,7 +115,7 @@ func (s *Shards) WriteTable(store *Store, name string, table shardmap.Table) {
 // ServeShard makes a shard answer until the test ends or it is stopped, and gives the folder that it exports.
 func (s *Shards) ServeShard(table shardmap.Table, shard int) (export string, stop func()) {
 	s.t.Helper()
-	address := table.Address(shard)
+	address := table.ShardAddress(shard)
 	listener, err := net.Listen("tcp", netip.AddrPortFrom(address, 2049).String())
 	if err != nil {
 		s.t.Fatal(err)
@@ -140,7 +140,7 @@ func (s *Shards) ServeShard(table shardmap.Table, shard int) (export string, sto
 // BlackHoleShard makes a shard's address take no connection and refuse none, as that of a machine without power.
 func (s *Shards) BlackHoleShard(table shardmap.Table, shard int) {
 	s.t.Helper()
-	address := netip.AddrPortFrom(table.Address(shard), 2049)
+	address := netip.AddrPortFrom(table.ShardAddress(shard), 2049)
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err == nil {
 		s.t.Cleanup(func() { _ = syscall.Close(socket) })

@@ -41,8 +41,8 @@ func (s *Store) CountCalls() int {
 	return calls
 }
 
-// Parameter reads like cloud.Cloud does.
-func (s *Store) Parameter(ctx context.Context, name string) (aws.Parameter, error) {
+// GetParameter reads like cloud.Cloud does.
+func (s *Store) GetParameter(ctx context.Context, name string) (aws.Parameter, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.calls++
@@ -61,8 +61,8 @@ func (s *Store) Parameter(ctx context.Context, name string) (aws.Parameter, erro
 	return aws.Parameter{Value: versions[version-1], Version: int64(version)}, nil
 }
 
-// SetParameter writes a version.
-func (s *Store) SetParameter(ctx context.Context, name, value string) error {
+// PutParameter writes a version.
+func (s *Store) PutParameter(ctx context.Context, name, value string) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.calls++

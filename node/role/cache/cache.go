@@ -37,16 +37,16 @@ const cacheTag = "beachhead:cache"
 
 // Cloud is what a server asks of AWS; *cloud.Cloud is one.
 type Cloud interface {
-	Parameter(ctx context.Context, name string) (aws.Parameter, error)
-	SetParameter(ctx context.Context, name, value string) error
-	Identity(ctx context.Context) (aws.Identity, error)
+	GetParameter(ctx context.Context, name string) (aws.Parameter, error)
+	PutParameter(ctx context.Context, name, value string) error
+	InstanceIdentity(ctx context.Context) (aws.Identity, error)
 	InstanceState(ctx context.Context, id string) (string, error)
-	Volume(ctx context.Context, tags map[string]string) (aws.Volume, error)
+	FindVolume(ctx context.Context, tags map[string]string) (aws.Volume, error)
 	AttachVolume(ctx context.Context, id, device string) error
 	DetachVolume(ctx context.Context, id, instance string, force bool) error
-	Interface(ctx context.Context, tags map[string]string) (aws.Interface, error)
-	AttachInterface(ctx context.Context, id string, index int) error
-	DetachInterface(ctx context.Context, attachment string, force bool) error
+	FindNetworkInterface(ctx context.Context, tags map[string]string) (aws.NetworkInterface, error)
+	AttachNetworkInterface(ctx context.Context, id string, index int) error
+	DetachNetworkInterface(ctx context.Context, attachment string, force bool) error
 }
 
 // Role is a cache server's life.
@@ -63,7 +63,7 @@ type Role struct {
 }
 
 // New gives the role of a machine whose description has a section cache.
-func New(h host.Host, d spec.Description, c *aws.Cloud) *Role { return newRole(h, d, c) }
+func New(h host.Host, d spec.Description, c *aws.Client) *Role { return newRole(h, d, c) }
 
 func newRole(h host.Host, d spec.Description, c Cloud) *Role {
 	return &Role{
@@ -82,7 +82,7 @@ func (r *Role) volumeLabel() string { return fmt.Sprintf("beachhead-%02d", r.cac
 // Prepare makes the machine the shard's server. Every step looks at what is there first, so that it goes on after a kill, and changes nothing
 // on a server that serves.
 func (r *Role) Prepare(ctx context.Context) error {
-	me, err := r.cloud.Identity(ctx)
+	me, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (r *Role) Drain(ctx context.Context) error {
 	if err := r.stopServing(ctx, false); err != nil {
 		return err
 	}
-	me, err := r.cloud.Identity(ctx)
+	me, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (r *Role) checkHealth(ctx context.Context) error {
 	if err := r.checkWritable(); err != nil {
 		return err
 	}
-	me, err := r.cloud.Identity(ctx)
+	me, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
 		return r.checkLocalNFS(ctx)
 	}
@@ -78,7 +78,7 @@ func (r *Role) checkHealth(ctx context.Context) error {
 	if err := r.checkAttached(ctx, me.InstanceID, r.interfaceResource()); err != nil {
 		return err
 	}
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil {
 		return r.checkLocalNFS(ctx)
 	}
@@ -94,9 +94,9 @@ func (r *Role) checkAttached(ctx context.Context, me string, t resource) error {
 	return nil
 }
 
-// Metrics are those that the region's alarms watch: whether the shard serves, 1 or 0, and how full its volume is, in percent of bytes or inodes,
+// CollectMetrics are those that the region's alarms watch: whether the shard serves, 1 or 0, and how full its volume is, in percent of bytes or inodes,
 // whichever is scarcer.
-func (r *Role) Metrics(ctx context.Context) ([]aws.Metric, error) {
+func (r *Role) CollectMetrics(ctx context.Context) ([]aws.Metric, error) {
 	health := aws.Metric{Name: "Healthy", Unit: "Count", Value: 1}
 	if err := r.checkHealth(ctx); err != nil {
 		health.Value = 0

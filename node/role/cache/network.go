@@ -25,11 +25,11 @@ const networkd = "systemd-networkd.service"
 
 // prepareInterface takes the interface with the address that runners mount from, and brings it up. Everything behind it serves by now.
 func (r *Role) prepareInterface(ctx context.Context, me string) error {
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil && n.MAC == "" {
 		return err
 	}
-	if n.Holder != me {
+	if n.AttachedTo != me {
 		if err := r.excludeFromNetworkd(ctx, n.MAC); err != nil {
 			return err
 		}
@@ -38,17 +38,17 @@ func (r *Role) prepareInterface(ctx context.Context, me string) error {
 		return err
 	}
 	// Again, since the subnet's range is known of an interface that the machine has.
-	if n, err = r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface)); err != nil {
+	if n, err = r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface)); err != nil {
 		return err
 	}
-	if !n.Prefix.IsValid() {
+	if !n.SubnetPrefix.IsValid() {
 		return fmt.Errorf("the range of %s's subnet is not known yet; it is tried again: the instance metadata have it", n.ID)
 	}
 	link, err := r.waitLink(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := r.configureLink(ctx, link, n.Address, n.Prefix); err != nil {
+	if err := r.configureLink(ctx, link, n.Address, n.SubnetPrefix); err != nil {
 		return err
 	}
 	return checkNFS(ctx, r.nfsEndpoint(n.Address))
@@ -57,7 +57,7 @@ func (r *Role) prepareInterface(ctx context.Context, me string) error {
 // excludeFromNetworkd tells systemd-networkd, before the interface is there, that it is not its own.
 func (r *Role) excludeFromNetworkd(ctx context.Context, mac string) error {
 	text := "# Written by beachhead-node, which configures this interface itself.\n[Match]\nMACAddress=" + mac + "\n\n[Link]\nUnmanaged=yes\n"
-	if _, err := r.host.Write(unmanagedFile, 0o644, text); err != nil {
+	if _, err := r.host.WriteFile(unmanagedFile, 0o644, text); err != nil {
 		return err
 	}
 	if _, err := r.host.Run(ctx, "systemctl", "is-active", "--quiet", networkd); err != nil {
@@ -87,7 +87,7 @@ func findLink(h host.Host, mac string) (string, error) {
 	return "", nil
 }
 
-func (r *Role) waitLink(ctx context.Context, n aws.Interface) (string, error) {
+func (r *Role) waitLink(ctx context.Context, n aws.NetworkInterface) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceWait)
 	defer cancel()
 	for {
@@ -143,7 +143,7 @@ func (r *Role) addSourceRule(ctx context.Context, address netip.Addr) error {
 
 // bringLinkDown takes the address away without a word: clients wait for an answer, and get it from the next server.
 func (r *Role) bringLinkDown(ctx context.Context) error {
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if n.MAC == "" {
 		return err
 	}

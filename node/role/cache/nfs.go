@@ -65,14 +65,14 @@ func (r *Role) renderExports() string {
 func (r *Role) configureNFS(ctx context.Context) error {
 	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", ClientID)
 	for file, text := range map[string]string{nfsFile: r.renderNFSSettings(), usersFile: user} {
-		if _, err := r.host.Write(file, 0o644, text); err != nil {
+		if _, err := r.host.WriteFile(file, 0o644, text); err != nil {
 			return err
 		}
 	}
 	if _, err := r.host.Run(ctx, "systemd-sysusers", r.host.Path(usersFile)); err != nil {
 		return err
 	}
-	changed, err := r.host.Write(unitFile, 0o644, unitSettings)
+	changed, err := r.host.WriteFile(unitFile, 0o644, unitSettings)
 	if err == nil && changed {
 		_, err = r.host.Run(ctx, "systemctl", "daemon-reload")
 	}
@@ -86,7 +86,7 @@ func (r *Role) configureNFS(ctx context.Context) error {
 
 // exportVolume makes the NFS server serve the mounted volume. A server that runs with these settings and answers is only told of the exports.
 func (r *Role) exportVolume(ctx context.Context) error {
-	if _, err := r.host.Write(exportsFile, 0o644, r.renderExports()); err != nil {
+	if _, err := r.host.WriteFile(exportsFile, 0o644, r.renderExports()); err != nil {
 		return err
 	}
 	settings := r.renderNFSSettings() + unitSettings + r.renderExports()
@@ -105,7 +105,7 @@ func (r *Role) exportVolume(ctx context.Context) error {
 	if err := r.checkLocalNFS(ctx); err != nil {
 		return err
 	}
-	_, err = r.host.Write(servedFile, 0o644, settings)
+	_, err = r.host.WriteFile(servedFile, 0o644, settings)
 	return err
 }
 
@@ -127,7 +127,7 @@ func (r *Role) installNFS(ctx context.Context) error {
 	if err := r.configureNFS(ctx); err != nil {
 		return err
 	}
-	if err := r.host.Packages(ctx, packages...); err != nil {
+	if err := r.host.InstallPackages(ctx, packages...); err != nil {
 		return err
 	}
 	// After a reboot the agent starts it, when the volume is there.

@@ -26,7 +26,7 @@ const (
 // Serve keeps the shard's server going: it watches over it, evicts, copies the tenants that move here, and on the first shard serves the
 // hash-equivalence database. NFS itself is the kernel's: it goes on without the agent.
 func (r *Role) Serve(ctx context.Context) error {
-	n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil {
 		return err
 	}

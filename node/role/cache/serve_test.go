@@ -95,7 +95,7 @@ func TestMetrics(t *testing.T) {
 		m := served(t, l)
 		want := func(healthy float64) {
 			t.Helper()
-			got, err := m.role.Metrics(t.Context())
+			got, err := m.role.CollectMetrics(t.Context())
 			if err != nil || len(got) != 2 || got[0].Name != "Healthy" || got[0].Value != healthy || got[1].Name != "UsedPercent" ||
 				got[1].Unit != "Percent" || got[1].Value <= 0 || got[1].Value > 100 || got[0].Dimensions != nil || got[1].Dimensions != nil {
 				t.Errorf("%+v, %v", got, err)
@@ -107,7 +107,7 @@ func TestMetrics(t *testing.T) {
 		if err := os.RemoveAll(m.host.Path("/srv/cache")); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := m.role.Metrics(t.Context()); err == nil || len(got) != 1 || got[0].Value != 0 {
+		if got, err := m.role.CollectMetrics(t.Context()); err == nil || len(got) != 1 || got[0].Value != 0 {
 			t.Errorf("without a volume: %+v, %v", got, err)
 		}
 	})

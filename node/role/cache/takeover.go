@@ -36,9 +36,9 @@ func (r *Role) volumeResource(id string) resource {
 	return resource{
 		name: "the data volume " + r.cache.Volume,
 		query: func(ctx context.Context) (attachment, error) {
-			v, err := r.cloud.Volume(ctx, r.resourceTags(r.cache.Volume))
+			v, err := r.cloud.FindVolume(ctx, r.resourceTags(r.cache.Volume))
 			id = v.ID
-			return attachment{holder: v.Holder, state: v.Attachment}, err
+			return attachment{holder: v.AttachedTo, state: v.AttachmentState}, err
 		},
 		// The name is one that EC2 asks for; Linux finds the device by its serial number.
 		attach: func(ctx context.Context) error { return r.cloud.AttachVolume(ctx, id, "/dev/sdf") },
@@ -54,13 +54,13 @@ func (r *Role) interfaceResource() resource {
 	return resource{
 		name: "the interface " + r.cache.Interface,
 		query: func(ctx context.Context) (attachment, error) {
-			n, err := r.cloud.Interface(ctx, r.resourceTags(r.cache.Interface))
+			n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 			id = n.ID
-			return attachment{interfaceAttachment: n.Attachment, holder: n.Holder, state: n.State}, err
+			return attachment{interfaceAttachment: n.AttachmentID, holder: n.AttachedTo, state: n.AttachmentState}, err
 		},
-		attach: func(ctx context.Context) error { return r.cloud.AttachInterface(ctx, id, 1) },
+		attach: func(ctx context.Context) error { return r.cloud.AttachNetworkInterface(ctx, id, 1) },
 		detach: func(ctx context.Context, a attachment, force bool) error {
-			return r.cloud.DetachInterface(ctx, a.interfaceAttachment, force)
+			return r.cloud.DetachNetworkInterface(ctx, a.interfaceAttachment, force)
 		},
 	}
 }

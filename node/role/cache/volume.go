@@ -15,11 +15,11 @@ const deviceWait = time.Minute
 
 // prepareVolume takes the volume and mounts it, whole and writable.
 func (r *Role) prepareVolume(ctx context.Context, me string) error {
-	v, err := r.cloud.Volume(ctx, r.resourceTags(r.cache.Volume))
+	v, err := r.cloud.FindVolume(ctx, r.resourceTags(r.cache.Volume))
 	if err != nil {
 		return err
 	}
-	if v.Holder != me {
+	if v.AttachedTo != me {
 		// A volume that was taken from this machine may still be mounted here, over a device that is gone.
 		if err := r.stopServing(ctx, true); err != nil {
 			return err

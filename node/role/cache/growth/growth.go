@@ -22,8 +22,8 @@ import (
 // Parameters is what is asked of Parameter Store; *cloud.Cloud does it.
 type Parameters interface {
 	cacheclient.Parameters
-	// SetParameter writes a new version of a parameter.
-	SetParameter(ctx context.Context, name, value string) error
+	// PutParameter writes a new version of a parameter.
+	PutParameter(ctx context.Context, name, value string) error
 }
 
 // Server is the cache server that tenants move to.
@@ -209,7 +209,7 @@ func (s Server) acknowledgeMoves(ctx context.Context, from source, moves ...shar
 	if err != nil {
 		return err
 	}
-	if err := s.Parameters.SetParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
+	if err := s.Parameters.PutParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
 		return fmt.Errorf("what is copied is not acknowledged yet: %w", err)
 	}
 	return nil

@@ -70,7 +70,7 @@ func (w *world) start(t *testing.T) (stop func()) {
 // acknowledged gives what the server has written last.
 func (w *world) acknowledged(t *testing.T) (a cacheclient.Acknowledgement) {
 	t.Helper()
-	p, err := w.store.Parameter(context.Background(), shardmap.MovedParameter(mapName, 1))
+	p, err := w.store.GetParameter(context.Background(), shardmap.MovedParameter(mapName, 1))
 	if err != nil {
 		return a
 	}
@@ -92,7 +92,7 @@ func until(t *testing.T, what string, is func() bool) {
 }
 
 func (w *world) all(t *testing.T) func() bool {
-	moves := shardmap.Moves(w.one, w.two)
+	moves := shardmap.MovesBetween(w.one, w.two)
 	return func() bool {
 		a := w.acknowledged(t)
 		for _, move := range moves {
@@ -108,7 +108,7 @@ func (w *world) all(t *testing.T) func() bool {
 func (w *world) tenants(count int) (moving []string, staying string) {
 	for i := 0; len(moving) < count || staying == ""; i++ {
 		name := fmt.Sprintf("factory-%d", i)
-		if w.two.Shard(name) == 1 {
+		if w.two.TenantShard(name) == 1 {
 			moving = append(moving, name)
 		} else {
 			staying = name
@@ -174,14 +174,14 @@ func TestHotFirst(t *testing.T) {
 		t.Fatalf("%d jobs of %d moves", len(jobs), len(m.ListMoves()))
 	}
 	for i, tenant := range []string{moving[1], moving[0], moving[2]} {
-		if jobs[i].move.Slot != shardmap.Slot(tenant) || len(jobs[i].tenants) != 1 || jobs[i].tenants[0] != tenant {
+		if jobs[i].move.Slot != shardmap.TenantSlot(tenant) || len(jobs[i].tenants) != 1 || jobs[i].tenants[0] != tenant {
 			t.Errorf("place %d is %+v, want %s", i, jobs[i], tenant)
 		}
 	}
 	// Two in one slot.
 	var pair []string
 	for i := 0; len(pair) < 2; i++ {
-		if name := fmt.Sprintf("customer%d", i); shardmap.Slot(name) == shardmap.Slot(moving[0]) {
+		if name := fmt.Sprintf("customer%d", i); shardmap.TenantSlot(name) == shardmap.TenantSlot(moving[0]) {
 			pair = append(pair, name)
 		}
 	}
@@ -269,7 +269,7 @@ func TestFaultInOneTenant(t *testing.T) {
 	for i, tenant := range moving {
 		w.lay(t, tenant, map[string]state{"a": {"a", i}})
 	}
-	inTheWay := filepath.Join(w.Root, "srv/cache", cacheclient.SlotFolder(shardmap.Slot(moving[0])))
+	inTheWay := filepath.Join(w.Root, "srv/cache", cacheclient.SlotFolder(shardmap.TenantSlot(moving[0])))
 	if err := errors.Join(os.MkdirAll(filepath.Dir(inTheWay), 0o755), os.WriteFile(inTheWay, nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
@@ -277,8 +277,8 @@ func TestFaultInOneTenant(t *testing.T) {
 	w.WriteTable(w.store, mapName, w.two)
 	stop := w.start(t)
 	defer stop()
-	until(t, "the other is acknowledged", func() bool { return w.acknowledged(t).Has(shardmap.Move{Slot: shardmap.Slot(moving[1])}) })
-	if w.acknowledged(t).Has(shardmap.Move{Slot: shardmap.Slot(moving[0])}) {
+	until(t, "the other is acknowledged", func() bool { return w.acknowledged(t).Has(shardmap.Move{Slot: shardmap.TenantSlot(moving[1])}) })
+	if w.acknowledged(t).Has(shardmap.Move{Slot: shardmap.TenantSlot(moving[0])}) {
 		t.Error("acknowledged what could not be copied")
 	}
 	if err := os.Remove(inTheWay); err != nil {
@@ -296,9 +296,9 @@ func TestAcknowledgedIsLeftAlone(t *testing.T) {
 	}
 	w.WriteTable(w.store, mapName, w.one)
 	w.WriteTable(w.store, mapName, w.two)
-	text, err := json.Marshal(cacheclient.Acknowledgement{Epoch: w.two.Epoch(), Version: 2, Slots: []int{shardmap.Slot(moving[0])}})
+	text, err := json.Marshal(cacheclient.Acknowledgement{Epoch: w.two.Epoch(), Version: 2, Slots: []int{shardmap.TenantSlot(moving[0])}})
 	if err == nil {
-		err = w.store.SetParameter(t.Context(), shardmap.MovedParameter(mapName, 1), string(text))
+		err = w.store.PutParameter(t.Context(), shardmap.MovedParameter(mapName, 1), string(text))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -329,7 +329,7 @@ func TestMapChangesMidway(t *testing.T) {
 	w.WriteTable(w.store, mapName, w.one)
 	until(t, "the old shard is unmounted", func() bool { return strings.Contains(w.ReadCalls(), "umount ") })
 	stop()
-	if a := w.acknowledged(t); a.Has(shardmap.Move{Slot: shardmap.Slot(moving[0])}) {
+	if a := w.acknowledged(t); a.Has(shardmap.Move{Slot: shardmap.TenantSlot(moving[0])}) {
 		t.Error("acknowledged what was left off")
 	}
 	if got := len(w.grown(t, moving[0])); got == len(files) {

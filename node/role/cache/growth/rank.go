@@ -61,7 +61,7 @@ func listTenants(root string, m cacheclient.ShardMap, move shardmap.Move) ([]str
 	var tenants []string
 	for _, entry := range entries {
 		name := entry.Name()
-		own := cacheclient.CheckTenant(name) == nil && shardmap.Slot(name) == move.Slot && entry.IsDir()
+		own := cacheclient.CheckTenant(name) == nil && shardmap.TenantSlot(name) == move.Slot && entry.IsDir()
 		if own && (name == move.Tenant || move.Tenant == "" && !m.IsPinned(name)) {
 			tenants = append(tenants, name)
 		}

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"context"
@@ -22,7 +22,7 @@ var recipe []byte
 // image is the machines' disk with its kernel, in a directory of the user's cache.
 type image struct{ directory string }
 
-func (i image) file(name string) string { return filepath.Join(i.directory, name) }
+func (i image) filePath(name string) string { return filepath.Join(i.directory, name) }
 
 var (
 	built       = sync.OnceValues(buildImage)
@@ -31,12 +31,12 @@ var (
 		if err != nil {
 			return ""
 		}
-		return i.accelerator()
+		return i.findAccelerator()
 	})
 )
 
-// theImage builds the image unless the cache has it: once for a recipe.
-func theImage(t testing.TB) image {
+// requireImage builds the image unless the cache has it: once for a recipe.
+func requireImage(t testing.TB) image {
 	t.Helper()
 	started := time.Now()
 	i, err := built()
@@ -54,7 +54,7 @@ func buildImage() (image, error) {
 	}
 	sum := sha256.Sum256(recipe)
 	i := image{filepath.Join(cache, "beachhead", "machines", hex.EncodeToString(sum[:8]))}
-	if _, err := os.Stat(i.file("disk")); err == nil {
+	if _, err := os.Stat(i.filePath("disk")); err == nil {
 		return i, nil
 	}
 	// Made beside its place and then moved, so that one that was interrupted is never taken for whole.
@@ -81,9 +81,9 @@ func buildImage() (image, error) {
 	return i, os.Rename(making, i.directory)
 }
 
-// accelerator is kvm where a kernel boots with it, and tcg, software emulation, elsewhere. Neither that /dev/kvm is there nor that QEMU takes it
+// findAccelerator is kvm where a kernel boots with it, and tcg, software emulation, elsewhere. Neither that /dev/kvm is there nor that QEMU takes it
 // says so: in a virtual machine of some hosts it hangs. The kernel has no root here, panics, and QEMU ends.
-func (i image) accelerator() string {
+func (i image) findAccelerator() string {
 	if file, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err != nil {
 		return "tcg"
 	} else if err := file.Close(); err != nil {
@@ -92,7 +92,7 @@ func (i image) accelerator() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
 	probe := exec.CommandContext(ctx, "qemu-system-x86_64", "-machine", "q35", "-accel", "kvm", "-m", "256", "-nodefaults", "-display", "none",
-		"-no-reboot", "-kernel", i.file("vmlinuz"), "-append", "panic=-1")
+		"-no-reboot", "-kernel", i.filePath("vmlinuz"), "-append", "panic=-1")
 	if probe.Run() != nil {
 		return "tcg"
 	}

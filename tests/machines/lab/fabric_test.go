@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"bufio"
@@ -16,11 +16,11 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 )
 
-// guest is a machine without QEMU: a TCP/IP stack that sends everything to the router of its subnet.
-func guest(t *testing.T, f *fabric, c *card) *outside {
+// newGuest is a machine without QEMU: a TCP/IP stack that sends everything to the router of its subnet.
+func newGuest(t *testing.T, f *fabric, c *card) *outside {
 	t.Helper()
 	here, there := net.Pipe()
-	go f.serve(c, there)
+	go f.serveMachine(c, there)
 	g, err := newOutside(func(packet []byte) {
 		frame := binary.BigEndian.AppendUint32(nil, uint32(14+len(packet)))
 		frame = append(append(frame, router[:]...), c.mac[:]...)
@@ -31,7 +31,7 @@ func guest(t *testing.T, f *fabric, c *card) *outside {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = here.Close(); g.close() })
-	if err := g.own(c.address); err != nil {
+	if err := g.addAddress(c.address); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
@@ -45,27 +45,27 @@ func guest(t *testing.T, f *fabric, c *card) *outside {
 			if _, err := io.ReadFull(reader, frame); err != nil {
 				return
 			}
-			g.take(frame[14:])
+			g.injectPacket(frame[14:])
 		}
 	}()
 	return g
 }
 
 func TestFabric(t *testing.T) {
-	f := &fabric{cards: map[mac]*card{}, ways: map[netip.Prefix]mac{}, direct: map[netip.Addr]bool{metadataAddress: true}}
-	o, err := newOutside(f.back)
+	f := &fabric{cards: map[mac]*card{}, routes: map[netip.Prefix]mac{}, direct: map[netip.Addr]bool{metadataAddress: true}}
+	o, err := newOutside(f.deliverFromOutside)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(o.close)
-	f.outside = o.take
+	f.outside = o.injectPacket
 	subnet := netip.MustParsePrefix("10.42.0.0/20")
 	c := &card{mac: newMAC("eni-0123456789abcdef0"), address: netip.MustParseAddr("10.42.0.100"), subnet: subnet, checked: true}
-	f.add(c)
-	g := guest(t, f, c)
+	f.addCard(c)
+	g := newGuest(t, f, c)
 	internet := netip.MustParseAddrPort("203.0.113.10:443")
 	for _, at := range []netip.AddrPort{netip.AddrPortFrom(metadataAddress, 80), internet} {
-		listener, err := o.listen(at)
+		listener, err := o.listenTCP(at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,21 +75,21 @@ func TestFabric(t *testing.T) {
 				_ = conn.Close()
 			}
 		}()
-		if got := dial(g, at, 2*time.Second); got == "" {
+		if got := readFrom(g, at, 2*time.Second); got == "" {
 			t.Errorf("nothing from %s", at)
 		}
 	}
-	f.ways[subnet] = newMAC("eni-0123456789abcdef1") // no machine has it
-	if got := dial(g, internet, time.Second); got != "" {
+	f.routes[subnet] = newMAC("eni-0123456789abcdef1") // no machine has it
+	if got := readFrom(g, internet, time.Second); got != "" {
 		t.Errorf("through nobody: %q", got)
 	}
-	if got := dial(g, netip.AddrPortFrom(metadataAddress, 80), time.Second); got == "" {
+	if got := readFrom(g, netip.AddrPortFrom(metadataAddress, 80), time.Second); got == "" {
 		t.Error("the metadata are not direct")
 	}
 }
 
-// dial gives what is said at an address; "" when nothing is within the limit.
-func dial(g *outside, at netip.AddrPort, limit time.Duration) string {
+// readFrom gives what is said at an address; "" when nothing is within the limit.
+func readFrom(g *outside, at netip.AddrPort, limit time.Duration) string {
 	done := make(chan string, 1)
 	go func() {
 		conn, err := gonet.DialTCP(g.stack, tcpip.FullAddress{NIC: nic, Addr: tcpip.AddrFrom4(at.Addr().As4()), Port: at.Port()}, header.IPv4ProtocolNumber)

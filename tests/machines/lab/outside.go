@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"context"
@@ -61,15 +61,15 @@ func (o *outside) close() {
 	o.stack.Close()
 }
 
-// take gives the stack a packet.
-func (o *outside) take(packet []byte) {
+// injectPacket gives the stack a packet.
+func (o *outside) injectPacket(packet []byte) {
 	p := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
 	defer p.DecRef()
 	o.link.InjectInbound(header.IPv4ProtocolNumber, p)
 }
 
-// own gives the stack an address. To packets to any other address nothing answers, as in the internet: a connect hangs.
-func (o *outside) own(address netip.Addr) error {
+// addAddress gives the stack an address. To packets to any other address nothing answers, as in the internet: a connect hangs.
+func (o *outside) addAddress(address netip.Addr) error {
 	at := tcpip.AddrFrom4(address.As4())
 	for _, known := range o.stack.AllAddresses()[nic] {
 		if known.AddressWithPrefix.Address == at {
@@ -83,23 +83,23 @@ func (o *outside) own(address netip.Addr) error {
 	return nil
 }
 
-// listen takes connections. Their remote address is the machine's, or that of the machine that translates for it.
-func (o *outside) listen(at netip.AddrPort) (net.Listener, error) {
-	if err := o.own(at.Addr()); err != nil {
+// listenTCP takes connections. Their remote address is the machine's, or that of the machine that translates for it.
+func (o *outside) listenTCP(at netip.AddrPort) (net.Listener, error) {
+	if err := o.addAddress(at.Addr()); err != nil {
 		return nil, err
 	}
-	return gonet.ListenTCP(o.stack, full(at), header.IPv4ProtocolNumber)
+	return gonet.ListenTCP(o.stack, fullAddress(at), header.IPv4ProtocolNumber)
 }
 
-// packets takes datagrams.
-func (o *outside) packets(at netip.AddrPort) (net.PacketConn, error) {
-	if err := o.own(at.Addr()); err != nil {
+// listenUDP takes datagrams.
+func (o *outside) listenUDP(at netip.AddrPort) (net.PacketConn, error) {
+	if err := o.addAddress(at.Addr()); err != nil {
 		return nil, err
 	}
-	local := full(at)
+	local := fullAddress(at)
 	return gonet.DialUDP(o.stack, &local, nil, header.IPv4ProtocolNumber)
 }
 
-func full(at netip.AddrPort) tcpip.FullAddress {
+func fullAddress(at netip.AddrPort) tcpip.FullAddress {
 	return tcpip.FullAddress{NIC: nic, Addr: tcpip.AddrFrom4(at.Addr().As4()), Port: at.Port()}
 }

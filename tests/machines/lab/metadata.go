@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ const tokenPrefix = "token-of-"
 
 // serveMetadata answers as version 2 of the metadata service does: nothing without a token, to whoever has the address of an instance.
 func (e *EC2) serveMetadata(w http.ResponseWriter, r *http.Request) {
-	one := e.byAddress(r.RemoteAddr)
+	one := e.instanceByAddress(r.RemoteAddr)
 	path := version.FindStringSubmatch(r.URL.Path)
 	if one == nil || path == nil {
 		http.Error(w, "", http.StatusNotFound)
@@ -36,8 +36,8 @@ func (e *EC2) serveMetadata(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "", http.StatusUnauthorized)
 		return
 	}
-	e.lab.record(one.id, "metadata", path[2])
-	value, found := look(e.tree(one), path[2])
+	e.lab.recordRequest(one.id, "metadata", path[2])
+	value, found := lookUpMetadata(e.metadataOf(one), path[2])
 	if !found {
 		http.Error(w, "", http.StatusNotFound)
 		return
@@ -45,8 +45,8 @@ func (e *EC2) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, value)
 }
 
-// look finds a value, or what is below a path, which the service lists line by line.
-func look(tree map[string]string, path string) (string, bool) {
+// lookUpMetadata finds a value, or what is below a path, which the service lists line by line.
+func lookUpMetadata(tree map[string]string, path string) (string, bool) {
 	if value, found := tree[path]; found {
 		return value, true
 	}
@@ -68,8 +68,8 @@ func look(tree map[string]string, path string) (string, bool) {
 	return strings.Join(slices.Compact(all), "\n"), len(all) > 0
 }
 
-// tree is all that the service tells an instance.
-func (e *EC2) tree(one *instance) map[string]string {
+// metadataOf is all that the service tells an instance.
+func (e *EC2) metadataOf(one *instance) map[string]string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	region := e.lab.Plan.Region
@@ -77,7 +77,7 @@ func (e *EC2) tree(one *instance) map[string]string {
 		"accountId": e.lab.Plan.Account, "architecture": "x86_64", "availabilityZone": one.zone, "imageId": "ami-0beac4ead00000000",
 		"instanceId": one.id, "instanceType": one.kind, "privateIp": one.address.String(), "region": region, "version": "2017-09-30",
 	})
-	role := e.role(one)
+	role := e.credentialsOf(one)
 	credentials, _ := json.Marshal(map[string]string{
 		"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": time.Now().UTC().Format(time.RFC3339),
 		"Expiration": time.Now().UTC().Add(6 * time.Hour).Format(time.RFC3339), "AccessKeyId": role.AccessKeyID,
@@ -110,8 +110,8 @@ func (e *EC2) tree(one *instance) map[string]string {
 	return tree
 }
 
-// byAddress is the instance that has an address on any of its interfaces; nil: none.
-func (e *EC2) byAddress(remote string) *instance {
+// instanceByAddress is the instance that has an address on any of its interfaces; nil: none.
+func (e *EC2) instanceByAddress(remote string) *instance {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return nil

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"encoding/xml"
@@ -31,31 +31,31 @@ func parseForm(body []byte) (*form, error) {
 	return &form{values: values, taken: map[string]bool{"Action": true, "Version": true}}, err
 }
 
-func (f *form) get(name string) string {
+func (f *form) getValue(name string) string {
 	f.taken[name] = true
 	return f.values.Get(name)
 }
 
-// list gives NAME.1, NAME.2 and so on.
-func (f *form) list(name string) []string {
+// listValues gives NAME.1, NAME.2 and so on.
+func (f *form) listValues(name string) []string {
 	var all []string
 	for i := 1; f.values.Has(fmt.Sprintf("%s.%d", name, i)); i++ {
-		all = append(all, f.get(fmt.Sprintf("%s.%d", name, i)))
+		all = append(all, f.getValue(fmt.Sprintf("%s.%d", name, i)))
 	}
 	return all
 }
 
-// filters gives the values by name of Filter.N.Name and Filter.N.Value.M.
-func (f *form) filters() map[string][]string {
+// listFilters gives the values by name of Filter.N.Name and Filter.N.Value.M.
+func (f *form) listFilters() map[string][]string {
 	all := map[string][]string{}
 	for i := 1; f.values.Has(fmt.Sprintf("Filter.%d.Name", i)); i++ {
-		all[f.get(fmt.Sprintf("Filter.%d.Name", i))] = f.list(fmt.Sprintf("Filter.%d.Value", i))
+		all[f.getValue(fmt.Sprintf("Filter.%d.Name", i))] = f.listValues(fmt.Sprintf("Filter.%d.Value", i))
 	}
 	return all
 }
 
-// rest is an error that names the parameters that no action took.
-func (f *form) rest() error {
+// checkUnknown is an error that names the parameters that no action took.
+func (f *form) checkUnknown() error {
 	var unknown []string
 	for name := range f.values {
 		if !f.taken[name] {
@@ -76,11 +76,11 @@ type element struct {
 	Children []element
 }
 
-func el(name string, children ...element) element {
+func newElement(name string, children ...element) element {
 	return element{XMLName: xml.Name{Local: name}, Children: children}
 }
 
-func leaf(name string, value any) element {
+func newLeaf(name string, value any) element {
 	return element{XMLName: xml.Name{Local: name}, Text: fmt.Sprint(value)}
 }
 
@@ -96,14 +96,14 @@ func writeXML(w http.ResponseWriter, code int, root element) {
 
 // tags gives the tag set of a resource, and matches says whether filters on tags take it. Other filters are unknown.
 func tagSet(tags map[string]string) element {
-	set := el("tagSet")
+	set := newElement("tagSet")
 	for key, value := range tags {
-		set.Children = append(set.Children, el("item", leaf("key", key), leaf("value", value)))
+		set.Children = append(set.Children, newElement("item", newLeaf("key", key), newLeaf("value", value)))
 	}
 	return set
 }
 
-func matches(tags map[string]string, filters map[string][]string) (bool, error) {
+func matchesFilters(tags map[string]string, filters map[string][]string) (bool, error) {
 	for name, values := range filters {
 		key, tag := strings.CutPrefix(name, "tag:")
 		if !tag {

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"bufio"
@@ -37,8 +37,8 @@ func dialMonitor(path string) (*monitor, error) {
 	return &monitor{conn: conn, answers: bufio.NewReader(conn)}, nil
 }
 
-// call runs a command and decodes what it returns, unless into is nil. Events that come before the answer are dropped.
-func (m *monitor) call(limit time.Duration, command string, arguments, into any) error {
+// execute runs a command and decodes what it returns, unless into is nil. Events that come before the answer are dropped.
+func (m *monitor) execute(limit time.Duration, command string, arguments, into any) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	line, err := json.Marshal(map[string]any{"execute": command, "arguments": arguments})
@@ -52,7 +52,7 @@ func (m *monitor) call(limit time.Duration, command string, arguments, into any)
 		return fmt.Errorf("%s: %w", command, err)
 	}
 	for {
-		answer, err := m.read()
+		answer, err := m.readReply()
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", command, err)
@@ -66,7 +66,7 @@ func (m *monitor) call(limit time.Duration, command string, arguments, into any)
 	}
 }
 
-func (m *monitor) read() (reply, error) {
+func (m *monitor) readReply() (reply, error) {
 	var answer reply
 	line, err := m.answers.ReadBytes('\n')
 	if err != nil {
@@ -76,16 +76,16 @@ func (m *monitor) read() (reply, error) {
 	return answer, json.Unmarshal(bytes.TrimLeft(line, "\r\n"), &answer)
 }
 
-// greet takes QMP's greeting and ends the negotiation.
-func (m *monitor) greet() error {
-	if _, err := m.read(); err != nil {
+// finishGreeting takes QMP's greeting and ends the negotiation.
+func (m *monitor) finishGreeting() error {
+	if _, err := m.readReply(); err != nil {
 		return err
 	}
-	return m.call(10*time.Second, "qmp_capabilities", struct{}{}, nil)
+	return m.execute(10*time.Second, "qmp_capabilities", struct{}{}, nil)
 }
 
-// ping waits for the guest agent: 0xff makes it drop what it has half read, and the number tells the answer from an older one.
-func (m *monitor) ping(limit time.Duration) error {
+// syncGuest waits for the guest agent: 0xff makes it drop what it has half read, and the number tells the answer from an older one.
+func (m *monitor) syncGuest(limit time.Duration) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	number := time.Now().UnixNano() & 0xffffff
@@ -96,7 +96,7 @@ func (m *monitor) ping(limit time.Duration) error {
 		return err
 	}
 	for {
-		answer, err := m.read()
+		answer, err := m.readReply()
 		if ne := net.Error(nil); err != nil && (errors.As(err, &ne) || strings.Contains(err.Error(), "EOF")) {
 			return err
 		}
@@ -106,28 +106,28 @@ func (m *monitor) ping(limit time.Duration) error {
 	}
 }
 
-// status is how a command in the guest ended.
-type status struct {
+// execStatus is how a command in the guest ended.
+type execStatus struct {
 	Exited   bool
 	ExitCode int
 	Out      string `json:"out-data"`
 	Err      string `json:"err-data"`
 }
 
-// shell runs a command in the guest and gives all that it printed.
-func (m *monitor) shell(limit time.Duration, command string) (string, int, error) {
+// runShell runs a command in the guest and gives all that it printed.
+func (m *monitor) runShell(limit time.Duration, command string) (string, int, error) {
 	deadline := time.Now().Add(limit)
-	if err := m.ping(min(limit, 20*time.Second)); err != nil {
+	if err := m.syncGuest(min(limit, 20*time.Second)); err != nil {
 		return "", 0, err
 	}
 	var started struct{ Pid int }
-	err := m.call(limit, "guest-exec", map[string]any{"path": "/bin/sh", "arg": []string{"-c", "exec 2>&1\n" + command}, "capture-output": true}, &started)
+	err := m.execute(limit, "guest-exec", map[string]any{"path": "/bin/sh", "arg": []string{"-c", "exec 2>&1\n" + command}, "capture-output": true}, &started)
 	if err != nil {
 		return "", 0, err
 	}
 	for time.Now().Before(deadline) {
-		var s status
-		if err := m.call(time.Until(deadline), "guest-exec-status", map[string]int{"pid": started.Pid}, &s); err != nil {
+		var s execStatus
+		if err := m.execute(time.Until(deadline), "guest-exec-status", map[string]int{"pid": started.Pid}, &s); err != nil {
 			return "", 0, err
 		}
 		if s.Exited {

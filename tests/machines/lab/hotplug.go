@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// target is the instance that a call is about, when it runs. The caller holds the mutex.
-func (e *EC2) target(id string) (*instance, error) {
+// runningInstance is the instance that a call is about, when it runs. The caller holds the mutex.
+func (e *EC2) runningInstance(id string) (*instance, error) {
 	one := e.instances[id]
 	if one == nil {
 		return nil, faultf("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
@@ -25,12 +25,12 @@ func (e *EC2) target(id string) (*instance, error) {
 func (e *EC2) attachVolume(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	id, device := f.get("VolumeId"), f.get("Device")
+	id, device := f.getValue("VolumeId"), f.getValue("Device")
 	v := e.volumes[id]
 	if v == nil {
 		return nil, faultf("InvalidVolume.NotFound", "The volume '%s' does not exist.", id)
 	}
-	one, err := e.target(f.get("InstanceId"))
+	one, err := e.runningInstance(f.getValue("InstanceId"))
 	switch {
 	case err != nil:
 		return nil, err
@@ -48,29 +48,29 @@ func (e *EC2) attachVolume(f *form) ([]element, error) {
 	}
 	v.holder, v.device, v.state = one.id, device, "attaching"
 	go e.plugVolume(one.machine, v)
-	return attachment(v), nil
+	return attachmentElements(v), nil
 }
 
-func attachment(v *volume) []element {
-	return []element{leaf("volumeId", v.id), leaf("instanceId", v.holder), leaf("device", v.device), leaf("status", v.state)}
+func attachmentElements(v *volume) []element {
+	return []element{newLeaf("volumeId", v.id), newLeaf("instanceId", v.holder), newLeaf("device", v.device), newLeaf("status", v.state)}
 }
 
 // plugVolume puts the volume into the running machine, as the NVMe disk with EC2's serial number.
 func (e *EC2) plugVolume(m *Machine, v *volume) {
-	port := m.take(v.id)
-	err := m.qmp.call(plugLimit, "blockdev-add", map[string]any{
+	port := m.takeSlot(v.id)
+	err := m.qmp.execute(plugLimit, "blockdev-add", map[string]any{
 		"driver": "raw", "node-name": v.id, "file": map[string]string{"driver": "file", "filename": v.file},
 	}, nil)
 	if err == nil {
-		err = m.qmp.call(plugLimit, "device_add", map[string]string{
+		err = m.qmp.execute(plugLimit, "device_add", map[string]string{
 			"driver": "nvme", "id": "d-" + v.id, "drive": v.id, "serial": strings.ReplaceAll(v.id, "-", ""), "bus": port,
 		}, nil)
 	}
-	e.plugged(m, err, func() { v.state = "attached" })
+	e.finishAttachment(m, err, func() { v.state = "attached" })
 }
 
-// plugged ends an attachment, unless the machine went away in the middle.
-func (e *EC2) plugged(m *Machine, err error, done func()) {
+// finishAttachment ends an attachment, unless the machine went away in the middle.
+func (e *EC2) finishAttachment(m *Machine, err error, done func()) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if err == nil {
@@ -78,14 +78,14 @@ func (e *EC2) plugged(m *Machine, err error, done func()) {
 		return
 	}
 	select {
-	case <-m.gone:
+	case <-m.Gone:
 	default:
-		e.lab.t.Errorf("plugging into %s: %v", m.Name, err)
+		e.lab.T.Errorf("plugging into %s: %v", m.Name, err)
 	}
 }
 
-// take gives a free slot of the machine to a thing; there are enough, and a test that plugs in more fails.
-func (m *Machine) take(id string) string {
+// takeSlot gives a free slot of the machine to a thing; there are enough, and a test that plugs in more fails.
+func (m *Machine) takeSlot(id string) string {
 	m.lab.plugs.Lock()
 	defer m.lab.plugs.Unlock()
 	for slot := range slots {
@@ -97,14 +97,14 @@ func (m *Machine) take(id string) string {
 	return "none"
 }
 
-// release unplugs a device, waits until the guest has let go, and runs the rest.
-func (m *Machine) release(id string) error {
-	if err := m.qmp.call(plugLimit, "device_del", map[string]string{"id": "d-" + id}, nil); err != nil {
+// unplugDevice unplugs a device, waits until the guest has let go, and runs the rest.
+func (m *Machine) unplugDevice(id string) error {
+	if err := m.qmp.execute(plugLimit, "device_del", map[string]string{"id": "d-" + id}, nil); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(plugLimit); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		var devices []struct{ Name string }
-		if err := m.qmp.call(plugLimit, "qom-list", map[string]string{"path": "/machine/peripheral"}, &devices); err != nil {
+		if err := m.qmp.execute(plugLimit, "qom-list", map[string]string{"path": "/machine/peripheral"}, &devices); err != nil {
 			return err
 		}
 		left := false
@@ -128,8 +128,8 @@ func (m *Machine) release(id string) error {
 func (e *EC2) detachVolume(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	id, from := f.get("VolumeId"), f.get("InstanceId")
-	f.get("Force")
+	id, from := f.getValue("VolumeId"), f.getValue("InstanceId")
+	f.getValue("Force")
 	v := e.volumes[id]
 	switch {
 	case v == nil:
@@ -140,30 +140,30 @@ func (e *EC2) detachVolume(f *form) ([]element, error) {
 		return nil, faultf("InvalidAttachment.NotFound", "The volume '%s' is not attached to instance '%s'", id, from)
 	}
 	v.state = "detaching"
-	answer := attachment(v)
-	go e.free(e.instances[v.holder].machine, v.id, "blockdev-del", map[string]string{"node-name": v.id}, func() { v.holder, v.state, v.device = "", "", "" })
+	answer := attachmentElements(v)
+	go e.detachDevice(e.instances[v.holder].machine, v.id, "blockdev-del", map[string]string{"node-name": v.id}, func() { v.holder, v.state, v.device = "", "", "" })
 	return answer, nil
 }
 
-// free unplugs and then runs done. What a dead machine had is free at once. Otherwise a guest that does not let go keeps it.
-func (e *EC2) free(m *Machine, id, command string, arguments map[string]string, done func()) {
-	err := m.release(id)
+// detachDevice unplugs and then runs done. What a dead machine had is free at once. Otherwise a guest that does not let go keeps it.
+func (e *EC2) detachDevice(m *Machine, id, command string, arguments map[string]string, done func()) {
+	err := m.unplugDevice(id)
 	// QEMU says that the device is gone some moments before it lets go of what was behind it.
 	for wait := err == nil; wait; {
-		err = m.qmp.call(plugLimit, command, arguments, nil)
+		err = m.qmp.execute(plugLimit, command, arguments, nil)
 		if wait = err != nil && strings.Contains(err.Error(), "is in use"); wait {
 			time.Sleep(time.Second)
 		}
 	}
 	select {
-	case <-m.gone:
+	case <-m.Gone:
 		err = nil
 	default:
 	}
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if err != nil {
-		e.lab.t.Logf("unplugging from %s: %v", m.Name, err)
+		e.lab.T.Logf("unplugging from %s: %v", m.Name, err)
 		return
 	}
 	done()
@@ -172,16 +172,16 @@ func (e *EC2) free(m *Machine, id, command string, arguments map[string]string, 
 func (e *EC2) attachInterface(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	id := f.get("NetworkInterfaceId")
+	id := f.getValue("NetworkInterfaceId")
 	n := e.interfaces[id]
 	if n == nil {
 		return nil, faultf("InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist", id)
 	}
-	index, err := strconv.Atoi(f.get("DeviceIndex"))
+	index, err := strconv.Atoi(f.getValue("DeviceIndex"))
 	if err != nil || index < 1 {
 		return nil, faultf("InvalidParameterValue", "Invalid device index")
 	}
-	one, err := e.target(f.get("InstanceId"))
+	one, err := e.runningInstance(f.getValue("InstanceId"))
 	if err != nil {
 		return nil, err
 	}
@@ -195,32 +195,32 @@ func (e *EC2) attachInterface(f *form) ([]element, error) {
 	}
 	n.holder, n.index, n.state, n.attachment = one.id, index, "attaching", e.newID("eni-attach")
 	go e.plugInterface(one.machine, n)
-	return []element{leaf("attachmentId", n.attachment), leaf("networkCardIndex", 0)}, nil
+	return []element{newLeaf("attachmentId", n.attachment), newLeaf("networkCardIndex", 0)}, nil
 }
 
 // plugInterface puts a card into the running machine, by a socket of its own.
 func (e *EC2) plugInterface(m *Machine, n *netInterface) {
-	port := m.take(n.id)
+	port := m.takeSlot(n.id)
 	socket := "n" + n.attachment
-	err := e.lab.plug(m, socket, n.card)
+	err := e.lab.listenForCard(m, socket, n.card)
 	if err == nil {
-		err = m.qmp.call(plugLimit, "netdev_add", map[string]any{
-			"type": "stream", "id": n.id, "server": false, "addr": map[string]string{"type": "unix", "path": m.socket(socket)},
+		err = m.qmp.execute(plugLimit, "netdev_add", map[string]any{
+			"type": "stream", "id": n.id, "server": false, "addr": map[string]string{"type": "unix", "path": m.socketPath(socket)},
 		}, nil)
 	}
 	if err == nil {
-		err = m.qmp.call(plugLimit, "device_add", map[string]string{
+		err = m.qmp.execute(plugLimit, "device_add", map[string]string{
 			"driver": "virtio-net-pci", "id": "d-" + n.id, "netdev": n.id, "mac": n.card.mac.String(), "bus": port,
 		}, nil)
 	}
-	e.plugged(m, err, func() { n.state = "attached" })
+	e.finishAttachment(m, err, func() { n.state = "attached" })
 }
 
 func (e *EC2) detachInterface(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	id := f.get("AttachmentId")
-	f.get("Force")
+	id := f.getValue("AttachmentId")
+	f.getValue("Force")
 	for _, n := range e.interfaces {
 		if n.attachment != id || id == "" {
 			continue
@@ -229,15 +229,15 @@ func (e *EC2) detachInterface(f *form) ([]element, error) {
 			return nil, faultf("OperationNotPermitted", "The network interface at device index 0 cannot be detached.")
 		}
 		n.state = "detaching"
-		go e.free(e.instances[n.holder].machine, n.id, "netdev_del", map[string]string{"id": n.id}, func() { n.holder, n.state, n.attachment = "", "", "" })
-		return []element{leaf("return", true)}, nil
+		go e.detachDevice(e.instances[n.holder].machine, n.id, "netdev_del", map[string]string{"id": n.id}, func() { n.holder, n.state, n.attachment = "", "", "" })
+		return []element{newLeaf("return", true)}, nil
 	}
 	return nil, faultf("InvalidAttachmentID.NotFound", "The attachment '%s' does not exist", id)
 }
 
-// Grow makes a volume larger, as ModifyVolume does. A machine that has it sees its new size.
-func (e *EC2) Grow(id string, sizeGiB int) {
-	e.lab.t.Helper()
+// GrowVolume makes a volume larger, as ModifyVolume does. A machine that has it sees its new size.
+func (e *EC2) GrowVolume(id string, sizeGiB int) {
+	e.lab.T.Helper()
 	e.mutex.Lock()
 	v := e.volumes[id]
 	v.sizeGiB = sizeGiB
@@ -246,9 +246,9 @@ func (e *EC2) Grow(id string, sizeGiB int) {
 	if one == nil {
 		out, err := exec.Command("truncate", "-s", fmt.Sprint(sizeGiB, "G"), v.file).CombinedOutput()
 		if err != nil {
-			e.lab.t.Fatalf("%v\n%s", err, out)
+			e.lab.T.Fatalf("%v\n%s", err, out)
 		}
 		return
 	}
-	e.lab.must(one.machine.qmp.call(plugLimit, "block_resize", map[string]any{"node-name": id, "size": int64(sizeGiB) << 30}, nil))
+	e.lab.Must(one.machine.qmp.execute(plugLimit, "block_resize", map[string]any{"node-name": id, "size": int64(sizeGiB) << 30}, nil))
 }

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"bytes"
@@ -44,14 +44,14 @@ func answerDHCP(c *card, resolver netip.Addr, packet []byte) []byte {
 	if len(question) < 240 || question[0] != bootRequest || !bytes.Equal(question[236:240], cookie) {
 		return nil
 	}
-	kind := map[byte]byte{discover: offer, request: acknowledge}[option(question[240:], optionKind)]
+	kind := map[byte]byte{discover: offer, request: acknowledge}[findOption(question[240:], optionKind)]
 	if kind == 0 {
 		return nil
 	}
-	return datagram(lease(c, resolver, question, kind), c.subnet.Masked().Addr().Next())
+	return encodeDatagram(encodeLease(c, resolver, question, kind), c.subnet.Masked().Addr().Next())
 }
 
-func option(options []byte, want byte) byte {
+func findOption(options []byte, want byte) byte {
 	for len(options) > 2 && options[0] != optionEnd {
 		if options[0] == 0 {
 			options = options[1:]
@@ -69,7 +69,7 @@ func option(options []byte, want byte) byte {
 	return 0
 }
 
-func lease(c *card, resolver netip.Addr, question []byte, kind byte) []byte {
+func encodeLease(c *card, resolver netip.Addr, question []byte, kind byte) []byte {
 	answer := make([]byte, 240)
 	copy(answer, question[:44])
 	gateway := c.subnet.Masked().Addr().Next().As4()
@@ -89,8 +89,8 @@ func lease(c *card, resolver netip.Addr, question []byte, kind byte) []byte {
 	return append(answer, optionEnd)
 }
 
-// datagram wraps an answer of a DHCP server into a packet to everybody.
-func datagram(payload []byte, from netip.Addr) []byte {
+// encodeDatagram wraps an answer of a DHCP server into a packet to everybody.
+func encodeDatagram(payload []byte, from netip.Addr) []byte {
 	size := header.IPv4MinimumSize + header.UDPMinimumSize + len(payload)
 	packet := make([]byte, size)
 	source, everybody := tcpip.AddrFrom4(from.As4()), tcpip.AddrFrom4([4]byte{255, 255, 255, 255})

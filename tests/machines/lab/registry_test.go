@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"archive/tar"
@@ -25,7 +25,7 @@ type puller struct {
 	client aws.HTTPClient
 }
 
-func (p puller) ask(method, path string) (int, http.Header, []byte) {
+func (p puller) sendRequest(method, path string) (int, http.Header, []byte) {
 	p.t.Helper()
 	request, err := http.NewRequestWithContext(p.t.Context(), method, "https://mirror.example.com"+path, http.NoBody)
 	if err != nil {
@@ -49,13 +49,13 @@ type pulled struct {
 	Size              int
 }
 
-// follow looks for what a descriptor names and fetches it, and ends the test unless it is just that.
-func (p puller) follow(sort string, d pulled) []byte {
+// fetchPart looks for what a descriptor names and fetches it, and ends the test unless it is just that.
+func (p puller) fetchPart(sort string, d pulled) []byte {
 	p.t.Helper()
-	if status, header, _ := p.ask(http.MethodHead, imagePath(sort, d.Digest)); status != http.StatusOK || header.Get("Content-Length") != strconv.Itoa(d.Size) {
+	if status, header, _ := p.sendRequest(http.MethodHead, imagePath(sort, d.Digest)); status != http.StatusOK || header.Get("Content-Length") != strconv.Itoa(d.Size) {
 		p.t.Fatalf("%s: %d, %v, want %+v", sort, status, header, d)
 	}
-	status, header, text := p.ask(http.MethodGet, imagePath(sort, d.Digest))
+	status, header, text := p.sendRequest(http.MethodGet, imagePath(sort, d.Digest))
 	if digest := fmt.Sprintf("sha256:%x", sha256.Sum256(text)); status != http.StatusOK || digest != d.Digest || len(text) != d.Size ||
 		header.Get("Docker-Content-Digest") != d.Digest || header.Get("Content-Type") != d.MediaType {
 		p.t.Fatalf("%s: %d, %v, %d bytes of %s, want %+v", sort, status, header, len(text), digest, d)
@@ -66,12 +66,12 @@ func (p puller) follow(sort string, d pulled) []byte {
 // The image is pulled as Docker's engine does it: the registry known by its version, the tag's digest, the manifest, its configuration and its layer
 // by their digests. In the layer is the agent.
 func TestRegistry(t *testing.T) {
-	l, _, config := inside(t)
+	l, _, config := newInstanceClient(t)
 	mirror, p := l.NewRegistry("mirror.example.com"), puller{t, config.HTTPClient}
-	if status, header, _ := p.ask(http.MethodGet, "/v2/"); status != http.StatusOK || header.Get("Docker-Distribution-Api-Version") != "registry/2.0" {
+	if status, header, _ := p.sendRequest(http.MethodGet, "/v2/"); status != http.StatusOK || header.Get("Docker-Distribution-Api-Version") != "registry/2.0" {
 		t.Errorf("the version: %d, %v", status, header)
 	}
-	status, header, _ := p.ask(http.MethodHead, imagePath("manifests", "latest"))
+	status, header, _ := p.sendRequest(http.MethodHead, imagePath("manifests", "latest"))
 	size, err := strconv.Atoi(header.Get("Content-Length"))
 	if status != http.StatusOK || err != nil {
 		t.Fatalf("the tag: %d, %v", status, header)
@@ -82,12 +82,12 @@ func TestRegistry(t *testing.T) {
 		Config        pulled
 		Layers        []pulled
 	}
-	text := p.follow("manifests", pulled{header.Get("Content-Type"), header.Get("Docker-Content-Digest"), size})
+	text := p.fetchPart("manifests", pulled{header.Get("Content-Type"), header.Get("Docker-Content-Digest"), size})
 	if err := json.Unmarshal(text, &manifest); err != nil || manifest.SchemaVersion != 2 || manifest.MediaType != manifestType ||
 		manifest.Config.MediaType != configType || len(manifest.Layers) != 1 || manifest.Layers[0].MediaType != layerType {
 		t.Fatalf("the manifest: %v, %s", err, text)
 	}
-	if _, _, byTag := p.ask(http.MethodGet, imagePath("manifests", "latest")); !bytes.Equal(byTag, text) {
+	if _, _, byTag := p.sendRequest(http.MethodGet, imagePath("manifests", "latest")); !bytes.Equal(byTag, text) {
 		t.Errorf("the manifest is %s by its tag", byTag)
 	}
 	var image struct {
@@ -97,15 +97,15 @@ func TestRegistry(t *testing.T) {
 			DiffIDs []string `json:"diff_ids"`
 		}
 	}
-	text = p.follow("blobs", manifest.Config)
+	text = p.fetchPart("blobs", manifest.Config)
 	if err := json.Unmarshal(text, &image); err != nil || image.Architecture != "amd64" || image.OS != "linux" || image.RootFS.Type != "layers" ||
 		len(image.RootFS.DiffIDs) != 1 || image.RootFS.DiffIDs[0] != manifest.Layers[0].Digest {
 		t.Errorf("the configuration: %v, %s", err, text)
 	}
-	if mirror.Pulls() != 0 {
+	if mirror.PullCount() != 0 {
 		t.Error("the image counts as pulled without its layer")
 	}
-	tree := tar.NewReader(bytes.NewReader(p.follow("blobs", manifest.Layers[0])))
+	tree := tar.NewReader(bytes.NewReader(p.fetchPart("blobs", manifest.Layers[0])))
 	file, err := tree.Next()
 	if err != nil || file.Name != "beachhead-node" || file.Mode != 0o755 || file.Typeflag != tar.TypeReg {
 		t.Fatalf("the layer: %v, %+v", err, file)
@@ -114,16 +114,16 @@ func TestRegistry(t *testing.T) {
 	if _, err := io.Copy(sum, tree); err != nil || fmt.Sprintf("%x", sum.Sum(nil)) != l.Agent[regionfile.AMD64] {
 		t.Errorf("the layer has another agent, %x: %v", sum.Sum(nil), err)
 	}
-	if _, err := tree.Next(); err != io.EOF || mirror.Pulls() != 1 {
-		t.Errorf("behind the agent: %v; pulled %d times", err, mirror.Pulls())
+	if _, err := tree.Next(); err != io.EOF || mirror.PullCount() != 1 {
+		t.Errorf("behind the agent: %v; pulled %d times", err, mirror.PullCount())
 	}
 }
 
 func TestRegistryRefuses(t *testing.T) {
-	l, _, config := inside(t)
+	l, _, config := newInstanceClient(t)
 	mirror, p := l.NewRegistry("mirror.example.com"), puller{t, config.HTTPClient}
 	none := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte("nothing")))
-	_, header, _ := p.ask(http.MethodHead, imagePath("manifests", "latest"))
+	_, header, _ := p.sendRequest(http.MethodHead, imagePath("manifests", "latest"))
 	manifest := header.Get("Docker-Content-Digest")
 	for _, wrong := range []struct{ method, path, code string }{
 		{http.MethodGet, "/v2/library/debian/manifests/latest", "NAME_UNKNOWN"},
@@ -139,13 +139,13 @@ func TestRegistryRefuses(t *testing.T) {
 		{http.MethodDelete, imagePath("manifests", manifest), "UNSUPPORTED"},
 	} {
 		var body struct{ Errors []struct{ Code string } }
-		status, header, text := p.ask(wrong.method, wrong.path)
+		status, header, text := p.sendRequest(wrong.method, wrong.path)
 		if err := json.Unmarshal(text, &body); err != nil || status != http.StatusNotFound || len(body.Errors) != 1 || body.Errors[0].Code != wrong.code ||
 			!strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 			t.Errorf("%s %s: %d, %s, want %s: %v", wrong.method, wrong.path, status, text, wrong.code, err)
 		}
 	}
-	if status, _, text := p.ask(http.MethodHead, imagePath("blobs", none)); status != http.StatusNotFound || len(text) != 0 || mirror.Pulls() != 0 {
-		t.Errorf("a HEAD of nothing: %d, %q; pulled %d times", status, text, mirror.Pulls())
+	if status, _, text := p.sendRequest(http.MethodHead, imagePath("blobs", none)); status != http.StatusNotFound || len(text) != 0 || mirror.PullCount() != 0 {
+		t.Errorf("a HEAD of nothing: %d, %q; pulled %d times", status, text, mirror.PullCount())
 	}
 }

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"crypto/sha256"
@@ -69,13 +69,13 @@ func (e *EC2) newID(prefix string) string {
 
 // NewVolume makes a blank volume in a zone and gives its id.
 func (e *EC2) NewVolume(zone string, sizeGiB int, tags map[string]string) string {
-	e.lab.t.Helper()
+	e.lab.T.Helper()
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	v := &volume{id: e.newID("vol"), zone: zone, tags: tags, sizeGiB: sizeGiB}
 	v.file = filepath.Join(e.lab.folder, v.id)
-	e.lab.must(os.WriteFile(v.file, nil, 0o600))
-	e.lab.must(os.Truncate(v.file, int64(sizeGiB)<<30))
+	e.lab.Must(os.WriteFile(v.file, nil, 0o600))
+	e.lab.Must(os.Truncate(v.file, int64(sizeGiB)<<30))
 	e.volumes[v.id] = v
 	return v.id
 }
@@ -91,12 +91,12 @@ func (e *EC2) newInterface(address netip.Addr, checked bool, tags map[string]str
 	n := &netInterface{id: e.newID("eni"), tags: tags}
 	n.card = &card{mac: newMAC(n.id), address: address, subnet: e.lab.subnetOf(address), checked: checked}
 	e.interfaces[n.id] = n
-	e.lab.fabric.add(n.card)
+	e.lab.fabric.addCard(n.card)
 	return n
 }
 
-// Holder is the instance that has a volume or interface; "" when it is free.
-func (e *EC2) Holder(id string) string {
+// AttachedTo is the instance that has a volume or interface; "" when it is free.
+func (e *EC2) AttachedTo(id string) string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if v := e.volumes[id]; v != nil {
@@ -108,15 +108,15 @@ func (e *EC2) Holder(id string) string {
 	return ""
 }
 
-// Volume is the file of a volume, which only its reader may change while no machine has it.
-func (e *EC2) Volume(id string) string {
+// VolumeFile is the file of a volume, which only its reader may change while no machine has it.
+func (e *EC2) VolumeFile(id string) string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	return e.volumes[id].file
 }
 
-// Notice sets a metadata value below meta-data, such as spot/instance-action; an empty one takes it away.
-func (e *EC2) Notice(m *Machine, path, value string) {
+// SetNotice sets a metadata value below meta-data, such as spot/instance-action; an empty one takes it away.
+func (e *EC2) SetNotice(m *Machine, path, value string) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if value == "" {
@@ -126,13 +126,13 @@ func (e *EC2) Notice(m *Machine, path, value string) {
 	e.instances[m.ID].notices[path] = value
 }
 
-// Terminate ends an instance at once. Its volumes and interfaces are free a moment later, since they outlive it.
-func (e *EC2) Terminate(id string) {
+// TerminateInstance ends an instance at once. Its volumes and interfaces are free a moment later, since they outlive it.
+func (e *EC2) TerminateInstance(id string) {
 	e.mutex.Lock()
 	one := e.instances[id]
 	one.state = "shutting-down"
 	e.mutex.Unlock()
-	one.machine.Kill()
+	one.machine.CutPower()
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	one.state = "terminated"
@@ -148,16 +148,23 @@ func (e *EC2) Terminate(id string) {
 	}
 }
 
-// role is what the metadata give an instance and what its calls must be signed with.
-func (e *EC2) role(one *instance) aws.Credentials {
+// ReportTerminated reports an instance as terminated from now on, and leaves its volumes and interfaces attached, as EC2 does for a while.
+func (e *EC2) ReportTerminated(id string) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.instances[id].state = "terminated"
+}
+
+// credentialsOf is what the metadata give an instance and what its calls must be signed with.
+func (e *EC2) credentialsOf(one *instance) aws.Credentials {
 	sum := sha256.Sum256([]byte(one.id))
 	return aws.Credentials{
 		AccessKeyID: "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:8])), SecretAccessKey: hex.EncodeToString(sum[8:28]), SessionToken: "session/" + one.id + "+==",
 	}
 }
 
-// caller is the instance whose role signed a request.
-func (e *EC2) caller(r *http.Request, service string) (*instance, []byte, error) {
+// verifyCaller is the instance whose role signed a request.
+func (e *EC2) verifyCaller(r *http.Request, service string) (*instance, []byte, error) {
 	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
 	if parts == nil {
 		return nil, nil, fmt.Errorf("not signed: %q", r.Header.Get("Authorization"))
@@ -165,7 +172,7 @@ func (e *EC2) caller(r *http.Request, service string) (*instance, []byte, error)
 	e.mutex.Lock()
 	var one *instance
 	for _, i := range e.instances {
-		if e.role(i).AccessKeyID == parts[1] {
+		if e.credentialsOf(i).AccessKeyID == parts[1] {
 			one = i
 		}
 	}
@@ -173,70 +180,70 @@ func (e *EC2) caller(r *http.Request, service string) (*instance, []byte, error)
 	if one == nil {
 		return nil, nil, fmt.Errorf("nobody's key: %s", parts[1])
 	}
-	body, err := signed(r, e.role(one), e.lab.Plan.Region, service)
+	body, err := verifySignature(r, e.credentialsOf(one), e.lab.Plan.Region, service)
 	return one, body, err
 }
 
-// serve answers the query protocol of EC2.
-func (e *EC2) serve(w http.ResponseWriter, r *http.Request) {
-	one, body, err := e.caller(r, "ec2")
+// serveQuery answers the query protocol of EC2.
+func (e *EC2) serveQuery(w http.ResponseWriter, r *http.Request) {
+	one, body, err := e.verifyCaller(r, "ec2")
 	if err != nil {
-		e.lab.t.Errorf("EC2: %v", err)
-		e.fail(w, faultf("AuthFailure", "%v", err))
+		e.lab.T.Errorf("EC2: %v", err)
+		e.writeFault(w, faultf("AuthFailure", "%v", err))
 		return
 	}
 	query, err := parseForm(body)
 	if err != nil {
-		e.fail(w, faultf("MalformedQueryString", "%v", err))
+		e.writeFault(w, faultf("MalformedQueryString", "%v", err))
 		return
 	}
 	action := query.values.Get("Action")
-	e.lab.record(one.id, "ec2", action, query.values.Encode())
+	e.lab.recordRequest(one.id, "ec2", action, query.values.Encode())
 	do, known := map[string]func(*form) ([]element, error){
 		"DescribeInstances": e.describeInstances, "DescribeVolumes": e.describeVolumes, "DescribeNetworkInterfaces": e.describeInterfaces,
 		"AttachVolume": e.attachVolume, "DetachVolume": e.detachVolume,
 		"AttachNetworkInterface": e.attachInterface, "DetachNetworkInterface": e.detachInterface,
 	}[action]
 	if !known {
-		e.lab.t.Errorf("EC2: %s asked for %s, which the laboratory does not know", one.id, action)
-		e.fail(w, faultf("InvalidAction", "The action %s is not valid for this web service.", action))
+		e.lab.T.Errorf("EC2: %s asked for %s, which the laboratory does not know", one.id, action)
+		e.writeFault(w, faultf("InvalidAction", "The action %s is not valid for this web service.", action))
 		return
 	}
 	children, err := do(query)
-	if unknown := query.rest(); err == nil && unknown != nil {
-		e.lab.t.Errorf("EC2: %s: %v", action, unknown)
+	if unknown := query.checkUnknown(); err == nil && unknown != nil {
+		e.lab.T.Errorf("EC2: %s: %v", action, unknown)
 		err = unknown
 	}
 	if err != nil {
-		e.fail(w, err)
+		e.writeFault(w, err)
 		return
 	}
-	root := el(action+"Response", append([]element{leaf("requestId", "lab")}, children...)...)
+	root := newElement(action+"Response", append([]element{newLeaf("requestId", "lab")}, children...)...)
 	root.XMLName.Space = "http://ec2.amazonaws.com/doc/2016-11-15/"
 	writeXML(w, http.StatusOK, root)
 }
 
-func (e *EC2) fail(w http.ResponseWriter, err error) {
+func (e *EC2) writeFault(w http.ResponseWriter, err error) {
 	f := faultf("InternalError", "%v", err)
 	code := http.StatusInternalServerError
 	if errors.As(err, &f) {
 		code = http.StatusBadRequest
 	}
-	writeXML(w, code, el("Response", el("Errors", el("Error", leaf("Code", f.code), leaf("Message", f.message))), leaf("RequestID", "lab")))
+	writeXML(w, code, newElement("Response", newElement("Errors", newElement("Error", newLeaf("Code", f.code), newLeaf("Message", f.message))), newLeaf("RequestID", "lab")))
 }
 
 func (e *EC2) describeInstances(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	set := el("reservationSet")
-	for _, id := range f.list("InstanceId") {
+	set := newElement("reservationSet")
+	for _, id := range f.listValues("InstanceId") {
 		one := e.instances[id]
 		if one == nil {
 			return nil, faultf("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
 		}
 		codes := map[string]int{"running": 16, "shutting-down": 32, "terminated": 48}
-		set.Children = append(set.Children, el("item", el("instancesSet", el("item", leaf("instanceId", one.id), leaf("instanceType", one.kind),
-			el("instanceState", leaf("code", codes[one.state]), leaf("name", one.state)), leaf("privateIpAddress", one.address)))))
+		set.Children = append(set.Children, newElement("item", newElement("instancesSet", newElement("item", newLeaf("instanceId", one.id), newLeaf("instanceType", one.kind),
+			newElement("instanceState", newLeaf("code", codes[one.state]), newLeaf("name", one.state)), newLeaf("privateIpAddress", one.address)))))
 	}
 	return []element{set}, nil
 }
@@ -244,22 +251,22 @@ func (e *EC2) describeInstances(f *form) ([]element, error) {
 func (e *EC2) describeVolumes(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	set, filters := el("volumeSet"), f.filters()
+	set, filters := newElement("volumeSet"), f.listFilters()
 	for _, v := range e.volumes {
-		ok, err := matches(v.tags, filters)
+		ok, err := matchesFilters(v.tags, filters)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		state, attachments := "available", el("attachmentSet")
+		state, attachments := "available", newElement("attachmentSet")
 		if v.holder != "" {
 			state = "in-use"
-			attachments.Children = []element{el("item", leaf("volumeId", v.id), leaf("instanceId", v.holder), leaf("device", v.device), leaf("status", v.state))}
+			attachments.Children = []element{newElement("item", newLeaf("volumeId", v.id), newLeaf("instanceId", v.holder), newLeaf("device", v.device), newLeaf("status", v.state))}
 		}
-		set.Children = append(set.Children, el("item", leaf("volumeId", v.id), leaf("size", v.sizeGiB), leaf("snapshotId", ""),
-			leaf("availabilityZone", v.zone), leaf("status", state), attachments, tagSet(v.tags)))
+		set.Children = append(set.Children, newElement("item", newLeaf("volumeId", v.id), newLeaf("size", v.sizeGiB), newLeaf("snapshotId", ""),
+			newLeaf("availabilityZone", v.zone), newLeaf("status", state), attachments, tagSet(v.tags)))
 	}
 	return []element{set}, nil
 }
@@ -267,21 +274,21 @@ func (e *EC2) describeVolumes(f *form) ([]element, error) {
 func (e *EC2) describeInterfaces(f *form) ([]element, error) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
-	set, filters := el("networkInterfaceSet"), f.filters()
+	set, filters := newElement("networkInterfaceSet"), f.listFilters()
 	for _, n := range e.interfaces {
-		ok, err := matches(n.tags, filters)
+		ok, err := matchesFilters(n.tags, filters)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		item := el("item", leaf("networkInterfaceId", n.id), leaf("macAddress", n.card.mac), leaf("privateIpAddress", n.card.address),
-			leaf("sourceDestCheck", n.card.checked), leaf("status", "available"))
+		item := newElement("item", newLeaf("networkInterfaceId", n.id), newLeaf("macAddress", n.card.mac), newLeaf("privateIpAddress", n.card.address),
+			newLeaf("sourceDestCheck", n.card.checked), newLeaf("status", "available"))
 		if n.holder != "" {
-			item.Children[4] = leaf("status", "in-use")
-			item.Children = append(item.Children, el("attachment", leaf("attachmentId", n.attachment), leaf("instanceId", n.holder),
-				leaf("deviceIndex", n.index), leaf("status", n.state)))
+			item.Children[4] = newLeaf("status", "in-use")
+			item.Children = append(item.Children, newElement("attachment", newLeaf("attachmentId", n.attachment), newLeaf("instanceId", n.holder),
+				newLeaf("deviceIndex", n.index), newLeaf("status", n.state)))
 		}
 		tags := tagSet(n.tags)
 		item.Children = append(item.Children, tags)

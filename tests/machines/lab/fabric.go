@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"encoding/binary"
@@ -50,22 +50,22 @@ type fabric struct {
 	outside func(packet []byte)
 	// direct are addresses that every subnet reaches whatever its way: the resolver, the clock, the metadata, gateway endpoints.
 	direct map[netip.Addr]bool
-	// ways are the machines that carry a subnet's traffic to the outside; subnets without an entry have an internet gateway.
-	ways map[netip.Prefix]mac
+	// routes are the machines that carry a subnet's traffic to the outside; subnets without an entry have an internet gateway.
+	routes map[netip.Prefix]mac
 	// lease is what a machine gets by DHCP beside its address.
 	resolver netip.Addr
 }
 
-// add makes a place for an interface.
-func (f *fabric) add(c *card) {
+// addCard makes a place for an interface.
+func (f *fabric) addCard(c *card) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.cards[c.mac] = c
 }
 
-// serve moves frames between the network and a machine until the connection ends. A frame comes with its length before it: this is how
+// serveMachine moves frames between the network and a machine until the connection ends. A frame comes with its length before it: this is how
 // QEMU's stream network works.
-func (f *fabric) serve(c *card, machine net.Conn) {
+func (f *fabric) serveMachine(c *card, machine net.Conn) {
 	f.mutex.Lock()
 	c.to = machine
 	f.mutex.Unlock()
@@ -90,12 +90,12 @@ func (f *fabric) serve(c *card, machine net.Conn) {
 		if _, err := io.ReadFull(machine, frame); err != nil {
 			return
 		}
-		f.take(c, frame)
+		f.handleFrame(c, frame)
 	}
 }
 
-// take handles what a machine sent.
-func (f *fabric) take(from *card, frame []byte) {
+// handleFrame handles what a machine sent.
+func (f *fabric) handleFrame(from *card, frame []byte) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if len(frame) < 14 || from.cut || mac(frame[6:12]) != from.mac {
@@ -104,60 +104,60 @@ func (f *fabric) take(from *card, frame []byte) {
 	payload := frame[14:]
 	switch binary.BigEndian.Uint16(frame[12:14]) {
 	case etherARP:
-		f.resolve(from, payload)
+		f.answerARP(from, payload)
 	case etherIPv4:
 		if len(payload) < 20 {
 			return
 		}
 		if lease := answerDHCP(from, f.resolver, payload); lease != nil {
-			f.give(from, router, etherIPv4, lease)
+			f.writeFrame(from, router, etherIPv4, lease)
 			return
 		}
 		source := netip.AddrFrom4([4]byte(payload[12:16]))
 		if !from.checked || source == from.address {
-			f.route(from, payload)
+			f.forwardPacket(from, payload)
 		}
 	}
 }
 
-// route sends a packet to where its destination is. The caller holds the mutex.
-func (f *fabric) route(from *card, packet []byte) {
+// forwardPacket sends a packet to where its destination is. The caller holds the mutex.
+func (f *fabric) forwardPacket(from *card, packet []byte) {
 	target := netip.AddrFrom4([4]byte(packet[16:20]))
-	if to := f.at(target); to != nil {
-		f.give(to, sender(from, to), etherIPv4, packet)
+	if to := f.cardAt(target); to != nil {
+		f.writeFrame(to, senderMAC(from, to), etherIPv4, packet)
 		return
 	}
-	way, carried := f.ways[from.subnet]
+	way, carried := f.routes[from.subnet]
 	if !carried || f.direct[target] {
 		f.outside(packet)
 		return
 	}
 	if to := f.cards[way]; to != nil && !to.checked {
-		f.give(to, router, etherIPv4, packet)
+		f.writeFrame(to, router, etherIPv4, packet)
 	}
 }
 
-// sender is whose hardware address a frame bears: the other machine's within a subnet, and the router's across.
-func sender(from, to *card) mac {
+// senderMAC is whose hardware address a frame bears: the other machine's within a subnet, and the router's across.
+func senderMAC(from, to *card) mac {
 	if from.subnet == to.subnet {
 		return from.mac
 	}
 	return router
 }
 
-// back takes a packet from outside.
-func (f *fabric) back(packet []byte) {
+// deliverFromOutside takes a packet from outside.
+func (f *fabric) deliverFromOutside(packet []byte) {
 	if len(packet) < 20 {
 		return
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if to := f.at(netip.AddrFrom4([4]byte(packet[16:20]))); to != nil {
-		f.give(to, router, etherIPv4, packet)
+	if to := f.cardAt(netip.AddrFrom4([4]byte(packet[16:20]))); to != nil {
+		f.writeFrame(to, router, etherIPv4, packet)
 	}
 }
 
-func (f *fabric) at(address netip.Addr) *card {
+func (f *fabric) cardAt(address netip.Addr) *card {
 	for _, c := range f.cards {
 		if c.address == address {
 			return c
@@ -166,8 +166,8 @@ func (f *fabric) at(address netip.Addr) *card {
 	return nil
 }
 
-// give writes a frame to a machine. One that does not take it within a second loses it, so that a stopped machine stops no other.
-func (f *fabric) give(to *card, from mac, kind uint16, payload []byte) {
+// writeFrame writes a frame to a machine. One that does not take it within a second loses it, so that a stopped machine stops no other.
+func (f *fabric) writeFrame(to *card, from mac, kind uint16, payload []byte) {
 	if to.to == nil || to.cut {
 		return
 	}
@@ -182,17 +182,17 @@ func (f *fabric) give(to *card, from mac, kind uint16, payload []byte) {
 	}
 }
 
-// resolve answers a question for a hardware address, for the machines of the subnet and for the addresses that AWS keeps in each subnet.
-func (f *fabric) resolve(from *card, question []byte) {
+// answerARP answers a question for a hardware address, for the machines of the subnet and for the addresses that AWS keeps in each subnet.
+func (f *fabric) answerARP(from *card, question []byte) {
 	if len(question) < 28 || binary.BigEndian.Uint16(question[6:8]) != 1 {
 		return
 	}
 	target := netip.AddrFrom4([4]byte(question[24:28]))
 	var owner mac
-	switch to := f.at(target); {
+	switch to := f.cardAt(target); {
 	case to != nil && to != from && to.subnet == from.subnet:
 		owner = to.mac
-	case to == nil && (target.IsLinkLocalUnicast() || reserved(from.subnet, target)):
+	case to == nil && (target.IsLinkLocalUnicast() || isReserved(from.subnet, target)):
 		owner = router
 	default:
 		return
@@ -202,11 +202,11 @@ func (f *fabric) resolve(from *card, question []byte) {
 	copy(answer[8:14], owner[:])
 	copy(answer[14:18], question[24:28])
 	copy(answer[18:28], question[8:18])
-	f.give(from, owner, etherARP, answer)
+	f.writeFrame(from, owner, etherARP, answer)
 }
 
-// reserved says whether an address is one of the three after a subnet's first, which AWS keeps: router, resolver, future use.
-func reserved(subnet netip.Prefix, address netip.Addr) bool {
+// isReserved says whether an address is one of the three after a subnet's first, which AWS keeps: router, resolver, future use.
+func isReserved(subnet netip.Prefix, address netip.Addr) bool {
 	one := subnet.Masked().Addr()
 	for range 3 {
 		if one = one.Next(); one == address {

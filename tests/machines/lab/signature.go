@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"bytes"
@@ -21,21 +21,21 @@ import (
 // authorization is the header of a request signed by Signature Version 4.
 var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$`)
 
-// signed reads a request's body and signs the request anew with Amazon's own signer, with the role of the machine that sent it. It gives the
+// verifySignature reads a request's body and signs the request anew with Amazon's own signer, with the role of the machine that sent it. It gives the
 // body, and an error unless the two signatures are the same, and are for this region and service.
-func signed(r *http.Request, role aws.Credentials, region, service string) ([]byte, error) {
+func verifySignature(r *http.Request, role aws.Credentials, region, service string) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
 	if err != nil {
 		return nil, err
 	}
-	parts, at, err := claims(r)
+	parts, at, err := parseAuthorization(r)
 	if err != nil {
 		return nil, err
 	}
 	if parts[1] != role.AccessKeyID || parts[3] != region || parts[4] != service {
 		return nil, fmt.Errorf("signed by %s for %s in %s; want %s for %s in %s", parts[1], parts[4], parts[3], role.AccessKeyID, service, region)
 	}
-	again, err := bare(r, parts[5], body)
+	again, err := rebuildRequest(r, parts[5], body)
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +49,8 @@ func signed(r *http.Request, role aws.Credentials, region, service string) ([]by
 	return body, nil
 }
 
-// claims are the parts of a request's authorization, and when it says that it was signed.
-func claims(r *http.Request) ([]string, time.Time, error) {
+// parseAuthorization are the parts of a request's authorization, and when it says that it was signed.
+func parseAuthorization(r *http.Request) ([]string, time.Time, error) {
 	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
 	if parts == nil {
 		return nil, time.Time{}, fmt.Errorf("the authorization is %q", r.Header.Get("Authorization"))
@@ -62,8 +62,8 @@ func claims(r *http.Request) ([]string, time.Time, error) {
 	return parts, at, nil
 }
 
-// bare is the request with the headers that were signed, and no others, since the signer signs all that it finds.
-func bare(r *http.Request, names string, body []byte) (*http.Request, error) {
+// rebuildRequest is the request with the headers that were signed, and no others, since the signer signs all that it finds.
+func rebuildRequest(r *http.Request, names string, body []byte) (*http.Request, error) {
 	again, err := http.NewRequest(r.Method, "https://"+r.Host+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err

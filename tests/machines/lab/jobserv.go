@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"crypto/ecdsa"
@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -18,8 +19,6 @@ import (
 	"io"
 	"math/big"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +28,9 @@ import (
 
 // leastFree is the free space of /var/lib under which JobServ sends no work. Source: foundriesio/jobserv, jobserv/settings.py.
 const leastFree = 30 << 30
+
+//go:embed jobserv_worker.py
+var workerScript []byte
 
 // JobServ is the CI server, with the rules of foundriesio/jobserv's api/worker.py and worker_jwt.py for workers that have a token. It gives them
 // a worker that runs scripts without JobServ's own images.
@@ -65,63 +67,61 @@ type Run struct {
 
 // NewJobServ makes a server at a name.
 func (l *Lab) NewJobServ(name string) *JobServ {
-	l.t.Helper()
+	l.T.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	l.must(err)
+	l.Must(err)
 	private, err := x509.MarshalECPrivateKey(key)
-	l.must(err)
+	l.Must(err)
 	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	l.must(err)
-	script, err := os.ReadFile(filepath.Join("testdata", "jobserv_worker.py"))
-	l.must(err)
+	l.Must(err)
 	sum := sha256.Sum256(public)
 	s := &JobServ{
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})),
-		lab: l, url: "https://" + name, script: script, public: &key.PublicKey, keyID: hex.EncodeToString(sum[:]), workers: map[string]*CIWorker{},
+		lab: l, url: "https://" + name, script: workerScript, public: &key.PublicKey, keyID: hex.EncodeToString(sum[:]), workers: map[string]*CIWorker{},
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /worker", s.download)
-	mux.HandleFunc("GET /workers/{name}/", s.authenticated(s.look))
-	mux.HandleFunc("PATCH /workers/{name}/", s.authenticated(s.update))
-	mux.HandleFunc("DELETE /workers/{name}/", s.authenticated(s.remove))
-	mux.HandleFunc("POST /runs/{number}/", s.progress)
+	mux.HandleFunc("GET /worker", s.serveScript)
+	mux.HandleFunc("GET /workers/{name}/", s.requireToken(s.offerRun))
+	mux.HandleFunc("PATCH /workers/{name}/", s.requireToken(s.updateWorker))
+	mux.HandleFunc("DELETE /workers/{name}/", s.requireToken(s.removeWorker))
+	mux.HandleFunc("POST /runs/{number}/", s.recordProgress)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		l.t.Errorf("JobServ: %s %s is not known", r.Method, r.URL.Path)
+		l.T.Errorf("JobServ: %s %s is not known", r.Method, r.URL.Path)
 		http.NotFound(w, r)
 	})
-	l.HTTPS(name, mux)
+	l.ServeHTTPS(name, mux)
 	return s
 }
 
-// Queue adds a run of a script for workers with a tag and gives its number.
-func (s *JobServ) Queue(tag, script string) int {
+// QueueRun adds a run of a script for workers with a tag and gives its number.
+func (s *JobServ) QueueRun(tag, script string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.runs = append(s.runs, &Run{Tag: tag, Script: script, Status: "QUEUED", secret: rand.Text()})
 	return len(s.runs) - 1
 }
 
-// Run gives a run as it is now.
-func (s *JobServ) Run(number int) Run {
+// RunNumber gives a run as it is now.
+func (s *JobServ) RunNumber(number int) Run {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return *s.runs[number]
 }
 
-// Is waits until a run has a status.
-func (s *JobServ) Is(number int, status string, limit time.Duration) Run {
-	s.lab.t.Helper()
-	s.lab.Within(limit, fmt.Sprintf("run %d %s", number, status), func() error {
-		if run := s.Run(number); run.Status != status {
+// WaitStatus waits until a run has a status.
+func (s *JobServ) WaitStatus(number int, status string, limit time.Duration) Run {
+	s.lab.T.Helper()
+	s.lab.WaitFor(limit, fmt.Sprintf("run %d %s", number, status), func() error {
+		if run := s.RunNumber(number); run.Status != status {
 			return fmt.Errorf("it is %s: %s", run.Status, run.Log)
 		}
 		return nil
 	})
-	return s.Run(number)
+	return s.RunNumber(number)
 }
 
-// Worker is what the server knows of a worker; the zero CIWorker: nothing.
-func (s *JobServ) Worker(name string) CIWorker {
+// WorkerNamed is what the server knows of a worker; the zero CIWorker: nothing.
+func (s *JobServ) WorkerNamed(name string) CIWorker {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if one := s.workers[name]; one != nil {
@@ -130,33 +130,33 @@ func (s *JobServ) Worker(name string) CIWorker {
 	return CIWorker{}
 }
 
-// Fetched counts how often its worker was fetched.
-func (s *JobServ) Fetched() int {
+// DownloadCount counts how often its worker was fetched.
+func (s *JobServ) DownloadCount() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.fetched
 }
 
-func answer(w http.ResponseWriter, data any) {
+func writeSuccess(w http.ResponseWriter, data any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": data})
 }
 
-func (s *JobServ) download(w http.ResponseWriter, _ *http.Request) {
+func (s *JobServ) serveScript(w http.ResponseWriter, _ *http.Request) {
 	s.mutex.Lock()
 	s.fetched++
 	s.mutex.Unlock()
 	_, _ = w.Write(s.script)
 }
 
-// authenticated takes a worker by its token, under its own name alone. Its handler has the mutex.
-func (s *JobServ) authenticated(handle func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
+// requireToken takes a worker by its token, under its own name alone. Its handler has the mutex.
+func (s *JobServ) requireToken(handle func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		name, err := s.owner(token)
+		name, err := s.tokenOwner(token)
 		switch {
 		case scheme != "Bearer" || err != nil:
-			s.lab.t.Errorf("JobServ: %s %s by %q: %v", r.Method, r.URL.Path, scheme, err)
+			s.lab.T.Errorf("JobServ: %s %s by %q: %v", r.Method, r.URL.Path, scheme, err)
 			http.Error(w, "not authenticated", http.StatusUnauthorized)
 			return
 		case name != r.PathValue("name"):
@@ -172,8 +172,8 @@ func (s *JobServ) authenticated(handle func(http.ResponseWriter, *http.Request))
 	}
 }
 
-// owner is the worker that a token is for.
-func (s *JobServ) owner(token string) (string, error) {
+// tokenOwner is the worker that a token is for.
+func (s *JobServ) tokenOwner(token string) (string, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return "", errors.New("no token of three parts")
@@ -204,8 +204,8 @@ func (s *JobServ) owner(token string) (string, error) {
 	return claims.Name, nil
 }
 
-// update makes a worker at its first call, and never one that was deleted.
-func (s *JobServ) update(w http.ResponseWriter, r *http.Request) {
+// updateWorker makes a worker at its first call, and never one that was deleted.
+func (s *JobServ) updateWorker(w http.ResponseWriter, r *http.Request) {
 	var facts struct {
 		Concurrency int    `json:"concurrent_runs"`
 		Tags        string `json:"host_tags"`
@@ -220,11 +220,11 @@ func (s *JobServ) update(w http.ResponseWriter, r *http.Request) {
 	}
 	one := s.workers[name]
 	one.Tags, one.Concurrency = facts.Tags, facts.Concurrency
-	answer(w, struct{}{})
+	writeSuccess(w, struct{}{})
 }
 
-// look gives a worker the next run, if it has room for it.
-func (s *JobServ) look(w http.ResponseWriter, r *http.Request) {
+// offerRun gives a worker the next run, if it has room for it.
+func (s *JobServ) offerRun(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	one := s.workers[name]
 	if one == nil {
@@ -232,7 +232,7 @@ func (s *JobServ) look(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if one.Deleted {
-		s.lab.t.Errorf("JobServ: %s looks for work after it was removed", name)
+		s.lab.T.Errorf("JobServ: %s looks for work after it was removed", name)
 	}
 	one.Looked = time.Now()
 	sum := md5.Sum(s.script)
@@ -249,27 +249,27 @@ func (s *JobServ) look(w http.ResponseWriter, r *http.Request) {
 		told["run-defs"] = []string{string(definition)}
 		break
 	}
-	answer(w, map[string]any{"worker": told})
+	writeSuccess(w, map[string]any{"worker": told})
 }
 
-func (s *JobServ) remove(w http.ResponseWriter, r *http.Request) {
+func (s *JobServ) removeWorker(w http.ResponseWriter, r *http.Request) {
 	one := s.workers[r.PathValue("name")]
 	if one == nil || one.Deleted {
 		http.NotFound(w, r)
 		return
 	}
 	one.Deleted = true
-	answer(w, struct{}{})
+	writeSuccess(w, struct{}{})
 }
 
-// progress takes a run's log and status from whoever has its secret.
-func (s *JobServ) progress(w http.ResponseWriter, r *http.Request) {
+// recordProgress takes a run's log and status from whoever has its secret.
+func (s *JobServ) recordProgress(w http.ResponseWriter, r *http.Request) {
 	number, err := strconv.Atoi(r.PathValue("number"))
 	text, fault := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if err := errors.Join(err, fault); err != nil || number < 0 || number >= len(s.runs) || r.Header.Get("Authorization") != "Token "+s.runs[number].secret {
-		s.lab.t.Errorf("JobServ: %s: %v, by %q", r.URL.Path, err, r.Header.Get("Authorization"))
+		s.lab.T.Errorf("JobServ: %s: %v, by %q", r.URL.Path, err, r.Header.Get("Authorization"))
 		http.Error(w, "not authenticated", http.StatusUnauthorized)
 		return
 	}

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"crypto/ecdsa"
@@ -66,8 +66,8 @@ func readAuthority(directory string) (*authority, error) {
 	return &authority{key: key, certificate: pair.Leaf}, nil
 }
 
-// config is for a server that answers to whatever name it is called by.
-func (a *authority) config() *tls.Config {
+// serverConfig is for a server that answers to whatever name it is called by.
+func (a *authority) serverConfig() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(time.Now().UnixNano()), DNSNames: []string{hello.ServerName},

@@ -1,6 +1,6 @@
 //go:build machines
 
-package machines
+package lab
 
 import (
 	"archive/tar"
@@ -18,8 +18,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// hubImage is the name of an image of Docker Hub. Nobody answers as Docker Hub here: an engine has it from its region's mirror or not at all.
-const hubImage = "beachhead/agent"
+// HubImage is the name of an image of Docker Hub. Nobody answers as Docker Hub here: an engine has it from its region's mirror or not at all.
+const HubImage = "beachhead/agent"
 
 // What the parts of an image are. Source: Docker's "Image Manifest Version 2, Schema 2".
 const (
@@ -42,25 +42,25 @@ type part struct {
 	text         []byte
 }
 
-// descriptor is how one part names another.
-func (p part) descriptor() string {
+// encodeDescriptor is how one part names another.
+func (p part) encodeDescriptor() string {
 	return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, p.kind, p.digest, len(p.text))
 }
 
 // NewRegistry makes a mirror at a name. The only file of its image is the agent that machines fetch too, since it needs no other.
 func (l *Lab) NewRegistry(name string) *Registry {
-	l.t.Helper()
+	l.T.Helper()
 	binary, err := os.ReadFile(l.objects["/"+plan.AgentKey(regionfile.AMD64, l.Agent[regionfile.AMD64])])
-	l.must(err)
-	tree, err := archive("beachhead-node", binary)
-	l.must(err)
+	l.Must(err)
+	tree, err := archiveFile("beachhead-node", binary)
+	l.Must(err)
 	r := newRegistry(tree)
-	l.HTTPS(name, r)
+	l.ServeHTTPS(name, r)
 	return r
 }
 
-// archive holds one program.
-func archive(name string, program []byte) ([]byte, error) {
+// archiveFile holds one program.
+func archiveFile(name string, program []byte) ([]byte, error) {
 	var text bytes.Buffer
 	to := tar.NewWriter(&text)
 	if err := to.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))}); err != nil {
@@ -78,27 +78,27 @@ func archive(name string, program []byte) ([]byte, error) {
 func newRegistry(tree []byte) *Registry {
 	r := &Registry{parts: map[string]part{}, asked: map[string]int{}}
 	r.parts["/v2/"] = part{kind: "application/json", text: []byte("{}")}
-	layer := r.add("blobs", layerType, tree)
-	config := r.add("blobs", configType,
+	layer := r.addPart("blobs", layerType, tree)
+	config := r.addPart("blobs", configType,
 		fmt.Appendf(nil, `{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[%q]}}`, layer.digest))
-	manifest := r.add("manifests", manifestType,
-		fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":%s,"layers":[%s]}`, manifestType, config.descriptor(), layer.descriptor()))
+	manifest := r.addPart("manifests", manifestType,
+		fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":%s,"layers":[%s]}`, manifestType, config.encodeDescriptor(), layer.encodeDescriptor()))
 	r.parts[imagePath("manifests", "latest")] = manifest
 	return r
 }
 
 func imagePath(sort, reference string) string {
-	return "/v2/" + hubImage + "/" + sort + "/" + reference
+	return "/v2/" + HubImage + "/" + sort + "/" + reference
 }
 
-func (r *Registry) add(sort, kind string, text []byte) part {
+func (r *Registry) addPart(sort, kind string, text []byte) part {
 	p := part{kind: kind, digest: fmt.Sprintf("sha256:%x", sha256.Sum256(text)), text: text}
 	r.parts[imagePath(sort, p.digest)] = p
 	return p
 }
 
-// Pulls says how often an engine fetched the image: each of its blobs at least so often.
-func (r *Registry) Pulls() int {
+// PullCount says how often an engine fetched the image: each of its blobs at least so often.
+func (r *Registry) PullCount() int {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	least := math.MaxInt
@@ -116,7 +116,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if reads := request.Method == http.MethodGet || request.Method == http.MethodHead; !found || !reads {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
-		_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q}]}`, refusal(reads, request.URL.Path))
+		_, _ = fmt.Fprintf(w, `{"errors":[{"code":%q}]}`, errorCode(reads, request.URL.Path))
 		return
 	}
 	if request.Method == http.MethodGet {
@@ -131,8 +131,8 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	http.ServeContent(w, request, "", time.Time{}, bytes.NewReader(p.text))
 }
 
-// refusal is the specification's word for why there is nothing at a path.
-func refusal(reads bool, path string) string {
+// errorCode is the specification's word for why there is nothing at a path.
+func errorCode(reads bool, path string) string {
 	switch {
 	case !reads:
 		return "UNSUPPORTED"
@@ -140,7 +140,7 @@ func refusal(reads bool, path string) string {
 		return "MANIFEST_UNKNOWN"
 	case strings.HasPrefix(path, imagePath("blobs", "")):
 		return "BLOB_UNKNOWN"
-	case strings.HasPrefix(path, "/v2/"+hubImage+"/"):
+	case strings.HasPrefix(path, "/v2/"+HubImage+"/"):
 		return "UNSUPPORTED"
 	}
 	return "NAME_UNKNOWN"
