@@ -1,5 +1,6 @@
-// Package nat is the role of a NAT instance: it forwards what other machines send outside, in its own name. Its interface is the
-// machine's first, which the launch template names, so that address and routes are its own from the start and nothing has to be taken over.
+// Package nat is the role of a NAT instance: it forwards the traffic of other machines to the internet under its own
+// address. The launch template names the machine's first network interface, so the machine owns its address and its
+// routes from the start and has no takeover.
 package nat
 
 import (
@@ -14,7 +15,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// The files that the role writes.
+// Files that the role writes and reads, and the intervals of its checks.
 const (
 	sysctlFile     = "/etc/sysctl.d/60-beachhead-nat.conf"
 	ruleFile       = "/etc/beachhead/nat.nft"
@@ -27,22 +28,23 @@ const (
 type Role struct {
 	host host.Host
 	nat  spec.NAT
-	// internetAddress is a place that is reached by the internet gateway alone.
+	// internetAddress is a host and port that only the internet gateway reaches.
 	internetAddress string
 }
 
-// New gives the role of the described machine. It calls AWS for nothing.
+// New returns the role of a machine whose description has a section nat. It makes no call to AWS.
 func New(h host.Host, d spec.Description, _ *aws.Client) *Role {
-	// STS, since it is the region's own and the stack has no endpoint for it. S3 was refused: its gateway endpoint answers in every region
-	// that Beachhead makes, so that reaching it says nothing about the way out.
+	// We use STS because the region has its own and the stack has no endpoint for it. We do not use S3: its gateway
+	// endpoint answers in every region that Beachhead creates, so a connection to it proves nothing about internet
+	// access.
 	return &Role{host: h, nat: *d.NAT, internetAddress: "sts." + d.Region + ".amazonaws.com:443"}
 }
 
-// Prepare makes the kernel forward and masquerade, and checks that it does and that there is a way out. It does all of it at every start of
-// the machine; only the sysctl file would work without.
+// Prepare configures the kernel to forward and to masquerade, and checks that it does and that internet access works.
+// It repeats everything at every start of the machine; only the sysctl file would survive a reboot.
 func (r *Role) Prepare(ctx context.Context) error {
 	if err := r.host.InstallPackages(ctx, "nftables"); err != nil {
-		return fmt.Errorf("installing nftables: %w; check that the machine's subnet reaches the Debian mirrors", err)
+		return fmt.Errorf("installing nftables: %w; check that the machine's subnet reaches Debian's archive or network.aptMirror", err)
 	}
 	device, err := r.findDefaultDevice()
 	if err != nil {
@@ -52,9 +54,9 @@ func (r *Role) Prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Its settings exist once the module is there.
+	// The kernel's settings exist once the module is loaded.
 	if _, err := r.host.Run(ctx, "modprobe", "nf_conntrack"); err != nil {
-		return fmt.Errorf("%w; the image's kernel needs connection tracking: take a stock Debian image", err)
+		return fmt.Errorf("%w; the image's kernel lacks connection tracking: use a stock Debian image", err)
 	}
 	if _, err := r.host.WriteFile(sysctlFile, 0o644, renderSysctl(memory, device)); err != nil {
 		return err
@@ -71,36 +73,37 @@ func (r *Role) Prepare(ctx context.Context) error {
 	return r.selfCheck(ctx)
 }
 
-// selfCheck is what the machine must pass before routes lead to it.
+// selfCheck returns an error unless the machine forwards and has internet access. Routes lead to the machine only after
+// it passes.
 func (r *Role) selfCheck(ctx context.Context) error {
 	if err := r.checkForwarding(ctx); err != nil {
 		return err
 	}
 	connection, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", r.internetAddress)
 	if err != nil {
-		return fmt.Errorf("no way out: %w; check the elastic address on the machine's interface, the public subnet's route to the internet gateway, and the "+
-			"security group's way out", err)
+		return fmt.Errorf("no internet access: %w; check the Elastic IP address of the machine's network interface, the public subnet's route to the "+
+			"internet gateway, and the egress rules of the security group", err)
 	}
 	return connection.Close()
 }
 
-// checkForwarding says whether rules and forwarding are still as Prepare made them.
+// checkForwarding returns an error unless the rules and the forwarding are as Prepare configured them.
 func (r *Role) checkForwarding(ctx context.Context) error {
 	if _, err := r.host.Run(ctx, "nft", "list", "chain", "ip", tableName, "postrouting"); err != nil {
-		return fmt.Errorf("the NAT rules are gone: %w; the next start of the agent loads %s again: see what else on the machine changes nftables", err, ruleFile)
+		return fmt.Errorf("the NAT rules are missing: %w; the agent restarts and loads %s again; find what else on the machine changes nftables", err, ruleFile)
 	}
 	on, err := r.readNumber(forwardFile)
 	if err != nil {
 		return err
 	}
 	if on != 1 {
-		return fmt.Errorf("%s says %d; the next start of the agent loads %s again: see what else sets it", forwardFile, on, sysctlFile)
+		return fmt.Errorf("%s contains %d, want 1; the agent restarts and loads %s again; find what else on the machine sets it", forwardFile, on, sysctlFile)
 	}
 	return nil
 }
 
-// Serve looks every minute whether the kernel still forwards, which is all that there is to do. The way out is not looked at: nothing on the
-// machine can mend it.
+// Serve checks every minute whether the kernel still forwards; the role has no other work. It does not check internet
+// access, because nothing on the machine could fix it.
 func (r *Role) Serve(ctx context.Context) error {
 	for host.Sleep(ctx, checkInterval) == nil {
 		if err := r.checkForwarding(ctx); err != nil && ctx.Err() == nil {
@@ -110,10 +113,11 @@ func (r *Role) Serve(ctx context.Context) error {
 	return nil
 }
 
-// Drain has nothing to wait for: connections live in the kernel and end with the machine, and the next one begins without them.
+// Drain returns at once: connections live in the kernel and end with the machine, and the next machine starts without
+// them.
 func (r *Role) Drain(context.Context) error { return nil }
 
-// CollectMetrics say how full the table of connections is; when it is full, new connections are dropped.
+// CollectMetrics returns how full the connection table is. When it is full, the kernel drops new connections.
 func (r *Role) CollectMetrics(context.Context) ([]aws.Metric, error) {
 	count, err := r.readNumber("/proc/sys/net/netfilter/nf_conntrack_count")
 	if err != nil {
@@ -126,15 +130,16 @@ func (r *Role) CollectMetrics(context.Context) ([]aws.Metric, error) {
 	return []aws.Metric{{Name: "ConntrackPercent", Unit: "Percent", Value: 100 * float64(count) / float64(max(limit, 1))}}, nil
 }
 
-// readKernelFile gives a file of the kernel's.
+// readKernelFile returns the content of a file of the kernel.
 func (r *Role) readKernelFile(file string) (string, error) {
 	text, err := os.ReadFile(r.host.Path(file))
 	if err != nil {
-		return "", fmt.Errorf("%w; it is the kernel's: see whether the machine has a stock Debian kernel", err)
+		return "", fmt.Errorf("%w; the kernel provides this file: check that the machine runs a stock Debian kernel", err)
 	}
 	return string(text), nil
 }
 
+// readNumber returns the number that a file of the kernel contains.
 func (r *Role) readNumber(file string) (int, error) {
 	text, err := r.readKernelFile(file)
 	if err != nil {
@@ -142,7 +147,7 @@ func (r *Role) readNumber(file string) (int, error) {
 	}
 	var n int
 	if _, err := fmt.Sscan(text, &n); err != nil {
-		return 0, fmt.Errorf("%s says %q: %w; want a number", file, text, err)
+		return 0, fmt.Errorf("%s contains %q: %w; want a number; check that the machine runs a stock Debian kernel", file, text, err)
 	}
 	return n, nil
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// The results of a life-cycle hook.
+// The results with which CompleteHook completes a lifecycle hook.
 const (
 	HookContinue = "CONTINUE"
 	HookAbandon  = "ABANDON"
 )
 
-// LifecycleState is that of this machine, as Auto Scaling says: Pending:Wait, InService, Terminating:Wait and others. A machine that is in no
-// group is an ErrNotFound.
+// LifecycleState returns the machine's state in its Auto Scaling group: Pending:Wait, InService, Terminating:Wait and
+// others. It returns ErrNotFound when the machine belongs to no group.
 func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	self, err := c.describeSelf(ctx)
 	if err != nil {
@@ -28,6 +28,7 @@ func (c *Client) LifecycleState(ctx context.Context) (string, error) {
 	return aws.ToString(self.LifecycleState), nil
 }
 
+// describeSelf returns Auto Scaling's description of this machine and caches the name of its group.
 func (c *Client) describeSelf(ctx context.Context) (types.AutoScalingInstanceDetails, error) {
 	var none types.AutoScalingInstanceDetails
 	ctx, cancel := c.withTimeout(ctx)
@@ -38,10 +39,10 @@ func (c *Client) describeSelf(ctx context.Context) (types.AutoScalingInstanceDet
 	}
 	output, err := c.autoscaling.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{me.InstanceID}})
 	if err != nil {
-		return none, wrapError("asking for the scaling group of "+me.InstanceID, err)
+		return none, wrapError("querying the Auto Scaling group of "+me.InstanceID, err)
 	}
 	if len(output.AutoScalingInstances) == 0 {
-		return none, fmt.Errorf("%s is in no scaling group: %w", me.InstanceID, ErrNotFound)
+		return none, fmt.Errorf("%s belongs to no Auto Scaling group: %w", me.InstanceID, ErrNotFound)
 	}
 	self := output.AutoScalingInstances[0]
 	c.mutex.Lock()
@@ -50,7 +51,8 @@ func (c *Client) describeSelf(ctx context.Context) (types.AutoScalingInstanceDet
 	return self, nil
 }
 
-// groupAndInstance gives the names of the machine and its group. A machine's group never changes while it is in one.
+// groupAndInstance returns the name of the machine's group and the id of the machine. A machine never changes its
+// group.
 func (c *Client) groupAndInstance(ctx context.Context) (group, instance string, err error) {
 	me, err := c.InstanceIdentity(ctx)
 	if err != nil {
@@ -66,13 +68,15 @@ func (c *Client) groupAndInstance(ctx context.Context) (group, instance string, 
 	return aws.ToString(self.AutoScalingGroupName), me.InstanceID, err
 }
 
-// hookIsOver says whether an error is about a hook that no longer waits. Auto Scaling has no code of its own for it.
+// hookIsOver reports whether an error means that the hook no longer waits. Auto Scaling has no error code of its own
+// for this.
 func hookIsOver(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "No active Lifecycle Action found")
 }
 
-// CompleteHook ends the wait of a life-cycle hook, with the result Continue or Abandon. A hook that does not wait any more is no error.
+// CompleteHook completes a lifecycle hook with the result HookContinue or HookAbandon. It returns nil when the hook no
+// longer waits.
 func (c *Client) CompleteHook(ctx context.Context, hook, result string) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -89,7 +93,7 @@ func (c *Client) CompleteHook(ctx context.Context, hook, result string) error {
 	return nil
 }
 
-// SendHeartbeat starts the time of a life-cycle hook anew. A hook that does not wait any more is no error.
+// SendHeartbeat restarts the timeout of a lifecycle hook. It returns nil when the hook no longer waits.
 func (c *Client) SendHeartbeat(ctx context.Context, hook string) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -101,19 +105,20 @@ func (c *Client) SendHeartbeat(ctx context.Context, hook string) error {
 		AutoScalingGroupName: &group, InstanceId: &instance, LifecycleHookName: &hook,
 	})
 	if err != nil && !hookIsOver(err) {
-		return wrapError(fmt.Sprintf("heartbeat for hook %s of %s", hook, group), err)
+		return wrapError(fmt.Sprintf("sending a heartbeat for hook %s of %s", hook, group), err)
 	}
 	return nil
 }
 
-// isNotInService says whether an error is about a machine that is not in service yet, or not any more. Auto Scaling has no code of its own for it.
+// isNotInService reports whether an error means that the machine is not in service yet or any more. Auto Scaling has no
+// error code of its own for this.
 func isNotInService(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "is not in InService")
 }
 
-// SetScaleInProtection keeps the machine from being taken when its group shrinks, or allows it. Auto Scaling takes neither of a machine that is not in service,
-// which is an ErrBusy.
+// SetScaleInProtection protects the machine from scale-in, or removes the protection. It returns ErrBusy while the
+// machine is not in service, because Auto Scaling accepts neither then.
 func (c *Client) SetScaleInProtection(ctx context.Context, protected bool) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -127,7 +132,7 @@ func (c *Client) SetScaleInProtection(ctx context.Context, protected bool) error
 	if err == nil {
 		return nil
 	}
-	call := fmt.Sprintf("setting the protection of %s in %s to %t", instance, group, protected)
+	call := fmt.Sprintf("setting the scale-in protection of %s in %s to %t", instance, group, protected)
 	if isNotInService(err) {
 		return fmt.Errorf("%s: %w: %w", call, err, ErrBusy)
 	}

@@ -1,5 +1,6 @@
-// Package aws is the machine's view of AWS: its metadata, its parameters, its scaling group, its volume and interface, and its metrics. It
-// decides nothing. Every call has a time limit and a few attempts, so that an endpoint that hangs costs its caller a while and never the agent.
+// Package aws is the agent's client of AWS, as one machine sees it: instance metadata, Parameter Store, lifecycle
+// hooks, volumes, network interfaces and metrics. It makes no decisions. Every call has a timeout and a few attempts,
+// so an endpoint that hangs delays its caller but never blocks the agent.
 package aws
 
 import (
@@ -18,15 +19,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// The time limits of one attempt, and how many of them a call has. Metadata answers on the machine's own host in milliseconds; the SDK
-// gives all attempts of a metadata call five seconds together.
+// The timeouts of one attempt, and the number of attempts of a call. The metadata service answers on the machine's own
+// host within milliseconds; the SDK limits all attempts of one metadata call together to five seconds.
 const (
 	metadataTimeout = 2 * time.Second
 	callTimeout     = 10 * time.Second
 	maxAttempts     = 3
 )
 
-// Client is AWS, seen from one machine. It is safe for concurrent use.
+// Client calls AWS with the credentials of the machine's role. It is safe for concurrent use.
 type Client struct {
 	timeout     time.Duration
 	metadata    metadataClient
@@ -45,24 +46,25 @@ type clientOptions struct {
 	callTimeout, metadataTimeout time.Duration
 }
 
-// Option changes where a Cloud finds AWS, or how long it waits.
+// Option configures a Client.
 type Option func(*clientOptions)
 
-// WithEndpoint is where all services but the metadata are, such as http://127.0.0.1:5000; without it each is at its own public address.
+// WithEndpoint sets the URL of all services except the metadata service, such as http://127.0.0.1:5000. By default,
+// each service has its own public address.
 func WithEndpoint(url string) Option { return func(s *clientOptions) { s.endpoint = url } }
 
-// WithMetadataEndpoint is where the instance's metadata is, without a path; without it, http://169.254.169.254.
+// WithMetadataEndpoint sets the URL of the metadata service, with no path. The default is http://169.254.169.254.
 func WithMetadataEndpoint(url string) Option {
 	return func(s *clientOptions) { s.metadataEndpoint = url }
 }
 
-// WithTimeouts are those of one attempt of a metadata call and of one of every other call.
+// WithTimeouts sets the timeout of one attempt of a metadata call and of one attempt of every other call.
 func WithTimeouts(metadata, call time.Duration) Option {
 	return func(s *clientOptions) { s.metadataTimeout, s.callTimeout = metadata, call }
 }
 
-// New gives the region's AWS, with the credentials of the machine's role. It calls nothing. The SDK's config package was refused: it adds two
-// megabytes to the agent for sources of credentials that a machine does not have.
+// New returns a client for a region, with the credentials of the machine's role. It makes no call. We do not use the
+// SDK's config package: it adds two megabytes to the agent for sources of credentials that a machine does not have.
 func New(region string, options ...Option) *Client {
 	s := clientOptions{callTimeout: callTimeout, metadataTimeout: metadataTimeout}
 	for _, option := range options {
@@ -70,20 +72,21 @@ func New(region string, options ...Option) *Client {
 	}
 	own := metadataClient{imds.New(imds.Options{
 		Endpoint: s.metadataEndpoint,
-		// Never through a proxy: the metadata are the machine's own.
+		// The metadata service is on the machine's own host, so no proxy may stand between.
 		HTTPClient: &http.Client{Timeout: s.metadataTimeout, Transport: &http.Transport{MaxIdleConns: 1, IdleConnTimeout: time.Minute}},
-		// Version 1 is closed by the launch template; asking for it would only hide why version 2 fails.
+		// The launch template disables version 1. A fallback to it would only hide why version 2 fails.
 		EnableFallback: aws.FalseTernary,
 		Retryer:        retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, s.metadataTimeout/4 }),
-		// Otherwise a backoff of its own takes the place of the one above.
+		// Otherwise the SDK's own backoff replaces the one above.
 		DisableDefaultMaxBackoff: true,
 	})}
 	role := ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = own })
 	config := aws.Config{
 		Region: region,
-		// Kept until five minutes before their end, or longer while the metadata are away: the provider stretches them.
+		// The cache renews credentials five minutes before they expire. While the metadata service is unavailable, the
+		// provider extends their life.
 		Credentials: aws.NewCredentialsCache(role, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 5 * time.Minute }),
-		// A dozen metrics are not worth a compressor.
+		// A dozen metrics do not need compression.
 		DisableRequestCompression: true,
 		HTTPClient:                awshttp.NewBuildableClient().WithTimeout(s.callTimeout),
 		Retryer: func() aws.Retryer {
@@ -100,7 +103,7 @@ func New(region string, options ...Option) *Client {
 	}
 }
 
-// withTimeout bounds a call with all its attempts, pauses and the credentials that it may have to fetch first.
+// withTimeout limits a call with all its attempts, its delays and the credentials that it may have to fetch first.
 func (c *Client) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, (maxAttempts+1)*c.timeout)
 }

@@ -3,8 +3,6 @@ package aws
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -13,18 +11,20 @@ import (
 
 // Volume is an EBS volume.
 type Volume struct {
-	// ID is vol-0123456789abcdef0, and State creating, available, in-use or error.
+	// ID looks like vol-0123456789abcdef0. State is creating, available, in-use or error.
 	ID, State string
 	SizeGiB   int
-	// FromSnapshot says that the volume was made with something on it.
+	// FromSnapshot reports whether the volume was created from a snapshot and so contains data.
 	FromSnapshot bool
-	// AttachedTo is the instance that has it or is getting it or letting it go; "" when it is free.
+	// AttachedTo is the instance to which the volume is attached, attaching or detaching; "" when the volume is free.
 	AttachedTo string
-	// AttachmentState is attaching, attached, detaching or busy; "" when it is free. Busy is a detached volume that is still mounted.
+	// AttachmentState is attaching, attached, detaching or busy; "" when the volume is free. Busy means detached but
+	// still mounted.
 	AttachmentState string
 }
 
-// FindVolume finds the one volume with these tags. None is an ErrNotFound; several are an error that names them.
+// FindVolume returns the only volume with these tags. It returns ErrNotFound when no volume has them, and an error that
+// lists the volumes when several have them.
 func (c *Client) FindVolume(ctx context.Context, tags map[string]string) (Volume, error) {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -33,10 +33,10 @@ func (c *Client) FindVolume(ctx context.Context, tags map[string]string) (Volume
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return Volume{}, wrapError("looking for the volume with "+formatTags(tags), err)
+			return Volume{}, wrapError("searching the volume with "+formatTags(tags), err)
 		}
 		for _, v := range page.Volumes {
-			// One that is being deleted is listed for a while.
+			// EC2 lists a volume for a while after its deletion.
 			if v.State != types.VolumeStateDeleting && v.State != types.VolumeStateDeleted {
 				found = append(found, newVolume(v))
 			}
@@ -57,44 +57,8 @@ func newVolume(v types.Volume) Volume {
 	return volume
 }
 
-func tagFilters(tags map[string]string) []types.Filter {
-	var all []types.Filter
-	for key, value := range tags {
-		all = append(all, types.Filter{Name: aws.String("tag:" + key), Values: []string{value}})
-	}
-	return all
-}
-
-// formatTags writes tags in their order.
-func formatTags(tags map[string]string) string {
-	var all []string
-	for key, value := range tags {
-		all = append(all, key+"="+value)
-	}
-	slices.Sort(all)
-	return strings.Join(all, " ")
-}
-
-// requireOne gives the only one that was found.
-func requireOne[T any](what string, tags map[string]string, found []T, id func(T) string) (T, error) {
-	var none T
-	switch len(found) {
-	case 0:
-		return none, fmt.Errorf("no %s has the tags %s: %w", what, formatTags(tags), ErrNotFound)
-	case 1:
-		return found[0], nil
-	}
-	ids := make([]string, len(found))
-	for i, one := range found {
-		ids[i] = id(one)
-	}
-	slices.Sort(ids)
-	return none, fmt.Errorf("want one %s with the tags %s, have %d: %s; take the Name tag from those that the stack does not know (beachhead outputs)",
-		what, formatTags(tags), len(ids), strings.Join(ids, ", "))
-}
-
-// AttachVolume attaches a volume to this machine, under a name such as /dev/sdf. It returns before the volume is there. A volume that
-// another machine has is an ErrBusy.
+// AttachVolume attaches a volume to this machine, under a device name such as /dev/sdf. It returns before the
+// attachment is complete. It returns ErrBusy when the volume is attached to another machine.
 func (c *Client) AttachVolume(ctx context.Context, id, device string) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -108,8 +72,8 @@ func (c *Client) AttachVolume(ctx context.Context, id, device string) error {
 	return nil
 }
 
-// DetachVolume takes a volume from an instance. It returns before the volume is free. One that the instance does not have is an ErrNotFound or
-// an ErrBusy, as EC2 finds.
+// DetachVolume detaches a volume from an instance. It returns before the volume is free. When the volume is not
+// attached to that instance, it returns ErrNotFound or ErrBusy, as EC2 reports.
 func (c *Client) DetachVolume(ctx context.Context, id, instance string, force bool) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()

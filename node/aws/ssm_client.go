@@ -20,10 +20,11 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// ssmClient is Systems Manager, of which the agent makes two calls. The SDK's client of it was refused: it links the shapes of all of the
-// service's 150 calls, 1.3 MB of an agent that may have 10. What signs, says what is tried again and how long to wait is the SDK's.
+// ssmClient calls Systems Manager, of which the agent uses two actions. We do not use the SDK's client for it: it links
+// the types of all 150 actions of the service, 1.3 MB of an agent that may have 10 MB. The signature, the decision what
+// to retry and the delay come from the SDK.
 type ssmClient struct {
-	// endpoint is the service's address, with a scheme.
+	// endpoint is the service's URL.
 	endpoint, region string
 	credentials      aws.CredentialsProvider
 	client           aws.HTTPClient
@@ -32,16 +33,17 @@ type ssmClient struct {
 }
 
 func newSSMClient(config aws.Config) *ssmClient {
-	at := "https://ssm." + config.Region + ".amazonaws.com"
+	endpoint := "https://ssm." + config.Region + ".amazonaws.com"
 	if config.BaseEndpoint != nil {
-		at = *config.BaseEndpoint
+		endpoint = *config.BaseEndpoint
 	}
 	return &ssmClient{
-		endpoint: at, region: config.Region, credentials: config.Credentials, client: config.HTTPClient, retryer: config.Retryer(), signer: v4.NewSigner(),
+		endpoint: endpoint, region: config.Region, credentials: config.Credentials, client: config.HTTPClient, retryer: config.Retryer(),
+		signer: v4.NewSigner(),
 	}
 }
 
-// callAction makes a call, with as many attempts as the others have.
+// callAction calls an action, with as many attempts as the other services have.
 func (s *ssmClient) callAction(ctx context.Context, action string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -59,7 +61,7 @@ func (s *ssmClient) callAction(ctx context.Context, action string, in, out any) 
 	}
 }
 
-// sendOnce speaks AWS JSON 1.1. Source of the form: Smithy's specification of the protocol.
+// sendOnce sends one request in AWS JSON 1.1. Source of the format: Smithy's specification of the protocol.
 func (s *ssmClient) sendOnce(ctx context.Context, action string, body []byte, out any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/", bytes.NewReader(body))
 	if err != nil {
@@ -80,7 +82,7 @@ func (s *ssmClient) sendOnce(ctx context.Context, action string, body []byte, ou
 		return &smithyhttp.RequestSendError{Err: err}
 	}
 	defer func() { _ = answer.Body.Close() }()
-	// A parameter has 8 KiB at most.
+	// A parameter has at most 8 KiB.
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		return &smithyhttp.RequestSendError{Err: err}
@@ -89,19 +91,20 @@ func (s *ssmClient) sendOnce(ctx context.Context, action string, body []byte, ou
 		return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: answer}, Err: parseSSMError(text)}
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("the answer of Systems Manager to %s is no JSON: %w; see whether something stands between the machine and AWS", action, err)
+		return fmt.Errorf("the answer of Systems Manager to %s is not JSON: %w; check whether a proxy or a login page stands between the machine and AWS",
+			action, err)
 	}
 	return nil
 }
 
-// parseSSMError reads an error, whose type may have a namespace in front and an address behind.
+// parseSSMError parses an error. Its type may have a namespace before the code and an address after it.
 func parseSSMError(text []byte) error {
-	var said struct {
+	var failure struct {
 		Type    string `json:"__type"`
 		Message string // in either case of its first letter
 	}
-	_ = json.Unmarshal(text, &said) // without one, the status says it
-	code := said.Type[strings.LastIndex(said.Type, "#")+1:]
+	_ = json.Unmarshal(text, &failure) // if it is not JSON, the HTTP status remains
+	code := failure.Type[strings.LastIndex(failure.Type, "#")+1:]
 	code, _, _ = strings.Cut(code, ":")
-	return &smithy.GenericAPIError{Code: code, Message: said.Message}
+	return &smithy.GenericAPIError{Code: code, Message: failure.Message}
 }

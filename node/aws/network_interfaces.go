@@ -12,20 +12,22 @@ import (
 
 // NetworkInterface is a network interface.
 type NetworkInterface struct {
-	// ID is eni-0123456789abcdef0, and MAC is in lower case with colons.
+	// ID looks like eni-0123456789abcdef0. MAC is in lower case with colons.
 	ID, MAC string
-	// Address is its first private one.
+	// Address is its primary private IPv4 address.
 	Address netip.Addr
-	// SubnetPrefix is the range of its subnet. It is known of an interface that this machine has, and zero otherwise: the metadata tell it, so that the
-	// role need not be allowed to see subnets.
+	// SubnetPrefix is the address range of its subnet. It is set only for an interface that is attached to this
+	// machine, because it comes from the metadata: so the role needs no permission to describe subnets.
 	SubnetPrefix netip.Prefix
-	// AttachedTo is the instance that has it, is getting it or letting it go, and Attachment is the id of that; both are "" when it is free.
+	// AttachedTo is the instance to which the interface is attached, attaching or detaching. AttachmentID is the id of
+	// the attachment. Both are "" when the interface is free.
 	AttachedTo, AttachmentID string
-	// AttachmentState is attaching, attached or detaching; "" when it is free.
+	// AttachmentState is attaching, attached or detaching; "" when the interface is free.
 	AttachmentState string
 }
 
-// FindNetworkInterface finds the one interface with these tags. None is an ErrNotFound; several are an error that names them.
+// FindNetworkInterface returns the only network interface with these tags. It returns ErrNotFound when no interface has
+// them, and an error that lists the interfaces when several have them.
 func (c *Client) FindNetworkInterface(ctx context.Context, tags map[string]string) (NetworkInterface, error) {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -34,7 +36,7 @@ func (c *Client) FindNetworkInterface(ctx context.Context, tags map[string]strin
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return NetworkInterface{}, wrapError("looking for the interface with "+formatTags(tags), err)
+			return NetworkInterface{}, wrapError("searching the network interface with "+formatTags(tags), err)
 		}
 		for _, n := range page.NetworkInterfaces {
 			one, err := newNetworkInterface(n)
@@ -44,7 +46,7 @@ func (c *Client) FindNetworkInterface(ctx context.Context, tags map[string]strin
 			found = append(found, one)
 		}
 	}
-	one, err := requireOne("interface", tags, found, func(n NetworkInterface) string { return n.ID })
+	one, err := requireOne("network interface", tags, found, func(n NetworkInterface) string { return n.ID })
 	if err != nil || one.AttachedTo == "" {
 		return one, err
 	}
@@ -60,7 +62,8 @@ func newNetworkInterface(n types.NetworkInterface) (NetworkInterface, error) {
 	one := NetworkInterface{ID: aws.ToString(n.NetworkInterfaceId), MAC: aws.ToString(n.MacAddress)}
 	address, err := netip.ParseAddr(aws.ToString(n.PrivateIpAddress))
 	if err != nil {
-		return one, fmt.Errorf("EC2 says of %s: %w; look at it with aws ec2 describe-network-interfaces", one.ID, err)
+		return one, fmt.Errorf("EC2 returned no valid address for %s: %w; see `aws ec2 describe-network-interfaces --network-interface-ids %s`",
+			one.ID, err, one.ID)
 	}
 	one.Address = address
 	if a := n.Attachment; a != nil && a.Status != types.AttachmentStatusDetached {
@@ -69,8 +72,9 @@ func newNetworkInterface(n types.NetworkInterface) (NetworkInterface, error) {
 	return one, nil
 }
 
-// AttachNetworkInterface attaches an interface to this machine, in a place counted from 0, which is the first interface's own. It returns before
-// the interface is there. One that another machine has is an ErrBusy.
+// AttachNetworkInterface attaches a network interface to this machine at a device index; index 0 is the machine's first
+// interface. It returns before the attachment is complete. It returns ErrBusy when the interface is attached to another
+// machine.
 func (c *Client) AttachNetworkInterface(ctx context.Context, id string, index int) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -87,33 +91,13 @@ func (c *Client) AttachNetworkInterface(ctx context.Context, id string, index in
 	return nil
 }
 
-// DetachNetworkInterface ends an attachment. It returns before the interface is free. One that is over is an ErrNotFound.
+// DetachNetworkInterface ends an attachment. It returns before the interface is free. It returns ErrNotFound when the
+// attachment no longer exists.
 func (c *Client) DetachNetworkInterface(ctx context.Context, attachment string, force bool) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	if _, err := c.ec2.DetachNetworkInterface(ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: &attachment, Force: &force}); err != nil {
-		return wrapError("detaching the interface of "+attachment, err)
+		return wrapError("detaching the network interface of "+attachment, err)
 	}
 	return nil
-}
-
-// InstanceState is pending, running, shutting-down, terminated, stopping or stopped; "" when AWS no longer knows the instance.
-func (c *Client) InstanceState(ctx context.Context, id string) (string, error) {
-	ctx, cancel := c.withTimeout(ctx)
-	defer cancel()
-	output, err := c.ec2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
-	if err != nil {
-		if ErrorCode(err) == "InvalidInstanceID.NotFound" {
-			return "", nil
-		}
-		return "", wrapError("looking at "+id, err)
-	}
-	for _, reservation := range output.Reservations {
-		for _, instance := range reservation.Instances {
-			if instance.State != nil {
-				return string(instance.State.Name), nil
-			}
-		}
-	}
-	return "", nil
 }

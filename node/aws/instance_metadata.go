@@ -14,10 +14,12 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Identity is what the machine is: the instance's id, i-0123456789abcdef0, its type, m7g.2xlarge, and its availability zone, us-west-1a.
+// Identity identifies the machine: the instance id, i-0123456789abcdef0; the instance type, m7g.2xlarge; and the
+// availability zone, us-west-1a.
 type Identity struct{ InstanceID, InstanceType, Zone string }
 
-// InstanceIdentity asks the metadata once, and knows it from then on, also while they are away.
+// InstanceIdentity returns the machine's identity. It reads the metadata once and caches the result, so later calls
+// work while the metadata service is unavailable.
 func (c *Client) InstanceIdentity(ctx context.Context) (Identity, error) {
 	c.mutex.Lock()
 	known := c.identity
@@ -27,10 +29,10 @@ func (c *Client) InstanceIdentity(ctx context.Context) (Identity, error) {
 	}
 	document, err := c.metadata.client.GetInstanceIdentityDocument(ctx, nil)
 	if err != nil {
-		return Identity{}, wrapMetadataError("the instance's identity document", err)
+		return Identity{}, wrapMetadataError("reading the instance's identity document", err)
 	}
 	if document.InstanceID == "" {
-		return Identity{}, fmt.Errorf("the instance's identity document names no instance: %w", ErrUnavailable)
+		return Identity{}, fmt.Errorf("the instance's identity document contains no instance id: %w", ErrUnavailable)
 	}
 	known = Identity{InstanceID: document.InstanceID, InstanceType: document.InstanceType, Zone: document.AvailabilityZone}
 	c.mutex.Lock()
@@ -39,19 +41,21 @@ func (c *Client) InstanceIdentity(ctx context.Context) (Identity, error) {
 	return known, nil
 }
 
-// metadataClient is the client of the instance's metadata, whose errors are of the kind ErrAway. The credentials are fetched by it too.
+// metadataClient is the client of the metadata service. All its errors wrap ErrUnavailable. The SDK fetches the role's
+// credentials through it too.
 type metadataClient struct{ client *imds.Client }
 
-// GetMetadata gives one value. It is what the SDK's provider of credentials calls.
+// GetMetadata returns one metadata value. The SDK's credentials provider calls it.
 func (m metadataClient) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
 	output, err := m.client.GetMetadata(ctx, in, options...)
 	if err != nil {
-		return nil, wrapMetadataError("metadata "+in.Path, err)
+		return nil, wrapMetadataError("reading metadata "+in.Path, err)
 	}
 	return output, nil
 }
 
-// wrapMetadataError says that metadata gave no answer. The SDK's own errors do not tell why a session could not be begun.
+// wrapMetadataError adds the call and ErrUnavailable to an error of the metadata service. The SDK's own errors do not
+// show why it could not start a session.
 func wrapMetadataError(call string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", call, err)
@@ -59,7 +63,7 @@ func wrapMetadataError(call string, err error) error {
 	return fmt.Errorf("%s: %w: %w", call, err, ErrUnavailable)
 }
 
-// readMetadata gives one value of the metadata, and "" where there is none.
+// readMetadata returns one metadata value, or "" when it does not exist.
 func (c *Client) readMetadata(ctx context.Context, path string) (string, error) {
 	output, err := c.metadata.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
 	var answer *smithyhttp.ResponseError
@@ -72,20 +76,22 @@ func (c *Client) readMetadata(ctx context.Context, path string) (string, error) 
 	defer func() { _ = output.Content.Close() }()
 	text, err := io.ReadAll(io.LimitReader(output.Content, 64<<10))
 	if err != nil {
-		return "", wrapMetadataError("metadata "+path, err)
+		return "", wrapMetadataError("reading metadata "+path, err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
 
-// TargetLifecycleState is where Auto Scaling takes the machine: InService, Terminated, Standby and others. It is "" when the machine is in no group.
+// TargetLifecycleState returns the lifecycle state to which Auto Scaling moves the machine: InService, Terminated,
+// Standby and others. It returns "" when the machine belongs to no group.
 func (c *Client) TargetLifecycleState(ctx context.Context) (string, error) {
 	return c.readMetadata(ctx, "autoscaling/target-lifecycle-state")
 }
 
-// RebalanceNotice is the notice of a raised risk of interruption, which names no time.
+// RebalanceNotice is the notice of a raised risk of interruption. It contains no time.
 const RebalanceNotice = "rebalance"
 
-// InterruptionNotice is what EC2 is about to do to a spot instance in two minutes: terminate, stop or hibernate; or Rebalance; or "" when there is nothing.
+// InterruptionNotice returns what EC2 does to this spot instance in two minutes: terminate, stop or hibernate. It
+// returns RebalanceNotice for a raised risk, and "" when no notice exists.
 func (c *Client) InterruptionNotice(ctx context.Context) (string, error) {
 	const path = "spot/instance-action"
 	text, err := c.readMetadata(ctx, path)
@@ -95,7 +101,8 @@ func (c *Client) InterruptionNotice(ctx context.Context) (string, error) {
 	if text != "" {
 		var notice struct{ Action string }
 		if err := json.Unmarshal([]byte(text), &notice); err != nil || notice.Action == "" {
-			return "", fmt.Errorf("metadata %s: want an action, have %q; this release does not know the form: the notice goes unheeded", path, text)
+			return "", fmt.Errorf("metadata %s contain no action: %q; this release does not know the format and ignores the notice; "+
+				"update Beachhead and run `beachhead up`", path, text)
 		}
 		return notice.Action, nil
 	}
@@ -106,7 +113,8 @@ func (c *Client) InterruptionNotice(ctx context.Context) (string, error) {
 	return RebalanceNotice, nil
 }
 
-// subnetPrefix is the range of the subnet of one of the machine's own interfaces; zero when the metadata do not tell.
+// subnetPrefix returns the address range of the subnet of one of the machine's own interfaces, or zero when the
+// metadata do not contain it.
 func (c *Client) subnetPrefix(ctx context.Context, mac string) (netip.Prefix, error) {
 	path := "network/interfaces/macs/" + mac + "/subnet-ipv4-cidr-block"
 	text, err := c.readMetadata(ctx, path)
@@ -115,7 +123,8 @@ func (c *Client) subnetPrefix(ctx context.Context, mac string) (netip.Prefix, er
 	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("metadata %s: %w; give the interface its address by hand and read the metadata with curl", path, err)
+		return netip.Prefix{}, fmt.Errorf("metadata %s are not an address range: %w; compare them with `aws ec2 describe-subnets` and set the "+
+			"interface's address by hand", path, err)
 	}
 	return prefix, nil
 }

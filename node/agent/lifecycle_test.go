@@ -185,7 +185,7 @@ func TestPrepareFails(t *testing.T) {
 			} else {
 				sleepAndSettle(c.ready)
 				m.checkState(t, "InService", "ready")
-				if n := m.countLogged("prepare failed and is tried again"); n != c.failures || m.countLogged(errWork.Error()) != n {
+				if n := m.countLogged("msg=\"step failed; retrying\" step=prepare"); n != c.failures || m.countLogged(errWork.Error()) != n {
 					t.Errorf("%+v: %d failures in the log:\n%s", c, n, m.log.String())
 				}
 			}
@@ -301,8 +301,8 @@ func TestStoppedWhileItHangs(t *testing.T) {
 func TestServeEnds(t *testing.T) {
 	for want, w := range map[string]*fakeRole{
 		"serving as nat: the disk is full": {serveError: errWork},
-		"ended by itself":                  {idle: true},
-		"did not end within 1m0s":          {deaf: true},
+		"stopped although nothing asked":   {idle: true},
+		"did not stop within 1m0s":         {deaf: true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w.t = t

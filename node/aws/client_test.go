@@ -209,7 +209,7 @@ func TestParameters(t *testing.T) {
 		})
 	}
 	answer(http.StatusOK, "<html>Log in to this network</html>")
-	if _, err := c.GetParameter(t.Context(), "/map"); err == nil || !strings.Contains(err.Error(), "is no JSON") {
+	if _, err := c.GetParameter(t.Context(), "/map"); err == nil || !strings.Contains(err.Error(), "is not JSON") {
 		t.Errorf("%v", err)
 	}
 	answer(http.StatusBadRequest, `{"__type":"com.amazon.coral.service#AccessDeniedException:http://internal.amazon.com/coral/","message":"not authorized"}`)
@@ -312,7 +312,7 @@ func TestVolume(t *testing.T) {
 		t.Errorf("detached twice: %v", err)
 	}
 	s.volumes = append(s.volumes, &volume{id: "vol-3", state: "available", name: "cache-shard-00"})
-	if _, err := c.FindVolume(t.Context(), tags); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "vol-1, vol-3; take the Name tag") {
+	if _, err := c.FindVolume(t.Context(), tags); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "vol-1, vol-3; remove the Name tag") {
 		t.Errorf("two with the same tags: %v", err)
 	}
 }

@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// Where apt is told of Debian's archive. Debian's image for EC2 has debianSources, and in sourceList a remark that it has; images that are
-// made otherwise have their lines in sourceList.
+// The files in which apt finds Debian's archive. Debian's image for EC2 uses debianSources and leaves a remark in
+// sourcesList. Images from other sources have their entries in sourcesList.
 const (
 	sourcesList   = "/etc/apt/sources.list"
 	debianSources = "/etc/apt/sources.list.d/debian.sources"
 	osRelease     = "/etc/os-release"
 )
 
-// configureAptMirror has apt ask AptMirror, if there is one, and Debian's own archive no longer. It writes the image's own files, so that whoever runs
-// apt on the machine asks the mirror: jobs, a fleet's own commands, Debian's daily upgrades. Refused was a file of our own that options name:
-// given with the agent's calls, jobs would wait for an archive that they cannot reach; given in apt.conf.d, apt would no longer read the
+// configureAptMirror makes apt use AptMirror, if one is set, instead of Debian's own archive. It writes the image's own
+// files, so that everybody who runs apt on the machine uses the mirror: jobs, a fleet's own commands, Debian's daily
+// upgrades. We do not use a sources file of our own that apt options name. If only the agent's calls passed the
+// options, jobs would wait for an archive that they cannot reach. If apt.conf.d set them, apt would ignore the
 // repositories that others add to sources.list.d.
 func (h Host) configureAptMirror() error {
 	if h.AptMirror == "" {
@@ -24,11 +25,11 @@ func (h Host) configureAptMirror() error {
 	}
 	release, err := os.ReadFile(h.Path(osRelease))
 	if err != nil {
-		return fmt.Errorf("finding the release of Debian: %w; use Debian's own image", err)
+		return fmt.Errorf("reading the release of Debian: %w; use Debian's own image", err)
 	}
 	name := findCodename(string(release))
 	if name == "" {
-		return fmt.Errorf("finding the release of Debian: %s has no VERSION_CODENAME; use Debian's own image", osRelease)
+		return fmt.Errorf("reading the release of Debian: %s has no VERSION_CODENAME; use Debian's own image", osRelease)
 	}
 	if _, err := h.WriteFile(debianSources, 0o644, renderSources(strings.TrimRight(h.AptMirror, "/"), name)); err != nil {
 		return err
@@ -37,7 +38,7 @@ func (h Host) configureAptMirror() error {
 	return err
 }
 
-// findCodename is that of the release, such as bookworm; "" when the text has none.
+// findCodename returns the code name in the text of os-release, such as bookworm, or "" when the text has none.
 func findCodename(release string) string {
 	for line := range strings.Lines(release) {
 		if name, found := strings.CutPrefix(line, "VERSION_CODENAME="); found {
@@ -47,8 +48,9 @@ func findCodename(release string) string {
 	return ""
 }
 
-// renderSources are those that a release's image has, less backports and source packages, which not every mirror has: where apt misses one of the
-// suites that it is told of, it fails. The keyring is Debian's own, so that a mirror can pass on nothing that Debian has not signed.
+// renderSources returns the text of debian.sources for a release: the sources of Debian's image without backports and
+// source packages, which some mirrors lack. apt fails when a mirror lacks one of the suites. The keyring is Debian's
+// own, so a mirror cannot serve a package that Debian did not sign.
 func renderSources(mirror, release string) string {
 	const text = `# Written by beachhead-node: network.aptMirror of the region file.
 Types: deb

@@ -8,8 +8,8 @@ type Parameter struct {
 	Version int64
 }
 
-// GetParameter reads a parameter, decrypted where it is a secret. The name may end in a version, as in /beachhead/us-west-1/cache/map:3. A
-// parameter or version that is not there is an ErrNotFound.
+// GetParameter returns a parameter, decrypted if it is a secret. The name may end in a version, as in
+// /beachhead/us-west-1/cache/map:3. It returns ErrNotFound when the parameter or the version does not exist.
 func (c *Client) GetParameter(ctx context.Context, name string) (Parameter, error) {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
@@ -24,7 +24,7 @@ func (c *Client) GetParameter(ctx context.Context, name string) (Parameter, erro
 	return out.Parameter, nil
 }
 
-// PutParameter makes a new version of a parameter of type String.
+// PutParameter writes a new version of a parameter of type String.
 func (c *Client) PutParameter(ctx context.Context, name, value string) error {
 	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()

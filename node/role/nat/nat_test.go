@@ -138,13 +138,13 @@ func TestPrepareRefuses(t *testing.T) {
 		spoil func(*testing.T, *machine)
 		want  string
 	}{
-		"no way out":    {func(t *testing.T, m *machine) { m.role.internetAddress = "127.0.0.1:1" }, "no way out: dial tcp 127.0.0.1:1"},
-		"no forwarding": {func(t *testing.T, m *machine) { t.Setenv("BROKEN", "yes") }, "ip_forward says 0; the next start of the agent loads"},
+		"no way out":    {func(t *testing.T, m *machine) { m.role.internetAddress = "127.0.0.1:1" }, "no internet access: dial tcp 127.0.0.1:1"},
+		"no forwarding": {func(t *testing.T, m *machine) { t.Setenv("BROKEN", "yes") }, "ip_forward contains 0, want 1; the agent restarts and loads"},
 		"no default route": {func(t *testing.T, m *machine) {
 			if _, err := m.role.host.WriteFile("/proc/net/route", 0o644, strings.ReplaceAll(routes, "00000000\t0100000A", "00000001\t0100000A")); err != nil {
 				t.Error(err)
 			}
-		}, "no default route; look at ip route"},
+		}, "no default route; check `ip route`"},
 		"no memory": {func(t *testing.T, m *machine) {
 			if _, err := m.role.host.WriteFile("/proc/meminfo", 0o644, "MemFree: 5 kB\n"); err != nil {
 				t.Error(err)
@@ -172,13 +172,13 @@ func TestForwards(t *testing.T) {
 	if err := os.Remove(m.record + ".loaded"); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.role.checkForwarding(t.Context()); err == nil || !strings.Contains(err.Error(), "the NAT rules are gone") {
+	if err := m.role.checkForwarding(t.Context()); err == nil || !strings.Contains(err.Error(), "the NAT rules are missing") {
 		t.Errorf("without rules: %v", err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	if err := m.role.Serve(stopped); err != nil {
-		t.Errorf("told to stop: %v", err)
+		t.Errorf("stopped: %v", err)
 	}
 }
 
