@@ -115,7 +115,8 @@ func runAgent(ctx context.Context, args []string) error {
 func loadDescription(file string) (spec.Description, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return spec.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
+		return spec.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read "+
+			"/var/log/cloud-init-output.log", err)
 	}
 	d, err := spec.Parse(text)
 	if err != nil {

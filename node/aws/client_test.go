@@ -89,7 +89,8 @@ func TestNothingHangs(t *testing.T) {
 			return c.PublishMetrics(ctx, "Beachhead", nil, []Metric{{Name: "X", Unit: "Count"}})
 		},
 	}
-	for name, hung := range map[string]string{"metadata": "metadata ", "keys": "metadata meta-data/iam", "services": "", "a value": "metadata meta-data/spot"} {
+	for name, hung := range map[string]string{"metadata": "metadata ", "keys": "metadata meta-data/iam", "services": "",
+		"a value": "metadata meta-data/spot"} {
 		for what, call := range calls {
 			own := what == "identity" || what == "notice"
 			if name == "keys" && own || name == "services" && own || name == "a value" && what != "notice" {
@@ -214,7 +215,8 @@ func TestParameters(t *testing.T) {
 	}
 	answer(http.StatusBadRequest, `{"__type":"com.amazon.coral.service#AccessDeniedException:http://internal.amazon.com/coral/","message":"not authorized"}`)
 	// The metadata are intercepted too.
-	if err := s.newClient().PutParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrUnavailable) || strings.Count(err.Error(), ErrUnavailable.Error()) != 1 {
+	if err := s.newClient().PutParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrUnavailable) || strings.Count(err.Error(),
+		ErrUnavailable.Error()) != 1 {
 		t.Errorf("without keys: %v", err)
 	}
 	before := s.countCalls("PutParameter")
@@ -246,7 +248,8 @@ func TestHooks(t *testing.T) {
 	asked := s.countCalls("DescribeAutoScalingInstances")
 	// The second of each is about a hook that no longer waits.
 	for range 2 {
-		if err := errors.Join(c.SendHeartbeat(t.Context(), "ready"), c.CompleteHook(t.Context(), "ready", HookContinue), c.SetScaleInProtection(t.Context(), true)); err != nil {
+		if err := errors.Join(c.SendHeartbeat(t.Context(), "ready"), c.CompleteHook(t.Context(), "ready", HookContinue),
+			c.SetScaleInProtection(t.Context(), true)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -279,7 +282,8 @@ func TestVolume(t *testing.T) {
 		}
 		return v
 	}
-	if _, err := c.FindVolume(t.Context(), tags); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "Name=cache-shard-00 beachhead:cache=us-west-1") {
+	if _, err := c.FindVolume(t.Context(), tags); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(),
+		"Name=cache-shard-00 beachhead:cache=us-west-1") {
 		t.Errorf("%v", err)
 	}
 	s.volumes = []*volume{
@@ -312,7 +316,8 @@ func TestVolume(t *testing.T) {
 		t.Errorf("detached twice: %v", err)
 	}
 	s.volumes = append(s.volumes, &volume{id: "vol-3", state: "available", name: "cache-shard-00"})
-	if _, err := c.FindVolume(t.Context(), tags); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "vol-1, vol-3; remove the Name tag") {
+	if _, err := c.FindVolume(t.Context(), tags); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(),
+		"vol-1, vol-3; remove the Name tag") {
 		t.Errorf("two with the same tags: %v", err)
 	}
 }
@@ -356,7 +361,8 @@ func TestInterface(t *testing.T) {
 		t.Errorf("of this machine: %+v", got)
 	}
 	s.withLock(func() { s.interfaces[0].address = "<none>" })
-	if _, err := c.FindNetworkInterface(t.Context(), map[string]string{"Name": "cache-shard-00"}); err == nil || !strings.Contains(err.Error(), "eni-1") {
+	if _, err := c.FindNetworkInterface(t.Context(), map[string]string{"Name": "cache-shard-00"}); err == nil ||
+		!strings.Contains(err.Error(), "eni-1") {
 		t.Errorf("%v", err)
 	}
 }

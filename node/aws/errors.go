@@ -23,8 +23,8 @@ var (
 	// to another machine.
 	ErrBusy = errors.New("its state does not allow this request now; the agent retries")
 	// ErrUnavailable means that a service is unreachable, fails or throttles the machine.
-	ErrUnavailable = errors.New("AWS is unreachable, fails or throttles this machine; the agent retries; check the egress route, the endpoint's " +
-		"security group and the AWS Health Dashboard")
+	ErrUnavailable = errors.New("AWS is unreachable, fails or throttles this machine; the agent retries; check the egress route, " +
+		"the endpoint's security group and the AWS Health Dashboard")
 )
 
 // errorKinds maps the error codes of the services to the kinds of failure. Source: the "Error codes" chapters of the

@@ -54,7 +54,8 @@ func newFakeAWS(t *testing.T) *fakeAWS {
 	s := &fakeAWS{
 		t: t, token: "session-1", hang: make(chan struct{}),
 		values: map[string]string{
-			"dynamic/instance-identity/document": `{"instanceId":"` + instance + `","instanceType":"m7g.4xlarge","availabilityZone":"us-west-1a","region":"us-west-1"}`,
+			"dynamic/instance-identity/document": `{"instanceId":"` + instance +
+				`","instanceType":"m7g.4xlarge","availabilityZone":"us-west-1a","region":"us-west-1"}`,
 			"meta-data/iam/security-credentials": "machine",
 			"meta-data/iam/security-credentials/machine": `{"Code":"Success","AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"secret","Token":"session","Expiration":"` +
 				time.Now().Add(6*time.Hour).UTC().Format(time.RFC3339) + `"}`,
@@ -69,7 +70,8 @@ func newFakeAWS(t *testing.T) *fakeAWS {
 
 // newClient is one that finds the stand-in, and is done with a dead one in a second.
 func (s *fakeAWS) newClient() *Client {
-	return New("us-west-1", WithEndpoint(s.aws.URL), WithMetadataEndpoint(s.metadata.URL), WithTimeouts(100*time.Millisecond, 200*time.Millisecond))
+	return New("us-west-1", WithEndpoint(s.aws.URL), WithMetadataEndpoint(s.metadata.URL), WithTimeouts(100*time.Millisecond,
+		200*time.Millisecond))
 }
 
 func (s *fakeAWS) withLock(f func()) {
@@ -181,7 +183,8 @@ func (s *fakeAWS) checkSignature(r *http.Request, service string) {
 func writeError(w http.ResponseWriter, service, code, message string) {
 	w.WriteHeader(http.StatusBadRequest)
 	if service == "ec2" {
-		fmt.Fprintf(w, `<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>r</RequestID></Response>`, code, message)
+		fmt.Fprintf(w, `<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>r</RequestID></Response>`,
+			code, message)
 		return
 	}
 	fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r</RequestId></ErrorResponse>`,

@@ -46,7 +46,8 @@ func (c *Client) InstanceIdentity(ctx context.Context) (Identity, error) {
 type metadataClient struct{ client *imds.Client }
 
 // GetMetadata returns one metadata value. The SDK's credentials provider calls it.
-func (m metadataClient) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
+func (m metadataClient) GetMetadata(ctx context.Context, in *imds.GetMetadataInput,
+	options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
 	output, err := m.client.GetMetadata(ctx, in, options...)
 	if err != nil {
 		return nil, wrapMetadataError("reading metadata "+in.Path, err)

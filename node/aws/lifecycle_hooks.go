@@ -37,7 +37,8 @@ func (c *Client) describeSelf(ctx context.Context) (types.AutoScalingInstanceDet
 	if err != nil {
 		return none, err
 	}
-	output, err := c.autoscaling.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{me.InstanceID}})
+	output, err := c.autoscaling.DescribeAutoScalingInstances(ctx,
+		&autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{me.InstanceID}})
 	if err != nil {
 		return none, wrapError("querying the Auto Scaling group of "+me.InstanceID, err)
 	}
@@ -72,7 +73,8 @@ func (c *Client) groupAndInstance(ctx context.Context) (group, instance string, 
 // for this.
 func hookIsOver(err error) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "No active Lifecycle Action found")
+	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(),
+		"No active Lifecycle Action found")
 }
 
 // CompleteHook completes a lifecycle hook with the result HookContinue or HookAbandon. It returns nil when the hook no

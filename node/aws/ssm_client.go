@@ -91,8 +91,8 @@ func (s *ssmClient) sendOnce(ctx context.Context, action string, body []byte, ou
 		return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: answer}, Err: parseSSMError(text)}
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("the answer of Systems Manager to %s is not JSON: %w; check whether a proxy or a login page stands between the machine and AWS",
-			action, err)
+		return fmt.Errorf("the answer of Systems Manager to %s is not JSON: %w; check whether a proxy or a login page stands between the "+
+			"machine and AWS", action, err)
 	}
 	return nil
 }

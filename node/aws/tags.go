@@ -42,6 +42,6 @@ func requireOne[T any](kind string, tags map[string]string, found []T, id func(T
 		ids[i] = id(one)
 	}
 	slices.Sort(ids)
-	return none, fmt.Errorf("want one %s with the tags %s, found %d: %s; remove the Name tag from each one that `beachhead outputs` does not list",
-		kind, formatTags(tags), len(ids), strings.Join(ids, ", "))
+	return none, fmt.Errorf("want one %s with the tags %s, found %d: %s; remove the Name tag from each one that `beachhead outputs` does "+
+		"not list", kind, formatTags(tags), len(ids), strings.Join(ids, ", "))
 }

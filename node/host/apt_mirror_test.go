@@ -14,9 +14,10 @@ func image(t *testing.T, release string) Host {
 	t.Helper()
 	h := Host{Root: t.TempDir()}
 	for file, text := range map[string]string{
-		osRelease:                          release,
-		sourcesList:                        "deb http://deb.debian.org/debian bookworm main\n",
-		debianSources:                      "Types: deb deb-src\nURIs: mirror+file:///etc/apt/mirrors/debian.list\nSuites: bookworm\nComponents: main\n",
+		osRelease:   release,
+		sourcesList: "deb http://deb.debian.org/debian bookworm main\n",
+		debianSources: "Types: deb deb-src\nURIs: mirror+file:///etc/apt/mirrors/debian.list\nSuites: " +
+			"bookworm\nComponents: main\n",
 		"/etc/apt/sources.list.d/own.list": "deb [trusted=yes] https://own.example.com/apt stable main\n",
 	} {
 		if _, err := h.WriteFile(file, 0o644, text); err != nil {
@@ -114,14 +115,16 @@ func TestMirrorOfAnotherRelease(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := read(t, h, debianSources)
-		if !strings.Contains(text, "\nSuites: "+want+"\n") || !strings.Contains(text, "\nSuites: trixie-security\n") || strings.Contains(text, "bookworm") {
+		if !strings.Contains(text, "\nSuites: "+want+"\n") || !strings.Contains(text, "\nSuites: trixie-security\n") || strings.Contains(text,
+			"bookworm") {
 			t.Errorf("%q gives\n%s", release, text)
 		}
 	}
 	h := image(t, "ID=gentoo\nOLD_VERSION_CODENAME=x\n")
 	h.AptMirror = "https://deb.example.com"
 	did := apt(t, h, `not-installed\n`)
-	if err := h.InstallPackages(t.Context(), "nfs-common"); err == nil || !strings.Contains(err.Error(), "no VERSION_CODENAME; use Debian's own image") {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err == nil || !strings.Contains(err.Error(),
+		"no VERSION_CODENAME; use Debian's own image") {
 		t.Errorf("without a release: %v", err)
 	}
 	if err := os.Remove(h.Path(osRelease)); err != nil {
@@ -146,7 +149,8 @@ func TestAptReadsTheMirror(t *testing.T) {
 	if err := h.configureAptMirror(); err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{"/etc/apt/apt.conf.d", "/etc/apt/preferences.d", "/var/lib/apt/lists/partial", "/var/cache/apt/archives/partial"} {
+	for _, folder := range []string{"/etc/apt/apt.conf.d", "/etc/apt/preferences.d", "/var/lib/apt/lists/partial",
+		"/var/cache/apt/archives/partial"} {
 		if err := os.MkdirAll(h.Path(folder), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,8 @@ func (h Host) InstallPackages(ctx context.Context, names ...string) error {
 	if err == nil && strings.Count(states, "installed\n") == len(names) && !strings.Contains(states, "not-installed") {
 		return nil
 	}
-	environment := []string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3", "--yes", "--quiet"}
+	environment := []string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3",
+		"--yes", "--quiet"}
 	if _, err := h.Run(ctx, "env", append(environment, "update")...); err != nil {
 		return err
 	}

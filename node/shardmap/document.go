@@ -45,12 +45,14 @@ func (t Table) encodeSlots() string {
 // MarshalDocument returns the table as the JSON document for Parameter Store. Equal tables produce equal bytes. It
 // returns an error when the pins make the document larger than a parameter; 50 pins with the longest names fit.
 func (t Table) MarshalDocument() ([]byte, error) {
-	text, err := json.Marshal(document{Version: documentVersion, Epoch: t.Epoch(), Shards: t.shards, Slots: t.encodeSlots(), Pins: t.pins, Blocks: t.blocks})
+	text, err := json.Marshal(document{Version: documentVersion, Epoch: t.Epoch(), Shards: t.shards, Slots: t.encodeSlots(), Pins: t.pins,
+		Blocks: t.blocks})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the shard map: %w", err)
 	}
 	if len(text) > DocumentLimit {
-		return nil, fmt.Errorf("the shard map with its %d pins has %d bytes, a parameter has at most %d; want at most 50 pins", len(t.pins), len(text), DocumentLimit)
+		return nil, fmt.Errorf("the shard map with its %d pins has %d bytes, a parameter has at most %d; want at most 50 pins", len(t.pins),
+			len(text), DocumentLimit)
 	}
 	return text, nil
 }
@@ -82,7 +84,8 @@ func parseTable(text []byte) (Table, error) {
 func (d document) toTable() (Table, error) {
 	switch {
 	case d.Version != documentVersion:
-		return Table{}, fmt.Errorf("version %d; want %d; run `beachhead up` with one release, then replace the machine", d.Version, documentVersion)
+		return Table{}, fmt.Errorf("version %d; want %d; run `beachhead up` with one release, then replace the machine", d.Version,
+			documentVersion)
 	case d.Shards < 1 || d.Shards > MaxShards:
 		return Table{}, fmt.Errorf("%d shards; want 1 to %d", d.Shards, MaxShards)
 	case len(d.Slots) != SlotCount:
@@ -103,7 +106,8 @@ func (d document) toTable() (Table, error) {
 		return Table{}, fmt.Errorf("shard %d has no address in %v", last, d.Blocks)
 	}
 	if want := t.Epoch(); d.Epoch != want {
-		return Table{}, fmt.Errorf("epoch %d; want %d, the epoch of the slots and pins; the text was edited or truncated: run `beachhead up` to write it again", d.Epoch, want)
+		return Table{}, fmt.Errorf("epoch %d; want %d, the epoch of the slots and pins; the text was edited or truncated: run `beachhead up` "+
+			"to write it again", d.Epoch, want)
 	}
 	return t, nil
 }

@@ -21,7 +21,8 @@ var commandScript string
 
 // commandNames are the commands that the machine has of its own; all others are those of the machine that runs the test.
 var commandNames = []string{
-	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl", "systemctl",
+	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl",
+	"systemctl",
 	"systemd-run", "useradd", "usermod", "vgcreate", "vgs",
 }
 

@@ -81,7 +81,8 @@ func (r *Role) selfCheck(ctx context.Context) error {
 	}
 	connection, err := (&net.Dialer{Timeout: connectTimeout}).DialContext(ctx, "tcp", r.internetAddress)
 	if err != nil {
-		return fmt.Errorf("no internet access: %w; check the Elastic IP address of the machine's network interface, the public subnet's route to the "+
+		return fmt.Errorf("no internet access: %w; check the Elastic IP address of the machine's network interface, the public subnet's route "+
+			"to the "+
 			"internet gateway, and the egress rules of the security group", err)
 	}
 	return connection.Close()
@@ -90,14 +91,16 @@ func (r *Role) selfCheck(ctx context.Context) error {
 // checkForwarding returns an error unless the rules and the forwarding are as Prepare configured them.
 func (r *Role) checkForwarding(ctx context.Context) error {
 	if _, err := r.host.Run(ctx, "nft", "list", "chain", "ip", tableName, "postrouting"); err != nil {
-		return fmt.Errorf("the NAT rules are missing: %w; the agent restarts and loads %s again; find what else on the machine changes nftables", err, ruleFile)
+		return fmt.Errorf("the NAT rules are missing: %w; the agent restarts and loads %s again; find what else on the machine changes "+
+			"nftables", err, ruleFile)
 	}
 	on, err := r.readNumber(forwardFile)
 	if err != nil {
 		return err
 	}
 	if on != 1 {
-		return fmt.Errorf("%s contains %d, want 1; the agent restarts and loads %s again; find what else on the machine sets it", forwardFile, on, sysctlFile)
+		return fmt.Errorf("%s contains %d, want 1; the agent restarts and loads %s again; find what else on the machine sets it", forwardFile,
+			on, sysctlFile)
 	}
 	return nil
 }

@@ -66,7 +66,8 @@ func startMachine(t *testing.T) *machine {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("RECORD", m.record)
 	t.Setenv("ROOT", h.Root)
-	m.role = New(h, spec.Description{Region: "us-west-1", NAT: &spec.NAT{Name: "nat", Sources: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}}, nil)
+	m.role = New(h, spec.Description{Region: "us-west-1", NAT: &spec.NAT{Name: "nat",
+		Sources: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}}, nil)
 	m.role.internetAddress = outside.Addr().String()
 	return m
 }
@@ -91,7 +92,8 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", have, want)
 	}
 	for _, file := range []string{sysctlFile, ruleFile} {
-		if text, err := os.ReadFile(m.role.host.Path(file)); err != nil || !strings.Contains(string(text), "ens5") || strings.Contains(string(text), "ens6") {
+		if text, err := os.ReadFile(m.role.host.Path(file)); err != nil || !strings.Contains(string(text), "ens5") ||
+			strings.Contains(string(text), "ens6") {
 			t.Errorf("want the interface of the best default route: %s, %v", text, err)
 		}
 	}
@@ -99,7 +101,8 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("the second time: %v", err)
 	}
 	metrics, err := m.role.CollectMetrics(t.Context())
-	if want := (aws.Metric{Name: "ConntrackPercent", Unit: "Percent", Value: 2.5}); err != nil || len(metrics) != 1 || fmt.Sprint(metrics[0]) != fmt.Sprint(want) {
+	if want := (aws.Metric{Name: "ConntrackPercent", Unit: "Percent", Value: 2.5}); err != nil || len(metrics) != 1 ||
+		fmt.Sprint(metrics[0]) != fmt.Sprint(want) {
 		t.Errorf("%v, %v", metrics, err)
 	}
 }
@@ -138,10 +141,12 @@ func TestPrepareRefuses(t *testing.T) {
 		spoil func(*testing.T, *machine)
 		want  string
 	}{
-		"no way out":    {func(t *testing.T, m *machine) { m.role.internetAddress = "127.0.0.1:1" }, "no internet access: dial tcp 127.0.0.1:1"},
-		"no forwarding": {func(t *testing.T, m *machine) { t.Setenv("BROKEN", "yes") }, "ip_forward contains 0, want 1; the agent restarts and loads"},
+		"no way out": {func(t *testing.T, m *machine) { m.role.internetAddress = "127.0.0.1:1" }, "no internet access: dial tcp 127.0.0.1:1"},
+		"no forwarding": {func(t *testing.T, m *machine) { t.Setenv("BROKEN", "yes") }, "ip_forward contains 0, want 1; the agent restarts and " +
+			"loads"},
 		"no default route": {func(t *testing.T, m *machine) {
-			if _, err := m.role.host.WriteFile("/proc/net/route", 0o644, strings.ReplaceAll(routes, "00000000\t0100000A", "00000001\t0100000A")); err != nil {
+			if _, err := m.role.host.WriteFile("/proc/net/route", 0o644, strings.ReplaceAll(routes, "00000000\t0100000A",
+				"00000001\t0100000A")); err != nil {
 				t.Error(err)
 			}
 		}, "no default route; check `ip route`"},
@@ -188,11 +193,13 @@ func TestSettings(t *testing.T) {
 		100 << 20: "nf_conntrack_max = 65536\n", math.MaxInt: "nf_conntrack_max = 4194304\n",
 	} {
 		text := renderSysctl(memory, "ens5")
-		if !strings.Contains(text, want) || !strings.Contains(text, "\nnet.ipv4.ip_forward = 1\n") || !strings.Contains(text, "conf.ens5.send_redirects = 0\n") {
+		if !strings.Contains(text, want) || !strings.Contains(text, "\nnet.ipv4.ip_forward = 1\n") || !strings.Contains(text,
+			"conf.ens5.send_redirects = 0\n") {
 			t.Errorf("%d bytes: %s\nwant %s", memory, text, want)
 		}
 		for line := range strings.Lines(text) {
-			if key, value, found := strings.Cut(line, " = "); line != "\n" && line[0] != '#' && (!found || strings.Contains(key, " ") || strings.TrimSpace(value) == "") {
+			if key, value, found := strings.Cut(line, " = "); line != "\n" && line[0] != '#' && (!found || strings.Contains(key, " ") ||
+				strings.TrimSpace(value) == "") {
 				t.Errorf("%q is no setting", line)
 			}
 		}
@@ -221,7 +228,8 @@ func TestKernelTakesTheRules(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, want := range []string{
-		"table ip other {", "ip saddr { 10.42.0.0/16, 10.50.0.0/20 } oifname \"lo\" masquerade", "maxseg size set rt mtu", "hook postrouting priority srcnat",
+		"table ip other {", "ip saddr { 10.42.0.0/16, 10.50.0.0/20 } oifname \"lo\" masquerade", "maxseg size set rt mtu",
+		"hook postrouting priority srcnat",
 	} {
 		if strings.Count(string(out), want) != 1 {
 			t.Errorf("want %q once in\n%s", want, out)

@@ -14,19 +14,21 @@ import (
 )
 
 const (
-	// scratchModel is what an instance-store disk calls itself (EC2 user guide, "Instance store volumes").
+	// scratchModel is the model name of an instance-store disk (EC2 user guide, "Instance store volumes").
 	scratchModel = "Amazon EC2 NVMe Instance Storage"
 	scratchLabel = "beachhead-scratch"
 	scratchGroup = "beachhead"
 	scratchMount = "/scratch"
 )
 
-// boundFolders are the folders that go onto the scratch disk: the engine's, and the CI agents' with their work.
+// boundFolders are the folders that lie on the scratch disk: the container engine's, and the CI agents' with their
+// work.
 var boundFolders = map[string]string{scratchMount + "/docker": "/var/lib/docker", scratchMount + "/ci": "/var/lib/beachhead/ci"}
 
-// prepareScratch puts the instance store to use where the machine has one. It is empty at every start of the instance, and kept over a reboot. Nothing of
-// it is in fstab: a machine whose instance store is gone must boot all the same. Several disks become one by LVM, which needs no service of its
-// own; a RAID by mdadm was refused for the file that it wants in the initial RAM disk.
+// prepareScratch formats and mounts the instance store, on machines that have one. The instance store is empty at every
+// start of the instance and survives a reboot. It has no entry in fstab, because a machine that lost its instance store
+// must still boot. LVM, which needs no service of its own, combines several disks into one. We do not use RAID by
+// mdadm, because it needs a file in the initial RAM disk.
 func (r *Role) prepareScratch(ctx context.Context) error {
 	disks, err := r.listInstanceStore()
 	if err != nil || len(disks) == 0 {
@@ -56,7 +58,7 @@ func (r *Role) prepareScratch(ctx context.Context) error {
 	return r.bindFolders(ctx)
 }
 
-// listInstanceStore lists the instance-store disks by name.
+// listInstanceStore returns the instance-store disks, sorted by name.
 func (r *Role) listInstanceStore() ([]string, error) {
 	models, err := filepath.Glob(r.host.Path("/sys/block/nvme*/device/model"))
 	if err != nil {
@@ -76,7 +78,7 @@ func (r *Role) listInstanceStore() ([]string, error) {
 	return disks, nil
 }
 
-// readMounts are the places where something is mounted.
+// readMounts returns the places where a file system is mounted.
 func (r *Role) readMounts() (map[string]bool, error) {
 	text, err := os.ReadFile(r.host.Path("/proc/self/mounts"))
 	if err != nil {
@@ -91,11 +93,12 @@ func (r *Role) readMounts() (map[string]bool, error) {
 	return places, nil
 }
 
-// probeSignature is what a disk says of itself, by name; nil: it says nothing. The probe reads the disk and not a cache.
+// probeSignature returns the signatures on a disk by name, or nil when it has none. It reads the disk itself and not a
+// cache.
 func (r *Role) probeSignature(ctx context.Context, disk string) (map[string]string, error) {
 	text, err := r.host.Run(ctx, "blkid", "--probe", "--output", "export", disk)
 	if err != nil {
-		if host.ExitCode(err) == 2 && strings.TrimSpace(text) == "" { // blkid(8): nothing was found
+		if host.ExitCode(err) == 2 && strings.TrimSpace(text) == "" { // blkid(8): found no signature
 			return nil, nil
 		}
 		return nil, err
@@ -109,14 +112,15 @@ func (r *Role) probeSignature(ctx context.Context, disk string) (map[string]stri
 	return found, nil
 }
 
-// formatDisk makes a file system on a disk that says nothing of itself. One that has this agent's is used as it is, and any other is refused.
+// formatDisk creates a file system on a disk that has no signature. It leaves the agent's own file system as it is, and
+// refuses any other content.
 func (r *Role) formatDisk(ctx context.Context, disk string) error {
 	found, err := r.probeSignature(ctx, disk)
 	switch {
 	case err != nil:
 		return err
 	case len(found) == 0:
-		// Inodes are made when they are needed: a disk of some terabytes is ready in seconds.
+		// The file system creates inodes lazily: a disk of several terabytes is ready in seconds.
 		_, err := r.host.Run(ctx, "mkfs.ext4", "-q", "-E", "lazy_itable_init=1,lazy_journal_init=1", "-L", scratchLabel, disk)
 		return err
 	case found["TYPE"] == "ext4" && found["LABEL"] == scratchLabel:
@@ -125,12 +129,13 @@ func (r *Role) formatDisk(ctx context.Context, disk string) error {
 	return foreignDiskError(disk, found)
 }
 
+// foreignDiskError returns the error for a disk with content that the agent did not write.
 func foreignDiskError(disk string, found map[string]string) error {
-	return fmt.Errorf("the instance-store disk %s holds something (%v) and is left as it is; replace the machine, or clear the disk with `wipefs --all %s`",
-		disk, found, disk)
+	return fmt.Errorf("the instance-store disk %s contains data (%v), which the agent does not overwrite; replace the machine, or clear the disk "+
+		"with `wipefs --all %s`", disk, found, disk)
 }
 
-// joinDisks makes one volume of several disks.
+// joinDisks combines several disks into one striped volume and returns its device.
 func (r *Role) joinDisks(ctx context.Context, disks []string) (string, error) {
 	if err := r.host.InstallPackages(ctx, "lvm2"); err != nil {
 		return "", err
@@ -153,7 +158,8 @@ func (r *Role) joinDisks(ctx context.Context, disks []string) (string, error) {
 	return volume, nil
 }
 
-// checkDisksUnused says that nothing is on the disks but, maybe, what a group that was half-made left: LVM's mark, without a group.
+// checkDisksUnused returns an error unless the disks are empty. LVM's signature without a group is fine: an interrupted
+// run left it.
 func (r *Role) checkDisksUnused(ctx context.Context, disks []string) error {
 	for _, disk := range disks {
 		found, err := r.probeSignature(ctx, disk)
@@ -171,8 +177,9 @@ func (r *Role) checkDisksUnused(ctx context.Context, disks []string) error {
 	return nil
 }
 
-// bindFolders puts the folders of the scratch disk where their users look for them. An engine that runs already, from the image or since a reboot, must
-// not have its folder covered under it; no job runs yet, since the CI agent is started last.
+// bindFolders mounts the folders of the scratch disk at the places where programs expect them. It stops a running
+// engine first (from the image, or since a reboot), whose folder must not disappear under a mount. No job runs yet,
+// because the CI agent starts last.
 func (r *Role) bindFolders(ctx context.Context) error {
 	mounted, err := r.readMounts()
 	if err != nil {

@@ -16,18 +16,18 @@ import (
 	"time"
 )
 
-// tokenLifetime is how long a worker's token is valid, and tokenAge after what time it is made anew: a day in which Parameter Store is away does no
-// harm until half of it is over. JobServ's own tokens live a day.
+// tokenLifetime is the validity of a worker's token. tokenRenewAge is the age at which the agent signs a new one: an
+// outage of Parameter Store does no harm before half of the validity is over. JobServ's own tokens are valid for a day.
 const (
 	tokenLifetime = 24 * time.Hour
 	tokenRenewAge = 12 * time.Hour
 )
 
-// isSigningKey says whether a registration token is a key that signs workers' tokens.
+// isSigningKey reports whether a registration token is a key that signs workers' tokens.
 func isSigningKey(token string) bool { return strings.HasPrefix(token, "-----BEGIN ") }
 
-// signWorkerToken signs a token for one worker. JobServ knows the key by the SHA-256 of its public half, takes the worker's name from the token, and
-// lets that worker enlist itself (jobserv/worker_jwt.py, worker_from_jwt).
+// signWorkerToken returns a token for one worker. JobServ identifies the key by the SHA-256 of its public half, takes
+// the worker's name from the token, and lets that worker enlist itself (jobserv/worker_jwt.py, worker_from_jwt).
 func signWorkerToken(key, name string, now time.Time) (string, error) {
 	private, err := parseSigningKey(key)
 	if err != nil {
@@ -56,10 +56,11 @@ func signWorkerToken(key, name string, now time.Time) (string, error) {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// parseSigningKey reads a private key. What is wrong with it is told without the parser's words, which may quote it.
+// parseSigningKey parses a private key. Its error does not contain the parser's text, which may quote the key.
 func parseSigningKey(text string) (*ecdsa.PrivateKey, error) {
-	wrong := errors.New("the registration token is no key of the curve P-256; make one with `openssl ecparam -name prime256v1 -genkey -noout`, " +
-		"put its certificate into the CI server's worker-jwts folder, and set the key as the stack secret")
+	wrong := errors.New("the registration token is not a key of the curve P-256; create one with `openssl ecparam -name prime256v1 -genkey " +
+		"-noout`, " +
+		"copy its certificate into the CI server's worker-jwts folder, and set the key as the stack secret")
 	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
 		if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil && key.Curve == elliptic.P256() {
 			return key, nil
@@ -73,7 +74,8 @@ func parseSigningKey(text string) (*ecdsa.PrivateKey, error) {
 	return nil, wrong
 }
 
-// isWorkerToken says whether a registration token is a worker's token: three parts with dots between them, of which the first is JSON.
+// isWorkerToken reports whether a registration token is a worker's token: three parts with dots between them, of which
+// the first is JSON.
 func isWorkerToken(token string) bool {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -83,16 +85,19 @@ func isWorkerToken(token string) bool {
 	return err == nil && json.Valid(header)
 }
 
-// checkWorkerName refuses a worker's token that is another worker's: the server takes a worker's token under its own name alone.
+// checkWorkerName returns an error when a worker's token belongs to another worker: the server accepts it only for its
+// own name.
 func checkWorkerName(token, name string) error {
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	var claims struct{ Name string }
 	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return errors.New("the registration token looks like a worker's token and cannot be read; set the stack secret anew")
+		return errors.New("the registration token looks like a worker's token but is not valid; set the stack secret again with `pulumi config " +
+			"set --secret`")
 	}
 	if claims.Name != name {
-		return fmt.Errorf("the registration token is that of the worker %q and this machine is %s; set the key that signs such tokens as the stack "+
-			"secret instead (PEM, curve P-256), and each machine signs one for its own name", claims.Name, name)
+		return fmt.Errorf("the registration token belongs to the worker %q and this machine is %s; set the key that signs such tokens as the "+
+			"stack "+
+			"secret instead (PEM, curve P-256), then each machine signs a token for its own name", claims.Name, name)
 	}
 	return nil
 }

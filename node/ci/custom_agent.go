@@ -11,31 +11,33 @@ import (
 	"time"
 )
 
-// customAgent runs the user's own four commands, each by /bin/sh -e as root. A command may be killed and run again, so each must be one that can be
-// repeated. Jobs are what `beachhead-node job started ID` and `job finished ID` say.
+// customAgent runs the user's own four commands, each by /bin/sh -e as root. A command may be killed and run again, so
+// each must be repeatable. `beachhead-node job started ID` and `job finished ID` report its jobs.
 type customAgent struct{ Machine }
 
 const (
 	commandsFolder = agentsHome + "/command"
-	// commandInstalled is kept for the life of the machine, commandRegistered until a reboot, after which the user's agent must be started again.
+	// commandInstalled lives as long as the machine. commandRegistered lives until a reboot, after which the user's
+	// agent must start again.
 	commandInstalled  = commandsFolder + "/installed"
 	commandRegistered = runtimeFolder + "/registered"
-	// commandDrained says that the registered machine takes no work any more, also where its removal failed afterwards.
+	// commandDrained marks that the registered machine accepts no more jobs, also when its removal failed afterwards.
 	commandDrained = runtimeFolder + "/drained"
 	commandToken   = runtimeFolder + "/token"
 )
 
-// Time limits of the user's commands. A drain has none but the context's.
+// Timeouts of the user's commands. Only the context limits a drain.
 const (
 	commandInstallTimeout    = 30 * time.Minute
 	commandRegisterTimeout   = 5 * time.Minute
 	commandUnregisterTimeout = 5 * time.Minute
 )
 
-// UsesNameOnce: what the user's CI system does with names is not known; a machine that drained and goes on registers again, as the user's commands say.
+// UsesNameOnce returns false: we do not know the rules of the user's CI system for names. A machine that was drained
+// and returns to work registers again, as the user's commands define.
 func (c *customAgent) UsesNameOnce() bool { return false }
 
-// InstallAgent runs the user's command once in the machine's life.
+// InstallAgent runs the user's install command once in the machine's life.
 func (c *customAgent) InstallAgent(ctx context.Context) error {
 	if err := c.prepareUser(ctx); err != nil {
 		return err
@@ -52,7 +54,7 @@ func (c *customAgent) InstallAgent(ctx context.Context) error {
 	return err
 }
 
-// EnsureRunning registers the machine once, until it is drained or starts anew.
+// EnsureRunning registers the machine once, until a drain or a reboot.
 func (c *customAgent) EnsureRunning(ctx context.Context) error {
 	if fileExists(c.Host, commandRegistered) && !fileExists(c.Host, commandDrained) {
 		return nil
@@ -68,6 +70,7 @@ func (c *customAgent) EnsureRunning(ctx context.Context) error {
 	return c.removeMark(commandDrained)
 }
 
+// removeMark removes a file that records a step, if it exists.
 func (c *customAgent) removeMark(file string) error {
 	if err := os.Remove(c.Host.Path(file)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -75,10 +78,10 @@ func (c *customAgent) removeMark(file string) error {
 	return nil
 }
 
-// CountJobs counts the jobs that the user's agent marked.
+// CountJobs returns the number of jobs that the user's agent marked.
 func (c *customAgent) CountJobs(context.Context) (int, error) { return countMarks(c.Host) }
 
-// DrainJobs runs the user's command, which returns when the last job has ended.
+// DrainJobs runs the user's drain command, which returns when the last job has ended.
 func (c *customAgent) DrainJobs(ctx context.Context) error {
 	if !fileExists(c.Host, commandRegistered) || fileExists(c.Host, commandDrained) {
 		return nil
@@ -90,7 +93,7 @@ func (c *customAgent) DrainJobs(ctx context.Context) error {
 	return err
 }
 
-// UnregisterMachine runs the user's command.
+// UnregisterMachine runs the user's unregister command.
 func (c *customAgent) UnregisterMachine(ctx context.Context) error {
 	if !fileExists(c.Host, commandRegistered) {
 		return nil
@@ -106,7 +109,7 @@ func (c *customAgent) UnregisterMachine(ctx context.Context) error {
 	return c.removeMark(commandDrained)
 }
 
-// runWithToken runs a command while the token is in a file that only root can read.
+// runWithToken runs a command while a file that only root can read contains the token.
 func (c *customAgent) runWithToken(ctx context.Context, name, text string) error {
 	if c.Agent.TokenParameter == "" {
 		return c.runCommand(ctx, name, text, "")
@@ -122,8 +125,9 @@ func (c *customAgent) runWithToken(ctx context.Context, name, text string) error
 	return c.runCommand(ctx, name, text, token)
 }
 
-// runCommand runs one of the commands, from a file: a long one does not fit into an error or a list of processes. It runs in a scope of its own, so that
-// what it leaves running outlives this agent; its output goes to a file of root's, since what stays would hold on to a pipe.
+// runCommand runs one of the commands from a file, because a long text fits neither into an error nor into a list of
+// processes. It runs in a systemd scope of its own, so that processes which it leaves running outlive this agent. Its
+// output goes to a file of root, because a process that stays would keep a pipe open.
 func (c *customAgent) runCommand(ctx context.Context, name, text, token string) error {
 	script := path.Join(commandsFolder, name)
 	if _, err := c.Host.WriteFile(script, 0o700, text+"\n"); err != nil {
@@ -134,27 +138,29 @@ func (c *customAgent) runCommand(ctx context.Context, name, text, token string) 
 	}
 	log := script + ".log"
 	_, err := c.Host.Run(ctx, "systemd-run", "--scope", "--quiet", "--collect", "env", "BEACHHEAD_NAME="+c.Name,
-		"BEACHHEAD_TAGS="+strings.Join(c.Agent.Tags, ","), "BEACHHEAD_CONCURRENCY="+strconv.Itoa(c.Agent.Concurrency), "BEACHHEAD_URL="+c.Agent.URL,
+		"BEACHHEAD_TAGS="+strings.Join(c.Agent.Tags, ","), "BEACHHEAD_CONCURRENCY="+strconv.Itoa(c.Agent.Concurrency),
+		"BEACHHEAD_URL="+c.Agent.URL,
 		"BEACHHEAD_TOKEN_FILE="+c.Host.Path(commandToken), "/bin/sh", "-c", `umask 077; exec /bin/sh -e "$0" >"$1" 2>&1 </dev/null`,
 		c.Host.Path(script), c.Host.Path(log))
-	said, unread := os.ReadFile(c.Host.Path(log))
-	// A command that prints its token (set -x does) must not leave it behind. What it left running goes on to write into the file that was.
-	if text := string(said); unread == nil && token != "" && strings.Contains(text, token) {
+	output, unread := os.ReadFile(c.Host.Path(log))
+	// A command that prints its token (set -x does) must not leave it behind. Processes that it left running continue
+	// to write into the old file.
+	if text := string(output); unread == nil && token != "" && strings.Contains(text, token) {
 		if _, err := c.Host.WriteFile(log, 0o600, strings.ReplaceAll(text, token, "(the token)")); err != nil {
 			return err
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("the region file's agent.commands.%s failed: %w: %s; its output is in %s", name, err, lastOutput(string(said)), log)
+		err = fmt.Errorf("agent.commands.%s of the region file failed: %w: %s; see its output in %s", name, err, lastOutput(string(output)), log)
 	}
 	return redactSecret(err, token)
 }
 
-// lastOutput is the end of what a command said.
-func lastOutput(said string) string {
-	said = strings.TrimSpace(said)
-	if len(said) > 400 {
-		said = "…" + said[len(said)-400:]
+// lastOutput returns the end of a command's output.
+func lastOutput(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) > 400 {
+		text = "…" + text[len(text)-400:]
 	}
-	return said
+	return text
 }

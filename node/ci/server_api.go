@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// response is what a CI server said.
+// response is the answer of a CI server.
 type response struct {
 	status int
 	body   []byte
 }
 
-// decodeJSON reads a JSON answer.
+// decodeJSON decodes a JSON answer.
 func (a response) decodeJSON(value any) error {
 	if err := json.Unmarshal(a.body, value); err != nil {
-		return fmt.Errorf("the CI server's answer is not what its interface promises: %w; check agent.url in the region file", err)
+		return fmt.Errorf("the CI server's answer is not the JSON of its API: %w; check agent.url in the region file", err)
 	}
 	return nil
 }
@@ -30,17 +30,17 @@ func (a response) decodeJSON(value any) error {
 // apiCall is one request to a CI server.
 type apiCall struct {
 	method, url string
-	// scheme and token are the Authorization header; no token: none is sent.
+	// scheme and token form the Authorization header. When scheme is empty, the request has no such header.
 	scheme, token string
-	// form or body is what is sent, if anything.
+	// form or body is the content of the request; both may be empty.
 	form url.Values
 	body any
-	// accepts are statuses that are no error.
+	// accepts lists the statuses that are not errors.
 	accepts []int
 }
 
-// callServer calls the CI server. The token is in the request's header or body alone: neither its address nor an error has it, and what the server says
-// is told without it.
+// callServer calls the CI server. Only the request's header or body contains the token: neither its address nor an
+// error does, and statusError removes it from the server's text.
 func (m Machine) callServer(ctx context.Context, c apiCall) (response, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -65,6 +65,7 @@ func (m Machine) callServer(ctx context.Context, c apiCall) (response, error) {
 	return response{answer.StatusCode, body}, m.statusError(c, answer.StatusCode, string(body))
 }
 
+// newRequest returns the HTTP request of the call.
 func (c apiCall) newRequest(ctx context.Context) (*http.Request, error) {
 	var text []byte
 	kind := "application/json"
@@ -79,7 +80,7 @@ func (c apiCall) newRequest(ctx context.Context) (*http.Request, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("agent.url of the region file: %w", err)
+		return nil, fmt.Errorf("agent.url in the region file: %w", err)
 	}
 	if text != nil {
 		request.Header.Set("Content-Type", kind)
@@ -90,41 +91,43 @@ func (c apiCall) newRequest(ctx context.Context) (*http.Request, error) {
 	return request, nil
 }
 
-// unreachableError says what to look at when a CI server does not answer.
+// unreachableError returns the error for a CI server that does not answer, with the places to check.
 func (m Machine) unreachableError(address string, err error) error {
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout()) {
 		err = fmt.Errorf("no answer within %s", callTimeout)
 	}
-	return fmt.Errorf("the CI server at %s cannot be reached: %w; check agent.url, the region's network.egress and gcp.link in the region file, "+
-		"and from this machine `curl --verbose %s`", address, err, address)
+	return fmt.Errorf("the CI server at %s is unreachable: %w; check agent.url, network.egress and gcp.link in the region file, "+
+		"then run `curl --verbose %s` on this machine", address, err, address)
 }
 
-// statusError says what an answer means that was not wanted.
+// statusError returns the error for an answer whose status the call does not accept.
 func (m Machine) statusError(c apiCall, status int, body string) error {
-	said := strings.TrimSpace(body)
+	text := strings.TrimSpace(body)
 	if c.token != "" {
-		said = strings.ReplaceAll(said, c.token, "(the token)")
+		text = strings.ReplaceAll(text, c.token, "(the token)")
 	}
-	if len(said) > 200 {
-		said = said[:200] + "…"
+	if len(text) > 200 {
+		text = text[:200] + "…"
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return &tokenRefusedError{fmt.Sprintf("the CI server at %s refused the registration token with %d: %s; %s", c.url, status, said, m.tokenRemedy())}
+		return &tokenRefusedError{fmt.Sprintf("the CI server at %s refused the registration token with %d: %s; %s", c.url, status, text,
+			m.tokenRemedy())}
 	}
-	return fmt.Errorf("the CI server at %s answered %d to %s: %s; see its log, or check agent.url in the region file", c.url, status, c.method, said)
+	return fmt.Errorf("the CI server at %s answered %d to %s: %s; see the server's log, or check agent.url in the region file", c.url,
+		status, c.method, text)
 }
 
-// tokenRefusedError is the error that the CI server does not take the token.
+// tokenRefusedError means that the CI server does not accept the token.
 type tokenRefusedError struct{ text string }
 
 func (r *tokenRefusedError) Error() string { return r.text }
 
-// urlOnHost gives another path on the server's host.
+// urlOnHost returns the URL of another path on the server's host.
 func urlOnHost(server, path string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("agent.url %q of the region file is no address; want one such as https://ci.example.com", server)
+		return "", fmt.Errorf("agent.url %q in the region file is not an address; want one such as https://ci.example.com", server)
 	}
 	u.Path, u.RawQuery, u.Fragment = path, "", ""
 	return u.String(), nil

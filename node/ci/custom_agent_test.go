@@ -13,7 +13,8 @@ const record = `echo "%s $BEACHHEAD_NAME $BEACHHEAD_TAGS $BEACHHEAD_CONCURRENCY 
 func recording() *spec.Commands {
 	say := func(name string) string { return strings.Replace(record, "%s", name, 1) }
 	token := `[ "$(cat "$BEACHHEAD_TOKEN_FILE")" = planted""4711 ]` + "\n"
-	return &spec.Commands{Install: say("install"), Register: token + say("register"), Drain: say("drain"), Unregister: token + say("unregister")}
+	return &spec.Commands{Install: say("install"), Register: token + say("register"), Drain: say("drain"), Unregister: token +
+		say("unregister")}
 }
 
 func TestCommand(t *testing.T) {
@@ -30,7 +31,8 @@ func TestCommand(t *testing.T) {
 	}
 	// After a reboot the user's agent has to be started again, and nothing has to be installed.
 	m.Reboot()
-	mustRun(t, system.InstallAgent, system.EnsureRunning, system.DrainJobs, system.UnregisterMachine, system.DrainJobs, system.UnregisterMachine)
+	mustRun(t, system.InstallAgent, system.EnsureRunning, system.DrainJobs, system.UnregisterMachine, system.DrainJobs,
+		system.UnregisterMachine)
 	facts := " " + instance + " a,b 2 https://ci.example.com\n"
 	if got, want := m.ReadFile("/ran"), "install"+facts+"register"+facts+"register"+facts+"drain"+facts+"unregister"+facts; got != want {
 		t.Errorf("ran\n%swant\n%s", got, want)
@@ -68,7 +70,8 @@ func TestCommandFails(t *testing.T) {
 	const secret = "planted4711"
 	m := newInstalledMachine(t)
 	own := recording()
-	own.Register = `set -x; [ -e "$ROOT/heal" ] || { cat "$BEACHHEAD_TOKEN_FILE"; echo no such queue >&2; false; }` + "\n" + `echo on >>"$ROOT/on"`
+	own.Register = `set -x; [ -e "$ROOT/heal" ] || { cat "$BEACHHEAD_TOKEN_FILE"; echo no such queue >&2; false; }` + "\n" +
+		`echo on >>"$ROOT/on"`
 	system := newSystem(t, m, spec.Agent{Kind: "command", Commands: own}, secret)
 	mustRun(t, system.InstallAgent)
 	wantError(t, system.EnsureRunning(t.Context()), secret, "agent.commands.register", "no such queue", commandsLog("register"))

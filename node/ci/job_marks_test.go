@@ -23,7 +23,8 @@ func TestJob(t *testing.T) {
 	steps := []struct {
 		verb, id string
 		want     int
-	}{{"started", "7", 1}, {"started", "7", 1}, {"started", "a-b.c_d", 2}, {"finished", "7", 1}, {"finished", "7", 1}, {"finished", "a-b.c_d", 0}}
+	}{{"started", "7", 1}, {"started", "7", 1}, {"started", "a-b.c_d", 2}, {"finished", "7", 1}, {"finished", "7", 1}, {"finished",
+		"a-b.c_d", 0}}
 	for _, step := range steps {
 		if err := MarkJob(h, step.verb, step.id); err != nil {
 			t.Error(err)
@@ -41,7 +42,7 @@ func TestJobRefusals(t *testing.T) {
 	}
 	for _, id := range []string{"", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "ä", strings.Repeat("x", 129)} {
 		for _, verb := range []string{"started", "finished"} {
-			if err := MarkJob(h, verb, id); err == nil || !strings.Contains(err.Error(), "refused") {
+			if err := MarkJob(h, verb, id); err == nil || !strings.Contains(err.Error(), "is not valid") {
 				t.Errorf("%s %q: %v", verb, id, err)
 			}
 		}

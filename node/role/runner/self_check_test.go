@@ -97,7 +97,7 @@ func TestEverythingIsWrong(t *testing.T) {
 		t.Fatal("the machine is ready")
 	}
 	for _, want := range []string{
-		"/var/lib has 3.0 GiB free and jobs need 10", "/var/lib/docker has 3.0 GiB", "clock is off by 1m3", "service api does not answer",
+		"/var/lib has 3.0 GiB free and jobs need 10", "/var/lib/docker has 3.0 GiB", "clock differs from AWS by 1m3", "service api does not answer",
 		"service database does not answer", "refused", "name of the service events is not found",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -122,10 +122,11 @@ func TestServiceBehindTheLink(t *testing.T) {
 	})
 	b.dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ETIMEDOUT }
 	b.mustPrepare(t)
-	if b.journal.count("behind the link cannot be reached") == 0 {
+	if b.journal.count("behind the link is unreachable") == 0 {
 		t.Error("it is not told")
 	}
-	for text, want := range map[string]bool{"10.128.0.10": true, "127.0.0.1": false, "203.0.113.7": false, "10.128.0.10 203.0.113.7": false, "fd00::1": true} {
+	for text, want := range map[string]bool{"10.128.0.10": true, "127.0.0.1": false, "203.0.113.7": false, "10.128.0.10 203.0.113.7": false,
+		"fd00::1": true} {
 		if got := isBehindLink(strings.Fields(text)); got != want {
 			t.Errorf("%s behind the link: %t", text, got)
 		}
@@ -133,7 +134,8 @@ func TestServiceBehindTheLink(t *testing.T) {
 }
 
 func TestClock(t *testing.T) {
-	for off, well := range map[time.Duration]bool{0: true, -3 * time.Second: true, 3 * time.Second: true, 20 * time.Second: false, -20 * time.Second: false} {
+	for off, well := range map[time.Duration]bool{0: true, -3 * time.Second: true, 3 * time.Second: true, 20 * time.Second: false,
+		-20 * time.Second: false} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
 			w.WriteHeader(http.StatusTemporaryRedirect) // as S3 answers
@@ -181,7 +183,8 @@ func TestCacheIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for value, want := range map[string]string{"": "shard map cannot be read", "{}": "shard map cannot be used", string(document): "shard of the cache does not answer"} {
+	for value, want := range map[string]string{"": "reading the shard map failed", "{}": "shard map is not valid",
+		string(document): "shard of the cache does not answer"} {
 		b := newTestRunner(t, func(r *spec.Runner) { r.MapParameter = mapName })
 		if value != "" {
 			b.account.setParameter(mapName, value)

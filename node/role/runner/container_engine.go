@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// engineConfig is the container engine's configuration.
+// engineConfig is the path of the container engine's configuration.
 const engineConfig = "/etc/docker/daemon.json"
 
-// installEngine installs the container engine, Debian's own package, and what else the machine needs. The configuration comes first, so that the engine's
-// first start has it.
+// installEngine installs the container engine from Debian's own package, and the other packages that the machine needs.
+// It writes the configuration first, so that the engine's first start uses it.
 func (r *Role) installEngine(ctx context.Context) error {
 	mirror := r.description.Runner.RegistryMirror
 	if mirror != "" {
@@ -20,8 +20,8 @@ func (r *Role) installEngine(ctx context.Context) error {
 			return err
 		}
 	}
-	// Debian's kernel has AppArmor on, with which the engine starts no container unless it can load its profile for them. The parser for that is only
-	// recommended by the engine's package, and no recommendation is installed.
+	// Debian's kernel enables AppArmor. The engine then starts a container only if it can load its AppArmor profile.
+	// The engine's package merely recommends the parser for that, and the agent installs no recommended packages.
 	packages := []string{"docker.io", "apparmor", "nftables"}
 	if r.description.Runner.MapParameter != "" {
 		packages = append(packages, "nfs-common")
@@ -35,12 +35,12 @@ func (r *Role) installEngine(ctx context.Context) error {
 	if mirror == "" {
 		return nil
 	}
-	// The engine takes new mirrors by a reload, which ends no container.
+	// The engine applies new mirrors at a reload, which ends no container.
 	_, err := r.host.Run(ctx, "systemctl", "reload", "docker.service")
 	return err
 }
 
-// configureMirror sets the mirror among what the image's own configuration has.
+// configureMirror adds the mirror to the image's own configuration.
 func (r *Role) configureMirror(mirror string) error {
 	config := map[string]any{}
 	text, err := os.ReadFile(r.host.Path(engineConfig))
@@ -49,7 +49,7 @@ func (r *Role) configureMirror(mirror string) error {
 	}
 	if err == nil {
 		if err := json.Unmarshal(text, &config); err != nil {
-			return fmt.Errorf("the image's %s is no JSON: %w; use an image without the file or with a right one", engineConfig, err)
+			return fmt.Errorf("the image's %s is not JSON: %w; use an image with no such file or with a valid one", engineConfig, err)
 		}
 	}
 	config["registry-mirrors"] = []string{mirror}

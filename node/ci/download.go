@@ -15,11 +15,11 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// downloadTimeout ends a download that hangs. The largest, GitHub's runner, is about 200 MB.
+// downloadTimeout limits a download. The largest, GitHub's runner, has about 200 MB.
 const downloadTimeout = 10 * time.Minute
 
-// downloadFile downloads a file of a CI system's agent whole or not at all. The address is https: that is what its integrity rests on, since not every
-// maker publishes sums at a place of their own.
+// downloadFile downloads a file of a CI system's agent atomically. The integrity of the file rests on the https
+// address, because not every vendor publishes checksums at a place of their own.
 func (m Machine) downloadFile(ctx context.Context, address, file string, mode os.FileMode) error {
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
@@ -35,7 +35,7 @@ func (m Machine) downloadFile(ctx context.Context, address, file string, mode os
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return downloadError(address, fmt.Errorf("the server answers %s", response.Status))
+		return downloadError(address, fmt.Errorf("the server answered %s", response.Status))
 	}
 	place := m.Host.Path(file)
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
@@ -45,7 +45,7 @@ func (m Machine) downloadFile(ctx context.Context, address, file string, mode os
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // gone, once it is renamed
+	defer func() { _ = os.Remove(temporary.Name()) }() // fails after the rename
 	_, err = io.Copy(temporary, response.Body)
 	if closing := temporary.Close(); err == nil {
 		err = closing
@@ -59,15 +59,18 @@ func (m Machine) downloadFile(ctx context.Context, address, file string, mode os
 	return os.Rename(temporary.Name(), place)
 }
 
+// downloadError adds the address and the next step to an error.
 func downloadError(address string, err error) error {
-	return fmt.Errorf("the CI system's agent cannot be fetched from %s: %w; check the region's network.egress, or use an image that has the agent",
+	return fmt.Errorf("downloading the CI system's agent from %s: %w; check network.egress in the region file, or use an image that "+
+		"contains the agent",
 		address, err)
 }
 
-// installArchive fetches an archive and unpacks it into a folder, unless one of its files is there already. The file that tells is moved in with the
-// folder, which belongs to the CI agents' user by then, so that a half-unpacked folder is never taken for a whole one.
-func (m Machine) installArchive(ctx context.Context, address, folder, tells string) error {
-	if fileExists(m.Host, path.Join(folder, tells)) {
+// installArchive downloads an archive and unpacks it into a folder, unless the folder already contains the given file.
+// It unpacks into a second folder, changes the owner, and then renames it, so that a half-unpacked folder never passes
+// for a complete one.
+func (m Machine) installArchive(ctx context.Context, address, folder, expected string) error {
+	if fileExists(m.Host, path.Join(folder, expected)) {
 		return nil
 	}
 	archive, fresh := folder+".tar.gz", folder+".new"
@@ -82,7 +85,8 @@ func (m Machine) installArchive(ctx context.Context, address, folder, tells stri
 	if err := os.MkdirAll(m.Host.Path(fresh), 0o755); err != nil {
 		return err
 	}
-	if _, err := m.Host.Run(ctx, "tar", "--extract", "--gzip", "--no-same-owner", "--directory", m.Host.Path(fresh), "--file", m.Host.Path(archive)); err != nil {
+	if _, err := m.Host.Run(ctx, "tar", "--extract", "--gzip", "--no-same-owner", "--directory", m.Host.Path(fresh), "--file",
+		m.Host.Path(archive)); err != nil {
 		return err
 	}
 	if _, err := m.Host.Run(ctx, "chown", "--recursive", agentUser+":", m.Host.Path(fresh)); err != nil {
@@ -94,8 +98,9 @@ func (m Machine) installArchive(ctx context.Context, address, folder, tells stri
 	return os.Remove(m.Host.Path(archive))
 }
 
-// latestRelease gives the newest release of a project on a GitHub server, such as 2.335.0. It asks the page that forwards to it: the interface for
-// releases gives 60 answers an hour to all machines behind one NAT gateway together.
+// latestRelease returns the newest release of a project on a GitHub server, such as 2.335.0. It requests the page that
+// redirects to the release. The API for releases allows only 60 requests an hour for all machines behind one NAT
+// gateway together.
 func latestRelease(ctx context.Context, project string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -112,18 +117,18 @@ func latestRelease(ctx context.Context, project string) (string, error) {
 	_ = response.Body.Close()
 	_, version, found := strings.Cut(response.Header.Get("Location"), "/releases/tag/v")
 	if !found || strings.ContainsAny(version, "/?#") {
-		return "", downloadError(address, fmt.Errorf("%s forwards to no release", response.Status))
+		return "", downloadError(address, fmt.Errorf("the answer %s redirects to no release", response.Status))
 	}
 	return version, nil
 }
 
-// fileExists says whether a file is there.
+// fileExists reports whether a file exists on the machine.
 func fileExists(h host.Host, file string) bool {
 	_, err := os.Stat(h.Path(file))
 	return err == nil
 }
 
-// chooseByArch gives the one of two names that is the architecture of this machine.
+// chooseByArch returns the one of two names that belongs to this machine's architecture.
 func chooseByArch(amd64, arm64 string) string {
 	if runtime.GOARCH == "arm64" {
 		return arm64

@@ -32,7 +32,8 @@ func TestScratch(t *testing.T) {
 		"one, blank":   {setup: func(m *machinetest.Machine) { addDisk(m, "nvme1n1", "") }, format: "/dev/nvme1n1", mounted: "/dev/nvme1n1"},
 		"one, its own": {setup: func(m *machinetest.Machine) { addDisk(m, "nvme1n1", own) }, mounted: "/dev/nvme1n1"},
 		"two": {
-			setup: addTwoDisks, format: "/dev/beachhead/scratch", group: "vgcreate beachhead /dev/nvme1n1 /dev/nvme2n1", mounted: "/dev/beachhead/scratch",
+			setup: addTwoDisks, format: "/dev/beachhead/scratch", group: "vgcreate beachhead /dev/nvme1n1 /dev/nvme2n1",
+			mounted: "/dev/beachhead/scratch",
 		},
 		"two, of a group that was half-made": {
 			setup: func(m *machinetest.Machine) {
@@ -76,16 +77,18 @@ func wantRan(t *testing.T, b *testRunner, begin, words string) {
 			count++
 		}
 	}
-	if words = strings.TrimSpace(strings.TrimPrefix(words, b.host.Path(scratchMount))); (count == 1) != (words != "") || b.machine.CountCommands(begin) != count {
+	if words = strings.TrimSpace(strings.TrimPrefix(words, b.host.Path(scratchMount))); (count == 1) != (words != "") ||
+		b.machine.CountCommands(begin) != count {
 		t.Errorf("%s with %q ran %d times: %v", begin, words, count, b.machine.CommandLog())
 	}
 }
 
-// Whatever is on a disk that is not this agent's own is left as it is.
+// Whatever is on a disk that is not this agent's own is does not overwrite.
 func TestForeignDisks(t *testing.T) {
 	for name, says := range map[string]string{
-		"another's ext4": "TYPE=ext4\nLABEL=data\n", "xfs of the same label": "TYPE=xfs\nLABEL=" + scratchLabel + "\n", "partitions": "PTTYPE=gpt\n",
-		"raid": "TYPE=linux_raid_member\n", "swap": "TYPE=swap\n",
+		"another's ext4": "TYPE=ext4\nLABEL=data\n", "xfs of the same label": "TYPE=xfs\nLABEL=" + scratchLabel + "\n",
+		"partitions": "PTTYPE=gpt\n",
+		"raid":       "TYPE=linux_raid_member\n", "swap": "TYPE=swap\n",
 		"another's group": "TYPE=LVM2_member\n",
 	} {
 		for _, disks := range [][]string{{"nvme1n1"}, {"nvme1n1", "nvme2n1"}} {
@@ -95,7 +98,7 @@ func TestForeignDisks(t *testing.T) {
 			}
 			b.machine.SetVolumeGroup("data")
 			err := b.Prepare(t.Context())
-			if err == nil || !strings.Contains(err.Error(), "left as it is") {
+			if err == nil || !strings.Contains(err.Error(), "does not overwrite") {
 				t.Errorf("%s on %d disks: %v", name, len(disks), err)
 			}
 			for _, command := range []string{"mkfs.ext4", "vgcreate", "lvcreate", "mount"} {
