@@ -17,12 +17,12 @@ func TestNamesAreWhatGCPTakes(t *testing.T) {
 		part := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-zA-Z0-9._-]{0,80}`))
 		a := rapid.SliceOfN(part, 0, 4).Draw(t, "parts")
 		b := rapid.SliceOfN(part, 0, 4).Draw(t, "other parts")
-		name := gcpName(a...)
+		name := joinName(a...)
 		if !label.MatchString(name) {
 			t.Fatalf("%q is no name", name)
 		}
 		// Parts that read the same when joined are the same name; nothing else is.
-		if strings.Join(a, "-") != strings.Join(b, "-") && name == gcpName(b...) {
+		if strings.Join(a, "-") != strings.Join(b, "-") && name == joinName(b...) {
 			t.Fatalf("%q and %q are both %s", a, b, name)
 		}
 	})
@@ -37,7 +37,7 @@ func TestNames(t *testing.T) {
 		"long-long-long-long-long-long-long-long-long-long-long-90e70326": {long, "tunnel", "1"},
 		"x-1a-a73fcf33": {"1a"},
 	} {
-		if got := gcpName(parts...); got != want {
+		if got := joinName(parts...); got != want {
 			t.Errorf("%v is named %s, want %s", parts, got, want)
 		}
 	}
@@ -49,13 +49,13 @@ func TestInterfacesAreTakenByNumber(t *testing.T) {
 	backwards := []compute.HaVpnGatewayVpnInterface{
 		{Id: number(1), IpAddress: address("35.0.0.2")}, {Id: number(0), IpAddress: address("35.0.0.1")},
 	}
-	if got, err := interfaceAddress(backwards, 0); err != nil || got != "35.0.0.1" {
+	if got, err := findInterfaceAddress(backwards, 0); err != nil || got != "35.0.0.1" {
 		t.Errorf("interface 0 has %q, %v", got, err)
 	}
 	for name, all := range map[string][]compute.HaVpnGatewayVpnInterface{
 		"none": nil, "no such": backwards[:1], "no address": {{Id: number(0)}}, "no number": {{IpAddress: address("35.0.0.1")}},
 	} {
-		if got, err := interfaceAddress(all, 0); err == nil {
+		if got, err := findInterfaceAddress(all, 0); err == nil {
 			t.Errorf("%s: %q, want an error and no panic", name, got)
 		}
 	}

@@ -57,9 +57,9 @@ func TestAdmission(t *testing.T) {
 func TestAdmissionRefusals(t *testing.T) {
 	for want, edit := range map[string]func(*gcplink.AdmissionArgs){
 		"priority -1; want 0 to 2147483646": func(a *gcplink.AdmissionArgs) { a.Priority = -1 },
-		"since the last is the default":     func(a *gcplink.AdmissionArgs) { a.Priority = 2147483647 },
-		"names of its stack":                func(a *gcplink.AdmissionArgs) { a.Policy = "" },
-		"addresses: none":                   func(a *gcplink.AdmissionArgs) { a.Addresses = nil },
+		"belongs to the default rule":       func(a *gcplink.AdmissionArgs) { a.Priority = 2147483647 },
+		`policy ""; want all of them`:       func(a *gcplink.AdmissionArgs) { a.Policy = "" },
+		"addresses are missing":             func(a *gcplink.AdmissionArgs) { a.Addresses = nil },
 	} {
 		err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 			_, err := gcplink.NewAdmission(ctx, "admission", admission(edit))

@@ -19,7 +19,7 @@ func TestAdmitted(t *testing.T) {
 			text := netip.AddrFrom4([4]byte(b)).String()
 			addresses[fmt.Sprint("nat-", i)], want[text+"/32"] = text, true
 		}
-		ranges, err := admitted(addresses)
+		ranges, err := listRanges(addresses)
 		if err != nil || len(ranges) != len(want) {
 			t.Fatalf("%v, %v of %v", ranges, err, addresses)
 		}
@@ -50,7 +50,7 @@ func TestAdmittedRefusals(t *testing.T) {
 		"IPv6":        {map[string]string{"a": "2001:db8::1"}, "want an IPv4 address"},
 		"no text yet": {map[string]string{"a": ""}, "want an IPv4 address"},
 	} {
-		if ranges, err := admitted(c.addresses); err == nil || !strings.Contains(err.Error(), c.want) {
+		if ranges, err := listRanges(c.addresses); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, %v; want %q", what, ranges, err, c.want)
 		}
 	}
