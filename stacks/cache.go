@@ -20,7 +20,7 @@ func (r *region) makeCache() error {
 	if c == nil {
 		return nil
 	}
-	document, err := c.Map.Document()
+	document, err := c.Map.MarshalDocument()
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ const describedRunner = `{"version":1,"role":"runner","stack":"us-west-1","regio
 func machine(t *testing.T, text string) host.Host {
 	t.Helper()
 	h := host.Host{Root: t.TempDir()}
-	if _, err := h.Write(description, 0o644, text); err != nil {
+	if _, err := h.WriteFile(descriptionFile, 0o644, text); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,63 +9,14 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+
+	"github.com/beachhead-build/beachhead/internal/inventory"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
-
-// Inventory lists what a stack owns in the cloud.
-type Inventory interface {
-	// Owned gives everything that carries the stack's tag, and what hangs on it and takes no tags. What is gone, or on its way out, is not
-	// among it.
-	Owned(ctx context.Context, stack string) ([]Owned, error)
-}
-
-// Owned is one thing in the cloud.
-type Owned struct {
-	// Type is the Pulumi type token.
-	Type string
-	// Name is its Name tag, which components set to the resource's name. Empty where the type takes no tags.
-	Name string
-	// ID is what the state holds for it, ImportID what an import takes: the two differ for routes and the like.
-	ID, ImportID string
-	// Inputs tell apart what takes no tags, by the names that the program has for them: texts, or numbers of any type. Of what takes tags
-	// they may be left out; a volume's size and availabilityZone, where given, tell in a preview that it does not fit.
-	Inputs map[string]any
-}
-
-// identity lists the inputs that tell which resource of the program a thing is, for the types that take no tags. Where a cloud has a
-// name of its own for a thing, fixed by the program, that is enough.
-var identity = map[string][]string{
-	"aws:autoscaling/policy:Policy":                          {"autoscalingGroupName"},
-	"aws:cloudwatch/dashboard:Dashboard":                     {"dashboardName"},
-	"aws:ec2/eipAssociation:EipAssociation":                  {"allocationId"},
-	"aws:ec2/route:Route":                                    {"routeTableId", "destinationCidrBlock"},
-	"aws:ec2/routeTableAssociation:RouteTableAssociation":    {"subnetId"},
-	"aws:ec2/subnetCidrReservation:SubnetCidrReservation":    {"subnetId", "cidrBlock"},
-	"aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment":      {"vpcId", "vpnGatewayId"},
-	"aws:iam/rolePolicy:RolePolicy":                          {"role", "name"},
-	"aws:route53/record:Record":                              {"zoneId", "name", "type"},
-	"aws:s3/bucketObjectv2:BucketObjectv2":                   {"bucket", "key"},
-	"aws:s3/bucketOwnershipControls:BucketOwnershipControls": {"bucket"},
-	"aws:s3/bucketPolicy:BucketPolicy":                       {"bucket"},
-	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket"},
-	"aws:s3/bucketVersioningV2:BucketVersioningV2":           {"bucket"},
-	"aws:sns/topicSubscription:TopicSubscription":            {"topic", "protocol", "endpoint"},
-
-	"aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation":                              {"routeTableId", "vpnGatewayId"},
-	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": {"bucket"},
-
-	"gcp:compute/externalVpnGateway:ExternalVpnGateway": {"name"},
-	"gcp:compute/firewall:Firewall":                     {"name"},
-	"gcp:compute/haVpnGateway:HaVpnGateway":             {"name"},
-	"gcp:compute/router:Router":                         {"name"},
-	"gcp:compute/routerInterface:RouterInterface":       {"router", "name"},
-	"gcp:compute/routerPeer:RouterPeer":                 {"router", "name"},
-	"gcp:compute/securityPolicyRule:SecurityPolicyRule": {"securityPolicy", "priority"},
-	"gcp:compute/vPNTunnel:VPNTunnel":                   {"name"},
-}
 
 // match pairs what a preview would create with what is there already. Where two things fit one resource, or one thing two, it refuses:
 // the wrong one would be an empty volume for a full one.
-func match(steps []Step, orphans []Owned) ([]Step, error) {
+func match(steps []Step, orphans []inventory.Resource) ([]Step, error) {
 	var found []Step
 	var errs *multierror.Error
 	taken := map[string]Step{}
@@ -79,7 +29,7 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 			continue
 		}
 		thing := fitting[0]
-		other, again := taken[thing.key()]
+		other, again := taken[thing.Key()]
 		switch {
 		case len(fitting) > 1:
 			errs = multierror.Append(errs, ambiguous(step, fitting))
@@ -87,7 +37,7 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 			errs = multierror.Append(errs, fmt.Errorf("%s (%s) in the cloud may be %s or %s: delete it there",
 				thing.ID, thing.Type, other.Name, step.Name))
 		default:
-			taken[thing.key()] = step
+			taken[thing.Key()] = step
 			step.ID, step.was = thing.ImportID, thing.Inputs
 			found = append(found, step)
 		}
@@ -99,38 +49,35 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 }
 
 // fits gives the things that a step's resource may be, each once.
-func fits(step Step, orphans []Owned) []Owned {
-	var all []Owned
+func fits(step Step, orphans []inventory.Resource) []inventory.Resource {
+	var all []inventory.Resource
 	for _, o := range orphans {
-		if o.is(step) && !slices.ContainsFunc(all, func(other Owned) bool { return other.key() == o.key() }) {
+		if isResourceOf(o, step) && !slices.ContainsFunc(all, func(other inventory.Resource) bool { return other.Key() == o.Key() }) {
 			all = append(all, o)
 		}
 	}
 	return all
 }
 
-func ambiguous(step Step, things []Owned) error {
+func ambiguous(step Step, things []inventory.Resource) error {
 	var ids []string
 	for _, o := range things {
 		ids = append(ids, o.ID)
 	}
 	slices.Sort(ids)
 	advice := "take its beachhead:stack tag off the one that is not wanted, or delete that"
-	if identity[step.Type] != nil {
+	if len(restype.Lookup(step.Type).Identity) > 0 {
 		advice = "delete the one that is not wanted"
 	}
 	return fmt.Errorf("%s (%s) is there %d times, as %s: %s", step.Name, step.Type, len(ids), strings.Join(ids, " and "), advice)
 }
 
-// key tells a thing from all others.
-func (o Owned) key() string { return o.Type + "\x00" + o.ID }
-
-func (o Owned) is(step Step) bool {
+func isResourceOf(o inventory.Resource, step Step) bool {
 	if o.Type != step.Type {
 		return false
 	}
-	keys, untagged := identity[o.Type]
-	if !untagged {
+	keys := restype.Lookup(o.Type).Identity
+	if len(keys) == 0 {
 		return o.Name != "" && o.Name == step.Name
 	}
 	for _, key := range keys {

@@ -120,15 +120,15 @@ func buildCache(c *regionfile.Config, n Network, others []*regionfile.Config) (*
 	if err := cache.place(n); err != nil {
 		return nil, err
 	}
-	_, err = cache.Map.Document()
+	_, err = cache.Map.MarshalDocument()
 	return cache, err
 }
 
 // place gives each shard its zone, address and names.
 func (c *Cache) place(n Network) error {
 	zones := n.Zones[:min(shardZones, len(n.Zones))]
-	if c.Map.Shards() > 1 && len(zones) < shardZones {
-		return fmt.Errorf("%d shards and one zone; want two zones: shards stay in the zone they start in", c.Map.Shards())
+	if c.Map.ShardCount() > 1 && len(zones) < shardZones {
+		return fmt.Errorf("%d shards need two zones, and aws.zones has one; want a second zone: a shard stays in its first zone", c.Map.ShardCount())
 	}
 	var blocks []netip.Prefix
 	for _, z := range zones {
@@ -136,11 +136,11 @@ func (c *Cache) place(n Network) error {
 		c.Reserved, blocks = append(c.Reserved, Reservation{Zone: z.Name, Block: block}), append(blocks, block)
 	}
 	c.Map = c.Map.WithBlocks(blocks...)
-	for number := range c.Map.Shards() {
+	for number := range c.Map.ShardCount() {
 		r := c.Reserved[number%len(zones)]
 		c.Shards = append(c.Shards, Shard{
 			Number: number, Name: fmt.Sprintf("cache-shard-%02d", number), Zone: r.Zone,
-			Address: c.Map.Address(number), Host: fmt.Sprintf("shard-%02d.%s", number, c.Domain),
+			Address: c.Map.ShardAddress(number), Host: fmt.Sprintf("shard-%02d.%s", number, c.Domain),
 			MovedParameter: shardmap.MovedParameter(c.MapParameter, number),
 		})
 	}

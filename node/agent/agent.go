@@ -25,8 +25,8 @@ type Role interface {
 	Serve(ctx context.Context) error
 	// Drain takes no new work, waits for what runs, and lets go of everything, until the context ends.
 	Drain(ctx context.Context) error
-	// Metrics are published every minute once the machine is ready.
-	Metrics(ctx context.Context) ([]aws.Metric, error)
+	// CollectMetrics are published every minute once the machine is ready.
+	CollectMetrics(ctx context.Context) ([]aws.Metric, error)
 }
 
 // Run does what the machine's role asks. It returns nil when the context ends, which is no end of the machine: its work goes on, and the next
@@ -36,14 +36,14 @@ func Run(ctx context.Context, d spec.Description) error {
 		return err
 	}
 	// The roles log by it too.
-	slog.SetDefault(logger())
-	slog.Info("the agent starts", "role", d.Role, "name", d.Name(), "stack", d.Stack)
+	slog.SetDefault(newLogger())
+	slog.Info("the agent starts", "role", d.Role, "name", d.GroupName(), "stack", d.Stack)
 	c := aws.New(d.Region)
-	return (&life{d: d, role: roleOf(d, c), cloud: c, log: slog.Default(), said: map[string]string{}}).run(ctx)
+	return (&lifecycle{description: d, role: newRole(d, c), cloud: c, log: slog.Default(), lastLogged: map[string]string{}}).run(ctx)
 }
 
-// roleOf gives the role of a valid description.
-func roleOf(d spec.Description, c *aws.Cloud) Role {
+// newRole gives the role of a valid description.
+func newRole(d spec.Description, c *aws.Client) Role {
 	h := host.Host{AptMirror: d.AptMirror}
 	switch d.Role {
 	case spec.RunnerRole:
@@ -55,8 +55,8 @@ func roleOf(d spec.Description, c *aws.Cloud) Role {
 	}
 }
 
-// logger writes to the journal, which has the time already.
-func logger() *slog.Logger {
+// newLogger writes to the journal, which has the time already.
+func newLogger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey && len(groups) == 0 {
 			return slog.Attr{}

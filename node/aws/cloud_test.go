@@ -14,79 +14,79 @@ import (
 )
 
 func TestIdentityOutlivesTheMetadata(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
+	s := newFakeAWS(t)
+	c := s.newClient()
 	want := Identity{InstanceID: instance, InstanceType: "m7g.4xlarge", Zone: "us-west-1a"}
-	if got, err := c.Identity(t.Context()); err != nil || got != want {
+	if got, err := c.InstanceIdentity(t.Context()); err != nil || got != want {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	s.with(func() { s.parameters["/map"] = []string{"one"} })
-	if _, err := c.Parameter(t.Context(), "/map"); err != nil {
+	s.withLock(func() { s.parameters["/map"] = []string{"one"} })
+	if _, err := c.GetParameter(t.Context(), "/map"); err != nil {
 		t.Fatal(err)
 	}
 	s.metadata.Close()
-	if got, err := c.Identity(t.Context()); err != nil || got != want {
+	if got, err := c.InstanceIdentity(t.Context()); err != nil || got != want {
 		t.Errorf("without metadata: %+v, %v", got, err)
 	}
-	if got, err := c.Parameter(t.Context(), "/map"); err != nil || got.Value != "one" {
+	if got, err := c.GetParameter(t.Context(), "/map"); err != nil || got.Value != "one" {
 		t.Errorf("the role's keys are not kept: %+v, %v", got, err)
 	}
-	if _, err := c.TargetState(t.Context()); !errors.Is(err, ErrAway) {
+	if _, err := c.TargetLifecycleState(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v, want it to be away", err)
 	}
 }
 
 func TestMetadataOfVersion2(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
+	s := newFakeAWS(t)
+	c := s.newClient()
 	target := func(want string) {
 		t.Helper()
-		if got, err := c.TargetState(t.Context()); err != nil || got != want {
+		if got, err := c.TargetLifecycleState(t.Context()); err != nil || got != want {
 			t.Errorf("%q, %v, want %q", got, err, want)
 		}
 	}
 	target("")
-	s.with(func() { s.values["meta-data/autoscaling/target-lifecycle-state"] = "InService\n" })
+	s.withLock(func() { s.values["meta-data/autoscaling/target-lifecycle-state"] = "InService\n" })
 	target("InService")
 	// The instance forgets its tokens, as after a stop and a start.
-	s.with(func() { s.token = "session-2"; s.values["meta-data/autoscaling/target-lifecycle-state"] = "Terminated" })
+	s.withLock(func() { s.token = "session-2"; s.values["meta-data/autoscaling/target-lifecycle-state"] = "Terminated" })
 	target("Terminated")
 }
 
 func TestNotice(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
+	s := newFakeAWS(t)
+	c := s.newClient()
 	notice := func(want string) {
 		t.Helper()
-		if got, err := c.Notice(t.Context()); err != nil || got != want {
+		if got, err := c.InterruptionNotice(t.Context()); err != nil || got != want {
 			t.Errorf("%q, %v, want %q", got, err, want)
 		}
 	}
 	notice("")
-	s.with(func() {
+	s.withLock(func() {
 		s.values["meta-data/events/recommendations/rebalance"] = `{"noticeTime":"2026-11-23T08:22:00Z"}`
 	})
-	notice(Rebalance)
-	s.with(func() {
+	notice(RebalanceNotice)
+	s.withLock(func() {
 		s.values["meta-data/spot/instance-action"] = `{"action":"terminate","time":"2026-11-23T08:24:00Z"}`
 	})
 	notice("terminate")
-	s.with(func() { s.values["meta-data/spot/instance-action"] = `{"at":"2026-11-23T08:24:00Z"}` })
-	if got, err := c.Notice(t.Context()); err == nil || got != "" {
+	s.withLock(func() { s.values["meta-data/spot/instance-action"] = `{"at":"2026-11-23T08:24:00Z"}` })
+	if got, err := c.InterruptionNotice(t.Context()); err == nil || got != "" {
 		t.Errorf("a notice without an action: %q, %v", got, err)
 	}
 }
 
 // Whatever hangs, every call ends with an error, and soon.
 func TestNothingHangs(t *testing.T) {
-	calls := map[string]func(context.Context, *Cloud) error{
-		"identity":  func(ctx context.Context, c *Cloud) error { _, err := c.Identity(ctx); return err },
-		"notice":    func(ctx context.Context, c *Cloud) error { _, err := c.Notice(ctx); return err },
-		"parameter": func(ctx context.Context, c *Cloud) error { _, err := c.Parameter(ctx, "/map"); return err },
-		"volume":    func(ctx context.Context, c *Cloud) error { _, err := c.Volume(ctx, nil); return err },
-		"heartbeat": func(ctx context.Context, c *Cloud) error { return c.Heartbeat(ctx, "drain") },
-		"metrics": func(ctx context.Context, c *Cloud) error {
-			return c.Publish(ctx, "Beachhead", nil, []Metric{{Name: "X", Unit: "Count"}})
+	calls := map[string]func(context.Context, *Client) error{
+		"identity":  func(ctx context.Context, c *Client) error { _, err := c.InstanceIdentity(ctx); return err },
+		"notice":    func(ctx context.Context, c *Client) error { _, err := c.InterruptionNotice(ctx); return err },
+		"parameter": func(ctx context.Context, c *Client) error { _, err := c.GetParameter(ctx, "/map"); return err },
+		"volume":    func(ctx context.Context, c *Client) error { _, err := c.FindVolume(ctx, nil); return err },
+		"heartbeat": func(ctx context.Context, c *Client) error { return c.SendHeartbeat(ctx, "drain") },
+		"metrics": func(ctx context.Context, c *Client) error {
+			return c.PublishMetrics(ctx, "Beachhead", nil, []Metric{{Name: "X", Unit: "Count"}})
 		},
 	}
 	for name, hung := range map[string]string{"metadata": "metadata ", "keys": "metadata meta-data/iam", "services": "", "a value": "metadata meta-data/spot"} {
@@ -97,7 +97,7 @@ func TestNothingHangs(t *testing.T) {
 			}
 			t.Run(name+" "+what, func(t *testing.T) {
 				t.Parallel()
-				s := region(t)
+				s := newFakeAWS(t)
 				s.before = func(call string, _ http.ResponseWriter) bool {
 					if metadata := strings.HasPrefix(call, "metadata "); hung != "" && strings.HasPrefix(call, hung) || hung == "" && !metadata {
 						<-s.hang
@@ -105,7 +105,7 @@ func TestNothingHangs(t *testing.T) {
 					return false
 				}
 				started := time.Now()
-				if err := call(t.Context(), s.cloud()); !errors.Is(err, ErrAway) {
+				if err := call(t.Context(), s.newClient()); !errors.Is(err, ErrUnavailable) {
 					t.Errorf("%v, want it to be away", err)
 				}
 				if span := time.Since(started); span > 3*time.Second {
@@ -117,7 +117,7 @@ func TestNothingHangs(t *testing.T) {
 }
 
 func TestAnEndOfTheContextIsNoFailureOfAWS(t *testing.T) {
-	s := region(t)
+	s := newFakeAWS(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s.before = func(call string, _ http.ResponseWriter) bool {
 		if call == "GetParameter" {
@@ -126,14 +126,14 @@ func TestAnEndOfTheContextIsNoFailureOfAWS(t *testing.T) {
 		}
 		return false
 	}
-	c := New("us-west-1", Endpoint(s.aws.URL), Metadata(s.metadata.URL))
-	if _, err := c.Parameter(ctx, "/map"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrAway) {
+	c := New("us-west-1", WithEndpoint(s.aws.URL), WithMetadataEndpoint(s.metadata.URL))
+	if _, err := c.GetParameter(ctx, "/map"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestThrottledAndFailingThenServed(t *testing.T) {
-	s := region(t)
+	s := newFakeAWS(t)
 	s.parameters["/map"] = []string{"one"}
 	answers := []string{"ThrottlingException", "InternalServerError"}
 	s.before = func(call string, w http.ResponseWriter) bool {
@@ -146,19 +146,19 @@ func TestThrottledAndFailingThenServed(t *testing.T) {
 		answers = answers[1:]
 		return true
 	}
-	if got, err := s.cloud().Parameter(t.Context(), "/map"); err != nil || got.Value != "one" || s.called("GetParameter") != 3 {
-		t.Errorf("%+v, %v after %d calls", got, err, s.called("GetParameter"))
+	if got, err := s.newClient().GetParameter(t.Context(), "/map"); err != nil || got.Value != "one" || s.countCalls("GetParameter") != 3 {
+		t.Errorf("%+v, %v after %d calls", got, err, s.countCalls("GetParameter"))
 	}
 	answers = []string{"ThrottlingException", "ThrottlingException", "ThrottlingException", "ThrottlingException"}
-	_, err := s.cloud().Parameter(t.Context(), "/map")
-	if !errors.Is(err, ErrAway) || len(answers) != 1 || Kind(err) != "ThrottlingException" {
-		t.Errorf("%v (kind %q), %d answers left", err, Kind(err), len(answers))
+	_, err := s.newClient().GetParameter(t.Context(), "/map")
+	if !errors.Is(err, ErrUnavailable) || len(answers) != 1 || ErrorKind(err) != "ThrottlingException" {
+		t.Errorf("%v (kind %q), %d answers left", err, ErrorKind(err), len(answers))
 	}
 }
 
 // One attempt that hangs does not cost the whole call.
 func TestHungOnceThenServed(t *testing.T) {
-	s := region(t)
+	s := newFakeAWS(t)
 	s.scaling[instance], s.parameters["/map"] = "InService", []string{"one"}
 	hung := map[string]bool{}
 	s.before = func(call string, _ http.ResponseWriter) bool {
@@ -171,8 +171,8 @@ func TestHungOnceThenServed(t *testing.T) {
 		}
 		return false
 	}
-	c := s.cloud()
-	if got, err := c.Parameter(t.Context(), "/map"); err != nil || got.Value != "one" {
+	c := s.newClient()
+	if got, err := c.GetParameter(t.Context(), "/map"); err != nil || got.Value != "one" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if state, err := c.LifecycleState(t.Context()); err != nil || state != "InService" {
@@ -181,26 +181,26 @@ func TestHungOnceThenServed(t *testing.T) {
 }
 
 func TestParameters(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
-	if _, err := c.Parameter(t.Context(), "/map"); !errors.Is(err, ErrNotFound) {
+	s := newFakeAWS(t)
+	c := s.newClient()
+	if _, err := c.GetParameter(t.Context(), "/map"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v", err)
 	}
 	for _, value := range []string{"one", "two"} {
-		if err := c.SetParameter(t.Context(), "/map", value); err != nil {
+		if err := c.PutParameter(t.Context(), "/map", value); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, want := range map[string]Parameter{"/map": {"two", 2}, "/map:1": {"one", 1}} {
-		if got, err := c.Parameter(t.Context(), name); err != nil || got != want {
+		if got, err := c.GetParameter(t.Context(), name); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if _, err := c.Parameter(t.Context(), "/map:3"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "/map:3") {
+	if _, err := c.GetParameter(t.Context(), "/map:3"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "/map:3") {
 		t.Errorf("%v", err)
 	}
 	answer := func(status int, text string) {
-		s.with(func() {
+		s.withLock(func() {
 			s.before = func(_ string, w http.ResponseWriter) bool {
 				w.WriteHeader(status)
 				_, _ = w.Write([]byte(text))
@@ -209,77 +209,77 @@ func TestParameters(t *testing.T) {
 		})
 	}
 	answer(http.StatusOK, "<html>Log in to this network</html>")
-	if _, err := c.Parameter(t.Context(), "/map"); err == nil || !strings.Contains(err.Error(), "is no JSON") {
+	if _, err := c.GetParameter(t.Context(), "/map"); err == nil || !strings.Contains(err.Error(), "is no JSON") {
 		t.Errorf("%v", err)
 	}
 	answer(http.StatusBadRequest, `{"__type":"com.amazon.coral.service#AccessDeniedException:http://internal.amazon.com/coral/","message":"not authorized"}`)
 	// The metadata are intercepted too.
-	if err := s.cloud().SetParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrAway) || strings.Count(err.Error(), ErrAway.Error()) != 1 {
+	if err := s.newClient().PutParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrUnavailable) || strings.Count(err.Error(), ErrUnavailable.Error()) != 1 {
 		t.Errorf("without keys: %v", err)
 	}
-	before := s.called("PutParameter")
-	if err := c.SetParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "role's policy") {
+	before := s.countCalls("PutParameter")
+	if err := c.PutParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "role's policy") {
 		t.Errorf("%v", err)
 	}
-	if n := s.called("PutParameter") - before; n != 1 {
+	if n := s.countCalls("PutParameter") - before; n != 1 {
 		t.Errorf("a refusal was asked for %d times", n)
 	}
 }
 
 func TestHooks(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
+	s := newFakeAWS(t)
+	c := s.newClient()
 	if _, err := c.LifecycleState(t.Context()); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), instance) {
 		t.Errorf("in no group: %v", err)
 	}
-	if err := c.Heartbeat(t.Context(), "ready"); !errors.Is(err, ErrNotFound) {
+	if err := c.SendHeartbeat(t.Context(), "ready"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("in no group: %v", err)
 	}
-	s.with(func() { s.scaling[instance], s.waiting["ready"] = "Pending:Wait", true })
+	s.withLock(func() { s.scaling[instance], s.waiting["ready"] = "Pending:Wait", true })
 	if state, err := c.LifecycleState(t.Context()); err != nil || state != "Pending:Wait" {
 		t.Errorf("%q, %v", state, err)
 	}
-	if err := c.Protect(t.Context(), false); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "InService") {
+	if err := c.SetScaleInProtection(t.Context(), false); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "InService") {
 		t.Errorf("protection before it is in service: %v", err)
 	}
-	s.with(func() { s.scaling[instance] = "InService" })
-	asked := s.called("DescribeAutoScalingInstances")
+	s.withLock(func() { s.scaling[instance] = "InService" })
+	asked := s.countCalls("DescribeAutoScalingInstances")
 	// The second of each is about a hook that no longer waits.
 	for range 2 {
-		if err := errors.Join(c.Heartbeat(t.Context(), "ready"), c.Complete(t.Context(), "ready", Continue), c.Protect(t.Context(), true)); err != nil {
+		if err := errors.Join(c.SendHeartbeat(t.Context(), "ready"), c.CompleteHook(t.Context(), "ready", HookContinue), c.SetScaleInProtection(t.Context(), true)); err != nil {
 			t.Error(err)
 		}
 	}
 	if s.waiting["ready"] || !s.protected {
 		t.Errorf("waits: %t, protected: %t", s.waiting["ready"], s.protected)
 	}
-	if n := s.called("DescribeAutoScalingInstances"); n != asked {
+	if n := s.countCalls("DescribeAutoScalingInstances"); n != asked {
 		t.Errorf("the group was asked for %d times more", n-asked)
 	}
-	s.with(func() {
+	s.withLock(func() {
 		s.before = func(call string, w http.ResponseWriter) bool {
-			refuse(w, "autoscaling", "ValidationError", "The lifecycle hook name is too long")
+			writeError(w, "autoscaling", "ValidationError", "The lifecycle hook name is too long")
 			return true
 		}
 	})
-	if err := c.Complete(t.Context(), "ready", Continue); err == nil {
+	if err := c.CompleteHook(t.Context(), "ready", HookContinue); err == nil {
 		t.Error("another refusal passed for a hook that no longer waits")
 	}
 }
 
 func TestVolume(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
+	s := newFakeAWS(t)
+	c := s.newClient()
 	tags := map[string]string{"Name": "cache-shard-00", "beachhead:cache": "us-west-1"}
 	find := func() Volume {
 		t.Helper()
-		v, err := c.Volume(t.Context(), tags)
+		v, err := c.FindVolume(t.Context(), tags)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return v
 	}
-	if _, err := c.Volume(t.Context(), tags); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "Name=cache-shard-00 beachhead:cache=us-west-1") {
+	if _, err := c.FindVolume(t.Context(), tags); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "Name=cache-shard-00 beachhead:cache=us-west-1") {
 		t.Errorf("%v", err)
 	}
 	s.volumes = []*volume{
@@ -290,92 +290,92 @@ func TestVolume(t *testing.T) {
 	if got, want := find(), (Volume{ID: "vol-1", State: "available", SizeGiB: 2048}); got != want {
 		t.Errorf("%+v", got)
 	}
-	if got, err := c.Volume(t.Context(), map[string]string{"Name": "cache-shard-01"}); err != nil || !got.FromSnapshot {
+	if got, err := c.FindVolume(t.Context(), map[string]string{"Name": "cache-shard-01"}); err != nil || !got.FromSnapshot {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if err := c.AttachVolume(t.Context(), "vol-1", "/dev/sdf"); err != nil {
 		t.Fatal(err)
 	}
-	if got := find(); got.Holder != instance || got.Attachment != "attaching" || got.State != "in-use" {
+	if got := find(); got.AttachedTo != instance || got.AttachmentState != "attaching" || got.State != "in-use" {
 		t.Errorf("%+v", got)
 	}
 	if err := c.AttachVolume(t.Context(), "vol-1", "/dev/sdf"); !errors.Is(err, ErrBusy) {
 		t.Errorf("attached twice: %v", err)
 	}
-	if err := c.DetachVolume(t.Context(), "vol-1", instance, false); err != nil || find().Attachment != "detaching" {
+	if err := c.DetachVolume(t.Context(), "vol-1", instance, false); err != nil || find().AttachmentState != "detaching" {
 		t.Errorf("%v, %+v", err, find())
 	}
-	if err := c.DetachVolume(t.Context(), "vol-1", instance, true); err != nil || find().Holder != "" {
+	if err := c.DetachVolume(t.Context(), "vol-1", instance, true); err != nil || find().AttachedTo != "" {
 		t.Errorf("%v, %+v", err, find())
 	}
 	if err := c.DetachVolume(t.Context(), "vol-1", instance, true); !errors.Is(err, ErrBusy) {
 		t.Errorf("detached twice: %v", err)
 	}
 	s.volumes = append(s.volumes, &volume{id: "vol-3", state: "available", name: "cache-shard-00"})
-	if _, err := c.Volume(t.Context(), tags); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "vol-1, vol-3; take the Name tag") {
+	if _, err := c.FindVolume(t.Context(), tags); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "vol-1, vol-3; take the Name tag") {
 		t.Errorf("two with the same tags: %v", err)
 	}
 }
 
 func TestInterface(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
-	s.interfaces = []*card{{id: "eni-1", mac: "02:00:00:00:00:01", address: "10.42.3.10", name: "cache-shard-00"}}
+	s := newFakeAWS(t)
+	c := s.newClient()
+	s.interfaces = []*networkInterface{{id: "eni-1", mac: "02:00:00:00:00:01", address: "10.42.3.10", name: "cache-shard-00"}}
 	s.values["meta-data/network/interfaces/macs/02:00:00:00:00:01/subnet-ipv4-cidr-block"] = "10.42.3.0/24"
-	find := func() Interface {
+	find := func() NetworkInterface {
 		t.Helper()
-		i, err := c.Interface(t.Context(), map[string]string{"Name": "cache-shard-00"})
+		i, err := c.FindNetworkInterface(t.Context(), map[string]string{"Name": "cache-shard-00"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return i
 	}
-	free := Interface{ID: "eni-1", MAC: "02:00:00:00:00:01", Address: netip.MustParseAddr("10.42.3.10")}
+	free := NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:01", Address: netip.MustParseAddr("10.42.3.10")}
 	if got := find(); got != free {
 		t.Errorf("%+v", got)
 	}
-	s.with(func() { s.interfaces[0].holder, s.interfaces[0].attachment = successor, "eni-attach-2" })
+	s.withLock(func() { s.interfaces[0].holder, s.interfaces[0].attachment = successor, "eni-attach-2" })
 	held := free
-	held.Holder, held.Attachment, held.State = successor, "eni-attach-2", "attached"
+	held.AttachedTo, held.AttachmentID, held.AttachmentState = successor, "eni-attach-2", "attached"
 	if got := find(); got != held {
 		t.Errorf("of another machine: %+v", got)
 	}
-	if err := c.AttachInterface(t.Context(), "eni-1", 1); !errors.Is(err, ErrBusy) {
+	if err := c.AttachNetworkInterface(t.Context(), "eni-1", 1); !errors.Is(err, ErrBusy) {
 		t.Errorf("%v", err)
 	}
-	if err := c.DetachInterface(t.Context(), "eni-attach-2", true); err != nil || find() != free {
+	if err := c.DetachNetworkInterface(t.Context(), "eni-attach-2", true); err != nil || find() != free {
 		t.Errorf("%v, %+v", err, find())
 	}
-	if err := c.DetachInterface(t.Context(), "eni-attach-2", true); !errors.Is(err, ErrNotFound) {
+	if err := c.DetachNetworkInterface(t.Context(), "eni-attach-2", true); !errors.Is(err, ErrNotFound) {
 		t.Errorf("detached twice: %v", err)
 	}
-	if err := c.AttachInterface(t.Context(), "eni-1", 1); err != nil {
+	if err := c.AttachNetworkInterface(t.Context(), "eni-1", 1); err != nil {
 		t.Fatal(err)
 	}
-	if got := find(); got.Holder != instance || got.Prefix != netip.MustParsePrefix("10.42.3.0/24") {
+	if got := find(); got.AttachedTo != instance || got.SubnetPrefix != netip.MustParsePrefix("10.42.3.0/24") {
 		t.Errorf("of this machine: %+v", got)
 	}
-	s.with(func() { s.interfaces[0].address = "<none>" })
-	if _, err := c.Interface(t.Context(), map[string]string{"Name": "cache-shard-00"}); err == nil || !strings.Contains(err.Error(), "eni-1") {
+	s.withLock(func() { s.interfaces[0].address = "<none>" })
+	if _, err := c.FindNetworkInterface(t.Context(), map[string]string{"Name": "cache-shard-00"}); err == nil || !strings.Contains(err.Error(), "eni-1") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestInstanceState(t *testing.T) {
-	s := region(t)
+	s := newFakeAWS(t)
 	s.states[successor] = "shutting-down"
 	for id, want := range map[string]string{successor: "shutting-down", instance: ""} {
-		if got, err := s.cloud().InstanceState(t.Context(), id); err != nil || got != want {
+		if got, err := s.newClient().InstanceState(t.Context(), id); err != nil || got != want {
 			t.Errorf("%s: %q, %v", id, got, err)
 		}
 	}
 }
 
 func TestPublish(t *testing.T) {
-	s := region(t)
-	c := s.cloud()
+	s := newFakeAWS(t)
+	c := s.newClient()
 	dimensions := map[string]string{"Shard": "cache-shard-00", "Stack": "us-west-1"}
-	err := c.Publish(t.Context(), "Beachhead", dimensions, []Metric{
+	err := c.PublishMetrics(t.Context(), "Beachhead", dimensions, []Metric{
 		{Name: "UsedPercent", Unit: "Percent", Value: 81.5},
 		{Name: "Slots", Unit: "Count", Value: 64, Dimensions: map[string]string{"Tenant": "acme"}},
 	})
@@ -401,7 +401,7 @@ func TestPublish(t *testing.T) {
 	if !reflect.DeepEqual(s.published, want) {
 		t.Errorf("%#v", s.published)
 	}
-	if err := c.Publish(t.Context(), "Beachhead", dimensions, nil); err != nil || s.called("PutMetricData") != 1 {
-		t.Errorf("nothing to publish: %v, %d calls", err, s.called("PutMetricData"))
+	if err := c.PublishMetrics(t.Context(), "Beachhead", dimensions, nil); err != nil || s.countCalls("PutMetricData") != 1 {
+		t.Errorf("nothing to publish: %v, %d calls", err, s.countCalls("PutMetricData"))
 	}
 }

@@ -17,8 +17,8 @@ import (
 // Identity is what the machine is: the instance's id, i-0123456789abcdef0, its type, m7g.2xlarge, and its availability zone, us-west-1a.
 type Identity struct{ InstanceID, InstanceType, Zone string }
 
-// Identity asks the metadata once, and knows it from then on, also while they are away.
-func (c *Cloud) Identity(ctx context.Context) (Identity, error) {
+// InstanceIdentity asks the metadata once, and knows it from then on, also while they are away.
+func (c *Client) InstanceIdentity(ctx context.Context) (Identity, error) {
 	c.mutex.Lock()
 	known := c.identity
 	c.mutex.Unlock()
@@ -27,10 +27,10 @@ func (c *Cloud) Identity(ctx context.Context) (Identity, error) {
 	}
 	document, err := c.metadata.client.GetInstanceIdentityDocument(ctx, nil)
 	if err != nil {
-		return Identity{}, silence("the instance's identity document", err)
+		return Identity{}, wrapMetadataError("the instance's identity document", err)
 	}
 	if document.InstanceID == "" {
-		return Identity{}, fmt.Errorf("the instance's identity document names no instance: %w", ErrAway)
+		return Identity{}, fmt.Errorf("the instance's identity document names no instance: %w", ErrUnavailable)
 	}
 	known = Identity{InstanceID: document.InstanceID, InstanceType: document.InstanceType, Zone: document.AvailabilityZone}
 	c.mutex.Lock()
@@ -39,28 +39,28 @@ func (c *Cloud) Identity(ctx context.Context) (Identity, error) {
 	return known, nil
 }
 
-// metadata is the client of the instance's metadata, whose errors are of the kind ErrAway. The credentials are fetched by it too.
-type metadata struct{ client *imds.Client }
+// metadataClient is the client of the instance's metadata, whose errors are of the kind ErrAway. The credentials are fetched by it too.
+type metadataClient struct{ client *imds.Client }
 
 // GetMetadata gives one value. It is what the SDK's provider of credentials calls.
-func (m metadata) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
+func (m metadataClient) GetMetadata(ctx context.Context, in *imds.GetMetadataInput, options ...func(*imds.Options)) (*imds.GetMetadataOutput, error) {
 	output, err := m.client.GetMetadata(ctx, in, options...)
 	if err != nil {
-		return nil, silence("metadata "+in.Path, err)
+		return nil, wrapMetadataError("metadata "+in.Path, err)
 	}
 	return output, nil
 }
 
-// silence says that metadata gave no answer. The SDK's own errors do not tell why a session could not be begun.
-func silence(call string, err error) error {
+// wrapMetadataError says that metadata gave no answer. The SDK's own errors do not tell why a session could not be begun.
+func wrapMetadataError(call string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", call, err)
 	}
-	return fmt.Errorf("%s: %w: %w", call, err, ErrAway)
+	return fmt.Errorf("%s: %w: %w", call, err, ErrUnavailable)
 }
 
-// ask gives one value of the metadata, and "" where there is none.
-func (c *Cloud) ask(ctx context.Context, path string) (string, error) {
+// readMetadata gives one value of the metadata, and "" where there is none.
+func (c *Client) readMetadata(ctx context.Context, path string) (string, error) {
 	output, err := c.metadata.GetMetadata(ctx, &imds.GetMetadataInput{Path: path})
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusNotFound {
@@ -72,23 +72,23 @@ func (c *Cloud) ask(ctx context.Context, path string) (string, error) {
 	defer func() { _ = output.Content.Close() }()
 	text, err := io.ReadAll(io.LimitReader(output.Content, 64<<10))
 	if err != nil {
-		return "", silence("metadata "+path, err)
+		return "", wrapMetadataError("metadata "+path, err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
 
-// TargetState is where Auto Scaling takes the machine: InService, Terminated, Standby and others. It is "" when the machine is in no group.
-func (c *Cloud) TargetState(ctx context.Context) (string, error) {
-	return c.ask(ctx, "autoscaling/target-lifecycle-state")
+// TargetLifecycleState is where Auto Scaling takes the machine: InService, Terminated, Standby and others. It is "" when the machine is in no group.
+func (c *Client) TargetLifecycleState(ctx context.Context) (string, error) {
+	return c.readMetadata(ctx, "autoscaling/target-lifecycle-state")
 }
 
-// Rebalance is the notice of a raised risk of interruption, which names no time.
-const Rebalance = "rebalance"
+// RebalanceNotice is the notice of a raised risk of interruption, which names no time.
+const RebalanceNotice = "rebalance"
 
-// Notice is what EC2 is about to do to a spot instance in two minutes: terminate, stop or hibernate; or Rebalance; or "" when there is nothing.
-func (c *Cloud) Notice(ctx context.Context) (string, error) {
+// InterruptionNotice is what EC2 is about to do to a spot instance in two minutes: terminate, stop or hibernate; or Rebalance; or "" when there is nothing.
+func (c *Client) InterruptionNotice(ctx context.Context) (string, error) {
 	const path = "spot/instance-action"
-	text, err := c.ask(ctx, path)
+	text, err := c.readMetadata(ctx, path)
 	if err != nil {
 		return "", err
 	}
@@ -99,17 +99,17 @@ func (c *Cloud) Notice(ctx context.Context) (string, error) {
 		}
 		return notice.Action, nil
 	}
-	text, err = c.ask(ctx, "events/recommendations/rebalance")
+	text, err = c.readMetadata(ctx, "events/recommendations/rebalance")
 	if err != nil || text == "" {
 		return "", err
 	}
-	return Rebalance, nil
+	return RebalanceNotice, nil
 }
 
-// subnet is the range of the subnet of one of the machine's own interfaces; zero when the metadata do not tell.
-func (c *Cloud) subnet(ctx context.Context, mac string) (netip.Prefix, error) {
+// subnetPrefix is the range of the subnet of one of the machine's own interfaces; zero when the metadata do not tell.
+func (c *Client) subnetPrefix(ctx context.Context, mac string) (netip.Prefix, error) {
 	path := "network/interfaces/macs/" + mac + "/subnet-ipv4-cidr-block"
-	text, err := c.ask(ctx, path)
+	text, err := c.readMetadata(ctx, path)
 	if err != nil || text == "" {
 		return netip.Prefix{}, err
 	}

@@ -18,12 +18,12 @@ type Metric struct {
 	Dimensions map[string]string
 }
 
-// Publish puts metrics into a namespace, all at once and as of now. CloudWatch takes 1,000 in one call; a machine has a few.
-func (c *Cloud) Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []Metric) error {
+// PublishMetrics puts metrics into a namespace, all at once and as of now. CloudWatch takes 1,000 in one call; a machine has a few.
+func (c *Client) PublishMetrics(ctx context.Context, namespace string, dimensions map[string]string, metrics []Metric) error {
 	if len(metrics) == 0 {
 		return nil
 	}
-	ctx, cancel := c.within(ctx)
+	ctx, cancel := c.withTimeout(ctx)
 	defer cancel()
 	data := make([]types.MetricDatum, 0, len(metrics))
 	for _, m := range metrics {
@@ -32,16 +32,16 @@ func (c *Cloud) Publish(ctx context.Context, namespace string, dimensions map[st
 			of = dimensions
 		}
 		data = append(data, types.MetricDatum{
-			MetricName: aws.String(m.Name), Unit: types.StandardUnit(m.Unit), Value: aws.Float64(m.Value), Dimensions: dimensionsOf(of),
+			MetricName: aws.String(m.Name), Unit: types.StandardUnit(m.Unit), Value: aws.Float64(m.Value), Dimensions: sortDimensions(of),
 		})
 	}
 	if _, err := c.cloudwatch.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: data}); err != nil {
-		return fault("publishing metrics", err)
+		return wrapError("publishing metrics", err)
 	}
 	return nil
 }
 
-func dimensionsOf(values map[string]string) []types.Dimension {
+func sortDimensions(values map[string]string) []types.Dimension {
 	all := make([]types.Dimension, 0, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		all = append(all, types.Dimension{Name: aws.String(name), Value: aws.String(values[name])})

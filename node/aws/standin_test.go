@@ -22,8 +22,8 @@ const (
 	successor = "i-0000000000000002b"
 )
 
-// standin is a region and the metadata of one of its machines, over the services' own protocols. It keeps what it is told.
-type standin struct {
+// fakeAWS is a region and the metadata of one of its machines, over the services' own protocols. It keeps what it is told.
+type fakeAWS struct {
 	t             *testing.T
 	aws, metadata *httptest.Server
 
@@ -37,7 +37,7 @@ type standin struct {
 
 	parameters map[string][]string
 	volumes    []*volume
-	interfaces []*card
+	interfaces []*networkInterface
 	states     map[string]string
 	scaling    map[string]string // life-cycle states
 	waiting    map[string]bool   // hooks
@@ -48,10 +48,10 @@ type standin struct {
 
 type volume struct{ id, state, snapshot, holder, attachment, name string }
 
-type card struct{ id, mac, address, holder, attachment, name string }
+type networkInterface struct{ id, mac, address, holder, attachment, name string }
 
-func region(t *testing.T) *standin {
-	s := &standin{
+func newFakeAWS(t *testing.T) *fakeAWS {
+	s := &fakeAWS{
 		t: t, token: "session-1", hang: make(chan struct{}),
 		values: map[string]string{
 			"dynamic/instance-identity/document": `{"instanceId":"` + instance + `","instanceType":"m7g.4xlarge","availabilityZone":"us-west-1a","region":"us-west-1"}`,
@@ -61,24 +61,24 @@ func region(t *testing.T) *standin {
 		},
 		parameters: map[string][]string{}, states: map[string]string{}, scaling: map[string]string{}, waiting: map[string]bool{},
 	}
-	s.metadata = httptest.NewServer(http.HandlerFunc(s.tell))
-	s.aws = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.metadata = httptest.NewServer(http.HandlerFunc(s.serveMetadata))
+	s.aws = httptest.NewServer(http.HandlerFunc(s.serveAPI))
 	t.Cleanup(func() { close(s.hang); s.metadata.Close(); s.aws.Close() })
 	return s
 }
 
-// cloud is one that finds the stand-in, and is done with a dead one in a second.
-func (s *standin) cloud() *Cloud {
-	return New("us-west-1", Endpoint(s.aws.URL), Metadata(s.metadata.URL), Limits(100*time.Millisecond, 200*time.Millisecond))
+// newClient is one that finds the stand-in, and is done with a dead one in a second.
+func (s *fakeAWS) newClient() *Client {
+	return New("us-west-1", WithEndpoint(s.aws.URL), WithMetadataEndpoint(s.metadata.URL), WithTimeouts(100*time.Millisecond, 200*time.Millisecond))
 }
 
-func (s *standin) with(f func()) {
+func (s *fakeAWS) withLock(f func()) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	f()
 }
 
-func (s *standin) called(name string) int {
+func (s *fakeAWS) countCalls(name string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	n := 0
@@ -90,8 +90,8 @@ func (s *standin) called(name string) int {
 	return n
 }
 
-// intercepted lets a test answer, without the lock since it may hang.
-func (s *standin) intercepted(call string, w http.ResponseWriter) bool {
+// intercept lets a test answer, without the lock since it may hang.
+func (s *fakeAWS) intercept(call string, w http.ResponseWriter) bool {
 	s.mutex.Lock()
 	s.calls = append(s.calls, call)
 	before := s.before
@@ -99,10 +99,10 @@ func (s *standin) intercepted(call string, w http.ResponseWriter) bool {
 	return before != nil && before(call, w)
 }
 
-// tell is the metadata service, version 2.
-func (s *standin) tell(w http.ResponseWriter, r *http.Request) {
+// serveMetadata is the metadata service, version 2.
+func (s *fakeAWS) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/latest/")
-	if s.intercepted("metadata "+path, w) {
+	if s.intercept("metadata "+path, w) {
 		return
 	}
 	s.mutex.Lock()
@@ -128,8 +128,8 @@ func (s *standin) tell(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, value)
 }
 
-// serve is every other service; which one, the request's form tells.
-func (s *standin) serve(w http.ResponseWriter, r *http.Request) {
+// serveAPI is every other service; which one, the request's form tells.
+func (s *fakeAWS) serveAPI(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		s.t.Errorf("reading a request: %v", err)
@@ -146,28 +146,28 @@ func (s *standin) serve(w http.ResponseWriter, r *http.Request) {
 	case form.Get("Version") == "2011-01-01":
 		service, call = "autoscaling", form.Get("Action")
 	}
-	s.signed(r, service)
-	if s.intercepted(call, w) {
+	s.checkSignature(r, service)
+	if s.intercept(call, w) {
 		return
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	switch service {
 	case "ssm":
-		s.parameter(w, call, body)
+		s.serveSSM(w, call, body)
 	case "monitoring":
-		s.publish(w, r, body)
+		s.serveMonitoring(w, r, body)
 	case "ec2":
-		s.machines(w, call, form)
+		s.serveEC2(w, call, form)
 	case "autoscaling":
-		s.group(w, call, form)
+		s.serveAutoScaling(w, call, form)
 	default:
 		s.t.Errorf("no service for %s %s: %s", r.Method, r.URL, body)
 		w.WriteHeader(http.StatusNotFound)
 	}
 }
 
-func (s *standin) signed(r *http.Request, service string) {
+func (s *fakeAWS) checkSignature(r *http.Request, service string) {
 	s.t.Helper()
 	authorization := r.Header.Get("Authorization")
 	scope := "/us-west-1/" + service + "/aws4_request, "
@@ -177,8 +177,8 @@ func (s *standin) signed(r *http.Request, service string) {
 	}
 }
 
-// refuse is the error of the two query services, whose forms differ.
-func refuse(w http.ResponseWriter, service, code, message string) {
+// writeError is the error of the two query services, whose forms differ.
+func writeError(w http.ResponseWriter, service, code, message string) {
 	w.WriteHeader(http.StatusBadRequest)
 	if service == "ec2" {
 		fmt.Fprintf(w, `<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>r</RequestID></Response>`, code, message)
@@ -188,7 +188,7 @@ func refuse(w http.ResponseWriter, service, code, message string) {
 		code, message)
 }
 
-func (s *standin) parameter(w http.ResponseWriter, call string, body []byte) {
+func (s *fakeAWS) serveSSM(w http.ResponseWriter, call string, body []byte) {
 	var in struct {
 		Name, Value, Type         string
 		WithDecryption, Overwrite bool
@@ -221,7 +221,7 @@ func (s *standin) parameter(w http.ResponseWriter, call string, body []byte) {
 	}
 }
 
-func (s *standin) publish(w http.ResponseWriter, r *http.Request, body []byte) {
+func (s *fakeAWS) serveMonitoring(w http.ResponseWriter, r *http.Request, body []byte) {
 	value, err := cbor.Decode(body)
 	if err != nil || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" {
 		s.t.Errorf("metrics: %v, %v", err, r.Header)
@@ -232,7 +232,7 @@ func (s *standin) publish(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = w.Write(cbor.Encode(cbor.Map{}))
 }
 
-func (s *standin) group(w http.ResponseWriter, call string, form url.Values) {
+func (s *fakeAWS) serveAutoScaling(w http.ResponseWriter, call string, form url.Values) {
 	if call == "DescribeAutoScalingInstances" {
 		id, members := form.Get("InstanceIds.member.1"), ""
 		if state := s.scaling[id]; state != "" {
@@ -248,12 +248,12 @@ func (s *standin) group(w http.ResponseWriter, call string, form url.Values) {
 	hook := form.Get("LifecycleHookName")
 	switch {
 	case call == "SetInstanceProtection" && s.scaling[instance] != "InService":
-		refuse(w, "autoscaling", "ValidationError", "The instance "+instance+" is not in InService or EnteringStandby or Standby.")
+		writeError(w, "autoscaling", "ValidationError", "The instance "+instance+" is not in InService or EnteringStandby or Standby.")
 		return
 	case call == "SetInstanceProtection" && form.Get("InstanceIds.member.1") == instance:
 		s.protected = form.Get("ProtectedFromScaleIn") == "true"
 	case form.Get("InstanceId") != instance || !s.waiting[hook]:
-		refuse(w, "autoscaling", "ValidationError", "No active Lifecycle Action found with instance ID "+form.Get("InstanceId"))
+		writeError(w, "autoscaling", "ValidationError", "No active Lifecycle Action found with instance ID "+form.Get("InstanceId"))
 		return
 	case call == "CompleteLifecycleAction" && form.Get("LifecycleActionResult") == "CONTINUE":
 		delete(s.waiting, hook)
@@ -261,7 +261,7 @@ func (s *standin) group(w http.ResponseWriter, call string, form url.Values) {
 	fmt.Fprintf(w, `<R><%[1]sResult></%[1]sResult></R>`, call)
 }
 
-func (s *standin) machines(w http.ResponseWriter, call string, form url.Values) {
+func (s *fakeAWS) serveEC2(w http.ResponseWriter, call string, form url.Values) {
 	name := ""
 	for i := 1; form.Has(fmt.Sprintf("Filter.%d.Name", i)); i++ {
 		if form.Get(fmt.Sprintf("Filter.%d.Name", i)) == "tag:Name" {
@@ -273,7 +273,7 @@ func (s *standin) machines(w http.ResponseWriter, call string, form url.Values) 
 		fmt.Fprint(w, `<R><volumeSet>`)
 		for _, v := range s.volumes {
 			if v.name == name {
-				fmt.Fprint(w, v.xml())
+				fmt.Fprint(w, v.describeXML())
 			}
 		}
 		fmt.Fprint(w, `</volumeSet></R>`)
@@ -281,49 +281,49 @@ func (s *standin) machines(w http.ResponseWriter, call string, form url.Values) 
 		fmt.Fprint(w, `<R><networkInterfaceSet>`)
 		for _, c := range s.interfaces {
 			if c.name == name {
-				fmt.Fprint(w, c.xml())
+				fmt.Fprint(w, c.describeXML())
 			}
 		}
 		fmt.Fprint(w, `</networkInterfaceSet></R>`)
 	case "DescribeInstances":
 		id := form.Get("InstanceId.1")
 		if s.states[id] == "" {
-			refuse(w, "ec2", "InvalidInstanceID.NotFound", "The instance ID does not exist")
+			writeError(w, "ec2", "InvalidInstanceID.NotFound", "The instance ID does not exist")
 			return
 		}
 		fmt.Fprintf(w, `<R><reservationSet><item><instancesSet><item><instanceId>%s</instanceId><instanceState><name>%s</name></instanceState></item></instancesSet></item></reservationSet></R>`,
 			id, s.states[id])
 	default:
-		s.move(w, call, form)
+		s.serveAttachments(w, call, form)
 	}
 }
 
-// move attaches and detaches, at once.
-func (s *standin) move(w http.ResponseWriter, call string, form url.Values) {
+// serveAttachments attaches and detaches, at once.
+func (s *fakeAWS) serveAttachments(w http.ResponseWriter, call string, form url.Values) {
 	v := slices.IndexFunc(s.volumes, func(v *volume) bool { return v.id == form.Get("VolumeId") })
-	c := slices.IndexFunc(s.interfaces, func(c *card) bool {
+	c := slices.IndexFunc(s.interfaces, func(c *networkInterface) bool {
 		return c.id == form.Get("NetworkInterfaceId") || c.attachment != "" && c.attachment == form.Get("AttachmentId")
 	})
 	switch {
 	case call == "AttachVolume" && s.volumes[v].holder != "":
-		refuse(w, "ec2", "VolumeInUse", s.volumes[v].id+" is already attached to an instance")
+		writeError(w, "ec2", "VolumeInUse", s.volumes[v].id+" is already attached to an instance")
 		return
 	case call == "AttachVolume":
 		s.volumes[v].holder, s.volumes[v].attachment, s.volumes[v].state = form.Get("InstanceId"), "attaching", "in-use"
 	case call == "DetachVolume" && s.volumes[v].holder != form.Get("InstanceId"):
-		refuse(w, "ec2", "IncorrectState", "Volume is in the 'available' state")
+		writeError(w, "ec2", "IncorrectState", "Volume is in the 'available' state")
 		return
 	case call == "DetachVolume" && form.Get("Force") == "true":
 		s.volumes[v].holder, s.volumes[v].state = "", "available"
 	case call == "DetachVolume":
 		s.volumes[v].attachment = "detaching"
 	case call == "AttachNetworkInterface" && s.interfaces[c].holder != "":
-		refuse(w, "ec2", "InvalidNetworkInterface.InUse", "Interface is in use")
+		writeError(w, "ec2", "InvalidNetworkInterface.InUse", "Interface is in use")
 		return
 	case call == "AttachNetworkInterface" && form.Get("DeviceIndex") == "1":
 		s.interfaces[c].holder, s.interfaces[c].attachment = form.Get("InstanceId"), "eni-attach-1"
 	case call == "DetachNetworkInterface" && c < 0:
-		refuse(w, "ec2", "InvalidAttachmentID.NotFound", "none")
+		writeError(w, "ec2", "InvalidAttachmentID.NotFound", "none")
 		return
 	case call == "DetachNetworkInterface":
 		s.interfaces[c].holder, s.interfaces[c].attachment = "", ""
@@ -333,7 +333,7 @@ func (s *standin) move(w http.ResponseWriter, call string, form url.Values) {
 	fmt.Fprintf(w, `<R><return>true</return></R>`)
 }
 
-func (v *volume) xml() string {
+func (v *volume) describeXML() string {
 	attachments := ""
 	if v.holder != "" {
 		attachments = fmt.Sprintf(`<item><instanceId>%s</instanceId><status>%s</status></item>`, v.holder, v.attachment)
@@ -342,7 +342,7 @@ func (v *volume) xml() string {
 		v.id, v.snapshot, v.state, attachments)
 }
 
-func (c *card) xml() string {
+func (c *networkInterface) describeXML() string {
 	attachment := ""
 	if c.holder != "" {
 		attachment = fmt.Sprintf(`<attachment><attachmentId>%s</attachmentId><instanceId>%s</instanceId><status>attached</status></attachment>`, c.attachment, c.holder)

@@ -20,35 +20,35 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// systems is Systems Manager, of which the agent makes two calls. The SDK's client of it was refused: it links the shapes of all of the
+// ssmClient is Systems Manager, of which the agent makes two calls. The SDK's client of it was refused: it links the shapes of all of the
 // service's 150 calls, 1.3 MB of an agent that may have 10. What signs, says what is tried again and how long to wait is the SDK's.
-type systems struct {
-	// at is the service's address, with a scheme.
-	at, region string
-	keys       aws.CredentialsProvider
-	client     aws.HTTPClient
-	retryer    aws.Retryer
-	signer     *v4.Signer
+type ssmClient struct {
+	// endpoint is the service's address, with a scheme.
+	endpoint, region string
+	credentials      aws.CredentialsProvider
+	client           aws.HTTPClient
+	retryer          aws.Retryer
+	signer           *v4.Signer
 }
 
-func newSystems(config aws.Config) *systems {
+func newSSMClient(config aws.Config) *ssmClient {
 	at := "https://ssm." + config.Region + ".amazonaws.com"
 	if config.BaseEndpoint != nil {
 		at = *config.BaseEndpoint
 	}
-	return &systems{
-		at: at, region: config.Region, keys: config.Credentials, client: config.HTTPClient, retryer: config.Retryer(), signer: v4.NewSigner(),
+	return &ssmClient{
+		endpoint: at, region: config.Region, credentials: config.Credentials, client: config.HTTPClient, retryer: config.Retryer(), signer: v4.NewSigner(),
 	}
 }
 
-// call makes a call, with as many attempts as the others have.
-func (s *systems) call(ctx context.Context, action string, in, out any) error {
+// callAction makes a call, with as many attempts as the others have.
+func (s *ssmClient) callAction(ctx context.Context, action string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		err := s.attempt(ctx, action, body, out)
+		err := s.sendOnce(ctx, action, body, out)
 		if err == nil || ctx.Err() != nil || attempt >= s.retryer.MaxAttempts() || !s.retryer.IsErrorRetryable(err) {
 			return err
 		}
@@ -59,15 +59,15 @@ func (s *systems) call(ctx context.Context, action string, in, out any) error {
 	}
 }
 
-// attempt speaks AWS JSON 1.1. Source of the form: Smithy's specification of the protocol.
-func (s *systems) attempt(ctx context.Context, action string, body []byte, out any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.at+"/", bytes.NewReader(body))
+// sendOnce speaks AWS JSON 1.1. Source of the form: Smithy's specification of the protocol.
+func (s *ssmClient) sendOnce(ctx context.Context, action string, body []byte, out any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint+"/", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	request.Header.Set("X-Amz-Target", "AmazonSSM."+action)
-	keys, err := s.keys.Retrieve(ctx)
+	keys, err := s.credentials.Retrieve(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (s *systems) attempt(ctx context.Context, action string, body []byte, out a
 		return &smithyhttp.RequestSendError{Err: err}
 	}
 	if answer.StatusCode != http.StatusOK {
-		return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: answer}, Err: refusal(text)}
+		return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: answer}, Err: parseSSMError(text)}
 	}
 	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("the answer of Systems Manager to %s is no JSON: %w; see whether something stands between the machine and AWS", action, err)
@@ -94,8 +94,8 @@ func (s *systems) attempt(ctx context.Context, action string, body []byte, out a
 	return nil
 }
 
-// refusal reads an error, whose type may have a namespace in front and an address behind.
-func refusal(text []byte) error {
+// parseSSMError reads an error, whose type may have a namespace in front and an address behind.
+func parseSSMError(text []byte) error {
 	var said struct {
 		Type    string `json:"__type"`
 		Message string // in either case of its first letter

@@ -19,8 +19,8 @@ import (
 func oneShard(t *testing.T) (m *machine, tenant string) {
 	t.Helper()
 	m = newMachine(t)
-	m.Write(m.store, mapName, m.Table(1, nil))
-	export, _ := m.Serve(m.Table(1, nil), 0)
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	export, _ := m.ServeShard(m.NewTable(1, nil), 0)
 	return m, filepath.Join(export, TenantFolder("acme"))
 }
 
@@ -74,8 +74,8 @@ func TestPush(t *testing.T) {
 	if !strings.Contains(m.warnings.String(), "pushed 4 files with 0.0 MiB to shard 0") {
 		t.Errorf("said %q", m.warnings.String())
 	}
-	if !strings.Contains(m.Calls(), " -o rw,") || !strings.Contains(m.Calls(), "/mounts/00-push\n") {
-		t.Errorf("ran %s", m.Calls())
+	if !strings.Contains(m.ReadCalls(), " -o rw,") || !strings.Contains(m.ReadCalls(), "/mounts/00-push\n") {
+		t.Errorf("ran %s", m.ReadCalls())
 	}
 }
 
@@ -136,7 +136,7 @@ func TestPushLinks(t *testing.T) {
 			t.Errorf("%s: touched %t, %v", name, !touched, err)
 		}
 	}
-	if !strings.Contains(m.warnings.String(), "left out links that lead nowhere or out of") {
+	if !strings.Contains(m.warnings.String(), "left out links whose target does not exist or is outside") {
 		t.Errorf("said %q", m.warnings.String())
 	}
 }
@@ -147,12 +147,12 @@ func TestObjectsComeBeforeCompanions(t *testing.T) {
 	build := t.TempDir()
 	lay(t, build, map[string]string{"a": "a", "a.siginfo": "", "a.done": "", "z/b": "b"})
 	lay(t, tenant, map[string]string{"z/b/in the way": ""})
-	err := m.access.run(t.Context(), []string{"push", "acme", build})
+	err := m.access.runVerb(t.Context(), []string{"push", "acme", build})
 	if err == nil || !strings.Contains(err.Error(), "z/b") || !strings.Contains(err.Error(), "push again") {
 		t.Errorf("%v, want what failed and what to do", err)
 	}
 	for name := range files(t, tenant) {
-		if companion(name) {
+		if isCompanion(name) {
 			t.Errorf("%s is there", name)
 		}
 	}
@@ -161,12 +161,12 @@ func TestObjectsComeBeforeCompanions(t *testing.T) {
 // A push to a shard that is away is an error, soon.
 func TestPushToDeadShard(t *testing.T) {
 	m := newMachine(t)
-	m.Write(m.store, mapName, m.Table(1, nil))
-	err := m.access.run(t.Context(), []string{"push", "acme", t.TempDir()})
-	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "push again later") {
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	err := m.access.runVerb(t.Context(), []string{"push", "acme", t.TempDir()})
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "push again later") {
 		t.Error(err)
 	}
-	if err := m.access.run(t.Context(), []string{"push", "acme", m.Root + "/none"}); !errors.Is(err, fs.ErrNotExist) {
+	if err := m.access.runVerb(t.Context(), []string{"push", "acme", m.Root + "/none"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -174,11 +174,11 @@ func TestPushToDeadShard(t *testing.T) {
 // During a move pushes go to the new shard, acknowledged or not.
 func TestPushGoesToTheNewShard(t *testing.T) {
 	m := newMachine(t)
-	two := m.Table(2, map[string]int{"acme": 1})
-	m.Write(m.store, mapName, m.Table(1, nil))
-	m.Write(m.store, mapName, two)
-	old, _ := m.Serve(two, 0)
-	grown, _ := m.Serve(two, 1)
+	two := m.NewTable(2, map[string]int{"acme": 1})
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	m.WriteTable(m.store, mapName, two)
+	old, _ := m.ServeShard(two, 0)
+	grown, _ := m.ServeShard(two, 1)
 	build := t.TempDir()
 	lay(t, build, map[string]string{"a": "a"})
 	m.run(t, "push", "acme", build)
@@ -194,14 +194,14 @@ func TestStoppedPush(t *testing.T) {
 		lay(t, from, want)
 		ctx := &stoppedAfter{Context: t.Context(), calls: int64(rapid.IntRange(0, 200).Draw(r, "calls"))}
 		first := push{tenant: "acme"}
-		_ = first.run(ctx, from, to)
+		_ = first.copyFolder(ctx, from, to)
 		for name, text := range files(t, to) {
-			if text != want[name] && !Temporary(name) {
+			if text != want[name] && !IsTemporary(name) {
 				r.Fatalf("%s is %q, want %q", name, text, want[name])
 			}
 		}
 		again := push{tenant: "acme"}
-		if err := again.run(t.Context(), from, to); err != nil {
+		if err := again.copyFolder(t.Context(), from, to); err != nil {
 			r.Fatal(err)
 		}
 		if got := files(t, to); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -233,11 +233,11 @@ func TestPutOfChangingFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothing := func(string) error { return nil }
-	if err := Put(t.Context(), to, "a", strings.NewReader("longer"), 3, nothing); !errors.Is(err, ErrChanged) {
+	if err := PutFile(t.Context(), to, "a", strings.NewReader("longer"), 3, nothing); !errors.Is(err, ErrChanged) {
 		t.Error(err)
 	}
 	same(t, files(t, to.Name()), map[string]string{})
-	if err := Put(t.Context(), to, "a", strings.NewReader("abc"), 3, nothing); err != nil {
+	if err := PutFile(t.Context(), to, "a", strings.NewReader("abc"), 3, nothing); err != nil {
 		t.Error(err)
 	}
 	same(t, files(t, to.Name()), map[string]string{"a": "abc"})
@@ -247,10 +247,10 @@ func TestPutOfChangingFile(t *testing.T) {
 // server may have copied the tenant before the push was through with the old one.
 func TestATenantThatMovesDuringItsPush(t *testing.T) {
 	m, old := oneShard(t)
-	table := m.Table(2, map[string]int{"acme": 1})
-	export, _ := m.Serve(table, 1)
+	table := m.NewTable(2, map[string]int{"acme": 1})
+	export, _ := m.ServeShard(table, 1)
 	m.refresh(t)
-	m.Write(m.store, mapName, table)
+	m.WriteTable(m.store, mapName, table)
 	build := t.TempDir()
 	lay(t, build, map[string]string{"object": "new"})
 	m.run(t, "push", "acme", build)
@@ -262,6 +262,6 @@ func TestATenantThatMovesDuringItsPush(t *testing.T) {
 	}
 	// With the control plane away nobody can say that it moves, and a push is as good as before.
 	m.refresh(t)
-	m.store.Away(true)
+	m.store.SetAway(true)
 	m.run(t, "push", "acme", build)
 }

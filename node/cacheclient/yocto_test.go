@@ -33,12 +33,12 @@ func pairs(text string) (list [][2]string) {
 
 func TestYocto(t *testing.T) {
 	m := newMachine(t)
-	two := m.Table(2, map[string]int{"acme": 1})
-	m.Write(m.store, mapName, m.Table(1, nil))
-	m.Write(m.store, mapName, two)
-	m.Serve(two, 0)
-	_, stop := m.Serve(two, 1)
-	hash := netip.AddrPortFrom(two.Address(0), hashserv.Port).String()
+	two := m.NewTable(2, map[string]int{"acme": 1})
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	m.WriteTable(m.store, mapName, two)
+	m.ServeShard(two, 0)
+	_, stop := m.ServeShard(two, 1)
+	hash := netip.AddrPortFrom(two.ShardAddress(0), hashserv.Port).String()
 	listener, err := net.Listen("tcp", hash)
 	if err != nil {
 		t.Fatal(err)

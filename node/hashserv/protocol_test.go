@@ -142,7 +142,7 @@ func TestAdministrationIsRefused(t *testing.T) {
 		c := connect(t, address, scarthgap)
 		answer, _ := c.ask(t, fmt.Sprintf(`{%q: {"where": {}, "username": "u"}}`, name)).(map[string]any)
 		problem, _ := answer["invoke-error"].(map[string]any)
-		if text, _ := problem["message"].(string); !strings.Contains(text, name+" is not done") {
+		if text, _ := problem["message"].(string); !strings.Contains(text, name+" is not supported") {
 			t.Errorf("%s is answered with %v", name, answer)
 		}
 		if _, err := c.line(); !errors.Is(err, io.EOF) {
@@ -267,7 +267,7 @@ func FuzzReadLine(f *testing.F) {
 		in := bufio.NewReader(iotest.HalfReader(strings.NewReader(string(text))))
 		rest := string(text)
 		for {
-			line, err := readLine(in)
+			line, err := scanLine(in)
 			end := strings.IndexByte(rest, '\n')
 			switch {
 			case end >= 0 && end < lineLimit && utf8.ValidString(rest[:end]):
@@ -298,7 +298,7 @@ func FuzzChunkSize(f *testing.F) {
 		}
 		var back strings.Builder
 		for rest := text; rest != ""; {
-			size := chunkSize([]byte(rest), most)
+			size := measureChunk([]byte(rest), most)
 			if size < 1 || size > most {
 				t.Fatalf("%d bytes of %q; want 1 to %d", size, rest, most)
 			}

@@ -133,7 +133,7 @@ func Parse(text []byte) (Description, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return d, fmt.Errorf("reading the description: %w; replace the machine, which gets a new one from its launch template", err)
 	}
-	if err := versionFault(head.Version); err != nil {
+	if err := checkVersion(head.Version); err != nil {
 		return d, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -144,7 +144,7 @@ func Parse(text []byte) (Description, error) {
 	return d, d.Validate()
 }
 
-func versionFault(version int) error {
+func checkVersion(version int) error {
 	if version == Version {
 		return nil
 	}
@@ -154,7 +154,7 @@ func versionFault(version int) error {
 
 // Validate checks that the description says all that its role needs. The error names everything that is missing.
 func (d Description) Validate() error {
-	if err := versionFault(d.Version); err != nil {
+	if err := checkVersion(d.Version); err != nil {
 		return err
 	}
 	var missing []string
@@ -167,17 +167,17 @@ func (d Description) Validate() error {
 	need("region", d.Region != "")
 	need("metrics", d.Metrics.Namespace != "" && len(d.Metrics.Dimensions) > 0)
 	need("hooks", d.Hooks.Ready != "" && d.Hooks.Drain != "")
-	need("an aptMirror that is an https address", d.AptMirror == "" || isSource(d.AptMirror))
-	if err := d.roleFault(); err != nil {
+	need("an aptMirror that is an https address", d.AptMirror == "" || isAptAddress(d.AptMirror))
+	if err := d.checkRole(); err != nil {
 		return err
 	}
 	switch d.Role {
 	case RunnerRole:
-		d.Runner.needs(need)
+		d.Runner.requireFields(need)
 	case CacheRole:
-		d.Cache.needs(need)
+		d.Cache.requireFields(need)
 	case NATRole:
-		d.NAT.needs(need)
+		d.NAT.requireFields(need)
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf("the description lacks %s; run beachhead up, then replace the machine", strings.Join(missing, ", "))
@@ -185,14 +185,14 @@ func (d Description) Validate() error {
 	return nil
 }
 
-// isSource says whether apt's file of sources can hold an address: what stands behind a space there is an address of its own, and a new line
+// isAptAddress says whether apt's file of sources can hold an address: what stands behind a space there is an address of its own, and a new line
 // another field.
-func isSource(address string) bool {
+func isAptAddress(address string) bool {
 	return strings.HasPrefix(address, "https://") && !strings.ContainsAny(address, " \t\r\n")
 }
 
-// roleFault says whether the description is of a role that is known, and of no other.
-func (d Description) roleFault() error {
+// checkRole says whether the description is of a role that is known, and of no other.
+func (d Description) checkRole() error {
 	sections := map[Role]bool{RunnerRole: d.Runner != nil, CacheRole: d.Cache != nil, NATRole: d.NAT != nil}
 	if _, known := sections[d.Role]; !known {
 		return fmt.Errorf("the description has the role %q, which this agent does not know; want %s, %s or %s, or an agent of the release that wrote it",
@@ -206,7 +206,7 @@ func (d Description) roleFault() error {
 	return nil
 }
 
-func (r *Runner) needs(need func(name string, there bool)) {
+func (r *Runner) requireFields(need func(name string, there bool)) {
 	need("runner", r != nil)
 	if r == nil {
 		return
@@ -218,7 +218,7 @@ func (r *Runner) needs(need func(name string, there bool)) {
 	need("runner.agent.commands", r.Agent.Kind != "command" || r.Agent.Commands != nil)
 }
 
-func (c *Cache) needs(need func(name string, there bool)) {
+func (c *Cache) requireFields(need func(name string, there bool)) {
 	need("cache", c != nil)
 	if c == nil {
 		return
@@ -232,7 +232,7 @@ func (c *Cache) needs(need func(name string, there bool)) {
 	need("cache.mapParameter", c.MapParameter != "")
 }
 
-func (n *NAT) needs(need func(name string, there bool)) {
+func (n *NAT) requireFields(need func(name string, there bool)) {
 	need("nat", n != nil)
 	if n == nil {
 		return
@@ -241,8 +241,8 @@ func (n *NAT) needs(need func(name string, there bool)) {
 	need("nat.sources", len(n.Sources) > 0)
 }
 
-// Name is what the machine's group is known by.
-func (d Description) Name() string {
+// GroupName is what the machine's group is known by.
+func (d Description) GroupName() string {
 	switch d.Role {
 	case RunnerRole:
 		return "fleet " + d.Runner.Fleet

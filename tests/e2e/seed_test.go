@@ -46,7 +46,7 @@ func TestSeed(t *testing.T) {
 		}
 		return errs
 	}
-	const warning = " starts empty: no snapshot of us-east-2 has been copied here yet"
+	const warning = " starts empty: no snapshot of us-east-2 has been copied to this region yet"
 	errs := up(name)
 	for _, shard := range []string{"cache-shard-00", "cache-shard-01"} {
 		if !strings.Contains(errs, shard+warning) {

@@ -155,7 +155,7 @@ func (m *machine) step(do func() error) error {
 
 var errKilled = errors.New("killed by the test")
 
-func (m *machine) Identity(context.Context) (me aws.Identity, err error) {
+func (m *machine) InstanceIdentity(context.Context) (me aws.Identity, err error) {
 	return aws.Identity{InstanceID: m.id}, m.step(func() error { return nil })
 }
 
@@ -172,30 +172,30 @@ func (h *holding) shown() string {
 	return h.state
 }
 
-func (m *machine) Volume(_ context.Context, tags map[string]string) (v aws.Volume, err error) {
+func (m *machine) FindVolume(_ context.Context, tags map[string]string) (v aws.Volume, err error) {
 	err = m.step(func() error {
 		if tags["Name"] != "cache-shard-00" || tags["beachhead:cache"] != "us-west-1" {
 			return aws.ErrNotFound
 		}
 		h := &m.volume
 		m.settle(h)
-		v = aws.Volume{ID: "vol-0123456789abcdef0", Holder: h.holder, Attachment: h.shown()}
+		v = aws.Volume{ID: "vol-0123456789abcdef0", AttachedTo: h.holder, AttachmentState: h.shown()}
 		return nil
 	})
 	time.Sleep(m.pause)
 	return v, err
 }
 
-func (m *machine) Interface(_ context.Context, tags map[string]string) (n aws.Interface, err error) {
+func (m *machine) FindNetworkInterface(_ context.Context, tags map[string]string) (n aws.NetworkInterface, err error) {
 	err = m.step(func() error {
 		if tags["Name"] != "cache-shard-00" || tags["beachhead:cache"] != "us-west-1" {
 			return aws.ErrNotFound
 		}
 		h := &m.iface
 		m.settle(h)
-		n = aws.Interface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, Holder: h.holder, Attachment: h.id, State: h.shown()}
+		n = aws.NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, AttachedTo: h.holder, AttachmentID: h.id, AttachmentState: h.shown()}
 		if h.holder == m.id {
-			n.Prefix = netip.PrefixFrom(m.address, 24)
+			n.SubnetPrefix = netip.PrefixFrom(m.address, 24)
 		}
 		return nil
 	})
@@ -210,7 +210,7 @@ func (m *machine) DetachVolume(_ context.Context, id, instance string, force boo
 	return m.step(func() error { return m.detach(&m.volume, instance, force) })
 }
 
-func (m *machine) AttachInterface(_ context.Context, id string, index int) error {
+func (m *machine) AttachNetworkInterface(_ context.Context, id string, index int) error {
 	// A client that gets an answer must get it from a server that serves.
 	if !strings.Contains(m.read("/nfsd"), "serving") {
 		return errors.New("the address would be there before the export")
@@ -218,15 +218,15 @@ func (m *machine) AttachInterface(_ context.Context, id string, index int) error
 	return m.step(func() error { return m.attach(&m.iface, m.id) })
 }
 
-func (m *machine) DetachInterface(_ context.Context, attachment string, force bool) error {
+func (m *machine) DetachNetworkInterface(_ context.Context, attachment string, force bool) error {
 	return m.step(func() error { return m.detach(&m.iface, attachment, force) })
 }
 
-func (m *machine) Parameter(_ context.Context, name string) (aws.Parameter, error) {
+func (m *machine) GetParameter(_ context.Context, name string) (aws.Parameter, error) {
 	return aws.Parameter{}, aws.ErrNotFound
 }
 
-func (m *machine) SetParameter(_ context.Context, name, value string) error { return nil }
+func (m *machine) PutParameter(_ context.Context, name, value string) error { return nil }
 
 // prelude counts a command; what follows it is what the command does, in the machine's folder R.
 const prelude = `#!/bin/sh

@@ -40,8 +40,8 @@ type machine struct {
 	record string
 }
 
-// start gives a machine with the files of its kernel and a listener outside.
-func start(t *testing.T) *machine {
+// startMachine gives a machine with the files of its kernel and a listener outside.
+func startMachine(t *testing.T) *machine {
 	t.Helper()
 	h, bin := host.Host{Root: t.TempDir()}, t.TempDir()
 	for _, name := range []string{"apt-get", "dpkg-query", "modprobe", "nft", "sysctl"} {
@@ -53,7 +53,7 @@ func start(t *testing.T) *machine {
 		"/proc/net/route": routes, "/proc/meminfo": "MemTotal:        1883248 kB\nMemFree: 5 kB\n", forwardFile: "0\n",
 		"/proc/sys/net/netfilter/nf_conntrack_count": "1500\n", "/proc/sys/net/netfilter/nf_conntrack_max": "60000\n",
 	} {
-		if _, err := h.Write(file, 0o644, text); err != nil {
+		if _, err := h.WriteFile(file, 0o644, text); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func start(t *testing.T) *machine {
 	t.Setenv("RECORD", m.record)
 	t.Setenv("ROOT", h.Root)
 	m.role = New(h, spec.Description{Region: "us-west-1", NAT: &spec.NAT{Name: "nat", Sources: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}}, nil)
-	m.role.outside = outside.Addr().String()
+	m.role.internetAddress = outside.Addr().String()
 	return m
 }
 
@@ -81,7 +81,7 @@ func (m *machine) called(t *testing.T) string {
 }
 
 func TestPrepare(t *testing.T) {
-	m := start(t)
+	m := startMachine(t)
 	if err := m.role.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestPrepare(t *testing.T) {
 	if err := m.role.Prepare(t.Context()); err != nil {
 		t.Errorf("the second time: %v", err)
 	}
-	metrics, err := m.role.Metrics(t.Context())
+	metrics, err := m.role.CollectMetrics(t.Context())
 	if want := (aws.Metric{Name: "ConntrackPercent", Unit: "Percent", Value: 2.5}); err != nil || len(metrics) != 1 || fmt.Sprint(metrics[0]) != fmt.Sprint(want) {
 		t.Errorf("%v, %v", metrics, err)
 	}
@@ -107,7 +107,7 @@ func TestPrepare(t *testing.T) {
 // A kill in any step leaves what the next run makes whole.
 func TestPrepareGoesOn(t *testing.T) {
 	for steps := range 5 {
-		m := start(t)
+		m := startMachine(t)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.role.Prepare(ctx) }()
@@ -138,21 +138,21 @@ func TestPrepareRefuses(t *testing.T) {
 		spoil func(*testing.T, *machine)
 		want  string
 	}{
-		"no way out":    {func(t *testing.T, m *machine) { m.role.outside = "127.0.0.1:1" }, "no way out: dial tcp 127.0.0.1:1"},
+		"no way out":    {func(t *testing.T, m *machine) { m.role.internetAddress = "127.0.0.1:1" }, "no way out: dial tcp 127.0.0.1:1"},
 		"no forwarding": {func(t *testing.T, m *machine) { t.Setenv("BROKEN", "yes") }, "ip_forward says 0; the next start of the agent loads"},
 		"no default route": {func(t *testing.T, m *machine) {
-			if _, err := m.role.host.Write("/proc/net/route", 0o644, strings.ReplaceAll(routes, "00000000\t0100000A", "00000001\t0100000A")); err != nil {
+			if _, err := m.role.host.WriteFile("/proc/net/route", 0o644, strings.ReplaceAll(routes, "00000000\t0100000A", "00000001\t0100000A")); err != nil {
 				t.Error(err)
 			}
 		}, "no default route; look at ip route"},
 		"no memory": {func(t *testing.T, m *machine) {
-			if _, err := m.role.host.Write("/proc/meminfo", 0o644, "MemFree: 5 kB\n"); err != nil {
+			if _, err := m.role.host.WriteFile("/proc/meminfo", 0o644, "MemFree: 5 kB\n"); err != nil {
 				t.Error(err)
 			}
 		}, "no MemTotal"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := start(t)
+			m := startMachine(t)
 			c.spoil(t, m)
 			if err := m.role.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
@@ -162,17 +162,17 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestForwards(t *testing.T) {
-	m := start(t)
+	m := startMachine(t)
 	if err := m.role.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.role.forwards(t.Context()); err != nil {
+	if err := m.role.checkForwarding(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := os.Remove(m.record + ".loaded"); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.role.forwards(t.Context()); err == nil || !strings.Contains(err.Error(), "the NAT rules are gone") {
+	if err := m.role.checkForwarding(t.Context()); err == nil || !strings.Contains(err.Error(), "the NAT rules are gone") {
 		t.Errorf("without rules: %v", err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
@@ -187,7 +187,7 @@ func TestSettings(t *testing.T) {
 		512 << 20: "nf_conntrack_max = 209715\n", 2 << 30: "nf_conntrack_max = 838860\nnet.netfilter.nf_conntrack_buckets = 209715\n",
 		100 << 20: "nf_conntrack_max = 65536\n", math.MaxInt: "nf_conntrack_max = 4194304\n",
 	} {
-		text := settings(memory, "ens5")
+		text := renderSysctl(memory, "ens5")
 		if !strings.Contains(text, want) || !strings.Contains(text, "\nnet.ipv4.ip_forward = 1\n") || !strings.Contains(text, "conf.ens5.send_redirects = 0\n") {
 			t.Errorf("%d bytes: %s\nwant %s", memory, text, want)
 		}
@@ -207,7 +207,7 @@ func TestKernelTakesTheRules(t *testing.T) {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "nat.nft")
-	text := rules([]netip.Prefix{netip.MustParsePrefix("10.42.3.7/16"), netip.MustParsePrefix("10.50.0.0/20")}, "lo")
+	text := renderRules([]netip.Prefix{netip.MustParsePrefix("10.42.3.7/16"), netip.MustParsePrefix("10.50.0.0/20")}, "lo")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// table is the nftables table that is the agent's own; it touches no other.
-const table = "beachhead_nat"
+// tableName is the nftables table that is the agent's own; it touches no other.
+const tableName = "beachhead_nat"
 
 // Connection tracking: an entry takes some 320 bytes. An eighth of the memory for it is 800,000 connections on a machine of 2 GiB, where the kernel's own
 // limit is 65,536. Source of both: nf_conntrack_init_start in the kernel's net/netfilter/nf_conntrack_core.c, and /proc/slabinfo.
 const (
-	entryBytes = 320
-	share      = 8
-	// fewest is the kernel's own limit for a machine of 1 GiB and more, and most is more than one machine carries.
-	fewest = 65536
-	most   = 1 << 22
-	// perBucket is how many entries a bucket of 8 bytes has when the table is full, as in the kernel before 5.15.
-	perBucket = 4
+	entryBytes  = 320
+	memoryShare = 8
+	// minEntries is the kernel's own limit for a machine of 1 GiB and more, and most is more than one machine carries.
+	minEntries = 65536
+	maxEntries = 1 << 22
+	// entriesPerBucket is how many entries a bucket of 8 bytes has when the table is full, as in the kernel before 5.15.
+	entriesPerBucket = 4
 )
 
-// settings is the sysctl file, for so many bytes of memory.
-func settings(memory int, device string) string {
-	limit := min(max(memory/share/entryBytes, fewest), most)
+// renderSysctl is the sysctl file, for so many bytes of memory.
+func renderSysctl(memory int, device string) string {
+	limit := min(max(memory/memoryShare/entryBytes, minEntries), maxEntries)
 	return fmt.Sprintf(`# Written by beachhead-node at each of its starts.
 
 # A NAT instance is a router.
@@ -43,12 +43,12 @@ net.netfilter.nf_conntrack_buckets = %d
 # Left alone: net.netfilter.nf_conntrack_tcp_timeout_established is 5 days, where a NAT gateway forgets an idle connection after 350 seconds.
 # Left alone: net.ipv4.ip_local_port_range is about connections of the machine's own. Masquerading has the ports 1024 to 65535 for each
 # address and port outside, whatever that says.
-`, device, limit, limit/perBucket)
+`, device, limit, limit/entriesPerBucket)
 }
 
-// rules is what nft loads, at once or not at all. The first line makes the second work on a machine that has no such table yet. Connections that
+// renderRules is what nft loads, at once or not at all. The first line makes the second work on a machine that has no such table yet. Connections that
 // are there keep their address and port, which the kernel remembers with them.
-func rules(sources []netip.Prefix, device string) string {
+func renderRules(sources []netip.Prefix, device string) string {
 	ranges := make([]string, len(sources))
 	for i, source := range sources {
 		ranges[i] = source.Masked().String()
@@ -67,11 +67,11 @@ table ip %[1]s {
 		tcp flags syn / syn,rst tcp option maxseg size set rt mtu
 	}
 }
-`, table, strings.Join(ranges, ", "), device)
+`, tableName, strings.Join(ranges, ", "), device)
 }
 
-// defaultDevice reads /proc/net/route: the interface of the default route with the lowest metric.
-func defaultDevice(routes string) (string, error) {
+// parseDefaultDevice reads /proc/net/route: the interface of the default route with the lowest metric.
+func parseDefaultDevice(routes string) (string, error) {
 	const device, destination, metric, mask, columns = 0, 1, 6, 7, 8
 	best, lowest := "", 0
 	for line := range strings.Lines(routes) {
@@ -89,8 +89,8 @@ func defaultDevice(routes string) (string, error) {
 	return best, nil
 }
 
-// memory reads /proc/meminfo and gives bytes.
-func memory(info string) (int, error) {
+// parseMemory reads /proc/meminfo and gives bytes.
+func parseMemory(info string) (int, error) {
 	for line := range strings.Lines(info) {
 		var kib int
 		if n, _ := fmt.Sscanf(line, "MemTotal: %d kB", &kib); n == 1 {

@@ -20,18 +20,18 @@ import (
 )
 
 const (
-	// skew is how far the clock may be off. AWS refuses calls from 5 minutes on, and builds compare times of files long before that.
-	skew = 5 * time.Second
-	// leastFree is what a job needs at the least; judgement. leastFreeJobServ is under what JobServ sends no work (jobserv/settings.py).
-	leastFree        = 10 << 30
-	leastFreeJobServ = 30 << 30
+	// maxClockSkew is how far the clock may be off. AWS refuses calls from 5 minutes on, and builds compare times of files long before that.
+	maxClockSkew = 5 * time.Second
+	// minFreeBytes is what a job needs at the least; judgement. leastFreeJobServ is under what JobServ sends no work (jobserv/settings.py).
+	minFreeBytes        = 10 << 30
+	minFreeBytesJobServ = 30 << 30
 )
 
-// check is the self-check: disk, clock, names and connections, all at once, so that it takes as long as its slowest part and tells everything that
+// selfCheck is the self-check: disk, clock, names and connections, all at once, so that it takes as long as its slowest part and tells everything that
 // is wrong. The cache is no part of its outcome: a shard that is away is a cache miss.
-func (r *Role) check(ctx context.Context) error {
+func (r *Role) selfCheck(ctx context.Context) error {
 	parts := []func(context.Context) error{r.checkDisk, r.checkClock}
-	for _, service := range r.d.Runner.Services {
+	for _, service := range r.description.Runner.Services {
 		for _, port := range service.Ports {
 			parts = append(parts, func(ctx context.Context) error { return r.checkService(ctx, service, port) })
 		}
@@ -41,7 +41,7 @@ func (r *Role) check(ctx context.Context) error {
 	for i, part := range parts {
 		group.Go(func() { errs[i] = part(ctx) })
 	}
-	group.Go(func() { r.lookAtCache(ctx) })
+	group.Go(func() { r.logSilentShards(ctx) })
 	group.Wait()
 	return errors.Join(errs...)
 }
@@ -49,8 +49,8 @@ func (r *Role) check(ctx context.Context) error {
 // checkDisk looks at the file systems of the engine and of /var/lib, which is the one that JobServ's rule is about.
 func (r *Role) checkDisk(context.Context) error {
 	var errs []error
-	for place, least := range map[string]uint64{"/var/lib": r.leastFree(), "/var/lib/docker": leastFree} {
-		free, err := r.free(r.host.Path(place))
+	for place, least := range map[string]uint64{"/var/lib": r.requiredFreeBytes(), "/var/lib/docker": minFreeBytes} {
+		free, err := r.freeBytes(r.host.Path(place))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", place, err))
 		} else if free < least {
@@ -61,15 +61,15 @@ func (r *Role) checkDisk(context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (r *Role) leastFree() uint64 {
-	if r.d.Runner.Agent.Kind == "jobserv" {
-		return leastFreeJobServ
+func (r *Role) requiredFreeBytes() uint64 {
+	if r.description.Runner.Agent.Kind == "jobserv" {
+		return minFreeBytesJobServ
 	}
-	return leastFree
+	return minFreeBytes
 }
 
-// freeBytes is what programs that are not root's may still write. A folder that is not there yet will be on its parent's file system.
-func freeBytes(path string) (uint64, error) {
+// statFreeBytes is what programs that are not root's may still write. A folder that is not there yet will be on its parent's file system.
+func statFreeBytes(path string) (uint64, error) {
 	var stat syscall.Statfs_t
 	err := syscall.Statfs(path, &stat)
 	for errors.Is(err, os.ErrNotExist) && path != "/" {
@@ -84,7 +84,7 @@ func freeBytes(path string) (uint64, error) {
 func (r *Role) checkClock(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.times.connect)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, r.clock, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, r.clockURL, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -97,10 +97,10 @@ func (r *Role) checkClock(ctx context.Context) error {
 	_ = response.Body.Close()
 	right, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return fmt.Errorf("the clock cannot be checked: %s says no time: %w; check for a proxy in between", r.clock, err)
+		return fmt.Errorf("the clock cannot be checked: %s says no time: %w; check for a proxy in between", r.clockURL, err)
 	}
 	// The answer's time is cut to the second.
-	if off := time.Until(right).Abs(); off > skew+time.Since(began)+time.Second {
+	if off := time.Until(right).Abs(); off > maxClockSkew+time.Since(began)+time.Second {
 		return fmt.Errorf("the clock is off by %s against AWS; see `timedatectl` and the image's time service, which should use 169.254.169.123",
 			off.Round(time.Second))
 	}
@@ -124,15 +124,15 @@ func (r *Role) checkService(ctx context.Context, service spec.Service, port int)
 	}
 	err = fmt.Errorf("the service %s does not answer at %s (%v) within %s: %w; look whether the link's tunnels are up (the region's dashboard), and at the "+
 		"routes and the firewall of the other side", service.Name, target, addresses, r.times.connect, err)
-	if behindLink(addresses) {
+	if isBehindLink(addresses) {
 		r.log.Warn("a service behind the link cannot be reached; the machine goes on without it", "error", err)
 		return nil
 	}
 	return err
 }
 
-// behindLink says whether a name leads to private addresses only, which is what the link is for.
-func behindLink(addresses []string) bool {
+// isBehindLink says whether a name leads to private addresses only, which is what the link is for.
+func isBehindLink(addresses []string) bool {
 	return !slices.ContainsFunc(addresses, func(text string) bool {
 		address, err := netip.ParseAddr(text)
 		return err != nil || !address.IsPrivate()
@@ -142,12 +142,12 @@ func behindLink(addresses []string) bool {
 // nfsPort is where shards answer.
 const nfsPort = "2049"
 
-// lookAtCache connects to each shard and tells which do not answer.
-func (r *Role) lookAtCache(ctx context.Context) {
-	if r.d.Runner.MapParameter == "" {
+// logSilentShards connects to each shard and tells which do not answer.
+func (r *Role) logSilentShards(ctx context.Context) {
+	if r.description.Runner.MapParameter == "" {
 		return
 	}
-	parameter, err := r.cloud.Parameter(ctx, r.d.Runner.MapParameter)
+	parameter, err := r.cloud.GetParameter(ctx, r.description.Runner.MapParameter)
 	if err != nil {
 		r.log.Warn("the shard map cannot be read; jobs go on without the cache until it can", "error", err)
 		return
@@ -158,10 +158,10 @@ func (r *Role) lookAtCache(ctx context.Context) {
 		return
 	}
 	var group sync.WaitGroup
-	for shard := range table.Shards() {
+	for shard := range table.ShardCount() {
 		group.Go(func() {
 			dialer := net.Dialer{Timeout: r.times.connect}
-			connection, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(table.Address(shard).String(), nfsPort))
+			connection, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(table.ShardAddress(shard).String(), nfsPort))
 			if err != nil {
 				r.log.Warn("a shard of the cache does not answer; its tenants' builds miss it", "shard", shard, "error", err)
 				return

@@ -16,15 +16,15 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-func remove(t *testing.T, b *bench, file string) {
+func removeFile(t *testing.T, b *testRunner, file string) {
 	t.Helper()
 	if err := os.Remove(b.host.Path(file)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// silent gives a port that takes no connection and refuses none either: its queue is full, as of a service that hangs.
-func silent(t *testing.T) int {
+// listenSilently gives a port that takes no connection and refuses none either: its queue is full, as of a service that hangs.
+func listenSilently(t *testing.T) int {
 	t.Helper()
 	listener, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -54,8 +54,8 @@ func silent(t *testing.T) int {
 	return address.(*syscall.SockaddrInet4).Port
 }
 
-// listening gives a port that answers, and closed one that refuses.
-func listening(t *testing.T) int {
+// listenPort gives a port that answers, and closed one that refuses.
+func listenPort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -65,7 +65,7 @@ func listening(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-func closed(t *testing.T) int {
+func closedPort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,16 +81,16 @@ func TestEverythingIsWrong(t *testing.T) {
 		w.Header().Set("Date", time.Now().Add(-90*time.Second).UTC().Format(http.TimeFormat))
 	}))
 	t.Cleanup(past.Close)
-	b := newBench(t, func(r *spec.Runner) {
+	b := newTestRunner(t, func(r *spec.Runner) {
 		r.Services = []spec.Service{
-			{Name: "api", Host: "127.0.0.1", Ports: []int{silent(t), silent(t)}},
-			{Name: "database", Host: "localhost", Ports: []int{closed(t)}},
+			{Name: "api", Host: "127.0.0.1", Ports: []int{listenSilently(t), listenSilently(t)}},
+			{Name: "database", Host: "localhost", Ports: []int{closedPort(t)}},
 			{Name: "events", Host: "events.invalid", Ports: []int{443}},
-			{Name: "web", Host: "127.0.0.1", Ports: []int{listening(t)}},
+			{Name: "web", Host: "127.0.0.1", Ports: []int{listenPort(t)}},
 		}
 	})
-	b.clock = past.URL
-	b.free = func(string) (uint64, error) { return 3 << 30, nil }
+	b.clockURL = past.URL
+	b.freeBytes = func(string) (uint64, error) { return 3 << 30, nil }
 	began := time.Now()
 	err := b.Prepare(t.Context())
 	if err == nil {
@@ -110,23 +110,23 @@ func TestEverythingIsWrong(t *testing.T) {
 	if took := time.Since(began); took > 5*b.times.connect {
 		t.Errorf("it took %s", took)
 	}
-	if b.ran() != "install" || b.machine.Text(taken) != "" {
-		t.Errorf("the machine takes work: ran %q", b.ran())
+	if b.recordedCommands() != "install" || b.machine.ReadFile(readyMark) != "" {
+		t.Errorf("the machine takes work: ran %q", b.recordedCommands())
 	}
 }
 
 // The link of a new region comes up minutes after its machines, which do not wait for it.
 func TestServiceBehindTheLink(t *testing.T) {
-	b := newBench(t, func(r *spec.Runner) {
+	b := newTestRunner(t, func(r *spec.Runner) {
 		r.Services = []spec.Service{{Name: "api", Host: "10.255.255.254", Ports: []int{443}}}
 	})
 	b.dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ETIMEDOUT }
-	b.prepare(t)
+	b.mustPrepare(t)
 	if b.journal.count("behind the link cannot be reached") == 0 {
 		t.Error("it is not told")
 	}
 	for text, want := range map[string]bool{"10.128.0.10": true, "127.0.0.1": false, "203.0.113.7": false, "10.128.0.10 203.0.113.7": false, "fd00::1": true} {
-		if got := behindLink(strings.Fields(text)); got != want {
+		if got := isBehindLink(strings.Fields(text)); got != want {
 			t.Errorf("%s behind the link: %t", text, got)
 		}
 	}
@@ -138,15 +138,15 @@ func TestClock(t *testing.T) {
 			w.Header().Set("Date", time.Now().Add(off).UTC().Format(http.TimeFormat))
 			w.WriteHeader(http.StatusTemporaryRedirect) // as S3 answers
 		}))
-		b := newBench(t, nil)
-		b.clock = server.URL
+		b := newTestRunner(t, nil)
+		b.clockURL = server.URL
 		if err := b.checkClock(t.Context()); (err == nil) != well {
 			t.Errorf("off by %s: %v", off, err)
 		}
 		server.Close()
 	}
-	b := newBench(t, nil)
-	b.clock = "http://127.0.0.1:1"
+	b := newTestRunner(t, nil)
+	b.clockURL = "http://127.0.0.1:1"
 	if err := b.checkClock(t.Context()); err == nil || !strings.Contains(err.Error(), "timedatectl") {
 		t.Errorf("%v", err)
 	}
@@ -155,17 +155,17 @@ func TestClock(t *testing.T) {
 // JobServ sends no work to a machine with less than 30 GB free, so such a machine must not be ready.
 func TestDisk(t *testing.T) {
 	for kind, free := range map[string]uint64{"jobserv": 29 << 30, "github": 9 << 30} {
-		b := newBench(t, func(r *spec.Runner) { r.Agent.Kind = kind })
-		b.free = func(string) (uint64, error) { return free, nil }
+		b := newTestRunner(t, func(r *spec.Runner) { r.Agent.Kind = kind })
+		b.freeBytes = func(string) (uint64, error) { return free, nil }
 		if err := b.checkDisk(t.Context()); err == nil || !strings.Contains(err.Error(), "runners.NAME.disk") {
 			t.Errorf("%s: %v", kind, err)
 		}
-		b.free = func(string) (uint64, error) { return free + 1<<30, nil }
+		b.freeBytes = func(string) (uint64, error) { return free + 1<<30, nil }
 		if err := b.checkDisk(t.Context()); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
-	free, err := freeBytes(t.TempDir() + "/not/there/yet")
+	free, err := statFreeBytes(t.TempDir() + "/not/there/yet")
 	if err != nil || free == 0 {
 		t.Errorf("%d, %v", free, err)
 	}
@@ -177,16 +177,16 @@ func TestCacheIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := table.WithBlocks(netip.MustParsePrefix("127.0.0.0/28")).Document()
+	document, err := table.WithBlocks(netip.MustParsePrefix("127.0.0.0/28")).MarshalDocument()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for value, want := range map[string]string{"": "shard map cannot be read", "{}": "shard map cannot be used", string(document): "shard of the cache does not answer"} {
-		b := newBench(t, func(r *spec.Runner) { r.MapParameter = mapName })
+		b := newTestRunner(t, func(r *spec.Runner) { r.MapParameter = mapName })
 		if value != "" {
-			b.account.set(mapName, value)
+			b.account.setParameter(mapName, value)
 		}
-		b.prepare(t)
+		b.mustPrepare(t)
 		if b.journal.count(want) == 0 {
 			t.Errorf("not told: %s", want)
 		}

@@ -11,22 +11,22 @@ import (
 // engineConfig is the container engine's configuration.
 const engineConfig = "/etc/docker/daemon.json"
 
-// engine installs the container engine, Debian's own package, and what else the machine needs. The configuration comes first, so that the engine's
+// installEngine installs the container engine, Debian's own package, and what else the machine needs. The configuration comes first, so that the engine's
 // first start has it.
-func (r *Role) engine(ctx context.Context) error {
-	mirror := r.d.Runner.RegistryMirror
+func (r *Role) installEngine(ctx context.Context) error {
+	mirror := r.description.Runner.RegistryMirror
 	if mirror != "" {
-		if err := r.configure(mirror); err != nil {
+		if err := r.configureMirror(mirror); err != nil {
 			return err
 		}
 	}
 	// Debian's kernel has AppArmor on, with which the engine starts no container unless it can load its profile for them. The parser for that is only
 	// recommended by the engine's package, and no recommendation is installed.
 	packages := []string{"docker.io", "apparmor", "nftables"}
-	if r.d.Runner.MapParameter != "" {
+	if r.description.Runner.MapParameter != "" {
 		packages = append(packages, "nfs-common")
 	}
-	if err := r.host.Packages(ctx, packages...); err != nil {
+	if err := r.host.InstallPackages(ctx, packages...); err != nil {
 		return err
 	}
 	if _, err := r.host.Run(ctx, "systemctl", "start", "docker.service"); err != nil {
@@ -40,8 +40,8 @@ func (r *Role) engine(ctx context.Context) error {
 	return err
 }
 
-// configure sets the mirror among what the image's own configuration has.
-func (r *Role) configure(mirror string) error {
+// configureMirror sets the mirror among what the image's own configuration has.
+func (r *Role) configureMirror(mirror string) error {
 	config := map[string]any{}
 	text, err := os.ReadFile(r.host.Path(engineConfig))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -56,6 +56,6 @@ func (r *Role) configure(mirror string) error {
 	if text, err = json.MarshalIndent(config, "", "  "); err != nil {
 		return err
 	}
-	_, err = r.host.Write(engineConfig, 0o644, string(text)+"\n")
+	_, err = r.host.WriteFile(engineConfig, 0o644, string(text)+"\n")
 	return err
 }

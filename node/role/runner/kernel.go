@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// setting is one of the kernel's, with the reason for its value.
-type setting struct{ key, value, reason string }
+// kernelSetting is one of the kernel's, with the reason for its value.
+type kernelSetting struct{ key, value, reason string }
 
-// settings are what connections need that cross a NAT gateway or a tunnel. In April 2022 calls of connect hung for minutes and took an outage of 13
+// kernelSettings are what connections need that cross a NAT gateway or a tunnel. In April 2022 calls of connect hung for minutes and took an outage of 13
 // hours to be understood; in July the same machines came up elsewhere with the kernel's defaults again.
-var settings = []setting{
+var kernelSettings = []kernelSetting{
 	{"net.ipv4.tcp_syn_retries", "3", "A connect that nobody answers fails after 15 s (1+2+4+8), not after 127: a job then fails with a reason."},
 	{"net.ipv4.tcp_retries2", "8", "A connection whose path is gone fails after about 100 s, the least that RFC 1122 wants, not after 15 minutes."},
 	{"net.ipv4.tcp_mtu_probing", "1", "Where packets of full size vanish and the ICMP about them too, as in tunnels, TCP finds a size that gets through."},
@@ -23,12 +23,12 @@ var settings = []setting{
 // sysctlFile is read at boot too.
 const sysctlFile = "/etc/sysctl.d/60-beachhead.conf"
 
-func (r *Role) kernel(ctx context.Context) error {
+func (r *Role) applyKernelSettings(ctx context.Context) error {
 	lines := []string{"# Written by beachhead-node."}
-	for _, s := range settings {
+	for _, s := range kernelSettings {
 		lines = append(lines, "", "# "+s.reason, s.key+" = "+s.value)
 	}
-	if _, err := r.host.Write(sysctlFile, 0o644, strings.Join(lines, "\n")+"\n"); err != nil {
+	if _, err := r.host.WriteFile(sysctlFile, 0o644, strings.Join(lines, "\n")+"\n"); err != nil {
 		return err
 	}
 	_, err := r.host.Run(ctx, "sysctl", "--quiet", "--load="+r.host.Path(sysctlFile))
@@ -55,10 +55,10 @@ table inet beachhead_metadata {
 }
 `
 
-// guard loads the rules, all at once or none, over those of a run before.
-func (r *Role) guard(ctx context.Context) error {
+// blockMetadata loads the rules, all at once or none, over those of a run before.
+func (r *Role) blockMetadata(ctx context.Context) error {
 	const file = "/etc/beachhead/metadata.nft"
-	if _, err := r.host.Write(file, 0o644, metadataRules); err != nil {
+	if _, err := r.host.WriteFile(file, 0o644, metadataRules); err != nil {
 		return err
 	}
 	_, err := r.host.Run(ctx, "nft", "--file", r.host.Path(file))

@@ -18,46 +18,46 @@ const (
 	scratchModel = "Amazon EC2 NVMe Instance Storage"
 	scratchLabel = "beachhead-scratch"
 	scratchGroup = "beachhead"
-	scratchPlace = "/scratch"
+	scratchMount = "/scratch"
 )
 
-// moved are the folders that go onto the scratch disk: the engine's, and the CI agents' with their work.
-var moved = map[string]string{scratchPlace + "/docker": "/var/lib/docker", scratchPlace + "/ci": "/var/lib/beachhead/ci"}
+// boundFolders are the folders that go onto the scratch disk: the engine's, and the CI agents' with their work.
+var boundFolders = map[string]string{scratchMount + "/docker": "/var/lib/docker", scratchMount + "/ci": "/var/lib/beachhead/ci"}
 
-// scratch puts the instance store to use where the machine has one. It is empty at every start of the instance, and kept over a reboot. Nothing of
+// prepareScratch puts the instance store to use where the machine has one. It is empty at every start of the instance, and kept over a reboot. Nothing of
 // it is in fstab: a machine whose instance store is gone must boot all the same. Several disks become one by LVM, which needs no service of its
 // own; a RAID by mdadm was refused for the file that it wants in the initial RAM disk.
-func (r *Role) scratch(ctx context.Context) error {
-	disks, err := r.instanceStore()
+func (r *Role) prepareScratch(ctx context.Context) error {
+	disks, err := r.listInstanceStore()
 	if err != nil || len(disks) == 0 {
 		return err
 	}
-	if mounted, err := r.mounted(); err != nil || mounted[scratchPlace] {
+	if mounted, err := r.readMounts(); err != nil || mounted[scratchMount] {
 		if err != nil {
 			return err
 		}
-		return r.bind(ctx)
+		return r.bindFolders(ctx)
 	}
 	disk := disks[0]
 	if len(disks) > 1 {
-		if disk, err = r.join(ctx, disks); err != nil {
+		if disk, err = r.joinDisks(ctx, disks); err != nil {
 			return err
 		}
 	}
-	if err := r.format(ctx, disk); err != nil {
+	if err := r.formatDisk(ctx, disk); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.host.Path(scratchPlace), 0o755); err != nil {
+	if err := os.MkdirAll(r.host.Path(scratchMount), 0o755); err != nil {
 		return err
 	}
-	if _, err := r.host.Run(ctx, "mount", "-o", "noatime", disk, r.host.Path(scratchPlace)); err != nil {
+	if _, err := r.host.Run(ctx, "mount", "-o", "noatime", disk, r.host.Path(scratchMount)); err != nil {
 		return err
 	}
-	return r.bind(ctx)
+	return r.bindFolders(ctx)
 }
 
-// instanceStore lists the instance-store disks by name.
-func (r *Role) instanceStore() ([]string, error) {
+// listInstanceStore lists the instance-store disks by name.
+func (r *Role) listInstanceStore() ([]string, error) {
 	models, err := filepath.Glob(r.host.Path("/sys/block/nvme*/device/model"))
 	if err != nil {
 		return nil, err
@@ -76,8 +76,8 @@ func (r *Role) instanceStore() ([]string, error) {
 	return disks, nil
 }
 
-// mounted are the places where something is mounted.
-func (r *Role) mounted() (map[string]bool, error) {
+// readMounts are the places where something is mounted.
+func (r *Role) readMounts() (map[string]bool, error) {
 	text, err := os.ReadFile(r.host.Path("/proc/self/mounts"))
 	if err != nil {
 		return nil, err
@@ -91,8 +91,8 @@ func (r *Role) mounted() (map[string]bool, error) {
 	return places, nil
 }
 
-// signature is what a disk says of itself, by name; nil: it says nothing. The probe reads the disk and not a cache.
-func (r *Role) signature(ctx context.Context, disk string) (map[string]string, error) {
+// probeSignature is what a disk says of itself, by name; nil: it says nothing. The probe reads the disk and not a cache.
+func (r *Role) probeSignature(ctx context.Context, disk string) (map[string]string, error) {
 	text, err := r.host.Run(ctx, "blkid", "--probe", "--output", "export", disk)
 	if err != nil {
 		if host.ExitCode(err) == 2 && strings.TrimSpace(text) == "" { // blkid(8): nothing was found
@@ -109,9 +109,9 @@ func (r *Role) signature(ctx context.Context, disk string) (map[string]string, e
 	return found, nil
 }
 
-// format makes a file system on a disk that says nothing of itself. One that has this agent's is used as it is, and any other is refused.
-func (r *Role) format(ctx context.Context, disk string) error {
-	found, err := r.signature(ctx, disk)
+// formatDisk makes a file system on a disk that says nothing of itself. One that has this agent's is used as it is, and any other is refused.
+func (r *Role) formatDisk(ctx context.Context, disk string) error {
+	found, err := r.probeSignature(ctx, disk)
 	switch {
 	case err != nil:
 		return err
@@ -122,22 +122,22 @@ func (r *Role) format(ctx context.Context, disk string) error {
 	case found["TYPE"] == "ext4" && found["LABEL"] == scratchLabel:
 		return nil
 	}
-	return foreign(disk, found)
+	return foreignDiskError(disk, found)
 }
 
-func foreign(disk string, found map[string]string) error {
+func foreignDiskError(disk string, found map[string]string) error {
 	return fmt.Errorf("the instance-store disk %s holds something (%v) and is left as it is; replace the machine, or clear the disk with `wipefs --all %s`",
 		disk, found, disk)
 }
 
-// join makes one volume of several disks.
-func (r *Role) join(ctx context.Context, disks []string) (string, error) {
-	if err := r.host.Packages(ctx, "lvm2"); err != nil {
+// joinDisks makes one volume of several disks.
+func (r *Role) joinDisks(ctx context.Context, disks []string) (string, error) {
+	if err := r.host.InstallPackages(ctx, "lvm2"); err != nil {
 		return "", err
 	}
 	volume := "/dev/" + scratchGroup + "/scratch"
 	if _, err := r.host.Run(ctx, "vgs", scratchGroup); err != nil {
-		if err := r.unused(ctx, disks); err != nil {
+		if err := r.checkDisksUnused(ctx, disks); err != nil {
 			return "", err
 		}
 		if _, err := r.host.Run(ctx, "vgcreate", append([]string{scratchGroup}, disks...)...); err != nil {
@@ -153,10 +153,10 @@ func (r *Role) join(ctx context.Context, disks []string) (string, error) {
 	return volume, nil
 }
 
-// unused says that nothing is on the disks but, maybe, what a group that was half-made left: LVM's mark, without a group.
-func (r *Role) unused(ctx context.Context, disks []string) error {
+// checkDisksUnused says that nothing is on the disks but, maybe, what a group that was half-made left: LVM's mark, without a group.
+func (r *Role) checkDisksUnused(ctx context.Context, disks []string) error {
 	for _, disk := range disks {
-		found, err := r.signature(ctx, disk)
+		found, err := r.probeSignature(ctx, disk)
 		if err != nil {
 			return err
 		}
@@ -165,21 +165,21 @@ func (r *Role) unused(ctx context.Context, disks []string) error {
 		}
 		group, err := r.host.Run(ctx, "pvs", "--noheadings", "--options", "vg_name", disk)
 		if err != nil || strings.TrimSpace(group) != "" {
-			return foreign(disk, found)
+			return foreignDiskError(disk, found)
 		}
 	}
 	return nil
 }
 
-// bind puts the folders of the scratch disk where their users look for them. An engine that runs already, from the image or since a reboot, must
+// bindFolders puts the folders of the scratch disk where their users look for them. An engine that runs already, from the image or since a reboot, must
 // not have its folder covered under it; no job runs yet, since the CI agent is started last.
-func (r *Role) bind(ctx context.Context) error {
-	mounted, err := r.mounted()
+func (r *Role) bindFolders(ctx context.Context) error {
+	mounted, err := r.readMounts()
 	if err != nil {
 		return err
 	}
-	for _, from := range slices.Sorted(maps.Keys(moved)) {
-		to := moved[from]
+	for _, from := range slices.Sorted(maps.Keys(boundFolders)) {
+		to := boundFolders[from]
 		if mounted[to] {
 			continue
 		}

@@ -121,7 +121,7 @@ func strangerCases() map[string]stranger {
 		"one byte at the start": {
 			data: "\x01",
 		},
-		"another's mark": {at: markAt(imageBytes), data: string(mark("vol-0fedcba9876543210"))},
+		"another's mark": {at: markOffset(imageBytes), data: string(buildMark("vol-0fedcba9876543210"))},
 
 		"an ext4":              {command: []string{"mkfs.ext4", "-q", "-L", "data"}, says: "TYPE=ext4"},
 		"another shard's":      {command: []string{"mkfs.ext4", "-q", "-L", "beachhead-07"}, says: "another shard"},
@@ -171,7 +171,7 @@ func (s stranger) refuse(t *testing.T, h host.Host, device string) {
 	t.Helper()
 	before := sum(t, device)
 	err := Mount(t.Context(), h, volume(device), "/srv/cache")
-	if err == nil || !strings.Contains(err.Error(), "is not formatted") || !strings.Contains(err.Error(), s.says) {
+	if err == nil || !strings.Contains(err.Error(), "refused to format") || !strings.Contains(err.Error(), s.says) {
 		t.Errorf("it says %v, want a refusal with %q", err, s.says)
 	}
 	if sum(t, device) != before {
@@ -273,7 +273,7 @@ func TestBlankIsFormattedOnce(t *testing.T) {
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err != nil {
 		t.Fatal(err)
 	}
-	if at, err := Mounted(h, "/srv/cache"); err != nil || at.Source != v.Device {
+	if at, err := FindMount(h, "/srv/cache"); err != nil || at.Source != v.Device {
 		t.Errorf("mounted %+v, %v", at, err)
 	}
 	if err := Unmount(t.Context(), h, "/srv/cache", true); err != nil {
@@ -310,13 +310,13 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err == nil {
 		t.Fatal("mke2fs was killed, and nothing was said")
 	}
-	if has, err := look(t.Context(), h, v); err != nil || has.data < 0 || has.kind != "" {
+	if has, err := inspectDevice(t.Context(), h, v); err != nil || has.dataAt < 0 || has.kind != "" {
 		t.Fatalf("the test leaves %+v, %v; want a device that is not blank and has no file system", has, err)
 	}
 	other := v
 	other.ID = "vol-0fedcba9876543210"
 	before := sum(t, v.Device)
-	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "is not formatted") {
+	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "refused to format") {
 		t.Errorf("a copy on another volume: %v", err)
 	}
 	if sum(t, v.Device) != before {
@@ -341,7 +341,7 @@ func TestMarkOutlivesFormatting(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := make([]byte, markBytes)
-		if _, err := file.ReadAt(left, markAt(size)); err != nil || !bytes.Equal(left, mark(v.ID)) {
+		if _, err := file.ReadAt(left, markOffset(size)); err != nil || !bytes.Equal(left, buildMark(v.ID)) {
 			t.Errorf("%d bytes: the mark is %q, %v", size, bytes.TrimRight(left, "\x00"), err)
 		}
 		if err := file.Close(); err != nil {
@@ -366,7 +366,7 @@ func TestSamples(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.Int64Range(2*edge/4096, 1<<40/4096).Draw(t, "blocks") * 4096
 		at := rapid.OneOf(rapid.Int64Range(0, size-1), rapid.Int64Range(0, edge-1), rapid.Int64Range(size-edge, size-1)).Draw(t, "at")
-		found, err := firstData(oneByte(at), size)
+		found, err := findData(oneByte(at), size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +374,7 @@ func TestSamples(t *testing.T) {
 		if must && found < 0 {
 			t.Fatalf("byte %d of %d is not seen", at, size)
 		}
-		all := offsets(size)
+		all := sampleOffsets(size)
 		if len(all) > 2*edge/sample+2*samples {
 			t.Fatalf("%d places are read", len(all))
 		}

@@ -77,7 +77,7 @@ func TestVolume(t *testing.T) {
 	if err := Mount(t.Context(), h, v, target); err != nil {
 		t.Fatal(err)
 	}
-	if at, err := Mounted(h, target); err != nil || at != (At{Source: device}) {
+	if at, err := FindMount(h, target); err != nil || at != (MountedDevice{Source: device}) {
 		t.Fatalf("mounted %+v, %v", at, err)
 	}
 	write(t, h.Path(target+"/kept"), "a tenant's file\n")
@@ -86,7 +86,7 @@ func TestVolume(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if at, err := Mounted(h, target); err != nil || at != (At{}) {
+	if at, err := FindMount(h, target); err != nil || at != (MountedDevice{}) {
 		t.Errorf("unmounted: %+v, %v", at, err)
 	}
 	if err := Mount(t.Context(), h, v, target); err != nil {

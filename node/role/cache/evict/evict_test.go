@@ -48,7 +48,7 @@ func list(t fataler, root string) map[string]found {
 		}
 		info, err := entry.Info()
 		if err == nil {
-			all[strings.TrimPrefix(path, root+"/")] = found{allocated(info), bucket(now.Sub(info.ModTime()))}
+			all[strings.TrimPrefix(path, root+"/")] = found{countBytes(info), ageBucket(now.Sub(info.ModTime()))}
 		}
 		return err
 	})
@@ -73,7 +73,7 @@ func usedBy(files map[string]found, of string) (sum int64) {
 // volume is a usage of which the files are all that there is, with so much space.
 func volume(t fataler, slots string, total int64) func() (Usage, error) {
 	return func() (Usage, error) {
-		return Usage{Bytes: Measure{Used: usedBy(list(t, slots), ""), Total: total}}, nil
+		return Usage{Bytes: Capacity{Used: usedBy(list(t, slots), ""), Total: total}}, nil
 	}
 }
 
@@ -100,12 +100,12 @@ func TestSweep(t *testing.T) {
 		}
 		used := usedBy(before, "")
 		total := used * 100 / rapid.Int64Range(50, 100).Draw(t, "percent")
-		if _, err := Sweep(context.Background(), slots, now, volume(t, slots, total)); err != nil {
+		if _, err := SweepVolume(context.Background(), slots, now, volume(t, slots, total)); err != nil {
 			t.Fatal(err)
 		}
 		after := list(t, slots)
 		left, low := usedBy(after, ""), total/100*Low
-		if (Measure{used, total}).Percent() <= High {
+		if (Capacity{used, total}).UsedPercent() <= High {
 			if len(after) != len(before) {
 				t.Fatalf("%d of %d files are left of a volume with space", len(after), len(before))
 			}
@@ -149,7 +149,7 @@ func TestTheGreedyPayFirst(t *testing.T) {
 	}
 	put(t, slots+"/002/small/sstate/old", 40_000, 300*day)
 	total := usedBy(list(t, slots), "") * 100 / 95
-	did, err := Sweep(t.Context(), slots, now, volume(t, slots, total))
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, total))
 	if err != nil || did.Files != 4 || did.Bytes != 4*40_960 {
 		t.Errorf("%+v, %v", did, err)
 	}
@@ -171,12 +171,12 @@ func TestInodes(t *testing.T) {
 		put(t, fmt.Sprintf("%s/001/tenant/sstate/%02d", slots, i), 1, time.Duration(i+1)*day)
 	}
 	usage := func() (Usage, error) {
-		return Usage{Bytes: Measure{1, 100}, Inodes: Measure{int64(len(list(t, slots))), 100}}, nil
+		return Usage{Bytes: Capacity{1, 100}, Inodes: Capacity{int64(len(list(t, slots))), 100}}, nil
 	}
-	if did, err := Sweep(t.Context(), slots, now, usage); err != nil || did.Files != 15 {
+	if did, err := SweepVolume(t.Context(), slots, now, usage); err != nil || did.Files != 15 {
 		t.Errorf("%+v, %v; want 15 files less", did, err)
 	}
-	if u, err := usage(); err != nil || u.Percent() != Low {
+	if u, err := usage(); err != nil || u.UsedPercent() != Low {
 		t.Errorf("%+v, %v", u, err)
 	}
 }
@@ -200,7 +200,7 @@ func TestLeftovers(t *testing.T) {
 	if err := os.Symlink(outside, slots+"/001/tenant/a/link"); err != nil {
 		t.Fatal(err)
 	}
-	did, err := Sweep(t.Context(), slots, now, volume(t, slots, 1<<30))
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, 1<<30))
 	if err != nil || did != (Result{Leftovers: 2}) {
 		t.Errorf("%+v, %v", did, err)
 	}
@@ -225,8 +225,8 @@ func TestLinksLeadNowhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	full := func() (Usage, error) { return Usage{Bytes: Measure{100, 100}}, nil }
-	if _, err := Sweep(t.Context(), slots, now, full); err != nil {
+	full := func() (Usage, error) { return Usage{Bytes: Capacity{100, 100}}, nil }
+	if _, err := SweepVolume(t.Context(), slots, now, full); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(outside + "/victim"); err != nil {
@@ -238,7 +238,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 	}
 	defer func() { _ = root.Close() }()
 	// The same when the link comes between the look at the folder and the step into it.
-	err = into(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
+	err = visitFolder(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
 	if err == nil || strings.Contains(err.Error(), "led out") {
 		t.Errorf("a link as a folder: %v", err)
 	}
@@ -249,7 +249,7 @@ func TestSweepStops(t *testing.T) {
 	put(t, slots+"/001/tenant/object", 40_000, day)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Sweep(ctx, slots, now, volume(t, slots, 40_960)); !errors.Is(err, context.Canceled) {
+	if _, err := SweepVolume(ctx, slots, now, volume(t, slots, 40_960)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	if len(list(t, slots)) != 1 {
@@ -258,14 +258,14 @@ func TestSweepStops(t *testing.T) {
 }
 
 func TestUsageOf(t *testing.T) {
-	u, err := UsageOf(t.TempDir())
-	if err != nil || u.Bytes.Total <= 0 || u.Bytes.Used <= 0 || u.Bytes.Used > u.Bytes.Total || u.Percent() <= 0 || u.Percent() > 100 {
+	u, err := ReadUsage(t.TempDir())
+	if err != nil || u.Bytes.Total <= 0 || u.Bytes.Used <= 0 || u.Bytes.Used > u.Bytes.Total || u.UsedPercent() <= 0 || u.UsedPercent() > 100 {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := UsageOf(t.TempDir() + "/gone"); err == nil {
+	if _, err := ReadUsage(t.TempDir() + "/gone"); err == nil {
 		t.Error("no error of a folder that is not there")
 	}
-	if p := (Measure{Used: 5}).Percent(); p != 0 {
+	if p := (Capacity{Used: 5}).UsedPercent(); p != 0 {
 		t.Errorf("a file system without a number of inodes has %g percent used", p)
 	}
 }
