@@ -150,7 +150,7 @@ func TestOneZoneHasOneShard(t *testing.T) {
 		t.Errorf("the shard moved from %+v to %+v", one.Shards[0], two.Shards[0])
 	}
 	_, err := Build(cached(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
-	if err == nil || !strings.Contains(err.Error(), "us-west-2: 2 shards and one zone; want two zones") {
+	if err == nil || !strings.Contains(err.Error(), "us-west-2: 2 shards need two zones, and aws.zones has one; want a second zone") {
 		t.Errorf("two shards in one zone: %v", err)
 	}
 }

@@ -137,7 +137,7 @@ func weigh(names []string) ([]FleetType, error) {
 	for _, name := range names {
 		t, known := ec2types.Lookup(name)
 		if !known || t.VCPU < 1 || t.VCPU > heaviest {
-			return nil, fmt.Errorf("%q is no instance type that we know, or has more than %d vCPUs", name, heaviest)
+			return nil, fmt.Errorf("%q is not a known EC2 instance type, or has more than %d vCPUs", name, heaviest)
 		}
 		types = append(types, FleetType{Name: name, Weight: t.VCPU})
 	}

@@ -177,7 +177,7 @@ func TestVCPUQuotas(t *testing.T) {
 
 func TestFleetRefuses(t *testing.T) {
 	for want, edit := range map[string]func(*regionfile.Runner){
-		`fleet containers: "m99.large" is no instance type`: func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.large", "m99.large"} },
+		`fleet containers: "m99.large" is not a known EC2 instance type`: func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.large", "m99.large"} },
 		`no instance types`:          func(r *regionfile.Runner) { r.InstanceTypes = nil },
 		`no image debian-11`:         func(r *regionfile.Runner) { r.Image = "debian-11" },
 		`no image debian-12 for vax`: func(r *regionfile.Runner) { r.Arch = "vax" },

@@ -126,7 +126,7 @@ func buildLink(c *regionfile.Config, n Network) (*Link, error) {
 // cutTunnels cuts a /28 into the /30s of the four tunnels. In each the first host is AWS's, which AWS demands, and the second GCP's.
 func cutTunnels(r netip.Prefix) ([]Tunnel, error) {
 	if !r.IsValid() || !r.Addr().Is4() || r.Bits() != 28 || r != r.Masked() {
-		return nil, fmt.Errorf("no tunnels in %q; want a /28 of link-local addresses", r)
+		return nil, fmt.Errorf("the tunnel range %q is not valid; want a /28 of link-local addresses", r)
 	}
 	four := make([]Tunnel, tunnels)
 	for i := range four {

@@ -69,8 +69,8 @@ func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
 		return "", fmt.Errorf("user data of fleet %s: %w", f.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: commands can fetch a script "+
-			"of their own, tags and gcp.services can be fewer", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
+		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: let the commands fetch "+
+			"a script, or use fewer tags or gcp.services", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
 	}
 	return text, nil
 }
@@ -91,7 +91,7 @@ func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
 		return "", fmt.Errorf("user data of %s: %w", s.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones, whose ranges it lists",
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones: the user data lists their ranges",
 			s.Name, len(text), UserDataLimit)
 	}
 	return text, nil
@@ -102,7 +102,7 @@ func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
 func (p *Plan) NATUserData(zone string, agent Agent) (string, error) {
 	i := slices.IndexFunc(p.Network.Zones, func(z Zone) bool { return z.Name == zone && z.NATInstance != nil })
 	if i < 0 {
-		return "", fmt.Errorf("user data of a NAT instance: %s has none; want a zone of aws.zones and network.egress or keep nat-instance", zone)
+		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance in network.egress or network.keep", zone)
 	}
 	instance := p.Network.Zones[i].NATInstance
 	d := p.describe(spec.NATRole, natDimension, instance.Name)
@@ -145,7 +145,7 @@ func (p *Plan) userData(d spec.Description, arch regionfile.Arch, agent Agent) (
 	}
 	sum := agent[arch]
 	if binaries[arch] == "" || !digest.MatchString(sum) {
-		return "", fmt.Errorf("%q is no digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
+		return "", fmt.Errorf("%q is not the digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
 	}
 	var description, text strings.Builder
 	encoder := json.NewEncoder(&description)

@@ -240,7 +240,7 @@ func TestBootBeforeTheCloud(t *testing.T) {
 	c.metadataIn, c.failIn = 1, 2
 	out := c.boot(root, text, 4)
 	installed(t, root)
-	if strings.Count(out, "cannot be fetched yet: HTTP Error") != 3 || strings.Contains(out, "Traceback") {
+	if strings.Count(out, "cannot fetch the agent yet: HTTP Error") != 3 || strings.Contains(out, "Traceback") {
 		t.Errorf("three failures were told as\n%s", out)
 	}
 }
@@ -317,9 +317,9 @@ func TestNATUserData(t *testing.T) {
 		t.Error("a region with NAT instances has no machines, and so no agent for them")
 	}
 	for want, try := range map[string]func() (string, error){
-		"us-west-2z has none":             func() (string, error) { return p.NATUserData("us-west-2z", agentSums) },
-		"us-west-2a has none":             func() (string, error) { return build(t, nil).NATUserData("us-west-2a", agentSums) },
-		"no digest of an agent for arm64": func() (string, error) { return p.NATUserData("us-west-2a", Agent{regionfile.AMD64: sum("x")}) },
+		"us-west-2z has none":                  func() (string, error) { return p.NATUserData("us-west-2z", agentSums) },
+		"us-west-2a has none":                  func() (string, error) { return build(t, nil).NATUserData("us-west-2a", agentSums) },
+		"not the digest of an agent for arm64": func() (string, error) { return p.NATUserData("us-west-2a", Agent{regionfile.AMD64: sum("x")}) },
 	} {
 		if _, err := try(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want an error with %q", err, want)
@@ -401,7 +401,7 @@ func TestShardUserData(t *testing.T) {
 			t.Errorf("the real address %s is not the default", part)
 		}
 	}
-	if _, err := p.ShardUserData(p.Cache.Shards[0], Agent{regionfile.AMD64: sum("x")}); err == nil || !strings.Contains(err.Error(), "no digest of an agent for arm64") {
+	if _, err := p.ShardUserData(p.Cache.Shards[0], Agent{regionfile.AMD64: sum("x")}); err == nil || !strings.Contains(err.Error(), "not the digest of an agent for arm64") {
 		t.Errorf("without a build for it: %v", err)
 	}
 	p.Cache = nil

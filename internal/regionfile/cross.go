@@ -10,11 +10,11 @@ import (
 // crossRules says what CrossCheck and LoadAll enforce, for the reference page. They have no check of their own: that takes all
 // regions at once.
 var crossRules = []Rule{
-	{On: "regions together", Says: "Names differ: the file's name is the stack's."},
-	{On: "regions together", Says: "Networks are apart from each other, and from the gcp.ranges of every region that is linked to the same GCP network."},
-	{On: "regions together", Says: "Of regions linked to the same GCP network, each has a gcp.asn.aws of its own, which is no region's gcp.asn.gcp either, and a tunnel range of its own."},
-	{On: "regions together", Says: "Of regions that name the same gcp.securityPolicy of one project, each has a priority of its own."},
-	{On: "regions together", Says: "cache.seed.region names a file in the same directory, and that region has a cache. Two regions may seed each other."},
+	{On: "regions together", Says: "Names differ: the file's name is the stack's name."},
+	{On: "regions together", Says: "Networks do not overlap each other, or the gcp.ranges of any region that is linked to the same GCP network."},
+	{On: "regions together", Says: "Regions linked to the same GCP network have different values of gcp.asn.aws and different tunnel ranges. The gcp.asn.aws of one region is not the gcp.asn.gcp of another."},
+	{On: "regions together", Says: "Regions that name the same gcp.securityPolicy of one project have different priorities."},
+	{On: "regions together", Says: "cache.seed.region names a region file in the same directory, and that region has a cache. Two regions may seed each other."},
 }
 
 // CrossCheck judges what only shows across regions: names, networks, BGP numbers, tunnel ranges and seeds. Each problem
@@ -63,12 +63,12 @@ func (x *crossing) bad(b *Config, p place, a *Config, other place, wrong, want s
 
 func (x *crossing) pair(a, b *Config) {
 	if a.Name == b.Name {
-		x.bad(b, "", a, "", quote(b.Name)+" is the name", "files with different names: the name is the stack's")
+		x.bad(b, "", a, "", quote(b.Name)+" is already the name", "files with different names: the file's name is the stack's name")
 		return
 	}
 	if a.Network.CIDR.IsValid() && a.Network.CIDR.Overlaps(b.Network.CIDR) {
 		x.bad(b, "network.cidr", a, "network.cidr", quote(b.Network.CIDR.String())+" overlaps "+a.Network.CIDR.String(),
-			"a range that no other region has, for example "+x.freeNetwork(b))
+			"a range that no other region uses, for example "+x.freeNetwork(b))
 	}
 	if a.linked() && b.linked() && a.GCP.Project == b.GCP.Project && a.GCP.Network == b.GCP.Network {
 		x.oneNetwork(a, b)
@@ -83,7 +83,7 @@ func (x *crossing) onePolicy(a, b *Config) {
 		return
 	}
 	if *a.GCP.SecurityPolicy == *b.GCP.SecurityPolicy {
-		x.bad(b, p, a, p, fmt.Sprintf("%d is the priority", b.GCP.SecurityPolicy.Priority), "a priority that no other rule of the policy has")
+		x.bad(b, p, a, p, fmt.Sprintf("%d is already the priority", b.GCP.SecurityPolicy.Priority), "a priority that no other rule of the policy uses")
 	}
 }
 
@@ -100,15 +100,15 @@ func (x *crossing) freeNetwork(b *Config) string {
 func (x *crossing) oneNetwork(a, b *Config) {
 	const asnAWS, asnGCP, tunnels = place("gcp.asn.aws"), place("gcp.asn.gcp"), place("gcp.tunnelRange")
 	n, m := a.GCP.ASN, b.GCP.ASN
-	const want = "a number that no other region has"
+	const want = "a number that no other region uses"
 	if n.AWS == m.AWS && n.AWS != 0 {
-		x.bad(b, asnAWS, a, asnAWS, fmt.Sprintf("%d is the AWS side's number", m.AWS), want)
+		x.bad(b, asnAWS, a, asnAWS, fmt.Sprintf("%d is already the AWS side's number", m.AWS), want)
 	}
 	if n.GCP == m.AWS && n.GCP != 0 && n.GCP != m.GCP { // equal in one file is that file's own problem
-		x.bad(b, asnAWS, a, asnGCP, fmt.Sprintf("%d is the GCP side's number", m.AWS), want)
+		x.bad(b, asnAWS, a, asnGCP, fmt.Sprintf("%d is already the GCP side's number", m.AWS), want)
 	}
 	if n.AWS == m.GCP && n.AWS != 0 && n.AWS != n.GCP {
-		x.bad(b, asnGCP, a, asnAWS, fmt.Sprintf("%d is the AWS side's number", m.GCP), "a number that no region has for AWS")
+		x.bad(b, asnGCP, a, asnAWS, fmt.Sprintf("%d is already the AWS side's number", m.GCP), "a number that no region uses for AWS")
 	}
 	if a.GCP.TunnelRange.Overlaps(b.GCP.TunnelRange) {
 		x.bad(b, tunnels, a, tunnels, quote(b.GCP.TunnelRange.String())+" overlaps "+a.GCP.TunnelRange.String(), "another /28, for example "+tunnelRange(b.Name+"-2").String())
@@ -133,5 +133,5 @@ func (x *crossing) seed(a, b *Config) {
 	if b.Cache == nil || b.Cache.Seed == nil || b.Cache.Seed.Region != a.Name || a == b || a.Cache != nil {
 		return
 	}
-	x.bad(b, "cache.seed.region", a, "cache", "there is no cache to seed from in the region", "a region with a cache, or no seed")
+	x.bad(b, "cache.seed.region", a, "cache", "no cache to seed from exists in the region", "a region with a cache, or no seed")
 }

@@ -34,15 +34,15 @@ func TestCrossCheck(t *testing.T) {
 	}{
 		{"nothing", func(_, _ *Config) {}, nil},
 		{"networks equal", func(a, b *Config) { b.Network.CIDR = a.Network.CIDR },
-			[]string{`regions/us-west-1.yaml:8: network.cidr: "10.40.0.0/16" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region has, for example 10.0.0.0/16`}},
+			[]string{`regions/us-west-1.yaml:8: network.cidr: "10.40.0.0/16" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region uses, for example 10.0.0.0/16`}},
 		{"networks overlap", func(a, b *Config) { b.Network.CIDR = prefix("10.40.16.0/20") },
-			[]string{`us-west-1.yaml:8: network.cidr: "10.40.16.0/20" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region has, for example 10.0.0.0/20`}},
+			[]string{`us-west-1.yaml:8: network.cidr: "10.40.16.0/20" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region uses, for example 10.0.0.0/20`}},
 		{"AWS ASNs equal", func(a, b *Config) { b.GCP.ASN.AWS = a.GCP.ASN.AWS },
-			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64610 is the AWS side's number of regions/us-east-2.yaml:42; want a number that no other region has`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64610 is already the AWS side's number of regions/us-east-2.yaml:42; want a number that no other region uses`}},
 		{"AWS ASN is the other's GCP ASN", func(a, b *Config) { a.GCP.ASN.GCP, b.GCP.ASN.AWS = 64700, 64700 },
-			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64700 is the GCP side's number of regions/us-east-2.yaml:42`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64700 is already the GCP side's number of regions/us-east-2.yaml:42`}},
 		{"GCP ASN is the other's AWS ASN", func(a, b *Config) { b.GCP.ASN.GCP = a.GCP.ASN.AWS },
-			[]string{`us-west-1.yaml:42: gcp.asn.gcp: 64610 is the AWS side's number of regions/us-east-2.yaml:42`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.gcp: 64610 is already the AWS side's number of regions/us-east-2.yaml:42`}},
 		{"tunnel ranges equal", func(a, b *Config) { b.GCP.TunnelRange = a.GCP.TunnelRange },
 			[]string{`gcp.tunnelRange: "` + tunnelRange("us-east-2").String() + `" overlaps ` + tunnelRange("us-east-2").String() + ` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
 		{"other GCP networks", func(a, b *Config) {
@@ -52,9 +52,9 @@ func TestCrossCheck(t *testing.T) {
 		{"network in another's announced range", func(a, b *Config) { a.GCP.Ranges = append(a.GCP.Ranges, prefix("10.42.8.0/24")) },
 			[]string{`us-west-1.yaml:8: network.cidr: "10.42.0.0/16" overlaps 10.42.8.0/24 of regions/us-east-2.yaml:38; want a range outside it`}},
 		{"seed without cache", func(a, _ *Config) { a.Cache = nil },
-			[]string{`us-west-1.yaml:36: cache.seed.region: there is no cache to seed from in the region of regions/us-east-2.yaml:32; want a region with a cache, or no seed`}},
+			[]string{`us-west-1.yaml:36: cache.seed.region: no cache to seed from exists in the region of regions/us-east-2.yaml:32; want a region with a cache, or no seed`}},
 		{"policies of one priority", policies(func(_, _ *SecurityPolicy) {}),
-			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is the priority of regions/us-east-2.yaml:38; want a priority that no other rule of the policy has`}},
+			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is already the priority of regions/us-east-2.yaml:38; want a priority that no other rule of the policy uses`}},
 		{"priorities apart", policies(func(_, b *SecurityPolicy) { b.Priority++ }), nil},
 		{"policies apart", policies(func(a, _ *SecurityPolicy) { a.Name = "other" }), nil},
 		{"policies of other projects", func(a, b *Config) {
@@ -64,9 +64,9 @@ func TestCrossCheck(t *testing.T) {
 		{"policies without links", func(a, b *Config) {
 			policies(func(_, _ *SecurityPolicy) {})(a, b)
 			a.GCP.Link, b.GCP.Link = NoLink, NoLink
-		}, []string{`gcp.securityPolicy.priority: 4200 is the priority of`}},
+		}, []string{`gcp.securityPolicy.priority: 4200 is already the priority of`}},
 		{"same name", func(a, b *Config) { a.Name = b.Name },
-			[]string{`"us-west-1" is the name of regions/us-`}},
+			[]string{`"us-west-1" is already the name of regions/us-`}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,9 +91,9 @@ func TestLoadAll(t *testing.T) {
 	// Unreadable values, broken rules and clashes between files, all in one go.
 	same(t, Problems(err), []string{
 		"nope.yaml: no such file",
-		`us-west-1.yaml:6: ready: "soon" cannot be read`,
+		`us-west-1.yaml:6: ready: "soon" is not valid`,
 		`us-west-1.yaml:8: network.cidr: "10.42.0.0/16" overlaps 10.42.0.0/16 of ` + a + ":8",
-		"us-west-1.yaml:14: runners.containers-arm64.count.min: 25 is more than max, 24",
+		"us-west-1.yaml:14: runners.containers-arm64.count.min: 25 is more than max (24)",
 	})
 	if len(cfgs) != 1 || cfgs[0].Name != "us-east-2" || cfgs[0].Network.Addresses != 1 {
 		t.Errorf("sound configs: %v", cfgs)
@@ -121,7 +121,7 @@ func TestSeedFile(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "us-west-1.yaml", valid)
 	_, err := LoadAll([]string{path})
-	same(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: there is no region file "us-east-2" in ` + dir + "; want us-west-1"})
+	same(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: region file "us-east-2" not found in ` + dir + "; want us-west-1"})
 	write(t, dir, "us-east-2.yml", minimal)
 	if _, err := LoadAll([]string{path}); err != nil {
 		t.Errorf("with the seed's file beside it: %v", err)
@@ -130,7 +130,7 @@ func TestSeedFile(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Find(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir, "regions")+`: there is no region "us-west-1"; want a region file in that directory, for example us-west-1.yaml` {
+	if _, err := Find(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir, "regions")+`: region "us-west-1" not found; want a region file in that directory, for example us-west-1.yaml` {
 		t.Errorf("without a directory: %v", err)
 	}
 	sub := filepath.Join(dir, "regions")
@@ -139,10 +139,10 @@ func TestFind(t *testing.T) {
 	write(t, sub, "schema.json", "{}")
 	cases := []struct{ name, path, want string }{
 		{"us-west-1", west, ""}, {"eu-west-1", east, ""}, {"elsewhere/x.yaml", "elsewhere/x.yaml", ""}, {"x.yml", "x.yml", ""},
-		{"us-wset-1", "", `there is no region "us-wset-1"; want us-west-1`},
-		{"mars", "", `there is no region "mars"; want eu-west-1 or us-west-1`},
-		{"../us-west-1", "", `"../us-west-1" is no region's name; want eu-west-1 or us-west-1`},
-		{"", "", `"" is no region's name; want eu-west-1 or us-west-1`},
+		{"us-wset-1", "", `region "us-wset-1" not found; want us-west-1`},
+		{"mars", "", `region "mars" not found; want eu-west-1 or us-west-1`},
+		{"../us-west-1", "", `"../us-west-1" is not a region name; want eu-west-1 or us-west-1`},
+		{"", "", `"" is not a region name; want eu-west-1 or us-west-1`},
 	}
 	for _, c := range cases {
 		got, err := Find(dir, c.name)

@@ -41,7 +41,7 @@ func (d *decoder) bad(n *yaml.Node, p place, wrong, want string) {
 	}
 	if len(d.problems) >= maxProblems {
 		d.full = true
-		p, wrong, want = "", fmt.Sprintf("more than %d problems", maxProblems), "those above mended first"
+		p, wrong, want = "", fmt.Sprintf("more than %d problems", maxProblems), "the ones above fixed first"
 	}
 	d.problems = append(d.problems, Problem{File: d.file, Line: max(line, 1), Path: string(p), Wrong: wrong, Want: want})
 }
@@ -50,7 +50,7 @@ func (d *decoder) bad(n *yaml.Node, p place, wrong, want string) {
 func (d *decoder) visit(n *yaml.Node) bool {
 	d.visits++
 	if d.visits > maxVisits && !d.full {
-		d.bad(n, "", "the file is too large once its aliases are followed", "fewer aliases, each of less")
+		d.bad(n, "", "the file is too large after its aliases are expanded", "fewer or smaller aliases")
 		d.full = true
 	}
 	return !d.full
@@ -72,7 +72,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, p place, l limits) {
 	at := n
 	n = follow(n)
 	if n.ShortTag() == "!!null" {
-		d.bad(at, p, "is empty", l.wanted(v.Type())+", or leave the key out")
+		d.bad(at, p, "is empty", l.wanted(v.Type())+", or the key removed")
 		return
 	}
 	t := v.Type()
@@ -105,7 +105,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, p place, l limits) {
 	}
 	// The error's own words are for programmers; what to write says more.
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil || n.Value == "" {
-		d.bad(n, p, quote(n.Value)+" cannot be read", l.wanted(v.Type()))
+		d.bad(n, p, quote(n.Value)+" is not valid", l.wanted(v.Type()))
 	}
 }
 
@@ -152,7 +152,7 @@ func (d *decoder) misfit(n *yaml.Node, v reflect.Value, p place, l limits) {
 	case n.Kind != yaml.ScalarNode:
 	case v.Type() == reflect.TypeFor[string]() && !l.hide:
 		// An account number without quotes is the usual case.
-		wrong, want = wrong+" and not a text", "it in quotes: "+quote(n.Value)
+		wrong, want = wrong+" and must be quoted", quote(n.Value)
 	case !l.hide:
 		wrong = quote(n.Value) + " " + wrong
 	}
@@ -172,11 +172,11 @@ func kindName(n *yaml.Node) string {
 	}
 	switch n.ShortTag() {
 	case "!!str":
-		return "a text"
+		return "a string"
 	case "!!int", "!!float":
 		return "a number"
 	case "!!bool":
-		return "a truth value"
+		return "a boolean"
 	case "!!timestamp":
 		return "a date"
 	}

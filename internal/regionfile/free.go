@@ -14,5 +14,5 @@ func free(bits int, taken []netip.Prefix) string {
 			return netip.PrefixFrom(wide.Addr(), max(min(bits, 20), 16)).String()
 		}
 	}
-	return "one of 172.16.0.0/12"
+	return "a range inside 172.16.0.0/12"
 }

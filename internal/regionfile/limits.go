@@ -26,10 +26,10 @@ func (l limits) breach(v reflect.Value) string {
 }
 
 func (l limits) enumBreach(e enum, s string) string {
-	if allowed(e, s) {
+	if isAllowed(e, s) {
 		return ""
 	}
-	return quote(s) + " is not one of them"
+	return quote(s) + " is not " + e.typeNoun()
 }
 
 func (l limits) numberBreach(n int64) string {
@@ -53,9 +53,9 @@ func (l limits) textBreach(s string) string {
 	case s == "":
 		return "is empty"
 	case l.maxLength > 0 && len(s) > l.maxLength:
-		return fmt.Sprintf("%s is %d characters long", shown, len(s))
+		return fmt.Sprintf("%s is %d characters long, more than %d", shown, len(s), l.maxLength)
 	case l.pattern != nil && !l.pattern.MatchString(s):
-		return shown + " does not fit"
+		return shown + " is not valid"
 	}
 	return ""
 }
@@ -91,14 +91,14 @@ func (l limits) wantedType(t reflect.Type) string {
 		t = t.Elem()
 	}
 	if t.Implements(enumType) {
-		return either(reflect.Zero(t).Interface().(enum).Values())
+		return joinOr(reflect.Zero(t).Interface().(enum).Values())
 	}
 	if text, ok := wantedText[t]; ok {
 		return text
 	}
 	switch t.Kind() {
 	case reflect.Struct:
-		return "a mapping with the keys " + both(keysOf(t))
+		return "a mapping with the keys " + joinAnd(keysOf(t))
 	case reflect.Map:
 		return "a mapping from names to values"
 	case reflect.Slice:
@@ -108,7 +108,7 @@ func (l limits) wantedType(t reflect.Type) string {
 	case reflect.Int, reflect.Int64:
 		return l.wantedNumber()
 	default:
-		return "a text"
+		return "a string"
 	}
 }
 

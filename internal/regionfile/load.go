@@ -55,11 +55,11 @@ func read(path string) (data []byte, wrong, want string) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, "no such file", "the path of a region file, for example regions/us-west-1.yaml"
 	case err != nil:
-		return nil, "cannot be looked at: " + cause(err), "a file that this user can read"
+		return nil, "cannot be read: " + cause(err), "a file that this user can read"
 	case info.IsDir():
 		return nil, "is a directory", "a region file in it, for example " + filepath.Join(path, "us-west-1.yaml")
 	case !info.Mode().IsRegular():
-		return nil, "is no regular file", "a region file, for example regions/us-west-1.yaml"
+		return nil, "is not a regular file", "a region file, for example regions/us-west-1.yaml"
 	case info.Size() > maxFile:
 		return nil, tooLarge, smallFile
 	}
@@ -69,7 +69,7 @@ func read(path string) (data []byte, wrong, want string) {
 	return data, "", ""
 }
 
-const tooLarge, smallFile = "is larger than 1 MiB", "a region file, which has a few KiB"
+const tooLarge, smallFile = "is larger than 1 MiB", "a region file of a few KiB"
 
 // cause strips the path from an error of the file system: the problem names the file already.
 func cause(err error) string {
@@ -105,7 +105,7 @@ func nameOf(file string) (string, problems) {
 		return name, nil
 	}
 	return name, problems{{
-		File: file, Wrong: "the file's name names the stack, and " + quote(name) + " cannot",
+		File: file, Wrong: "the file's name is the stack's name, and " + quote(name) + " is not valid",
 		Want: "1 to 32 lower-case letters, digits and hyphens that start with a letter, for example us-west-1.yaml",
 	}}
 }
@@ -126,10 +126,10 @@ func document(file string, data []byte) (*yaml.Node, *Problem) {
 	}
 	if err != nil {
 		line, wrong := yamlFault(err)
-		return fault(line, "is not YAML: "+wrong, "valid YAML; look at what begins on this line, and at the line above")
+		return fault(line, "is not YAML: "+wrong, "valid YAML: check this line and the line above it")
 	}
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		return fault(second.Line, "holds a second document", "one region in one file: move what follows the --- to a file of its own")
+		return fault(second.Line, "contains a second YAML document", "one region in one file: move the part after --- to its own file")
 	}
 	return doc.Content[0], nil
 }

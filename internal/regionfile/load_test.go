@@ -23,13 +23,13 @@ func TestLoadBadFiles(t *testing.T) {
 	cases := []struct{ name, path, want string }{
 		{"missing", filepath.Join(dir, "nope.yaml"), "nope.yaml: no such file; want the path of a region file"},
 		{"directory", dir, ": is a directory; want a region file in it, for example " + filepath.Join(dir, "us-west-1.yaml")},
-		{"device", "/dev/null", ": is no regular file; want a region file"},
+		{"device", "/dev/null", ": is not a regular file; want a region file"},
 		{"empty", write(t, dir, "empty.yaml", ""), "empty.yaml: is empty; want at least the sections aws and network"},
 		{"comments", write(t, dir, "comments.yaml", "# nothing\n\n"), "comments.yaml: is empty"},
 		{"null", write(t, dir, "null.yaml", "---\n~\n"), "null.yaml: is empty"},
-		{"two documents", write(t, dir, "two.yaml", minimal+"---\n"+minimal), "two.yaml:7: holds a second document; want one region in one file"},
-		{"broken second document", write(t, dir, "broken2.yaml", minimal+"---\n[\n"), "broken2.yaml: holds a second document"},
-		{"not YAML", write(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"), "bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML; look at what begins on this line"},
+		{"two documents", write(t, dir, "two.yaml", minimal+"---\n"+minimal), "two.yaml:7: contains a second YAML document; want one region in one file"},
+		{"broken second document", write(t, dir, "broken2.yaml", minimal+"---\n[\n"), "broken2.yaml: contains a second YAML document"},
+		{"not YAML", write(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"), "bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML: check this line and the line above"},
 		{"colon", write(t, dir, "colon.yaml", "aws:\n  region: a: b\n"), "colon.yaml:2: is not YAML: mapping values are not allowed in this context"},
 		{"indent", write(t, dir, "indent.yaml", "aws:\n  region: a\n account: b\n"), "indent.yaml:3: is not YAML: did not find expected key"},
 		{"quote", write(t, dir, "quote.yaml", "aws:\n  region: \"a\n"), "quote.yaml:2: is not YAML: found unexpected end of stream"},
@@ -37,7 +37,7 @@ func TestLoadBadFiles(t *testing.T) {
 		{"binary", write(t, dir, "binary.yaml", "\x7fELF\x00\x01"), "binary.yaml: is not YAML: control characters are not allowed"},
 		{"unknown alias", write(t, dir, "alias.yaml", "aws: *nobody\n"), "is not YAML: unknown anchor 'nobody' referenced"},
 		{"a list", write(t, dir, "list.yaml", "- aws\n"), "list.yaml:1: is a list; want a mapping with the keys aws, posture,"},
-		{"a text", write(t, dir, "text.yaml", "hello\n"), "text.yaml:1: is a text; want a mapping with the keys aws, posture,"},
+		{"a string", write(t, dir, "text.yaml", "hello\n"), "text.yaml:1: is a string; want a mapping with the keys aws, posture,"},
 		{"too large", write(t, dir, "large.yaml", strings.Repeat("# padding\n", 110_000)), "large.yaml: is larger than 1 MiB; want a region file"},
 	}
 	for _, c := range cases {
@@ -78,7 +78,7 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%s: error %v; want ok %v", name, err, ok)
 		}
 		if !ok {
-			same(t, Problems(err), []string{"the file's name names the stack, and "})
+			same(t, Problems(err), []string{"the file's name is the stack's name, and "})
 		}
 	}
 }

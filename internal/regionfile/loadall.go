@@ -45,7 +45,7 @@ func (c *Config) seedFile() problems {
 	if path := inDir(dir, name); path != "" {
 		return nil
 	}
-	return problems{c.source.problem(c.Name, p, "there is no region file "+quote(name)+" in "+dir, oneOfFiles(dir, name), false)}
+	return problems{c.source.problem(c.Name, p, "region file "+quote(name)+" not found in "+dir, oneOfFiles(dir, name), false)}
 }
 
 // endings are those of region files, the usual one first.
@@ -70,12 +70,12 @@ func Find(dir, name string) (path string, err error) {
 	}
 	dir = filepath.Join(dir, "regions")
 	if !fileName.MatchString(name) {
-		return "", Problem{File: dir, Wrong: quote(name) + " is no region's name", Want: oneOfFiles(dir, name)}
+		return "", Problem{File: dir, Wrong: quote(name) + " is not a region name", Want: oneOfFiles(dir, name)}
 	}
 	if path := inDir(dir, name); path != "" {
 		return path, nil
 	}
-	return "", Problem{File: dir, Wrong: "there is no region " + quote(name), Want: oneOfFiles(dir, name)}
+	return "", Problem{File: dir, Wrong: "region " + quote(name) + " not found", Want: oneOfFiles(dir, name)}
 }
 
 // Files lists the region files of dir/regions, sorted: all that end in .yaml or .yml, since one with a wrong name should be
@@ -84,7 +84,7 @@ func Files(dir string) ([]string, error) {
 	dir = filepath.Join(dir, "regions")
 	found, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, Problem{File: dir, Wrong: "cannot be read: " + cause(err), Want: "a directory with region files; work from the project's directory"}
+		return nil, Problem{File: dir, Wrong: "cannot be read: " + cause(err), Want: "a directory with region files: go to the project's directory, or name it with -C"}
 	}
 	var paths []string
 	for _, f := range found {
@@ -93,7 +93,7 @@ func Files(dir string) ([]string, error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, Problem{File: dir, Wrong: "there is no region file", Want: "one such as us-west-1.yaml; docs/region-file.md has an example"}
+		return nil, Problem{File: dir, Wrong: "no region file found", Want: "one such as us-west-1.yaml; docs/region-file.md has an example"}
 	}
 	return paths, nil
 }
@@ -107,7 +107,7 @@ func oneOfFiles(dir, name string) string {
 	if len(there) == 0 {
 		return "a region file in that directory, for example us-west-1.yaml"
 	}
-	return either(there)
+	return joinOr(there)
 }
 
 // namesIn lists the regions that a directory has files for, sorted. One that cannot be read has none.

@@ -30,7 +30,7 @@ func (d *decoder) entries(n *yaml.Node, p place, outer []*yaml.Node) []entry {
 			continue
 		}
 		if first, twice := seen[key.Value]; twice {
-			d.bad(key, p.key(key.Value), fmt.Sprintf("is there twice, first on line %d", first), "each key once")
+			d.bad(key, p.key(key.Value), fmt.Sprintf("is set twice, first on line %d", first), "each key once")
 			continue
 		}
 		seen[key.Value] = key.Line
@@ -74,11 +74,11 @@ func (d *decoder) merge(n *yaml.Node, p place, outer []*yaml.Node) []entry {
 // plainKey reports a key that is not a text.
 func (d *decoder) plainKey(key *yaml.Node, p place) bool {
 	if key.Kind != yaml.ScalarNode {
-		d.bad(key, p, "has a key that is "+kindName(key), "a text as key")
+		d.bad(key, p, "has a key that is "+kindName(key), "a string as the key")
 		return false
 	}
 	if key.ShortTag() != "!!str" {
-		d.bad(key, p.key(key.Value), "the key is "+kindName(key)+" and not a text", "it in quotes: "+quote(key.Value))
+		d.bad(key, p.key(key.Value), "the key is "+kindName(key)+" and must be quoted", quote(key.Value))
 		return false
 	}
 	return true
@@ -116,11 +116,11 @@ func (d *decoder) unknown(key *yaml.Node, p place, t reflect.Type) string {
 	meant := nearest(key.Value, keys)
 	want := meant
 	if meant == "" {
-		want = "one of " + either(keys)
+		want = "one of " + joinOr(keys)
 	} else {
 		d.broken[p.key(meant)] = true
 	}
-	d.bad(key, p.key(key.Value), "there is no such key", want)
+	d.bad(key, p.key(key.Value), "unknown key", want)
 	return meant
 }
 
@@ -149,7 +149,7 @@ func (d *decoder) table(n *yaml.Node, v reflect.Value, p place, l limits) {
 // list decodes a node into a slice.
 func (d *decoder) list(n *yaml.Node, v reflect.Value, p place, l limits) {
 	if n.Kind != yaml.SequenceNode {
-		d.bad(n, p, "is "+kindName(n)+" and not a list", l.wanted(v.Type()))
+		d.bad(n, p, "is "+kindName(n)+", not a list", l.wanted(v.Type()))
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
@@ -169,7 +169,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, p place, l limits) {
 // itemWant is what to write for an item of a list or table of plain texts; other types describe themselves.
 func itemWant(t reflect.Type) string {
 	if t == reflect.TypeFor[string]() {
-		return "a text"
+		return "a string"
 	}
 	return ""
 }

@@ -17,7 +17,7 @@ func (k *checker) securityPolicy() {
 		return
 	}
 	if k.GCP.Path == PrivatePath {
-		k.warn(p, "does nothing while gcp.path is private", "gcp.path: public, or the section kept for the day of the switch")
+		k.warn(p, "has no effect while gcp.path is private", "gcp.path: public, or the section kept for a later switch to it")
 	}
 	if !k.sound("aws.zones", "network") {
 		return
@@ -25,14 +25,14 @@ func (k *checker) securityPolicy() {
 	const fixed = "nat-gateway, nat-gateway-per-zone or nat-instance as network.egress, or no securityPolicy"
 	switch count := k.fixedAddresses(); {
 	case k.Network.Egress == Public:
-		k.bad(p, "network.egress is public, where every machine has an address of its own that a rule cannot know", fixed)
+		k.bad(p, "network.egress is public: every machine has its own address, and a rule cannot list them all", fixed)
 	case k.Network.Egress == None:
-		k.bad(p, "network.egress is none, so that there is no address to admit", fixed)
+		k.bad(p, "network.egress is none, so that there is not a valid address to admit", fixed)
 	case count > ruleRanges:
-		k.bad(p, fmt.Sprintf("the region has %d public addresses, and a rule of Cloud Armor takes %d", count, ruleRanges), k.fewerAddresses())
+		k.bad(p, fmt.Sprintf("the region has %d public addresses, and a Cloud Armor rule takes %d", count, ruleRanges), k.fewerAddresses())
 	case slices.Contains(k.Network.Keep, Public):
-		k.warn(p, "network.keep has public, and machines with public addresses of their own are not admitted",
-			"keep without public once the fleets have rolled")
+		k.warn(p, "network.keep includes public, and the rule does not admit machines that have their own public addresses",
+			"keep without public after the fleets have rolled over")
 	}
 }
 

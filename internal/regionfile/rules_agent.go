@@ -10,14 +10,14 @@ func (k *checker) agentAccess() {
 	k.eachRunner(func(p place, r Runner) {
 		a := r.Agent
 		p += ".agent"
-		if !allowed(a.Kind, string(a.Kind)) {
+		if !isAllowed(a.Kind, string(a.Kind)) {
 			return
 		}
 		if a.URL == "" && a.Kind != Command {
-			k.bad(p+".url", "is missing, and kind "+string(a.Kind)+" needs it", "the CI server's address, for example https://ci.example.com")
+			k.bad(p+".url", "is missing, and kind "+string(a.Kind)+" requires it", "the CI server's address, for example https://ci.example.com")
 		}
 		if a.Token == "" && a.Kind != Command {
-			k.bad(p+".token", "is missing, and kind "+string(a.Kind)+" needs it", "the name of a stack secret, for example ci-worker-token")
+			k.bad(p+".token", "is missing, and kind "+string(a.Kind)+" requires it", "the name of a stack secret, for example ci-worker-token")
 		}
 		if a.URL != "" {
 			k.agentURL(p+".url", a.URL)
@@ -29,7 +29,7 @@ func (k *checker) agentURL(p place, text string) {
 	want := "an https address such as https://ci.example.com"
 	wrong, secret := httpsFault(text)
 	if secret {
-		want = "the address alone; the secret belongs into agent.token"
+		want = "the address alone: store the secret as a stack secret, and name it in agent.token"
 	}
 	if wrong != "" {
 		k.bad(p, wrong, want)
@@ -45,10 +45,10 @@ func (k *checker) registryMirrors() {
 		wrong, secret := httpsFault(r.RegistryMirror)
 		want := "an https address such as https://mirror.example.com"
 		if secret {
-			want = "the address alone: the container engine takes no mirror that asks who it is"
+			want = "the address alone: the container engine does not log in to a mirror"
 		}
 		if u, err := url.Parse(r.RegistryMirror); wrong == "" && err == nil && strings.Trim(u.Path, "/") != "" {
-			wrong, want = quote(r.RegistryMirror)+" has a path, which the container engine does not take", "https://"+u.Host
+			wrong, want = quote(r.RegistryMirror)+" has a path, which the container engine does not accept", "https://"+u.Host
 		}
 		if wrong != "" {
 			k.bad(p+".registryMirror", wrong, want)
@@ -62,13 +62,13 @@ func httpsFault(text string) (wrong string, secret bool) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return "is no address", false // not printed: it may hold a password
+		return "is not a valid address", false // not printed: it may hold a password
 	case u.User != nil:
-		return "holds a user or password (not printed)", true
+		return "contains a user or password (not printed)", true
 	case u.RawQuery != "" || u.Fragment != "":
-		return "has a ? or # part, which may hold a secret (not printed)", true
+		return "has a ? or # part, which may contain a secret (not printed)", true
 	case u.Scheme != "https" || u.Hostname() == "" || strings.Contains(text, " "):
-		return quote(text) + " is no https address", false
+		return quote(text) + " is not an https address", false
 	}
 	return "", false
 }
@@ -82,7 +82,7 @@ const randomPart = 16
 func (k *checker) agentToken() {
 	k.eachRunner(func(p place, r Runner) {
 		if looksSecret(r.Agent.Token) {
-			k.bad(p+".agent.token", "looks like a secret itself (not printed); take it out of the file and its history, and revoke it",
+			k.bad(p+".agent.token", "looks like the token itself (not printed): revoke it, and remove it from the file and its history",
 				"the name of a stack secret, for example ci-worker-token")
 		}
 	})
@@ -112,11 +112,11 @@ func (k *checker) agentCommands() {
 	k.eachRunner(func(p place, r Runner) {
 		p += ".agent.commands"
 		switch kind := r.Agent.Kind; {
-		case !allowed(kind, string(kind)):
+		case !isAllowed(kind, string(kind)):
 		case kind == Command && r.Agent.Commands == nil:
-			k.bad(p, "is missing, and kind command needs it", "a mapping with the keys install, register, drain and unregister")
+			k.bad(p, "is missing, and kind command requires it", "a mapping with the keys install, register, drain and unregister")
 		case kind != Command && r.Agent.Commands != nil:
-			k.bad(p, "is there, and kind "+string(kind)+" has commands of its own", "kind: command, or no commands")
+			k.bad(p, "is set, and kind "+string(kind)+" has its own commands", "kind: command, or no commands")
 		}
 	})
 }

@@ -11,9 +11,9 @@ import (
 )
 
 var labelRules = []Rule{
-	{"alerts.email", "E-mail addresses, each once.", (*checker).emails},
-	{"alerts.webhooks", "https, with a host, without user, password, query and fragment, and with no part that looks like a key. Each once.", (*checker).webhooks},
-	{"tags", "At most 40, since AWS takes 50 and Beachhead sets its own; keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + - @; never Name, and never with the prefix aws: or beachhead:.", (*checker).labels},
+	{"alerts.email", "Lists e-mail addresses, each once.", (*checker).emails},
+	{"alerts.webhooks", "Lists https addresses, each once, without user, password, query and fragment, and without a part that looks like a key.", (*checker).webhooks},
+	{"tags", "At most 40 tags, because AWS allows 50 and Beachhead sets its own. Keys have 1 to 128 characters and values up to 256: letters, digits, spaces and _ . : / = + - @. The key Name and the prefixes aws: and beachhead: are reserved.", (*checker).labels},
 }
 
 func (k *checker) emails() {
@@ -24,9 +24,9 @@ func (k *checker) emails() {
 		switch {
 		case text == "":
 		case err != nil || a.Address != text || !strings.Contains(text[strings.LastIndexByte(text, '@'):], "."):
-			k.bad(p, quote(text)+" is no e-mail address", "an address such as ci-oncall@example.com")
+			k.bad(p, quote(text)+" is not an e-mail address", "an address such as ci-oncall@example.com")
 		case slices.Contains(k.Alerts.Email[:i], text):
-			k.bad(p, quote(text)+" is there twice", "each address once")
+			k.bad(p, quote(text)+" is listed twice", "each address once")
 		}
 	}
 }
@@ -34,7 +34,7 @@ func (k *checker) emails() {
 // webhooks refuses addresses with a secret in them, and never prints one. Services hand out addresses that are the key to themselves: in a
 // region file everybody who reads the project would have it.
 func (k *checker) webhooks() {
-	const keyless = "an address without one: a relay of yours that adds the key, or the service's e-mail address under alerts.email"
+	const keyless = "an address without one: your own relay that adds the key, or the service's e-mail address in alerts.email"
 	for i, text := range k.Alerts.Webhooks {
 		p := place("alerts.webhooks").at(i)
 		wrong, secret := httpsFault(text)
@@ -43,11 +43,11 @@ func (k *checker) webhooks() {
 		case secret:
 			k.bad(p, wrong, keyless)
 		case keyInPath(text):
-			k.bad(p, "holds what looks like a key (not printed)", keyless)
+			k.bad(p, "contains a part that looks like a key (not printed)", keyless)
 		case wrong != "":
 			k.bad(p, wrong, "an https address such as https://hooks.example.com/alarms")
 		case slices.Contains(k.Alerts.Webhooks[:i], text):
-			k.bad(p, quote(text)+" is there twice", "each address once")
+			k.bad(p, quote(text)+" is listed twice", "each address once")
 		}
 	}
 }
@@ -77,12 +77,12 @@ func (k *checker) labels() {
 		lower := strings.ToLower(key)
 		switch {
 		case key == "" || utf8.RuneCountInString(key) > longestTagKey || !tagText.MatchString(key):
-			k.bad(p, "the key does not fit", "1 to 128 letters, digits, spaces and _ . : / = + - @")
+			k.bad(p, "is not a valid tag key", "1 to 128 letters, digits, spaces and _ . : / = + - @")
 		case strings.HasPrefix(lower, "aws:") || strings.HasPrefix(lower, "beachhead:") || key == "Name":
-			k.bad(p, "the key is set by AWS or by Beachhead", "another key, for example team")
+			k.bad(p, "is reserved for AWS or Beachhead", "another key, for example team")
 		}
 		if utf8.RuneCountInString(value) > longestTagValue || !tagText.MatchString(value) {
-			k.bad(p, quote(value)+" does not fit", "up to 256 letters, digits, spaces and _ . : / = + - @")
+			k.bad(p, quote(value)+" is not valid", "up to 256 letters, digits, spaces and _ . : / = + - @")
 		}
 	}
 }

@@ -9,12 +9,12 @@ import (
 )
 
 var networkRules = []Rule{
-	{"network.cidr", "Private (RFC 1918), /16 to /20, and written by its first address.", (*checker).cidr},
-	{"network.keep", "Each mode once, and not the one that egress names. Keeping none keeps its interface endpoints.", (*checker).keep},
-	{"network.addresses", "More than one takes a NAT gateway, which egress or keep must name; else a warning.", (*checker).addresses},
-	{"network.addresses", "A warning when the region needs more public addresses than the 5 that a new account has (quota L-0263D0A3).", (*checker).addressQuota},
-	{"network.aptMirror", "https on port 443, since cache servers are let out to no other, without user, password, query and fragment. It does not end in /debian: debian and debian-security are below it.", (*checker).aptMirror},
-	{"network.egress", "none takes gcp.link ha-vpn, gcp.path private, gcp.googleApis private or restricted; with runners or a cache, network.aptMirror; and that, every runner's agent.url and registryMirror, and where agents of kind github, gitlab and buildkite come from, on a host of gcp.services.", (*checker).noEgress},
+	{"network.cidr", "Must be a private IPv4 range (RFC 1918) of /16 to /20 without host bits.", (*checker).cidr},
+	{"network.keep", "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface endpoints of that mode.", (*checker).keep},
+	{"network.addresses", "More than one address without a NAT gateway in egress or keep is a warning.", (*checker).addresses},
+	{"network.addresses", "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a warning.", (*checker).addressQuota},
+	{"network.aptMirror", "Must be an https address on port 443, because cache servers can connect to no other port, without user, password, query and fragment. It must not end in /debian: machines look for debian and debian-security below it.", (*checker).aptMirror},
+	{"network.egress", "none requires gcp.link ha-vpn, gcp.path private, and gcp.googleApis private or restricted. With runners or a cache it also requires network.aptMirror. The hosts of network.aptMirror, of every runner's agent.url and registryMirror, and of the downloads of agents of kind github, gitlab and buildkite must all be hosts of gcp.services.", (*checker).noEgress},
 }
 
 // rfc1918 is the private address space.
@@ -36,9 +36,9 @@ func (k *checker) cidr() {
 	case cidr.Bits() < 16:
 		k.bad(p, quote(cidr.String())+" is too large", want)
 	case !slices.ContainsFunc(rfc1918, private):
-		k.bad(p, quote(cidr.String())+" is not private", "a range inside "+either(texts(rfc1918))+", for example 10.42.0.0/16")
+		k.bad(p, quote(cidr.String())+" is not private", "a range inside "+joinOr(texts(rfc1918))+", for example 10.42.0.0/16")
 	case cidr.Masked() != cidr:
-		k.bad(p, quote(cidr.String())+" does not start at its first address", cidr.Masked().String())
+		k.bad(p, quote(cidr.String())+" has host bits set", cidr.Masked().String())
 	}
 }
 
@@ -55,17 +55,17 @@ func (k *checker) keep() {
 		p := place("network.keep").at(i)
 		switch {
 		case m == k.Network.Egress:
-			k.bad(p, quote(string(m))+" is what network.egress names", "the mode that was there before, or no keep")
+			k.bad(p, quote(string(m))+" is already the mode in network.egress", "the previous mode, or no keep")
 		case slices.Contains(k.Network.Keep[:i], m):
-			k.bad(p, quote(string(m))+" is there twice", "each mode once")
+			k.bad(p, quote(string(m))+" is listed twice", "each mode once")
 		}
 	}
 }
 
 func (k *checker) addresses() {
 	if k.Network.Addresses > 1 && !k.Network.has(NATGateway) && !k.Network.has(NATGatewayPerZone) {
-		k.warn("network.addresses", fmt.Sprintf("%d addresses and no NAT gateway to carry them", k.Network.Addresses),
-			"addresses left out, or an egress with NAT gateways")
+		k.warn("network.addresses", fmt.Sprintf("%d addresses, but no NAT gateway uses them", k.Network.Addresses),
+			"no addresses, or an egress mode with NAT gateways")
 	}
 }
 
@@ -79,8 +79,8 @@ func (k *checker) addressQuota() {
 	}
 	needed := k.fixedAddresses()
 	if needed > elasticIPs {
-		k.warn("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, a new account has %d", needed, elasticIPs),
-			"quota L-0263D0A3 raised first, or fewer addresses, zones or modes kept")
+		k.warn("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may have %d", needed, elasticIPs),
+			"quota L-0263D0A3 raised first, or fewer addresses, zones or kept modes")
 	}
 }
 
@@ -110,13 +110,13 @@ func (k *checker) aptMirror() {
 	wrong, secret := httpsFault(text)
 	want := "an https address such as https://deb.example.com"
 	if secret {
-		want = "the address alone: machines have no password for a mirror"
+		want = "the address alone: machines send no password to a mirror"
 	}
 	if u, err := url.Parse(text); wrong == "" && err == nil {
 		base, ends := strings.CutSuffix(strings.TrimRight(u.Path, "/"), "/debian")
 		switch port := u.Port(); {
 		case port != "" && port != "443":
-			wrong, want = quote(text)+" has the port "+port+", and cache servers are let out to 443 alone", "https://"+u.Hostname()+u.Path
+			wrong, want = quote(text)+" uses port "+port+", and cache servers can connect to port 443 only", "https://"+u.Hostname()+u.Path
 		case ends:
 			wrong, want = quote(text)+" ends in /debian, and machines look for debian and debian-security below it", "https://"+u.Host+base
 		}
@@ -140,8 +140,8 @@ func (k *checker) noEgress() {
 	k.linkForNoEgress()
 	// NAT instances that are kept are in public subnets and have a way of their own.
 	if k.Network.AptMirror == "" && (len(k.Runners) > 0 || k.Cache != nil) {
-		k.bad("network.aptMirror", "is missing, and network.egress is none: machines install packages, and no way leads to Debian's own archive",
-			"the address of a mirror behind the link, for example https://deb.example.com, with a service of that host under gcp.services")
+		k.bad("network.aptMirror", "is missing, and network.egress is none: machines install packages and cannot reach Debian's own archive",
+			"the address of a mirror behind the link, for example https://deb.example.com, and a service with that host under gcp.services")
 	}
 	if k.GCP == nil || !k.sound("gcp.services") {
 		return
@@ -164,7 +164,7 @@ func (k *checker) onTheLink(p place, text string) {
 	}
 	reachable := func(s Service) bool { return s.Host == u.Hostname() }
 	if !slices.ContainsFunc(k.GCP.Services, reachable) {
-		k.bad(p, "network.egress is none, and the link leads to no "+quote(u.Hostname()),
+		k.bad(p, "network.egress is none, and the link does not reach "+quote(u.Hostname()),
 			"a service with that host under gcp.services, or another egress")
 	}
 }
@@ -173,14 +173,14 @@ func (k *checker) onTheLink(p place, text string) {
 func (k *checker) linkForNoEgress() {
 	if k.GCP == nil || k.GCP.Link != HAVPN {
 		if k.sound("gcp.link") {
-			k.bad("network.egress", "none leaves runners without any way out: there is no link to GCP", "gcp.link: ha-vpn, or another egress")
+			k.bad("network.egress", "none requires a link to GCP, and the region has no link", "gcp.link: ha-vpn, or another egress")
 		}
 		return
 	}
 	if k.GCP.Path == PublicPath {
-		k.bad("gcp.path", "public names lead nowhere: network.egress is none", "private")
+		k.bad("gcp.path", "is public, and network.egress is none: runners cannot reach public addresses", "private")
 	}
 	if k.GCP.GoogleAPIs == PublicAPIs {
-		k.bad("gcp.googleApis", "public Google APIs cannot be reached: network.egress is none", "private or restricted")
+		k.bad("gcp.googleApis", "is public, and network.egress is none: runners cannot reach public Google APIs", "private or restricted")
 	}
 }

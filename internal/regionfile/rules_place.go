@@ -9,9 +9,9 @@ import (
 )
 
 var placeRules = []Rule{
-	{"aws.region", "A region that AWS has.", (*checker).awsRegion},
-	{"aws.zones", "Each zone is of the region and there once. A letter that Beachhead's tables do not know is a warning, since letters differ between accounts.", (*checker).zones},
-	{"ready", "1m to 24h.", (*checker).ready},
+	{"aws.region", "Must be an AWS region.", (*checker).awsRegion},
+	{"aws.zones", "Each zone belongs to aws.region and is listed once. A zone letter that Beachhead's tables do not list is a warning, because letters differ between accounts.", (*checker).zones},
+	{"ready", "Must be 1m to 24h.", (*checker).ready},
 }
 
 func (k *checker) awsRegion() {
@@ -21,9 +21,9 @@ func (k *checker) awsRegion() {
 	}
 	want := nearest(k.AWS.Region, known)
 	if want == "" {
-		want = "one of " + either(known)
+		want = "one of " + joinOr(known)
 	}
-	k.bad("aws.region", quote(k.AWS.Region)+" is no AWS region", want)
+	k.bad("aws.region", quote(k.AWS.Region)+" is not an AWS region", want)
 }
 
 func (k *checker) zones() {
@@ -37,11 +37,11 @@ func (k *checker) zones() {
 		letter, ofRegion := strings.CutPrefix(zone, k.AWS.Region)
 		switch {
 		case !ofRegion || len(letter) != 1 || letter < "a" || letter > "z":
-			k.bad(p, quote(zone)+" is no zone of "+k.AWS.Region, either(known))
+			k.bad(p, quote(zone)+" is not a zone of "+k.AWS.Region, joinOr(known))
 		case seen[zone]:
-			k.bad(p, quote(zone)+" is there twice", "each zone once")
+			k.bad(p, quote(zone)+" is listed twice", "each zone once")
 		case !slices.Contains(known, zone):
-			k.warn(p, quote(zone)+" is not in our tables, which know "+both(known), "a zone that your account has: letters differ between accounts, and preflight asks AWS")
+			k.warn(p, quote(zone)+" is not in Beachhead's tables, which list "+joinAnd(known), "a zone of your account (letters differ between accounts; preflight queries AWS)")
 		}
 		seen[zone] = true
 	}
@@ -49,6 +49,6 @@ func (k *checker) zones() {
 
 func (k *checker) ready() {
 	if d := time.Duration(k.Ready); d < time.Minute || d > 24*time.Hour {
-		k.bad("ready", k.Ready.String()+" is no time to wait for a region", "1m to 24h, for example 15m")
+		k.bad("ready", k.Ready.String()+" is out of range", "1m to 24h, for example 15m")
 	}
 }

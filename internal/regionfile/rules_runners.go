@@ -11,17 +11,17 @@ import (
 
 var runnerRules = []Rule{
 	{"runners", "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.", (*checker).fleetNames},
-	{"runners.NAME.instanceTypes", "Types that EC2 has, each once, of the fleet's arch, and offered in the region. One that only some of the zones offer is a warning.", (*checker).fleetTypes},
-	{"runners.NAME.count", "min is at most max.", (*checker).counts},
-	{"runners.NAME.count", "All fleets at their most fit into the runner subnets: a sixteenth of the network in each zone, less the 5 addresses that AWS keeps.", (*checker).fleetsFit},
-	{"runners.NAME.onDemand", "base is at most count.max.", (*checker).onDemand},
-	{"runners.NAME.disk", "8GiB to 64TiB. Under 40GiB is a warning with agent kind jobserv, which refuses work below 30 GB free.", (*checker).disks},
-	{"runners.NAME.cache", "true takes a section cache.", (*checker).fleetCache},
-	{"runners.NAME.registryMirror", "https, a host and nothing behind it: the container engine takes no path, user, query or fragment, and does not start with one.", (*checker).registryMirrors},
-	{"runners.NAME.agent", "url is https, without user, password, query and fragment; url and token are there for every kind but command.", (*checker).agentAccess},
-	{"runners.NAME.agent.tags", "Each label once, up to 64 characters without spaces and commas. armhf, 32-bit ARM, never with Graviton4 types (c8g, m8g, r8g and the like): they cannot run it.", (*checker).agentTags},
-	{"runners.NAME.agent.token", "The name of a secret: letters and digits in words joined by hyphens, dots or underscores. What looks like a token itself is refused, and never printed.", (*checker).agentToken},
-	{"runners.NAME.agent.commands", "There for kind command, and for no other.", (*checker).agentCommands},
+	{"runners.NAME.instanceTypes", "Lists EC2 instance types of the fleet's arch that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).fleetTypes},
+	{"runners.NAME.count", "min must be at most max.", (*checker).counts},
+	{"runners.NAME.count", "The max of all fleets together must fit into the runner subnets. They hold a sixteenth of the network in each zone, less the 5 addresses that AWS reserves.", (*checker).fleetsFit},
+	{"runners.NAME.onDemand", "base must be at most count.max.", (*checker).onDemand},
+	{"runners.NAME.disk", "Must be 8GiB to 64TiB. Less than 40GiB is a warning for agent kind jobserv: JobServ assigns no work to a machine with less than 30 GB free.", (*checker).disks},
+	{"runners.NAME.cache", "true requires a section cache.", (*checker).fleetCache},
+	{"runners.NAME.registryMirror", "Must be an https address with a host and no path, user, query or fragment: the container engine does not start with one of these.", (*checker).registryMirrors},
+	{"runners.NAME.agent", "url must be an https address without user, password, query and fragment. Every kind except command requires url and token.", (*checker).agentAccess},
+	{"runners.NAME.agent.tags", "Lists each label once. A label has up to 64 characters without spaces and commas. The label armhf (32-bit ARM) must not be combined with Graviton4 types (c8g, m8g, r8g and similar), which cannot run it.", (*checker).agentTags},
+	{"runners.NAME.agent.token", "Must be the name of a stack secret: letters and digits in words joined by hyphens, dots or underscores. Beachhead refuses a value that looks like the token itself, and never prints it.", (*checker).agentToken},
+	{"runners.NAME.agent.commands", "Required for kind command, and not allowed for other kinds.", (*checker).agentCommands},
 }
 
 // eachRunner calls visit for every fleet. The order is that of the map: problems are sorted in the end.
@@ -36,7 +36,7 @@ var fleetName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$`)
 func (k *checker) fleetNames() {
 	for name := range k.Runners {
 		if !fleetName.MatchString(name) {
-			k.bad(place("runners").key(name), "the name does not fit into those of machines and groups",
+			k.bad(place("runners").key(name), "is not a valid fleet name",
 				"1 to 24 lower-case letters, digits and hyphens, for example containers-arm64")
 		}
 	}
@@ -47,8 +47,8 @@ func (k *checker) fleetTypes() {
 		k.instanceTypes(p+".instanceTypes", r.InstanceTypes)
 		for i, name := range r.InstanceTypes {
 			t, known := ec2types.Lookup(name)
-			if known && allowed(r.Arch, string(r.Arch)) && t.Arch != string(r.Arch) && k.sound(p+".arch") {
-				k.bad((p + ".instanceTypes").at(i), name+" is "+t.Arch+" and the fleet "+string(r.Arch), "a type of that architecture, or a fleet of its own")
+			if known && isAllowed(r.Arch, string(r.Arch)) && t.Arch != string(r.Arch) && k.sound(p+".arch") {
+				k.bad((p + ".instanceTypes").at(i), name+" is "+t.Arch+", and the fleet is "+string(r.Arch), "an "+string(r.Arch)+" type, or another fleet for it")
 			}
 		}
 	})
@@ -61,13 +61,13 @@ func (k *checker) instanceTypes(list place, types []string) {
 		_, known := ec2types.Lookup(name)
 		switch {
 		case slices.Contains(types[:i], name):
-			k.bad(p, quote(name)+" is there twice", "each type once")
+			k.bad(p, quote(name)+" is listed twice", "each type once")
 		case !known:
 			want := nearest(name, ec2types.Names())
 			if want == "" {
 				want = "an EC2 instance type such as m7g.2xlarge"
 			}
-			k.bad(p, quote(name)+" is no instance type that we know", want)
+			k.bad(p, quote(name)+" is not a known EC2 instance type", want)
 		default:
 			k.offered(p, name)
 		}
@@ -82,7 +82,7 @@ func (k *checker) offered(p place, name string) {
 		return
 	}
 	if !ec2types.OfferedInRegion(k.AWS.Region, name) {
-		k.bad(p, k.AWS.Region+" does not offer "+name, "a type that it offers; aws ec2 describe-instance-type-offerings lists them")
+		k.bad(p, k.AWS.Region+" does not offer "+name, "a type that it offers: aws ec2 describe-instance-type-offerings --region "+k.AWS.Region+" lists them")
 		return
 	}
 	var without []string
@@ -92,7 +92,7 @@ func (k *checker) offered(p place, name string) {
 		}
 	}
 	if len(without) > 0 {
-		k.warn(p, name+" is not offered in "+both(without), "further types beside it; letters differ between accounts, and preflight asks AWS")
+		k.warn(p, name+" is not offered in "+joinAnd(without), "more types in the list (letters differ between accounts; preflight queries AWS)")
 	}
 }
 
@@ -104,9 +104,9 @@ func (k *checker) agentTags() {
 		for i, tag := range r.Agent.Tags {
 			switch {
 			case slices.Contains(r.Agent.Tags[:i], tag):
-				k.bad(list.at(i), quote(tag)+" is there twice", "each label once")
+				k.bad(list.at(i), quote(tag)+" is listed twice", "each label once")
 			case !labelForm.MatchString(tag):
-				k.bad(list.at(i), quote(tag)+" is no label", "up to 64 characters without spaces and commas")
+				k.bad(list.at(i), quote(tag)+" is not a valid label", "up to 64 characters without spaces and commas")
 			case strings.Contains(strings.ToLower(tag), "armhf"):
 				k.armhf(list.at(i), p+".instanceTypes", r.InstanceTypes)
 			}
@@ -117,14 +117,14 @@ func (k *checker) agentTags() {
 func (k *checker) armhf(p, list place, types []string) {
 	no32 := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return ec2types.Graviton(t) < 4 })
 	if len(no32) > 0 && k.sound(list) {
-		k.bad(p, "takes 32-bit ARM jobs, which "+both(no32)+" cannot run (Graviton4)", "Graviton3 types such as m7g.2xlarge, or the label on another fleet")
+		k.bad(p, "takes 32-bit ARM jobs, which "+joinAnd(no32)+" cannot run (Graviton4)", "Graviton3 types such as m7g.2xlarge, or the label on another fleet")
 	}
 }
 
 func (k *checker) counts() {
 	k.eachRunner(func(p place, r Runner) {
 		if r.Count.Min > r.Count.Max && r.Count.Max > 0 && k.sound(p+".count") {
-			k.bad(p+".count.min", fmt.Sprintf("%d is more than max, %d", r.Count.Min, r.Count.Max), fmt.Sprintf("at most %d", r.Count.Max))
+			k.bad(p+".count.min", fmt.Sprintf("%d is more than max (%d)", r.Count.Min, r.Count.Max), fmt.Sprintf("at most %d", r.Count.Max))
 		}
 	})
 }
@@ -132,7 +132,7 @@ func (k *checker) counts() {
 func (k *checker) onDemand() {
 	k.eachRunner(func(p place, r Runner) {
 		if base := r.OnDemand.Base; base != nil && *base > r.Count.Max && r.Count.Max > 0 && k.sound(p+".count.max") {
-			k.bad(p+".onDemand.base", fmt.Sprintf("%d is more than count.max, %d", *base, r.Count.Max), fmt.Sprintf("0 to %d", r.Count.Max))
+			k.bad(p+".onDemand.base", fmt.Sprintf("%d is more than count.max (%d)", *base, r.Count.Max), fmt.Sprintf("0 to %d", r.Count.Max))
 		}
 	})
 }
@@ -152,7 +152,7 @@ func (k *checker) fleetsFit() {
 		most := k.Runners[name].Count.Max
 		if most > left {
 			k.bad(place("runners").key(name)+".count.max",
-				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones hold %d in all, %d are left", most, cidr, len(k.AWS.Zones), room, left),
+				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free", most, cidr, len(k.AWS.Zones), room, left),
 				"a smaller max, a larger network.cidr or more zones")
 			return
 		}
@@ -181,9 +181,9 @@ func (k *checker) disks() {
 	k.eachRunner(func(p place, r Runner) {
 		switch {
 		case r.Disk < smallestDisk || r.Disk > largestVolume:
-			k.bad(p+".disk", r.Disk.String()+" is no size for a root disk", "8GiB to 64TiB, for example 100GiB")
+			k.bad(p+".disk", r.Disk.String()+" is out of range for a root disk", "8GiB to 64TiB, for example 100GiB")
 		case r.Disk < jobservDisk && r.Agent.Kind == JobServ:
-			k.warn(p+".disk", r.Disk.String()+" leaves little: JobServ gives no work below 30 GB free", "40GiB or more")
+			k.warn(p+".disk", r.Disk.String()+" is small: JobServ assigns no work to a machine with less than 30 GB free", "40GiB or more")
 		}
 	})
 }
@@ -191,7 +191,7 @@ func (k *checker) disks() {
 func (k *checker) fleetCache() {
 	k.eachRunner(func(p place, r Runner) {
 		if r.Cache != nil && *r.Cache && k.Cache == nil && k.sound("cache") {
-			k.bad(p+".cache", "true, and the region has no cache", "a section cache, or cache: false")
+			k.bad(p+".cache", "is true, and the region has no cache", "a section cache, or cache: false")
 		}
 	})
 }
