@@ -8,8 +8,8 @@ import (
 )
 
 // kinds maps what the plan calls a way to what the cloud calls its target.
-var kinds = map[plan.WayKind]string{
-	plan.NoWay: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
+var kinds = map[plan.RouteKind]string{
+	plan.NoRoute: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
 }
 
 // outputOf names the output that holds a tier's subnets.
@@ -79,19 +79,19 @@ func orNothing(kind string) string {
 }
 
 // wayOf is where the plan sends a tier's default route.
-func wayOf(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.WayKind {
+func wayOf(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.RouteKind {
 	switch tier {
 	case plan.PrivateTier:
-		return z.RunnerWay.Kind
+		return z.RunnerRoute.Kind
 	case plan.CacheTier:
-		return z.CacheWay.Kind
+		return z.CacheRoute.Kind
 	case plan.PublicTier:
 		if p.Network.Internet {
 			return plan.ViaInternet
 		}
 	case plan.LinkTier:
 	}
-	return plan.NoWay
+	return plan.NoRoute
 }
 
 // addresses asks nobody: what others let in is what the stack publishes.
