@@ -48,7 +48,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("%q, %v", device, err)
 	}
 	write(t, h.Path("/sys/block/vdb/serial"), "vol0123456789abcdef0")
-	if device, err := FindDevice(h, gp3); err == nil || !strings.Contains(err.Error(), "replace the machine") {
+	if device, err := FindDevice(h, gp3); err == nil || !strings.Contains(err.Error(), "terminate this machine") {
 		t.Errorf("two devices of one volume: %q, %v", device, err)
 	}
 	if err := os.Remove(h.Path("/sys/block/nvme1n1/device/serial")); err != nil {

@@ -171,7 +171,7 @@ func (s stranger) refuse(t *testing.T, h host.Host, device string) {
 	t.Helper()
 	before := sum(t, device)
 	err := Mount(t.Context(), h, volume(device), "/srv/cache")
-	if err == nil || !strings.Contains(err.Error(), "is not formatted") || !strings.Contains(err.Error(), s.says) {
+	if err == nil || !strings.Contains(err.Error(), "refused to format") || !strings.Contains(err.Error(), s.says) {
 		t.Errorf("it says %v, want a refusal with %q", err, s.says)
 	}
 	if sum(t, device) != before {
@@ -316,7 +316,7 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	other := v
 	other.ID = "vol-0fedcba9876543210"
 	before := sum(t, v.Device)
-	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "is not formatted") {
+	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "refused to format") {
 		t.Errorf("a copy on another volume: %v", err)
 	}
 	if sum(t, v.Device) != before {
