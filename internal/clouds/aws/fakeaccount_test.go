@@ -1,4 +1,4 @@
-package preflight
+package aws
 
 import (
 	"encoding/json"

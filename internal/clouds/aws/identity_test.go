@@ -1,4 +1,4 @@
-package preflight
+package aws
 
 import (
 	"errors"
@@ -37,14 +37,14 @@ const identity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/do
 
 func TestIdentityOfTheRightAccount(t *testing.T) {
 	answer(t, http.StatusOK, identity)
-	if _, err := Identity(t.Context(), "210987654321", "us-west-1"); err != nil {
+	if _, err := CheckIdentity(t.Context(), "210987654321", "us-west-1"); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestIdentityOfAnotherAccount(t *testing.T) {
 	answer(t, http.StatusOK, identity)
-	_, err := Identity(t.Context(), "123456789012", "us-west-1")
+	_, err := CheckIdentity(t.Context(), "123456789012", "us-west-1")
 	if !errors.Is(err, ErrWrongAccount) || !strings.Contains(err.Error(), "210987654321") || !strings.Contains(err.Error(), "AWS_PROFILE") {
 		t.Errorf("%v, want both accounts and the next step", err)
 	}
@@ -52,7 +52,7 @@ func TestIdentityOfAnotherAccount(t *testing.T) {
 
 func TestCredentialsThatAWSDoesNotTake(t *testing.T) {
 	answer(t, http.StatusForbidden, `<ErrorResponse><Error><Code>ExpiredToken</Code><Message>expired</Message></Error></ErrorResponse>`)
-	_, err := Identity(t.Context(), "210987654321", "us-west-1")
+	_, err := CheckIdentity(t.Context(), "210987654321", "us-west-1")
 	if !errors.Is(err, ErrNoCredentials) || !strings.Contains(err.Error(), "ExpiredToken") {
 		t.Errorf("%v, want the API's code", err)
 	}
@@ -62,7 +62,7 @@ func TestNoCredentials(t *testing.T) {
 	credentials(t, "")
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	if _, err := Identity(t.Context(), "210987654321", "us-west-1"); !errors.Is(err, ErrNoCredentials) {
+	if _, err := CheckIdentity(t.Context(), "210987654321", "us-west-1"); !errors.Is(err, ErrNoCredentials) {
 		t.Errorf("%v, want ErrNoCredentials", err)
 	}
 }
@@ -77,7 +77,7 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	credentials(t, "http://"+address)
-	if _, err := Identity(t.Context(), "210987654321", "us-west-1"); err == nil || strings.Contains(err.Error(), "\n") {
+	if _, err := CheckIdentity(t.Context(), "210987654321", "us-west-1"); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v, want one line", err)
 	}
 }

@@ -1,4 +1,4 @@
-package preflight
+package gcp
 
 import (
 	"crypto/rand"
@@ -20,9 +20,8 @@ import (
 	"sync"
 	"testing"
 
-	"pgregory.net/rapid"
-
-	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/clouds"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 // fakeProject answers as Compute Engine does: lists in pages, one filter, errors with reasons.
@@ -106,14 +105,14 @@ func projectOf(stacks ...string) *fakeProject {
 	return f
 }
 
-func (f *fakeProject) serve(t *testing.T) GCP {
+func (f *fakeProject) serve(t *testing.T) Inventory {
 	t.Helper()
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	return GCP{Project: "acme-backend", Region: "us-west2", Policy: "edge", client: server.Client(), root: server.URL + "/"}
+	return Inventory{Project: "acme-backend", Region: "us-west2", Policy: "edge", client: server.Client(), root: server.URL + "/"}
 }
 
-func lines(all []engine.Owned) []string {
+func lines(all []inventory.Resource) []string {
 	var lines []string
 	for _, o := range all {
 		words := []string{o.Type, o.ID, o.ImportID}
@@ -128,7 +127,7 @@ func lines(all []engine.Owned) []string {
 
 func TestGCPOwnsALinkAndARule(t *testing.T) {
 	f := projectOf("us", "us-west-1")
-	all, err := f.serve(t).Owned(t.Context(), "us")
+	all, err := f.serve(t).FindOwned(t.Context(), "us")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,13 +160,13 @@ func TestGCPAsksOnlyWhatThePlanHas(t *testing.T) {
 	f := projectOf("us")
 	g := f.serve(t)
 	g.Region = ""
-	all, err := g.Owned(t.Context(), "us")
+	all, err := g.FindOwned(t.Context(), "us")
 	if err != nil || len(all) != 1 || !slices.Equal(f.calls, []string{"global/securityPolicies/edge"}) {
 		t.Errorf("%v and %v by %q, want one rule by one call", lines(all), err, f.calls)
 	}
 	f.calls = nil
 	g.Region, g.Policy = "us-west2", ""
-	if all, err = g.Owned(t.Context(), "us"); err != nil || len(all) != 16 || slices.Contains(f.calls, "global/securityPolicies/edge") {
+	if all, err = g.FindOwned(t.Context(), "us"); err != nil || len(all) != 16 || slices.Contains(f.calls, "global/securityPolicies/edge") {
 		t.Errorf("%v and %v by %q, want a link and no rule", lines(all), err, f.calls)
 	}
 }
@@ -176,7 +175,7 @@ func TestGCPLeavesOutWhatIsGone(t *testing.T) {
 	f := projectOf("us")
 	f.policy = nil
 	f.lists["regions/us-west2/vpnTunnels"][3]["status"] = "DEPROVISIONING"
-	all, err := f.serve(t).Owned(t.Context(), "us")
+	all, err := f.serve(t).FindOwned(t.Context(), "us")
 	if err != nil || len(all) != 15 || strings.Contains(strings.Join(lines(all), " "), "tunnel-3") {
 		t.Errorf("%v: %v, want 15 things", err, lines(all))
 	}
@@ -187,9 +186,9 @@ func TestGCPNamesEveryMissingPermission(t *testing.T) {
 	f.refuse = map[string]string{
 		"regions/us-west2/routers": "forbidden", "global/securityPolicies/edge": "forbidden", "global/firewalls": "rateLimitExceeded",
 	}
-	_, err := f.serve(t).Owned(t.Context(), "us")
-	want := "GCP in acme-backend refuses compute.routers.list, compute.securityPolicies.get; allow that"
-	if !errors.Is(err, ErrNotAllowed) || !strings.Contains(err.Error(), want) {
+	_, err := f.serve(t).FindOwned(t.Context(), "us")
+	want := "GCP in acme-backend denies compute.routers.list, compute.securityPolicies.get; allow these actions"
+	if !errors.Is(err, clouds.ErrNotAllowed) || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q", err, want)
 	}
 }
@@ -197,27 +196,27 @@ func TestGCPNamesEveryMissingPermission(t *testing.T) {
 func TestGCPIsNotSilentAboutOtherErrors(t *testing.T) {
 	f := projectOf("us")
 	f.refuse = map[string]string{"global/firewalls": "accessNotConfigured"}
-	_, err := f.serve(t).Owned(t.Context(), "us")
-	if want := `GCP in acme-backend answers compute.firewalls.list with "accessNotConfigured"; run again`; err == nil || err.Error() != want {
+	_, err := f.serve(t).FindOwned(t.Context(), "us")
+	if want := `GCP in acme-backend: compute.firewalls.list failed with "accessNotConfigured"; run the command again`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	dead := f.serve(t)
 	dead.root = "http://127.0.0.1:1/"
-	if _, err := dead.Owned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "run again") {
+	if _, err := dead.FindOwned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "run the command again") {
 		t.Errorf("%v, want the next step", err)
 	}
 	// A proxy's page in place of an answer.
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) }))
 	t.Cleanup(page.Close)
 	dead.root = page.URL + "/"
-	if _, err := dead.Owned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "502 Bad Gateway") {
+	if _, err := dead.FindOwned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "502 Bad Gateway") {
 		t.Errorf("%v, want the status", err)
 	}
 }
 
 func TestGCPWithoutCredentials(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none.json"))
-	_, err := GCP{Project: "acme-backend", Region: "us-west2"}.Owned(t.Context(), "us")
+	_, err := Inventory{Project: "acme-backend", Region: "us-west2"}.FindOwned(t.Context(), "us")
 	if err == nil || !strings.Contains(err.Error(), "gcloud auth application-default login") {
 		t.Errorf("%v, want what to do", err)
 	}
@@ -256,7 +255,7 @@ func TestGCPUsesTheApplicationDefaultCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
-	all, err := GCP{Project: "acme-backend", Region: "us-west2", Policy: "edge", root: server.URL + "/"}.Owned(t.Context(), "us")
+	all, err := Inventory{Project: "acme-backend", Region: "us-west2", Policy: "edge", root: server.URL + "/"}.FindOwned(t.Context(), "us")
 	if err != nil || len(all) != 17 {
 		t.Errorf("%d things and %v, want 17", len(all), err)
 	}
@@ -265,36 +264,15 @@ func TestGCPUsesTheApplicationDefaultCredentials(t *testing.T) {
 func TestJoined(t *testing.T) {
 	one, two := projectOf("us"), projectOf("us")
 	a, b := one.serve(t), two.serve(t)
-	all, err := Joined{a, b}.Owned(t.Context(), "us")
+	all, err := clouds.Joined{a, b}.FindOwned(t.Context(), "us")
 	if err != nil || len(all) != 34 {
 		t.Errorf("%d things and %v, want those of both", len(all), err)
 	}
 	one.refuse, two.refuse = map[string]string{"global/firewalls": "forbidden"}, map[string]string{"regions/us-west2/routers": "forbidden"}
-	if _, err := (Joined{a, b}).Owned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "firewalls") || !strings.Contains(err.Error(), "routers") {
+	if _, err := (clouds.Joined{a, b}).FindOwned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "firewalls") || !strings.Contains(err.Error(), "routers") {
 		t.Errorf("%v, want what both refuse", err)
 	}
-	if all, err := (Joined{}).Owned(t.Context(), "us"); err != nil || len(all) != 0 {
+	if all, err := (clouds.Joined{}).FindOwned(t.Context(), "us"); err != nil || len(all) != 0 {
 		t.Errorf("%v and %v, want nothing", all, err)
 	}
-}
-
-// A stack takes what has its name and the right role, and never what has another's, unless that one is named like a role of the first.
-func TestLinkNames(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		stack := rapid.StringMatching(`[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,8}){0,2}`)
-		typ := rapid.SampledFrom(slices.Sorted(maps.Keys(linkRoles))).Draw(t, "type")
-		ours, other := stack.Draw(t, "ours"), stack.Draw(t, "other")
-		name := "beachhead-" + ours + "-" + linkRoles[typ] + "-" + rapid.StringMatching(`[a-z0-9-]{1,20}`).Draw(t, "key")
-		if !IsLinkName(typ, ours, name) {
-			t.Fatalf("%s is not %s's", name, ours)
-		}
-		for _, role := range linkRoles {
-			if strings.HasPrefix(strings.TrimPrefix(ours, other+"-"), role) {
-				t.Skip()
-			}
-		}
-		if other != ours && !strings.HasPrefix(other, ours+"-") && IsLinkName(typ, other, name) {
-			t.Fatalf("%s is %s's and %s's", name, ours, other)
-		}
-	})
 }

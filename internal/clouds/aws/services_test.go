@@ -1,4 +1,4 @@
-package preflight
+package aws
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/beachhead-build/beachhead/internal/clouds"
 )
 
 func state(list, element, id, stack, name, state string) thing {
@@ -169,7 +171,7 @@ func TestOwnedNamesThePermissionOfEveryCall(t *testing.T) {
 		}
 		(&fakeAccount{things: machines("us"), refuse: map[string]string{call: code}}).serve(t)
 		_, err := ask(t, "us")
-		if want := "refuses " + permissions[call] + "; allow that"; !errors.Is(err, ErrNotAllowed) || !strings.Contains(err.Error(), want) {
+		if want := "denies " + permissions[call] + "; allow these actions"; !errors.Is(err, clouds.ErrNotAllowed) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", call, err, want)
 		}
 	}

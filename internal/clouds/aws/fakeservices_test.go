@@ -1,4 +1,4 @@
-package preflight
+package aws
 
 import (
 	"encoding/json"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/smithy-go/encoding/cbor"
 )
+
+type object = map[string]any
 
 // listed gives a page of what a call lists, of those that fit, and the token of the next page; empty: it was the last.
 func (f *fakeAccount) listed(list, token string, fits func(thing) bool) (page []thing, next string) {

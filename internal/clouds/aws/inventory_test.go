@@ -1,4 +1,4 @@
-package preflight
+package aws
 
 import (
 	"context"
@@ -13,7 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/clouds"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 // of makes tags of a stack.
@@ -91,13 +92,13 @@ func region(stack string) []thing {
 	}
 }
 
-func ask(t *testing.T, stack string) ([]engine.Owned, error) {
+func ask(t *testing.T, stack string) ([]inventory.Resource, error) {
 	t.Helper()
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-west-1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Inventory(cfg).Owned(t.Context(), stack)
+	return NewInventory(cfg).FindOwned(t.Context(), stack)
 }
 
 func owned(t *testing.T, account *fakeAccount, stack string) []string {
@@ -173,7 +174,7 @@ func TestOwnedFollowsPages(t *testing.T) {
 
 func TestOwnedAsksForNoMoreNamesAtOnceThanEC2Takes(t *testing.T) {
 	account := &fakeAccount{}
-	for i := range filterValues + 50 {
+	for i := range maxFilterValues + 50 {
 		account.things = append(account.things, plain(fmt.Sprintf("subnet-%03d", i), "us-west-1", fmt.Sprintf("net-subnet-%d", i)))
 	}
 	got := owned(t, account, "us-west-1")
@@ -228,10 +229,10 @@ func TestOwnedNamesEveryMissingPermission(t *testing.T) {
 		"ListTagsForResource": "AccessDeniedException", "DescribeAddresses": "ExpiredToken",
 	}}).serve(t)
 	_, err := ask(t, "us-west-1")
-	if !errors.Is(err, ErrNotAllowed) {
-		t.Fatalf("%v, want ErrNotAllowed", err)
+	if !errors.Is(err, clouds.ErrNotAllowed) {
+		t.Fatalf("%v, want clouds.ErrNotAllowed", err)
 	}
-	want := "refuses autoscaling:DescribeAutoScalingGroups, ec2:DescribeTags, iam:ListRoles, logs:ListTagsForResource; allow that"
+	want := "denies autoscaling:DescribeAutoScalingGroups, ec2:DescribeTags, iam:ListRoles, logs:ListTagsForResource; allow these actions"
 	if !strings.Contains(err.Error(), want) {
 		t.Errorf("%v\nwant %q in it", err, want)
 	}
@@ -243,7 +244,7 @@ func TestOwnedIsNotSilentAboutOtherErrors(t *testing.T) {
 	} {
 		(&fakeAccount{things: region("us-west-1"), refuse: map[string]string{call: "ExpiredToken"}}).serve(t)
 		_, err := ask(t, "us-west-1")
-		if err == nil || !strings.Contains(err.Error(), want+` with "ExpiredToken"; run again`) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want+` failed with "ExpiredToken"; run the command again`) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v, want one line with %s and the code", err, want)
 		}
 	}
@@ -257,12 +258,12 @@ func TestOwnedEndsWithItsContext(t *testing.T) {
 	}
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := Inventory(cfg).Owned(late, "us-west-1"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "run again") {
+	if _, err := NewInventory(cfg).FindOwned(late, "us-west-1"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "run the command again") {
 		t.Errorf("%v, want the deadline and the next step", err)
 	}
 	interrupted, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := Inventory(cfg).Owned(interrupted, "us-west-1"); !errors.Is(err, context.Canceled) {
+	if _, err := NewInventory(cfg).FindOwned(interrupted, "us-west-1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the interruption", err)
 	}
 }
