@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
+	awscloud "github.com/beachhead-build/beachhead/internal/clouds/aws"
 	"github.com/beachhead-build/beachhead/internal/clouds/emulated"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/internal/preflight"
 )
 
 // Session is a region's stack, open on a cloud for one operation.
@@ -46,7 +46,7 @@ func (p Project) Open(ctx context.Context, name string, op Operation, target Tar
 }
 
 func (p Project) openReal(ctx context.Context, region *Region, op Operation) (*Session, error) {
-	cfg, err := preflight.Identity(ctx, region.Plan.Account, region.Plan.Region)
+	cfg, err := awscloud.CheckIdentity(ctx, region.Plan.Account, region.Plan.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,8 @@ func (p Project) program(r *Region) pulumi.RunFunc { return stacks.Region(r.Plan
 
 // warnAbout returns what an operator needs to know about a step of an up or a preview; empty when that is nothing.
 func (r *Region) warnAbout(s engine.Step) string {
-	if r.Plan.Cache == nil || r.Plan.Cache.Seed == "" || s.Type != "aws:ebs/volume:Volume" || s.Op != "create" || s.Inputs["snapshotId"] != nil {
+	isNewVolume := s.Type == "aws:ebs/volume:Volume" && s.Op == "create"
+	if r.Plan.Cache == nil || r.Plan.Cache.Seed == "" || !isNewVolume || s.Inputs["snapshotId"] != nil {
 		return ""
 	}
 	return fmt.Sprintf("%s starts empty: no snapshot of %s has been copied to this region yet (cache.seed)", s.Name, r.Plan.Cache.Seed)

@@ -89,7 +89,8 @@ func (r *Region) summarizeRun(kind report.Kind, spans []report.Span) report.Run 
 func CheckPromise(run report.Run, file string) error {
 	for _, c := range report.Compare(run.Times, run.Promised) {
 		if c.Late() {
-			return fmt.Errorf("%w: %s after %s; the timeline shows which steps take long; shorten those, or raise ready in %s", ErrLate, c.Goal, c, file)
+			return fmt.Errorf("%w: %s after %s; the timeline shows which steps take long; shorten those, or raise ready in %s",
+				ErrLate, c.Goal, c, file)
 		}
 	}
 	return nil
