@@ -23,7 +23,7 @@ type Region struct {
 // LoadRegion finds and reads a region file, validates it by itself and against the other region files, and plans the region. A mistake
 // is a UsageError. A mistake in another region file is only a remark: at night a colleague's half-written file must not keep a region down.
 func (p Project) LoadRegion(name string) (*Region, error) {
-	path, err := regionfile.Find(p.Dir, name)
+	path, err := regionfile.FindFile(p.Dir, name)
 	if err != nil {
 		return nil, UsageError{err}
 	}
@@ -31,7 +31,7 @@ func (p Project) LoadRegion(name string) (*Region, error) {
 	if err != nil {
 		return nil, UsageError{err}
 	}
-	for _, other := range loaded.Unsound {
+	for _, other := range loaded.Invalid {
 		p.note(fmt.Sprintf("%s is not valid, and the cross-check leaves it out; `beachhead validate %s` lists its problems", other, other))
 	}
 	for _, warning := range loaded.Warnings() {

@@ -27,7 +27,7 @@ func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[stri
 			t.Fatal(err)
 		}
 	}
-	files, err := regionfile.Files(filepath.Join("..", ".."))
+	files, err := regionfile.ListFiles(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
