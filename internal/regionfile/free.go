@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// suggestNetwork suggests a network of the given size that meets none of the taken ones: the first from 10.0.0.0/16 on, by /16s. It
-// gives words when there is none.
+// suggestNetwork returns the first network of the given size from 10.0.0.0/16 on, in steps of /16, that overlaps no taken
+// network. If it finds none, it returns a description in words.
 func suggestNetwork(bits int, taken []netip.Prefix) string {
 	for second := range 256 {
 		wide := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(second), 0, 0}), 16)

@@ -2,11 +2,11 @@ package regionfile
 
 import "strings"
 
-// suggestName finds the candidate that was probably meant: one that differs in case only, or by at most two edits and less
-// than half of its letters. It gives "" when nothing is that near.
+// suggestName returns the candidate that the user probably meant, or "". The candidate differs only in case, or by at most
+// two edits and less than half of its letters.
 func suggestName(name string, candidates []string) string {
 	if len(name) > longestQuote {
-		return "" // nobody mistypes that much; and the distance costs the square of the length
+		return "" // a typing error is never that long, and the cost of the distance grows with the square of the length
 	}
 	best, least := "", 3
 	for _, c := range candidates {
@@ -20,8 +20,8 @@ func suggestName(name string, candidates []string) string {
 	return best
 }
 
-// editDistance counts the insertions, deletions, replacements and swaps of neighbours between two words (Damerau's distance in
-// its restricted form, over bytes).
+// editDistance counts the insertions, deletions, replacements and swaps of adjacent bytes between two words (the restricted
+// Damerau-Levenshtein distance).
 func editDistance(a, b string) int {
 	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
