@@ -9,6 +9,65 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
+// Network is the plan of a region's network.
+type Network struct {
+	CIDR   netip.Prefix      `json:"cidr"`
+	Egress regionfile.Egress `json:"egress"`
+	// Internet reports whether any machine has internet access. The internet gateway exists in any case.
+	Internet bool `json:"internet"`
+	// FleetTier is the tier of subnets that runner fleets use in this egress mode.
+	FleetTier Tier   `json:"fleetTier"`
+	Zones     []Zone `json:"zones"`
+	// InterfaceEndpoints are the services that get an endpoint in the link subnets, without their region's prefix.
+	InterfaceEndpoints []string `json:"interfaceEndpoints"`
+	FlowLogGroup       string   `json:"flowLogGroup"`
+	FlowLogDays        int      `json:"flowLogDays"`
+	// AptMirror is the address of a mirror of Debian's archive. Machines install packages from it. Empty means Debian's own
+	// archive.
+	AptMirror string `json:"aptMirror,omitempty"`
+}
+
+// Zone is the part of the network in one availability zone.
+type Zone struct {
+	Name    string                `json:"name"`
+	Subnets map[Tier]netip.Prefix `json:"subnets"`
+	// RunnerRoute and CacheRoute are the default routes of the private runner subnet and of the cache subnet.
+	RunnerRoute Route `json:"runnerWay"`
+	CacheRoute  Route `json:"cacheWay"`
+	// NATAddresses is the number of public addresses of the zone's NAT gateway. 0 means no NAT gateway.
+	NATAddresses int          `json:"natAddresses,omitempty"`
+	NATInstance  *NATInstance `json:"natInstance,omitempty"`
+}
+
+// NATInstance is a machine that forwards the internet traffic of one zone.
+type NATInstance struct {
+	// Name is the name of its Auto Scaling group: net-nat-instance-us-west-1a.
+	Name         string `json:"name"`
+	InstanceType string `json:"instanceType"`
+	// Address is its fixed private address in the zone's public subnet.
+	Address netip.Addr `json:"address"`
+	// Image is the parameter from which EC2 reads the image when it launches the machine.
+	Image string `json:"image"`
+}
+
+// Route is a default route.
+type Route struct {
+	Kind RouteKind `json:"kind"`
+	// Zone is the zone of the NAT gateway or NAT instance.
+	Zone string `json:"zone,omitempty"`
+}
+
+// RouteKind is the kind of target of a default route.
+type RouteKind string
+
+// The kinds of default route.
+const (
+	NoRoute        RouteKind = "none"
+	ViaNATGateway  RouteKind = "nat-gateway"
+	ViaNATInstance RouteKind = "nat-instance"
+	ViaInternet    RouteKind = "internet-gateway"
+)
+
 // endpointServices are the services that a machine without internet access calls: EC2 (cache volumes and interfaces), Auto
 // Scaling (lifecycle hooks), logs and metrics, Parameter Store, and the three services of Session Manager. S3 has a gateway
 // endpoint in every mode.

@@ -1,6 +1,10 @@
 package regionfile
 
-import "strings"
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
 
 // suggestName returns the candidate that the user probably meant, or "". The candidate differs only in case, or by at most
 // two edits and less than half of its letters.
@@ -42,4 +46,16 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// suggestNetwork returns the first network of the given size from 10.0.0.0/16 on, in steps of /16, that overlaps no taken
+// network. If it finds none, it returns a description in words.
+func suggestNetwork(bits int, taken []netip.Prefix) string {
+	for second := range 256 {
+		wide := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(second), 0, 0}), 16)
+		if !slices.ContainsFunc(taken, wide.Overlaps) {
+			return netip.PrefixFrom(wide.Addr(), max(min(bits, 20), 16)).String()
+		}
+	}
+	return "a range inside 172.16.0.0/12"
 }
