@@ -192,7 +192,7 @@ func TestMetrics(t *testing.T) {
 
 // The fleet's scaling follows the metric of the same name.
 func TestMetricIsTheFleets(t *testing.T) {
-	text, err := os.ReadFile("../../../components/fleet/fleet.go")
+	text, err := os.ReadFile("../../../components/fleet/scaling_group.go")
 	if err != nil || !strings.Contains(string(text), `const Metric = "`+BusyMetric+`"`) {
 		t.Errorf("components/fleet has another metric than %s, %v", BusyMetric, err)
 	}
