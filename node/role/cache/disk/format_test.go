@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -324,6 +325,18 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	}
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err != nil {
 		t.Errorf("the next machine: %v", err)
+	}
+}
+
+// A device that cannot be marked is not formatted: mke2fs that is killed would leave a volume that no machine may use.
+func TestUnmarkedIsNotFormatted(t *testing.T) {
+	h := machine(t)
+	all := mounts(t, h)
+	all["mkfs.ext4"] = "echo formatted >&2; exit 1"
+	commands(t, all)
+	v := volume(h.Path("/dev/nvme1n1"))
+	if err := formatVolume(t.Context(), h, v); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "marking "+v.ID) {
+		t.Errorf("%v, want that the device cannot be marked", err)
 	}
 }
 
