@@ -39,7 +39,7 @@ const someAccount = "123456789012"
 
 func locateAWS(c *Cloud, settings map[string]any) (scope, error) {
 	region := str(settings["region"])
-	if len(ec2types.Zones(region)) == 0 {
+	if len(ec2types.ZoneNames(region)) == 0 {
 		return scope{}, refused("invalid AWS Region: %s", region)
 	}
 	if c.faults.silent(region) {

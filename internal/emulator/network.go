@@ -100,7 +100,7 @@ func createSubnet(c *call) error {
 	if err := c.placeSubnet(); err != nil {
 		return err
 	}
-	zones := ec2types.Zones(c.region)
+	zones := ec2types.ZoneNames(c.region)
 	zone := c.rec.str("availabilityZone")
 	if zone == "" {
 		zone = zones[0]

@@ -173,7 +173,7 @@ func (c *call) placesFor(types []string, nic map[string]any) ([]place, error) {
 	}
 	var places []place
 	for _, p := range candidates {
-		offered := func(typ string) bool { return ec2types.Offered(p.zone, typ) }
+		offered := func(typ string) bool { return ec2types.IsOffered(p.zone, typ) }
 		if !slices.ContainsFunc(types, offered) {
 			return nil, refused("ValidationError: Your requested instance type (%s) is not supported in your requested Availability Zone (%s).",
 				strings.Join(types, ", "), p.zone)

@@ -93,7 +93,7 @@ func checkSchedule(l *look) {
 	for _, c := range copies {
 		c.noRules("deprecateRule")
 		checkRetention(c.under("retainRule"), false)
-		if target := c.str("target"); target != "" && len(ec2types.Zones(target)) == 0 {
+		if target := c.str("target"); target != "" && len(ec2types.ZoneNames(target)) == 0 {
 			c.bad("target", "InvalidRequestException: invalid AWS Region: %s", target)
 		}
 		if c.has("cmkArn") && c.in["encrypted"] == false {

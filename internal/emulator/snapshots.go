@@ -60,7 +60,7 @@ var snapshotCopyKind = &kind{
 	refuse:  []string{"permanentRestore", "storageTier", "temporaryRestoreDays"},
 	check: func(m resource.PropertyMap) []catalog.Failure {
 		l := lookAt(m)
-		if region := l.str("sourceRegion"); region != "" && len(ec2types.Zones(region)) == 0 {
+		if region := l.str("sourceRegion"); region != "" && len(ec2types.ZoneNames(region)) == 0 {
 			l.bad("sourceRegion", "invalid AWS Region: %s", region)
 		}
 		l.number("completionDurationMinutes", 15, 2880)

@@ -40,7 +40,7 @@ var volumeKind = &kind{
 	refs:  []ref{{path: "snapshotId", to: anySnapshot}},
 	check: checkVolume,
 	create: func(c *call) error {
-		if zones := ec2types.Zones(c.region); !slices.Contains(zones, c.rec.str("availabilityZone")) {
+		if zones := ec2types.ZoneNames(c.region); !slices.Contains(zones, c.rec.str("availabilityZone")) {
 			return refused("InvalidZone.NotFound: The zone '%s' does not exist. (zones of %s: %s)",
 				c.rec.str("availabilityZone"), c.region, strings.Join(zones, ", "))
 		}

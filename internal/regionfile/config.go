@@ -20,7 +20,7 @@ type Config struct {
 	// Name is the file's name without its extension. It is also the name of the stack.
 	Name string `yaml:"-"`
 
-	source source
+	source sourceMap
 
 	// The AWS account, region and zones.
 	AWS AWS `yaml:"aws" jsonschema:"required"`

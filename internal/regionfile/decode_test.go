@@ -6,7 +6,7 @@ import (
 )
 
 func TestParseReadsEverything(t *testing.T) {
-	c := parsed(t, valid)
+	c := mustParse(t, validFile)
 	if err := c.Validate(); err != nil {
 		t.Fatalf("Validate: %v", err)
 	}
@@ -91,14 +91,14 @@ func TestDecodeProblems(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if !strings.Contains(valid, c.old) {
+			if !strings.Contains(validFile, c.old) {
 				t.Fatalf("the valid file has no %q", c.old)
 			}
-			_, err := Parse(testFile, []byte(strings.Replace(valid, c.old, c.new, 1)))
+			_, err := Parse(testFile, []byte(strings.Replace(validFile, c.old, c.new, 1)))
 			got := Problems(err)
-			same(t, got, c.want)
+			compareProblems(t, got, c.want)
 			for _, p := range got {
-				oneLine(t, p)
+				checkOneLine(t, p)
 			}
 		})
 	}
@@ -126,8 +126,8 @@ func TestMerge(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Parse(testFile, []byte(minimal+fleet+c.more))
-			same(t, Problems(err), c.want)
+			got, err := Parse(testFile, []byte(minimalFile+fleet+c.more))
+			compareProblems(t, Problems(err), c.want)
 			if c.check != nil && err == nil && !c.check(got) {
 				t.Errorf("not merged as wanted: %+v", got.Runners)
 			}

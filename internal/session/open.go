@@ -96,7 +96,7 @@ func (s *Session) options(op Operation, o engine.Options) engine.Options {
 	o.Name, o.Root, o.Exclusive = s.Plan.Name, s.project.Dir, op.Exclusive
 	o.Program, o.Progress = s.project.program(s.Region), s.observe
 	if op.NeedsSecrets {
-		o.Secrets = s.Plan.Secrets()
+		o.Secrets = s.Plan.SecretNames()
 	}
 	return o
 }

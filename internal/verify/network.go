@@ -9,8 +9,8 @@ import (
 )
 
 // routeKinds maps the plan's kinds of egress route to the cloud's kinds of route target.
-var routeKinds = map[plan.WayKind]string{
-	plan.NoWay: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
+var routeKinds = map[plan.RouteKind]string{
+	plan.NoRoute: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
 }
 
 // outputOfTier names the output that holds a tier's subnets.
@@ -80,19 +80,19 @@ func kindOrNone(kind string) string {
 }
 
 // plannedRoute returns the kind of a tier's planned default route.
-func plannedRoute(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.WayKind {
+func plannedRoute(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.RouteKind {
 	switch tier {
 	case plan.PrivateTier:
-		return z.RunnerWay.Kind
+		return z.RunnerRoute.Kind
 	case plan.CacheTier:
-		return z.CacheWay.Kind
+		return z.CacheRoute.Kind
 	case plan.PublicTier:
 		if p.Network.Internet {
 			return plan.ViaInternet
 		}
 	case plan.LinkTier:
 	}
-	return plan.NoWay
+	return plan.NoRoute
 }
 
 // checkAddresses counts the published addresses. It queries no cloud: allow-lists contain what the stack publishes.

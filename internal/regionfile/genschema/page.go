@@ -50,7 +50,7 @@ func buildPage(s *jsonschema.Schema) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(intro)
 	out.WriteString("## Keys\n\n")
-	section(&out, s, "")
+	writeSection(&out, s, "")
 	out.WriteString("## Rules\n\nA region file must follow these rules in addition to the types, bounds and patterns above. A warning stops no command.\n\n")
 	on := ""
 	for _, r := range regionfile.Rules() {
@@ -64,8 +64,8 @@ func buildPage(s *jsonschema.Schema) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// section writes the table of one mapping and then those of the mappings in it.
-func section(out *bytes.Buffer, s *jsonschema.Schema, path string) {
+// writeSection writes the table of one mapping and then those of the mappings in it.
+func writeSection(out *bytes.Buffer, s *jsonschema.Schema, path string) {
 	title := "The file"
 	if path != "" {
 		title = "`" + path + "`"
@@ -81,20 +81,20 @@ func section(out *bytes.Buffer, s *jsonschema.Schema, path string) {
 		case slices.Contains(s.Required, key):
 			value = "required"
 		case inner.Default != nil:
-			value = code(inner.Default)
+			value = formatCode(inner.Default)
 		}
-		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", key, cell(kind(inner)), cell(value), cell(inner.Description))
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", key, escapeCell(describeKind(inner)), escapeCell(value), escapeCell(inner.Description))
 	}
 	out.WriteString("\n")
 	for key, inner := range s.Properties.FromOldest() {
-		if deeper, suffix := mappingIn(inner); deeper != nil {
-			section(out, deeper, strings.TrimPrefix(path+"."+key+suffix, "."))
+		if deeper, suffix := findMapping(inner); deeper != nil {
+			writeSection(out, deeper, strings.TrimPrefix(path+"."+key+suffix, "."))
 		}
 	}
 }
 
-// mappingIn gives the mapping that a key holds, by itself, by name or in a list, and how its path goes on.
-func mappingIn(s *jsonschema.Schema) (*jsonschema.Schema, string) {
+// findMapping gives the mapping that a key holds, by itself, by name or in a list, and how its path goes on.
+func findMapping(s *jsonschema.Schema) (*jsonschema.Schema, string) {
 	switch {
 	case s.Items != nil && s.Items.Properties.Len() > 0:
 		return s.Items, "[]"
@@ -106,29 +106,29 @@ func mappingIn(s *jsonschema.Schema) (*jsonschema.Schema, string) {
 	return nil, ""
 }
 
-// kind says what a value looks like, with its bounds.
-func kind(s *jsonschema.Schema) string {
+// describeKind says what a value looks like, with its bounds.
+func describeKind(s *jsonschema.Schema) string {
 	switch {
 	case len(s.Enum) > 0:
 		values := make([]string, len(s.Enum))
 		for i, v := range s.Enum {
-			values[i] = code(v)
+			values[i] = formatCode(v)
 		}
 		return strings.Join(values, " ")
 	case s.Type == "array":
-		return strings.TrimSpace("list of " + kind(s.Items) + listBounds(s))
+		return strings.TrimSpace("list of " + describeKind(s.Items) + formatListBounds(s))
 	case s.Type == "object" && s.Properties.Len() == 0 && s.AdditionalProperties != nil:
-		return "mapping to " + kind(s.AdditionalProperties)
+		return "mapping to " + describeKind(s.AdditionalProperties)
 	case s.Type == "object":
 		return "mapping"
 	case s.Type == "string":
-		return textKind(s)
+		return describeText(s)
 	}
-	return s.Type + numberBounds(s)
+	return s.Type + formatNumberBounds(s)
 }
 
-// textKind names the texts that have a form of their own; a pattern is printed as it is.
-func textKind(s *jsonschema.Schema) string {
+// describeText names the texts that have a form of their own; a pattern is printed as it is.
+func describeText(s *jsonschema.Schema) string {
 	switch {
 	case strings.Contains(s.Pattern, "GiB"):
 		return "size, as 200GiB or 2TiB"
@@ -144,7 +144,7 @@ func textKind(s *jsonschema.Schema) string {
 	return "text"
 }
 
-func numberBounds(s *jsonschema.Schema) string {
+func formatNumberBounds(s *jsonschema.Schema) string {
 	switch {
 	case s.Minimum != "" && s.Maximum != "":
 		return fmt.Sprintf(", %s to %s", s.Minimum, s.Maximum)
@@ -154,7 +154,7 @@ func numberBounds(s *jsonschema.Schema) string {
 	return ""
 }
 
-func listBounds(s *jsonschema.Schema) string {
+func formatListBounds(s *jsonschema.Schema) string {
 	switch {
 	case s.MinItems != nil && s.MaxItems != nil:
 		return fmt.Sprintf(", %d to %d", *s.MinItems, *s.MaxItems)
@@ -164,7 +164,7 @@ func listBounds(s *jsonschema.Schema) string {
 	return ""
 }
 
-func code(v any) string { return fmt.Sprintf("`%v`", v) }
+func formatCode(v any) string { return fmt.Sprintf("`%v`", v) }
 
-// cell keeps a text inside its cell of a table.
-func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+// escapeCell keeps a text inside its cell of a table.
+func escapeCell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

@@ -34,7 +34,7 @@ type Lab struct {
 	Scaling    *Scaling
 	Parameters *Parameters
 	// Agent is the digest of the agent's build for these machines.
-	Agent plan.Agent
+	Agent plan.AgentDigests
 
 	T              testing.TB
 	image          image
@@ -124,7 +124,7 @@ func (l *Lab) publishAgent() {
 	l.Must(os.WriteFile(path, build, 0o600))
 	sum := sha256.Sum256(build)
 	digest := hex.EncodeToString(sum[:])
-	l.Agent = plan.Agent{regionfile.AMD64: digest, regionfile.ARM64: digest}
+	l.Agent = plan.AgentDigests{regionfile.AMD64: digest, regionfile.ARM64: digest}
 	for arch := range l.Agent {
 		l.objects["/"+plan.AgentKey(arch, digest)] = path
 	}
