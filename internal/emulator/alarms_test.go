@@ -52,10 +52,10 @@ func TestAlarmRefusals(t *testing.T) {
 			p = query(nil)
 			p["namespace"] = "x"
 		}
-		d.refusesToMake(metricAlarmType, p, want)
+		d.refusesToMake(MetricAlarmType, p, want)
 	}
-	d.make(metricAlarmType, "math", query(nil))
-	d.refusesToMake(metricAlarmType, alarm(nil), "the alarm a already exists")
+	d.make(MetricAlarmType, "math", query(nil))
+	d.refusesToMake(MetricAlarmType, alarm(nil), "the alarm a already exists")
 }
 
 // Metric math reads metrics by the ids of their queries, so many and no more.
@@ -76,22 +76,22 @@ func TestAlarmMath(t *testing.T) {
 		"at most 10 metrics and 10 expressions": math("MAX(METRICS())", many...),
 		"either metric or expression":           nothing,
 	} {
-		d.refusesToMake(metricAlarmType, p, want)
+		d.refusesToMake(MetricAlarmType, p, want)
 	}
-	made := d.make(metricAlarmType, "math", math("MAX([m0,m1])", "m0", "m1"))
+	made := d.make(MetricAlarmType, "math", math("MAX([m0,m1])", "m0", "m1"))
 	made.update(math(`IF(m0 < 1 AND "m7" != 'm8', FILL(m0, 0), 2e3)`, "m0"))
 	made.delete()
 }
 
 func TestCompositeAlarms(t *testing.T) {
 	d := open(t)
-	one := d.make(metricAlarmType, "one", alarm(nil))
+	one := d.make(MetricAlarmType, "one", alarm(nil))
 	with := func(name, rule string) props { return props{"alarmName": name, "alarmRule": rule} }
-	d.refusesToMake(compositeAlarmType, with("c", "ALARM(a) AND"), "AlarmRule")
-	d.refusesToMake(compositeAlarmType, with("c", "ALARM(none)"), "the alarm none does not exist")
-	d.refusesToMake(compositeAlarmType, with("c", "ALARM(c)"), "the alarm c does not exist, or is this one")
-	d.refusesToMake(compositeAlarmType, with("a", "TRUE"), "the alarm a already exists")
-	c := d.make(compositeAlarmType, "c", with("c", "ALARM(a) OR FALSE"))
+	d.refusesToMake(CompositeAlarmType, with("c", "ALARM(a) AND"), "AlarmRule")
+	d.refusesToMake(CompositeAlarmType, with("c", "ALARM(none)"), "the alarm none does not exist")
+	d.refusesToMake(CompositeAlarmType, with("c", "ALARM(c)"), "the alarm c does not exist, or is this one")
+	d.refusesToMake(CompositeAlarmType, with("a", "TRUE"), "the alarm a already exists")
+	c := d.make(CompositeAlarmType, "c", with("c", "ALARM(a) OR FALSE"))
 	refuses(t, one.tryDelete(), "composite alarm(s) depending on it", "used by c")
 	refuses(t, c.tryUpdate(with("c", "OK(none)")), "the alarm none does not exist")
 	c.update(with("c", "TRUE"))
@@ -123,14 +123,14 @@ func TestDashboards(t *testing.T) {
 	d := open(t)
 	with := func(body string) props { return props{"dashboardName": "region", "dashboardBody": body} }
 	widget := func(s string) props { return with(`{"widgets":[` + s + `]}`) }
-	d.refusesToMake(dashboardType, with("no"), "The dashboard body is invalid")
-	d.refusesToMake(dashboardType, widget(`{"type":"film","properties":{"a":1}}`), `unknown type "film"`)
-	d.refusesToMake(dashboardType, widget(`{"type":"text"}`), "properties are missing")
-	d.refusesToMake(dashboardType, widget(`{"type":"text","x":13,"width":12,"properties":{"markdown":"x"}}`), "off the grid")
-	d.refusesToMake(dashboardType, widget(`{"type":"text","width":25,"properties":{"markdown":"x"}}`), "off the grid")
-	d.refusesToMake(dashboardType, props{"dashboardName": "a b", "dashboardBody": "{}"}, "dashboardName")
-	b := d.make(dashboardType, "b", with(oneBoard))
-	d.refusesToMake(dashboardType, with(oneBoard), "already exists")
+	d.refusesToMake(DashboardType, with("no"), "The dashboard body is invalid")
+	d.refusesToMake(DashboardType, widget(`{"type":"film","properties":{"a":1}}`), `unknown type "film"`)
+	d.refusesToMake(DashboardType, widget(`{"type":"text"}`), "properties are missing")
+	d.refusesToMake(DashboardType, widget(`{"type":"text","x":13,"width":12,"properties":{"markdown":"x"}}`), "off the grid")
+	d.refusesToMake(DashboardType, widget(`{"type":"text","width":25,"properties":{"markdown":"x"}}`), "off the grid")
+	d.refusesToMake(DashboardType, props{"dashboardName": "a b", "dashboardBody": "{}"}, "dashboardName")
+	b := d.make(DashboardType, "b", with(oneBoard))
+	d.refusesToMake(DashboardType, with(oneBoard), "already exists")
 	if b.out("dashboardArn") != "arn:aws:cloudwatch::123456789012:dashboard/region" {
 		t.Error(b.out("dashboardArn"))
 	}
@@ -139,7 +139,7 @@ func TestDashboards(t *testing.T) {
 
 func TestMetricFilters(t *testing.T) {
 	d := open(t)
-	logs := d.make(logGroupType, "logs", props{"name": "ci"})
+	logs := d.make(LogGroupType, "logs", props{"name": "ci"})
 	with := func(more props) props {
 		m := props{"name": "errors", "namespace": "Beachhead", "value": "1"}
 		for name, v := range more {
@@ -147,32 +147,32 @@ func TestMetricFilters(t *testing.T) {
 		}
 		return props{"name": "errors", "logGroupName": "ci", "pattern": "ERROR", "metricTransformation": m}
 	}
-	d.refusesToMake(metricFilterType, with(props{"name": "a:b"}), "metricTransformation.name")
-	d.refusesToMake(metricFilterType, with(props{"defaultValue": "0", "dimensions": props{"a": "$.b"}}), "together with dimensions")
-	f := d.make(metricFilterType, "f", with(nil))
-	d.refusesToMake(metricFilterType, with(nil), "already exists")
+	d.refusesToMake(LogMetricFilterType, with(props{"name": "a:b"}), "metricTransformation.name")
+	d.refusesToMake(LogMetricFilterType, with(props{"defaultValue": "0", "dimensions": props{"a": "$.b"}}), "together with dimensions")
+	f := d.make(LogMetricFilterType, "f", with(nil))
+	d.refusesToMake(LogMetricFilterType, with(nil), "already exists")
 	if f.id != "ci:errors" {
 		t.Errorf("id %s", f.id)
 	}
 	logs.delete()
-	if r := d.read(metricFilterType, "f", f.id, f.inputs); r.id != "" {
+	if r := d.read(LogMetricFilterType, "f", f.id, f.inputs); r.id != "" {
 		t.Error("the filter outlives its group")
 	}
 }
 
 func TestTopics(t *testing.T) {
 	d := open(t)
-	d.refusesToMake(topicType, props{"name": "a b"}, "name")
-	d.refusesToMake(topicType, props{"fifoTopic": true}, "fifoTopic: the emulator has no rules")
-	d.refusesToMake(topicType, props{"kmsMasterKeyId": "none"}, "Key 'none' does not exist")
-	topic := d.make(topicType, "t", props{"name": "ci", "kmsMasterKeyId": "alias/aws/sns"})
+	d.refusesToMake(TopicType, props{"name": "a b"}, "name")
+	d.refusesToMake(TopicType, props{"fifoTopic": true}, "fifoTopic: the emulator has no rules")
+	d.refusesToMake(TopicType, props{"kmsMasterKeyId": "none"}, "Key 'none' does not exist")
+	topic := d.make(TopicType, "t", props{"name": "ci", "kmsMasterKeyId": "alias/aws/sns"})
 	if topic.id != "arn:aws:sns:us-west-1:123456789012:ci" || topic.out("arn") != topic.id {
 		t.Errorf("%s, %v", topic.id, topic.out("arn"))
 	}
-	d.refusesToMake(topicType, props{"name": "ci"}, "Topic already exists")
-	d.refusesToMake(topicPolicyType, props{"arn": "arn:aws:sns:us-west-1:123456789012:none", "policy": anything}, "Topic does not exist")
-	policy := d.make(topicPolicyType, "p", props{"arn": topic.id, "policy": anything})
-	d.refusesToMake(topicPolicyType, props{"arn": topic.id, "policy": anything}, "has a policy already")
+	d.refusesToMake(TopicType, props{"name": "ci"}, "Topic already exists")
+	d.refusesToMake(TopicPolicyType, props{"arn": "arn:aws:sns:us-west-1:123456789012:none", "policy": anything}, "Topic does not exist")
+	policy := d.make(TopicPolicyType, "p", props{"arn": topic.id, "policy": anything})
+	d.refusesToMake(TopicPolicyType, props{"arn": topic.id, "policy": anything}, "has a policy already")
 	for want, p := range map[string]props{
 		"rules for email, https only":     {"protocol": "sms", "endpoint": "+1"},
 		"Email address":                   {"protocol": "email", "endpoint": "nobody"},
@@ -181,14 +181,14 @@ func TestTopics(t *testing.T) {
 		"filterPolicy: the emulator has ": {"protocol": "https", "endpoint": "https://example.com", "filterPolicy": "{}"},
 	} {
 		p["topic"] = topic.id
-		d.refusesToMake(subscriptionType, p, want)
+		d.refusesToMake(TopicSubscriptionType, p, want)
 	}
 	hook := props{"topic": topic.id, "protocol": "https", "endpoint": "https://example.com/hook"}
-	s := d.make(subscriptionType, "s", hook)
+	s := d.make(TopicSubscriptionType, "s", hook)
 	if s.out("pendingConfirmation") != true || !strings.HasPrefix(s.id, topic.id+":") {
 		t.Errorf("%s, pending %v", s.id, s.out("pendingConfirmation"))
 	}
-	d.refusesToMake(subscriptionType, hook, "Subscription already exists")
+	d.refusesToMake(TopicSubscriptionType, hook, "Subscription already exists")
 	topic.delete() // with its policy and subscriptions
 	for _, r := range []*thing{policy, s} {
 		if again := d.read(r.typ, r.name, r.id, r.inputs); again.id != "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-const volumeAttachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
+const VolumeAttachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
 
 func init() {
 	define(volumeAttachmentKind)
@@ -19,41 +19,41 @@ func init() {
 // deviceName is what AWS recommends for data volumes; /dev/sda1 and /dev/xvda are the root's.
 var deviceName = regexp.MustCompile(`^/dev/(sd[b-z]|xvd[b-z][a-z]?)$`)
 
-var volumeAttachmentKind = &kind{
-	typ:     volumeAttachmentType,
-	missing: "InvalidAttachment.NotFound: the attachment %s does not exist",
-	unread:  []string{"forceDetach", "skipDestroy"},
-	refuse:  []string{"stopInstanceBeforeDetaching"},
-	refs: []ref{
-		{path: "volumeId", to: []string{volumeType}, when: holds},
-		{path: "instanceId", to: []string{instanceType}, when: fades},
+var volumeAttachmentKind = &Kind{
+	Type:        VolumeAttachmentType,
+	Missing:     "InvalidAttachment.NotFound: the attachment %s does not exist",
+	WriteOnly:   []string{"forceDetach", "skipDestroy"},
+	Unsupported: []string{"stopInstanceBeforeDetaching"},
+	References: []Reference{
+		{Path: "volumeId", To: []string{VolumeType}, OnDelete: Block},
+		{Path: "instanceId", To: []string{InstanceType}, OnDelete: Cascade},
 	},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		l.pattern("deviceName", deviceName)
-		return l.failures()
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		l.CheckPattern("deviceName", deviceName)
+		return l.Failures()
 	},
-	importID: func(r *record) string {
-		return r.str("deviceName") + ":" + r.str("volumeId") + ":" + r.str("instanceId")
+	ImportID: func(r *Record) string {
+		return r.Text("deviceName") + ":" + r.Text("volumeId") + ":" + r.Text("instanceId")
 	},
-	create: func(c *call) error {
-		device := c.rec.str("deviceName")
-		c.rec.ID = fmt.Sprintf("vai-%d", crc32.ChecksumIEEE([]byte(c.kind.importID(c.rec))))
-		volume, machine := c.find(c.rec.str("volumeId"), volumeType), c.find(c.rec.str("instanceId"), instanceType)
-		if volume.str("availabilityZone") != machine.str("availabilityZone") {
-			return refused("InvalidVolume.ZoneMismatch: The volume '%s' is not in the same availability zone as instance '%s' (%s and %s)",
-				volume.ID, machine.ID, volume.str("availabilityZone"), machine.str("availabilityZone"))
+	Create: func(c *Call) error {
+		device := c.New.Text("deviceName")
+		c.New.ID = fmt.Sprintf("vai-%d", crc32.ChecksumIEEE([]byte(c.Kind.ImportID(c.New))))
+		volume, machine := c.Find(c.New.Text("volumeId"), VolumeType), c.Find(c.New.Text("instanceId"), InstanceType)
+		if volume.Text("availabilityZone") != machine.Text("availabilityZone") {
+			return Refuse("InvalidVolume.ZoneMismatch: The volume '%s' is not in the same availability zone as instance '%s' (%s and %s)",
+				volume.ID, machine.ID, volume.Text("availabilityZone"), machine.Text("availabilityZone"))
 		}
-		for _, other := range c.here(volumeAttachmentType) {
+		for _, other := range c.ListHere(VolumeAttachmentType) {
 			switch {
-			case other.str("volumeId") == volume.ID:
-				return refused("VolumeInUse: %s is already attached to an instance (%s)", volume.ID, other.str("instanceId"))
-			case other.str("instanceId") == machine.ID && other.str("deviceName") == device:
-				return refused("InvalidParameterValue: Invalid value '%s' for unixDevice. Attachment point %s is already in use (%s)",
-					device, device, other.str("volumeId"))
+			case other.Text("volumeId") == volume.ID:
+				return Refuse("VolumeInUse: %s is already attached to an instance (%s)", volume.ID, other.Text("instanceId"))
+			case other.Text("instanceId") == machine.ID && other.Text("deviceName") == device:
+				return Refuse("InvalidParameterValue: Invalid value '%s' for unixDevice. Attachment point %s is already in use (%s)",
+					device, device, other.Text("volumeId"))
 			}
 		}
 		return nil
 	},
-	stays: func(r *record) bool { return r.flag("skipDestroy") },
+	Retain: func(r *Record) bool { return r.Bool("skipDestroy") },
 }

@@ -32,7 +32,7 @@ func crowd(b *testing.B) *driver {
 		vpc := d.vpc(fmt.Sprintf("10.%d.0.0/16", i))
 		for j := range 120 {
 			d.subnet(vpc, "us-west-1a", fmt.Sprintf("10.%d.%d.0/24", i, j))
-			d.make(routeTableType, fmt.Sprint(i, j), props{"vpcId": vpc.id})
+			d.make(RouteTableType, fmt.Sprint(i, j), props{"vpcId": vpc.id})
 		}
 	}
 	return d

@@ -7,47 +7,47 @@ import (
 	"time"
 )
 
-// scope is what a configured provider acts in.
-type scope struct {
-	account, region string
+// Scope is what a configured provider acts in.
+type Scope struct {
+	Account, Region string
 }
 
-// call is one operation while it is checked. It works on the state itself and notes how to undo that: a refused call leaves
+// Call is one operation while it is checked. It works on the state itself and notes how to undo that: a refused call leaves
 // no trace, and an accepted one is undone too, written to the journal and applied from there, as any other process applies it.
-type call struct {
-	st    *State
+type Call struct {
+	State *State
 	cloud *Cloud
-	scope
-	tags    map[string]any // the provider's default ones, where they are no inputs
-	queue   *queue
-	now     time.Time
-	kind    *kind
-	rec     *record // as it is to be; nil when deleting
-	old     *record // as it was; nil when creating
-	touched []key
+	Scope
+	Tags    map[string]any // the provider's default ones, where they are no inputs
+	queue   *Queue
+	Now     time.Time
+	Kind    *Kind
+	New     *Record // as it is to be; nil when deleting
+	Old     *Record // as it was; nil when creating
+	touched []Key
 	undo    []func()
-	// extra is added to the model seconds of the operation: a wait for machines.
-	extra float64
-	// failed is reported although the change stands: a group that got no machines exists.
-	failed error
+	// ExtraSeconds is added to the model seconds of the operation: a wait for machines.
+	ExtraSeconds float64
+	// Failed is reported although the change stands: a group that got no machines exists.
+	Failed error
 }
 
-func (c *call) set(r *record) {
-	c.remember(r.key)
-	c.st.set(r)
+func (c *Call) Store(r *Record) {
+	c.rememberRecord(r.Key)
+	c.State.setRecord(r)
 }
 
-func (c *call) drop(k key) {
-	c.remember(k)
-	c.st.drop(k)
+func (c *Call) Drop(k Key) {
+	c.rememberRecord(k)
+	c.State.dropRecord(k)
 }
 
-func (c *call) remember(k key) {
-	old, links := c.st.records[k], c.st.links[k]
+func (c *Call) rememberRecord(k Key) {
+	old, links := c.State.records[k], c.State.links[k]
 	c.undo = append(c.undo, func() {
-		c.st.drop(k)
+		c.State.dropRecord(k)
 		if old != nil {
-			c.st.put(old, links) // and not as it would be resolved now
+			c.State.putRecord(old, links) // and not as it would be resolved now
 		}
 	})
 	if !slices.Contains(c.touched, k) {
@@ -56,7 +56,7 @@ func (c *call) remember(k key) {
 }
 
 // rollBack returns the state to what it was before the call.
-func (c *call) rollBack() {
+func (c *Call) rollBack() {
 	slices.Reverse(c.undo)
 	for _, undo := range c.undo {
 		undo()
@@ -64,102 +64,102 @@ func (c *call) rollBack() {
 	c.undo = nil
 }
 
-// key names something of a type in the call's account and region.
-func (c *call) key(typ, id string) key {
+// KeyOf names something of a type in the call's account and region.
+func (c *Call) KeyOf(typ, id string) Key {
 	if packageOf(typ) == gcpPackage {
-		return gcpKey(c.scope, typ, id)
+		return keyIn(c.Scope, typ, id)
 	}
-	k := key{Type: typ, Account: c.account, Region: c.region, ID: id}
-	if kindOf(typ).global {
+	k := Key{Type: typ, Account: c.Account, Region: c.Region, ID: id}
+	if kindOf(typ).Global {
 		k.Region = ""
 	}
 	return k
 }
 
-// find returns what has an id among some types in the call's account and region, or nil.
-func (c *call) find(id string, types ...string) *record {
+// Find returns what has an id among some types in the call's account and region, or nil.
+func (c *Call) Find(id string, types ...string) *Record {
 	for _, typ := range types {
-		if r := c.st.at(c.key(typ, id)); r != nil {
+		if r := c.State.RecordAt(c.KeyOf(typ, id)); r != nil {
 			return r
 		}
 	}
 	return nil
 }
 
-// here lists the records of a type in the call's account and region.
-func (c *call) here(typ string) []*record {
-	place := c.key(typ, "")
-	return slices.DeleteFunc(c.st.of(typ), func(r *record) bool {
+// ListHere lists the records of a type in the call's account and region.
+func (c *Call) ListHere(typ string) []*Record {
+	place := c.KeyOf(typ, "")
+	return slices.DeleteFunc(c.State.RecordsOf(typ), func(r *Record) bool {
 		return r.Account != place.Account || r.Region != place.Region
 	})
 }
 
-// newID gives out the next id. Ids count upwards: they are the same in every run of the same calls.
-func (c *call) newID(prefix string) string {
-	c.st.ids++
-	return fmt.Sprintf("%s-%017x", prefix, c.st.ids)
+// NewID gives out the next id. Ids count upwards: they are the same in every run of the same calls.
+func (c *Call) NewID(prefix string) string {
+	c.State.ids++
+	return fmt.Sprintf("%s-%017x", prefix, c.State.ids)
 }
 
-// made starts a record of what the cloud makes by itself.
-func (c *call) made(typ, id string, owner *record) *record {
-	r := &record{key: c.key(typ, id), Inputs: map[string]any{}, Outputs: map[string]any{}, Extra: map[string]any{}}
+// NewRecord starts a record of what the cloud makes by itself.
+func (c *Call) NewRecord(typ, id string, owner *Record) *Record {
+	r := &Record{Key: c.KeyOf(typ, id), Inputs: map[string]any{}, Outputs: map[string]any{}, Extra: map[string]any{}}
 	if owner != nil {
-		o := owner.key
+		o := owner.Key
 		r.Owner = &o
 	}
 	return r
 }
 
-// changed says whether an input differs from what it was; everything has changed on a create.
-func (c *call) changed(property string) bool {
-	return c.old == nil || fmt.Sprint(c.rec.get(property)) != fmt.Sprint(c.old.get(property))
+// HasChanged says whether an input differs from what it was; everything has changed on a create.
+func (c *Call) HasChanged(property string) bool {
+	return c.Old == nil || fmt.Sprint(c.New.Get(property)) != fmt.Sprint(c.Old.Get(property))
 }
 
-// checkRefs refuses references to nothing and references into another VPC. Those that an update leaves alone are not looked at:
+// checkReferences refuses references to nothing and references into another VPC. Those that an update leaves alone are not looked at:
 // a route whose NAT gateway is gone can still be altered.
-func (c *call) checkRefs() error {
-	network := c.st.vpcOf(c.rec)
-	for i := range c.kind.refs {
-		rule := &c.kind.refs[i]
-		for _, id := range values(c.rec.Inputs, rule.path) {
-			if c.old != nil && slices.Contains(values(c.old.Inputs, rule.path), id) {
+func (c *Call) checkReferences() error {
+	network := c.State.NetworkOf(c.New)
+	for i := range c.Kind.References {
+		rule := &c.Kind.References[i]
+		for _, id := range ValuesAt(c.New.Inputs, rule.Path) {
+			if c.Old != nil && slices.Contains(ValuesAt(c.Old.Inputs, rule.Path), id) {
 				continue
 			}
-			target := c.st.target(c.rec, rule, id)
-			if target == nil && rule.lax {
+			target := c.State.FindTarget(c.New, rule, id)
+			if target == nil && rule.Lenient {
 				continue
 			}
 			if target == nil {
-				return c.missing(rule, id)
+				return c.RefuseMissing(rule, id)
 			}
-			if other := c.st.vpcOf(target); network != "" && other != "" && other != network {
-				return refused("InvalidParameterValue: %s: %s is in %s and not in %s; they belong to different networks",
-					rule.path, id, other, network)
+			if other := c.State.NetworkOf(target); network != "" && other != "" && other != network {
+				return Refuse("InvalidParameterValue: %s: %s is in %s and not in %s; they belong to different networks",
+					rule.Path, id, other, network)
 			}
 		}
 	}
 	return nil
 }
 
-// missing says that a reference leads nowhere, and where the id lives if it is only in another region.
-func (c *call) missing(rule *ref, id string) error {
-	text := fmt.Sprintf(kindOf(rule.to[0]).missing, id)
-	for _, r := range c.st.all() {
-		if r.ID == id && slices.Contains(rule.to, r.Type) && r.Region != c.region {
-			text += fmt.Sprintf(" (in %s; it is in %s)", c.region, r.Region)
+// RefuseMissing says that a reference leads nowhere, and where the id lives if it is only in another region.
+func (c *Call) RefuseMissing(rule *Reference, id string) error {
+	text := fmt.Sprintf(kindOf(rule.To[0]).Missing, id)
+	for _, r := range c.State.allRecords() {
+		if r.ID == id && slices.Contains(rule.To, r.Type) && r.Region != c.Region {
+			text += fmt.Sprintf(" (in %s; it is in %s)", c.Region, r.Region)
 		}
 	}
-	return refused("%s", text)
+	return Refuse("%s", text)
 }
 
-// checkUnused refuses to delete what something else uses, and names all that does.
-func (c *call) checkUnused(r *record) error {
+// CheckUnused refuses to delete what something else uses, and names all that does.
+func (c *Call) CheckUnused(r *Record) error {
 	var users []string
-	for _, u := range c.st.usersOf(r.key) {
-		if c.st.users[r.key][u.key].when != holds {
+	for _, u := range c.State.ReferrersOf(r.Key) {
+		if c.State.users[r.Key][u.Key].OnDelete != Block {
 			continue
 		}
-		name := c.st.face(u).ID
+		name := c.State.VisibleRecord(u).ID
 		if !slices.Contains(users, name) && name != r.ID {
 			users = append(users, name)
 		}
@@ -167,21 +167,21 @@ func (c *call) checkUnused(r *record) error {
 	if len(users) == 0 {
 		return nil
 	}
-	return inUse("%s (used by %s)", fmt.Sprintf(kindOf(r.Type).inUse, r.ID), strings.Join(users, ", "))
+	return RefuseInUse("%s (used by %s)", fmt.Sprintf(kindOf(r.Type).InUse, r.ID), strings.Join(users, ", "))
 }
 
-// removeAll removes a record with what it owns and what fades with it.
-func (c *call) removeAll(r *record) {
-	for _, u := range c.st.usersOf(r.key) {
-		if c.st.users[r.key][u.key].when >= fades {
-			c.removeAll(u)
+// DropAll removes a record with what it owns and what fades with it.
+func (c *Call) DropAll(r *Record) {
+	for _, u := range c.State.ReferrersOf(r.Key) {
+		if c.State.users[r.Key][u.Key].OnDelete >= Cascade {
+			c.DropAll(u)
 		}
 	}
-	c.drop(r.key)
+	c.Drop(r.Key)
 }
 
-// ownedBy says whether k made r, directly or through others.
-func (s *State) ownedBy(r *record, k key) bool {
+// IsOwnedBy says whether k made r, directly or through others.
+func (s *State) IsOwnedBy(r *Record, k Key) bool {
 	for r != nil && r.Owner != nil {
 		if *r.Owner == k {
 			return true
@@ -191,30 +191,30 @@ func (s *State) ownedBy(r *record, k key) bool {
 	return false
 }
 
-// face is what a user knows of a record: the NAT gateway and not its interface.
-func (s *State) face(r *record) *record {
+// VisibleRecord is what a user knows of a record: the NAT gateway and not its interface.
+func (s *State) VisibleRecord(r *Record) *Record {
 	for r.Owner != nil && s.records[*r.Owner] != nil {
 		r = s.records[*r.Owner]
 	}
 	return r
 }
 
-// vpcOf follows a record's references to its VPC; empty when it is in none.
-func (s *State) vpcOf(r *record) string {
-	if r.Type == vpcType {
+// NetworkOf follows a record's references to its VPC; empty when it is in none.
+func (s *State) NetworkOf(r *Record) string {
+	if r.Type == VPCType {
 		return r.ID
 	}
-	if id := r.str("vpcId"); id != "" {
+	if id := r.Text("vpcId"); id != "" {
 		return id
 	}
 	k := kindOf(r.Type)
-	for i := range k.refs {
-		for _, id := range r.refer(&k.refs[i]) {
-			t := s.target(r, &k.refs[i], id)
+	for i := range k.References {
+		for _, id := range r.referencedIDs(&k.References[i]) {
+			t := s.FindTarget(r, &k.References[i], id)
 			if t == nil || t.Type == r.Type {
 				continue
 			}
-			if vpc := s.vpcOf(t); vpc != "" {
+			if vpc := s.NetworkOf(t); vpc != "" {
 				return vpc
 			}
 		}

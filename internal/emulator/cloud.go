@@ -31,7 +31,7 @@ type Options struct {
 // Cloud is an emulated cloud. Its methods may be called at the same time.
 type Cloud struct {
 	options Options
-	faults  *faults
+	faults  *faultSet
 
 	mu      sync.Mutex
 	journal *journal
@@ -52,8 +52,8 @@ func Open(o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cloud{options: o, faults: newFaults(o.Faults), journal: j, state: newState()}
-	if err := c.locked(func() error { return nil }); err != nil {
+	c := &Cloud{options: o, faults: newFaultSet(o.Faults), journal: j, state: newState()}
+	if err := c.withLock(func() error { return nil }); err != nil {
 		_ = j.file.Close()
 		return nil, err
 	}
@@ -63,22 +63,22 @@ func Open(o Options) (*Cloud, error) {
 // Close lets go of the journal. The cloud stays on disk.
 func (c *Cloud) Close() error { return c.journal.file.Close() }
 
-// locked runs f while no other call and no other process works on the cloud, with everything read that others appended.
-func (c *Cloud) locked(f func() error) error {
+// withLock runs f while no other call and no other process works on the cloud, with everything read that others appended.
+func (c *Cloud) withLock(f func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.journal.lock(); err != nil {
+	if err := c.journal.acquireLock(); err != nil {
 		return fmt.Errorf("locking the emulated cloud: %w", err)
 	}
-	err := c.journal.catchUp(func(l *line) error {
-		c.state.apply(l)
+	err := c.journal.readNewLines(func(l *journalLine) error {
+		c.state.applyLine(l)
 		c.seq = l.Seq
 		return nil
 	})
 	if err == nil {
 		err = f()
 	}
-	if unlock := c.journal.unlock(); err == nil && unlock != nil {
+	if unlock := c.journal.releaseLock(); err == nil && unlock != nil {
 		err = fmt.Errorf("unlocking the emulated cloud: %w", unlock)
 	}
 	return err
@@ -87,9 +87,9 @@ func (c *Cloud) locked(f func() error) error {
 // Resources lists what lives in the cloud now, by type, account, region and id.
 func (c *Cloud) Resources() ([]Resource, error) {
 	list := []Resource{}
-	err := c.locked(func() error {
-		for _, r := range c.state.all() {
-			list = append(list, c.state.resource(r))
+	err := c.withLock(func() error {
+		for _, r := range c.state.allRecords() {
+			list = append(list, c.state.describeRecord(r))
 		}
 		return nil
 	})
@@ -109,103 +109,103 @@ func (c *Cloud) Operations() ([]Operation, error) {
 // Replay goes through the journal from the cloud's beginning and shows the state after each operation. The state is valid during
 // the visit only. An error of visit ends the replay and is returned.
 func (c *Cloud) Replay(visit func(op Operation, after *State) error) error {
-	return c.locked(func() error {
+	return c.withLock(func() error {
 		s := newState()
-		return c.journal.replay(func(l *line) error {
-			s.apply(l)
+		return c.journal.replayLines(func(l *journalLine) error {
+			s.applyLine(l)
 			return visit(l.Operation, s)
 		})
 	})
 }
 
-// request is what a provider asks of the cloud.
-type request struct {
-	scope
-	tags  map[string]any
-	queue *queue
-	kind  *kind
-	op    string // create, update or delete
-	id    string // empty on create
-	urn   string
-	run   func(*call) error
+// Request is what a provider asks of the cloud.
+type Request struct {
+	Scope
+	Tags  map[string]any
+	Queue *Queue
+	Kind  *Kind
+	Op    string // create, update or delete
+	ID    string // empty on create
+	URN   string
+	Run   func(*Call) error
 }
 
-// reply is what came of it: what lives afterwards, with its outputs; nil after a delete.
-type reply struct {
-	rec     *record
-	outputs map[string]any
-	// failed says that the change stands and that the wait for what it should bring about failed.
-	failed error
+// Reply is what came of it: what lives afterwards, with its outputs; nil after a delete.
+type Reply struct {
+	Record  *Record
+	Outputs map[string]any
+	// Failed says that the change stands and that the wait for what it should bring about failed.
+	Failed error
 }
 
-// do checks and commits a request under the lock, at the beginning of its duration, and then waits: quotas and overlaps hold
+// Do checks and commits a request under the lock, at the beginning of its duration, and then waits: quotas and overlaps hold
 // between concurrent calls, and a process that dies while it waits leaves the thing in the cloud, as in life.
-func (c *Cloud) do(ctx context.Context, q *request) (*reply, error) {
+func (c *Cloud) Do(ctx context.Context, q *Request) (*Reply, error) {
 	asked := time.Now()
-	hitch, err := c.faults.before(q)
+	hitch, err := c.faults.delayOf(q)
 	if err != nil {
-		c.wait(ctx, asked, hitch.seconds)
+		c.waitSeconds(ctx, asked, hitch.seconds)
 		return nil, err
 	}
-	var out *reply
+	var out *Reply
 	var seconds float64
-	err = c.locked(func() error {
+	err = c.withLock(func() error {
 		var err error
-		out, seconds, err = c.commit(q, hitch)
+		out, seconds, err = c.commitRequest(q, hitch)
 		return err
 	})
 	if err != nil {
-		var r *refusal
+		var r *Refusal
 		if asRefusal(err, &r) {
-			c.wait(ctx, asked, hitch.seconds+r.after)
+			c.waitSeconds(ctx, asked, hitch.seconds+r.AfterSeconds)
 		}
 		return nil, err
 	}
-	if seconds >= 0 && c.faults.committed(q) {
+	if seconds >= 0 && c.faults.killsAfter(q) {
 		c.options.Kill()
 	}
-	c.wait(ctx, asked, seconds)
+	c.waitSeconds(ctx, asked, seconds)
 	return out, nil
 }
 
-// commit runs a request on the state and, when nothing speaks against it, writes it to the journal. It returns the model seconds,
+// commitRequest runs a request on the state and, when nothing speaks against it, writes it to the journal. It returns the model seconds,
 // or -1 when there was nothing to do.
-func (c *Cloud) commit(q *request, hitch hitch) (*reply, float64, error) {
-	call := &call{st: c.state, cloud: c, scope: q.scope, tags: q.tags, queue: q.queue, kind: q.kind, now: time.Now().UTC()}
+func (c *Cloud) commitRequest(q *Request, hitch delay) (*Reply, float64, error) {
+	call := &Call{State: c.state, cloud: c, Scope: q.Scope, Tags: q.Tags, queue: q.Queue, Kind: q.Kind, Now: time.Now().UTC()}
 	ids, addresses := c.state.ids, c.state.addresses
 	undo := func() {
 		call.rollBack()
 		c.state.ids, c.state.addresses = ids, addresses
 	}
-	if err := q.run(call); err != nil {
+	if err := q.Run(call); err != nil {
 		undo()
 		return nil, 0, err
 	}
 	if len(call.touched) == 0 {
-		return &reply{}, -1, nil
+		return &Reply{}, -1, nil
 	}
-	l := c.line(q, call, hitch)
+	l := c.buildLine(q, call, hitch)
 	undo()
-	if err := c.write(l); err != nil {
+	if err := c.appendLine(l); err != nil {
 		return nil, 0, err
 	}
-	out := &reply{failed: call.failed}
-	if call.rec != nil {
-		out.rec = c.state.records[call.rec.key]
-		out.outputs = c.state.outputs(out.rec)
+	out := &Reply{Failed: call.Failed}
+	if call.New != nil {
+		out.Record = c.state.records[call.New.Key]
+		out.Outputs = c.state.OutputsOf(out.Record)
 	}
 	return out, l.ModelSeconds, nil
 }
 
-// line writes down what a call did.
-func (c *Cloud) line(q *request, call *call, hitch hitch) *line {
-	subject := call.rec
+// buildLine writes down what a call did.
+func (c *Cloud) buildLine(q *Request, call *Call, hitch delay) *journalLine {
+	subject := call.New
 	if subject == nil {
-		subject = call.old
+		subject = call.Old
 	}
-	l := &line{IDs: c.state.ids, Addresses: c.state.addresses, Operation: Operation{
-		Seq: c.seq + 1, At: call.now, Op: q.op, Type: q.kind.typ, ID: subject.ID, URN: q.urn, Region: subject.Region,
-		ModelSeconds: duration(q.kind, q.op, subject) + call.extra + hitch.seconds, Throttled: hitch.throttled,
+	l := &journalLine{IDs: c.state.ids, Addresses: c.state.addresses, Operation: Operation{
+		Seq: c.seq + 1, At: call.Now, Op: q.Op, Type: q.Kind.Type, ID: subject.ID, URN: q.URN, Region: subject.Region,
+		ModelSeconds: OperationSeconds(q.Kind, q.Op, subject) + call.ExtraSeconds + hitch.seconds, Throttled: hitch.throttled,
 	}}
 	for _, k := range call.touched {
 		if r := c.state.records[k]; r != nil {
@@ -217,27 +217,27 @@ func (c *Cloud) line(q *request, call *call, hitch hitch) *line {
 	return l
 }
 
-// write appends a line and applies what was written, decoded again: what lives here is what any other process reads.
-func (c *Cloud) write(l *line) error {
+// appendLine appends a line and applies what was written, decoded again: what lives here is what any other process reads.
+func (c *Cloud) appendLine(l *journalLine) error {
 	raw, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("writing the operation down: %w", err)
 	}
-	if err := c.journal.append(raw); err != nil {
+	if err := c.journal.appendLine(raw); err != nil {
 		return err
 	}
-	read := &line{}
+	read := &journalLine{}
 	if err := json.Unmarshal(raw, read); err != nil {
 		return fmt.Errorf("reading the operation back: %w", err)
 	}
-	c.state.apply(read)
+	c.state.applyLine(read)
 	c.seq = read.Seq
 	return nil
 }
 
-// wait lets model seconds pass since something was asked, or less when the caller gives up: what was committed stands either way. The time
+// waitSeconds lets model seconds pass since something was asked, or less when the caller gives up: what was committed stands either way. The time
 // that the answer took to find is part of them.
-func (c *Cloud) wait(ctx context.Context, asked time.Time, seconds float64) {
+func (c *Cloud) waitSeconds(ctx context.Context, asked time.Time, seconds float64) {
 	if c.options.Pace == 0 || seconds <= 0 {
 		return
 	}
@@ -249,25 +249,25 @@ func (c *Cloud) wait(ctx context.Context, asked time.Time, seconds float64) {
 	}
 }
 
-// read finds a thing by its id or by what an import takes; nil when there is none. It never writes.
-func (c *Cloud) read(ctx context.Context, q *request) (*reply, error) {
-	hitch, err := c.faults.before(q)
-	c.wait(ctx, time.Now(), hitch.seconds)
+// ReadRecord finds a thing by its id or by what an import takes; nil when there is none. It never writes.
+func (c *Cloud) ReadRecord(ctx context.Context, q *Request) (*Reply, error) {
+	hitch, err := c.faults.delayOf(q)
+	c.waitSeconds(ctx, time.Now(), hitch.seconds)
 	if err != nil {
 		return nil, err
 	}
-	var out *reply
-	err = c.locked(func() error {
-		call := &call{st: c.state, cloud: c, scope: q.scope, kind: q.kind}
-		rec := call.find(q.id, q.kind.typ)
-		if rec == nil && q.kind.importID != nil {
-			here := call.here(q.kind.typ)
-			if i := slices.IndexFunc(here, func(r *record) bool { return q.kind.importID(r) == q.id }); i >= 0 {
+	var out *Reply
+	err = c.withLock(func() error {
+		call := &Call{State: c.state, cloud: c, Scope: q.Scope, Kind: q.Kind}
+		rec := call.Find(q.ID, q.Kind.Type)
+		if rec == nil && q.Kind.ImportID != nil {
+			here := call.ListHere(q.Kind.Type)
+			if i := slices.IndexFunc(here, func(r *Record) bool { return q.Kind.ImportID(r) == q.ID }); i >= 0 {
 				rec = here[i]
 			}
 		}
 		if rec != nil {
-			out = &reply{rec: rec, outputs: c.state.outputs(rec)}
+			out = &Reply{Record: rec, Outputs: c.state.OutputsOf(rec)}
 		}
 		return nil
 	})

@@ -15,9 +15,9 @@ import (
 )
 
 // awsPlatform presents pulumi-aws v6.
-var awsPlatform = &platform{
-	pkg: "aws",
-	settings: map[string]bool{
+var awsPlatform = &Platform{
+	Package: "aws",
+	Settings: map[string]bool{
 		"accessKey": false, "allowedAccountIds": true, "assumeRole": true, "assumeRoleWithWebIdentity": true,
 		"customCaBundle": false, "defaultTags": true, "ec2MetadataServiceEndpoint": false,
 		"ec2MetadataServiceEndpointMode": false, "endpoints": true, "forbiddenAccountIds": true, "httpProxy": false,
@@ -28,48 +28,48 @@ var awsPlatform = &platform{
 		"token": false, "tokenBucketRateLimiterCapacity": false, "useDualstackEndpoint": false, "useFipsEndpoint": false,
 		"version": false, "pluginDownloadURL": false,
 	},
-	required:    []string{"region"},
-	replacing:   []string{"region"},
-	locate:      locateAWS,
-	defaultTags: func(settings map[string]any) map[string]any { return obj(obj(settings["defaultTags"])["tags"]) },
+	Required:    []string{"region"},
+	Replacing:   []string{"region"},
+	Locate:      locateRegion,
+	DefaultTags: func(settings map[string]any) map[string]any { return Object(Object(settings["defaultTags"])["tags"]) },
 }
 
-// someAccount is whose cloud it is when neither a fault nor the configuration says; AWS's documentation uses the number.
-const someAccount = "123456789012"
+// exampleAccount is whose cloud it is when neither a fault nor the configuration says; AWS's documentation uses the number.
+const exampleAccount = "123456789012"
 
-func locateAWS(c *Cloud, settings map[string]any) (scope, error) {
-	region := str(settings["region"])
+func locateRegion(c *Cloud, settings map[string]any) (Scope, error) {
+	region := Text(settings["region"])
 	if len(ec2types.Zones(region)) == 0 {
-		return scope{}, refused("invalid AWS Region: %s", region)
+		return Scope{}, Refuse("invalid AWS Region: %s", region)
 	}
-	if c.faults.silent(region) {
-		return scope{}, silence(region) // the provider asks the region whose credentials it has
+	if c.faults.isSilent(region) {
+		return Scope{}, refuseSilent(region) // the provider asks the region whose credentials it has
 	}
-	allowed := strs(settings["allowedAccountIds"])
-	account := c.faults.account()
+	allowed := Texts(settings["allowedAccountIds"])
+	account := c.faults.accountOverride()
 	if account == "" {
-		account = append(allowed, someAccount)[0]
+		account = append(allowed, exampleAccount)[0]
 	}
-	if len(allowed) > 0 && !slices.Contains(allowed, account) || slices.Contains(strs(settings["forbiddenAccountIds"]), account) {
-		return scope{}, refused("AWS account ID not allowed: %s", account)
+	if len(allowed) > 0 && !slices.Contains(allowed, account) || slices.Contains(Texts(settings["forbiddenAccountIds"]), account) {
+		return Scope{}, Refuse("AWS account ID not allowed: %s", account)
 	}
-	return scope{account: account, region: region}, nil
+	return Scope{Account: account, Region: region}, nil
 }
 
 // CheckConfig refuses unknown settings and missing ones.
 func (p *provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	news, err := unmarshal(req.GetNews())
+	news, err := unmarshalProperties(req.GetNews())
 	if err != nil {
 		return nil, err
 	}
 	out := &pulumirpc.CheckResponse{Inputs: req.GetNews()}
 	for _, key := range news.StableKeys() {
-		if _, ok := p.settings[string(key)]; !ok && !resource.IsInternalPropertyKey(key) {
+		if _, ok := p.Settings[string(key)]; !ok && !resource.IsInternalPropertyKey(key) {
 			out.Failures = append(out.Failures, &pulumirpc.CheckFailure{
 				Property: string(key), Reason: fmt.Sprintf("could not validate provider configuration: unknown property %s", key)})
 		}
 	}
-	for _, name := range p.required {
+	for _, name := range p.Required {
 		if v := news[resource.PropertyKey(name)]; v.IsNull() || v.IsString() && v.StringValue() == "" {
 			out.Failures = append(out.Failures, &pulumirpc.CheckFailure{
 				Property: name, Reason: fmt.Sprintf("Missing %s configuration", name)})
@@ -80,11 +80,11 @@ func (p *provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (
 
 // DiffConfig replaces the provider, and with it all that it manages, when it moves to another region.
 func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
-	olds, err := unmarshal(orElse(req.GetOldInputs(), req.GetOlds()))
+	olds, err := unmarshalProperties(firstNonEmpty(req.GetOldInputs(), req.GetOlds()))
 	if err != nil {
 		return nil, err
 	}
-	news, err := unmarshal(req.GetNews())
+	news, err := unmarshalProperties(req.GetNews())
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*p
 		}
 		out.Changes = pulumirpc.DiffResponse_DIFF_SOME
 		out.Diffs = append(out.Diffs, string(key))
-		if slices.Contains(p.replacing, string(key)) {
+		if slices.Contains(p.Replacing, string(key)) {
 			out.Replaces = append(out.Replaces, string(key))
 		}
 	}
@@ -110,33 +110,33 @@ func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*p
 // Configure notes where the provider of this connection works. One server serves all providers of a run, of several regions among
 // them, and only the connection tells them apart.
 func (p *provider) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
-	args, err := unmarshal(req.GetArgs())
+	args, err := unmarshalProperties(req.GetArgs())
 	if err != nil {
 		return nil, err
 	}
 	settings := map[string]any{}
 	for key, v := range args {
-		settings[string(key)] = p.setting(string(key), plain(v))
+		settings[string(key)] = p.decodeSetting(string(key), PlainValue(v))
 	}
-	for _, name := range p.required {
-		if str(settings[name]) == "" {
+	for _, name := range p.Required {
+		if Text(settings[name]) == "" {
 			return nil, status.Errorf(codes.InvalidArgument, "Missing %s configuration", name)
 		}
 	}
-	where, err := p.locate(p.cloud, settings)
+	where, err := p.Locate(p.cloud, settings)
 	if err != nil {
-		return nil, asStatus(err)
+		return nil, statusOf(err)
 	}
-	p.configure(ctx, &configuration{scope: where, tags: p.defaultTags(settings), queue: newQueue()})
+	p.storeConfig(ctx, &configuration{Scope: where, tags: p.DefaultTags(settings), queue: NewQueue()})
 	return &pulumirpc.ConfigureResponse{
 		AcceptSecrets: true, SupportsPreview: true, AcceptOutputs: true, SupportsAutonamingConfiguration: true,
 	}, nil
 }
 
-// setting decodes what the engine passes as JSON in a string: lists, objects, truth values.
-func (p *provider) setting(name string, v any) any {
+// decodeSetting decodes what the engine passes as JSON in a string: lists, objects, truth values.
+func (p *provider) decodeSetting(name string, v any) any {
 	text, isString := v.(string)
-	if !isString || !p.settings[name] {
+	if !isString || !p.Settings[name] {
 		return v
 	}
 	var decoded any

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	dashboardType    = "aws:cloudwatch/dashboard:Dashboard"
-	metricFilterType = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
+	DashboardType       = "aws:cloudwatch/dashboard:Dashboard"
+	LogMetricFilterType = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 )
 
 func init() {
@@ -23,26 +23,26 @@ func init() {
 
 var dashboardName = regexp.MustCompile(`^[\w-]{1,255}$`)
 
-var dashboardKind = &kind{
-	typ:     dashboardType,
-	missing: "ResourceNotFound: Dashboard %s does not exist",
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		l.pattern("dashboardName", dashboardName)
-		if body, known := l.in["dashboardBody"].(string); known {
+var dashboardKind = &Kind{
+	Type:    DashboardType,
+	Missing: "ResourceNotFound: Dashboard %s does not exist",
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		l.CheckPattern("dashboardName", dashboardName)
+		if body, known := l.Values["dashboardBody"].(string); known {
 			if err := checkDashboard(body); err != nil {
-				l.bad("dashboardBody", "InvalidParameterInput: The dashboard body is invalid: %v", err)
+				l.Fail("dashboardBody", "InvalidParameterInput: The dashboard body is invalid: %v", err)
 			}
 		}
-		return l.failures()
+		return l.Failures()
 	},
-	create: func(c *call) error {
-		name := c.rec.str("dashboardName")
-		if c.find(name, dashboardType) != nil {
-			return refused("the dashboard %s already exists", name) // PutDashboard would overwrite it silently
+	Create: func(c *Call) error {
+		name := c.New.Text("dashboardName")
+		if c.Find(name, DashboardType) != nil {
+			return Refuse("the dashboard %s already exists", name) // PutDashboard would overwrite it silently
 		}
-		c.rec.ID = name
-		c.rec.Outputs["dashboardArn"] = fmt.Sprintf("arn:aws:cloudwatch::%s:dashboard/%s", c.account, name)
+		c.New.ID = name
+		c.New.Outputs["dashboardArn"] = fmt.Sprintf("arn:aws:cloudwatch::%s:dashboard/%s", c.Account, name)
 		return nil
 	},
 }
@@ -64,29 +64,29 @@ func checkDashboard(body string) error {
 		return fmt.Errorf("at most 500 widgets, not %d", len(doc.Widgets))
 	}
 	for i, w := range doc.Widgets {
-		if err := w.check(); err != nil {
+		if err := w.checkPlacement(); err != nil {
 			return fmt.Errorf("widgets[%d]: %w", i, err)
 		}
 	}
 	return nil
 }
 
-// check refuses a widget without a type or with one that there is not, without properties, or off the grid.
-func (w *widget) check() error {
+// checkPlacement refuses a widget without a type or with one that there is not, without properties, or off the grid.
+func (w *widget) checkPlacement() error {
 	if !slices.Contains([]string{"metric", "text", "log", "alarm", "explorer"}, w.Type) {
 		return fmt.Errorf("unknown type %q", w.Type)
 	}
 	if len(w.Properties) == 0 {
 		return errors.New("properties are missing")
 	}
-	x, width := orElseInt(w.X, 0), orElseInt(w.Width, 6)
-	if x < 0 || width < 1 || x+width > 24 || orElseInt(w.Y, 0) < 0 || orElseInt(w.Height, 6) < 1 || orElseInt(w.Height, 6) > 1000 {
+	x, width := intOrDefault(w.X, 0), intOrDefault(w.Width, 6)
+	if x < 0 || width < 1 || x+width > 24 || intOrDefault(w.Y, 0) < 0 || intOrDefault(w.Height, 6) < 1 || intOrDefault(w.Height, 6) > 1000 {
 		return errors.New("stands off the grid of 24 columns")
 	}
 	return nil
 }
 
-func orElseInt(n *int, otherwise int) int {
+func intOrDefault(n *int, otherwise int) int {
 	if n != nil {
 		return *n
 	}
@@ -96,41 +96,41 @@ func orElseInt(n *int, otherwise int) int {
 const filtersPerGroup = 100 // of metric filters in a log group
 
 // Ids carry the log group's name, as imports do: a filter's name means something in its group only.
-var metricFilterKind = &kind{
-	typ:      metricFilterType,
-	missing:  "ResourceNotFoundException: The specified metric filter does not exist: %s",
-	autoName: 512,
-	refs:     []ref{{path: "logGroupName", to: []string{logGroupType}, when: fades}},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		if len(l.str("pattern")) > 1024 {
-			l.bad("pattern", "must be at most 1024 long")
+var metricFilterKind = &Kind{
+	Type:           LogMetricFilterType,
+	Missing:        "ResourceNotFoundException: The specified metric filter does not exist: %s",
+	AutoNameLength: 512,
+	References:     []Reference{{Path: "logGroupName", To: []string{LogGroupType}, OnDelete: Cascade}},
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		if len(l.Text("pattern")) > 1024 {
+			l.Fail("pattern", "must be at most 1024 long")
 		}
-		t := l.under("metricTransformation")
-		t.pattern("name", regexp.MustCompile(`^[^:*$]{1,255}$`))
-		t.pattern("namespace", regexp.MustCompile(`^[^:*$]{1,255}$`))
-		if t.has("defaultValue") && len(obj(t.in["dimensions"])) > 0 {
-			t.bad("defaultValue", "InvalidParameterException: cannot be given together with dimensions")
+		t := l.Nested("metricTransformation")
+		t.CheckPattern("name", regexp.MustCompile(`^[^:*$]{1,255}$`))
+		t.CheckPattern("namespace", regexp.MustCompile(`^[^:*$]{1,255}$`))
+		if t.Has("defaultValue") && len(Object(t.Values["dimensions"])) > 0 {
+			t.Fail("defaultValue", "InvalidParameterException: cannot be given together with dimensions")
 		}
-		if n := len(obj(t.in["dimensions"])); n > 3 {
-			t.bad("dimensions", "at most 3 may be given, there are %d", n)
+		if n := len(Object(t.Values["dimensions"])); n > 3 {
+			t.Fail("dimensions", "at most 3 may be given, there are %d", n)
 		}
-		return l.failures()
+		return l.Failures()
 	},
-	create: func(c *call) error {
-		group := c.rec.str("logGroupName")
-		c.rec.ID = group + ":" + c.rec.str("name")
-		if c.find(c.rec.ID, metricFilterType) != nil {
-			return refused("the metric filter %s already exists", c.rec.ID) // PutMetricFilter would overwrite it silently
+	Create: func(c *Call) error {
+		group := c.New.Text("logGroupName")
+		c.New.ID = group + ":" + c.New.Text("name")
+		if c.Find(c.New.ID, LogMetricFilterType) != nil {
+			return Refuse("the metric filter %s already exists", c.New.ID) // PutMetricFilter would overwrite it silently
 		}
 		n := 0
-		for _, other := range c.here(metricFilterType) {
-			if other.str("logGroupName") == group {
+		for _, other := range c.ListHere(LogMetricFilterType) {
+			if other.Text("logGroupName") == group {
 				n++
 			}
 		}
 		if n >= filtersPerGroup {
-			return exceeded("LimitExceededException: Resource limit exceeded. (%s has %d metric filters)", group, n)
+			return RefuseQuota("LimitExceededException: Resource limit exceeded. (%s has %d metric filters)", group, n)
 		}
 		return nil
 	},

@@ -150,11 +150,11 @@ func (d *driver) pack(p props) *structpb.Struct {
 
 func (d *driver) unpack(s *structpb.Struct) map[string]any {
 	d.t.Helper()
-	m, err := unmarshal(s)
+	m, err := unmarshalProperties(s)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return plainMap(m)
+	return PlainMap(m)
 }
 
 func urn(typ, name string) string {

@@ -43,16 +43,16 @@ func mustDecode(name string, node *yaml.Node, into any) {
 	}
 }
 
-// duration is how long an operation takes in the real cloud, in model seconds. Deleting and updating take a quarter of creating,
+// OperationSeconds is how long an operation takes in the real cloud, in model seconds. Deleting and updating take a quarter of creating,
 // at least 1.
-func duration(k *kind, op string, r *record) float64 {
+func OperationSeconds(k *Kind, op string, r *Record) float64 {
 	t := durations().create
-	seconds, ok := t[k.typ]
+	seconds, ok := t[k.Type]
 	if !ok {
 		seconds = t["default"]
 	}
-	if k.seconds != nil {
-		seconds = k.seconds(r)
+	if k.Seconds != nil {
+		seconds = k.Seconds(r)
 	}
 	if op != "create" {
 		seconds = max(1, seconds/4)
@@ -63,8 +63,8 @@ func duration(k *kind, op string, r *record) float64 {
 // bootSeconds is how long a machine takes from its launch to the first login.
 func bootSeconds() float64 { return durations().machine["launchToLogin"] }
 
-// parseSeconds reads one of Terraform's durations, 10m, in seconds.
-func parseSeconds(s string, otherwise float64) float64 {
+// parseTimeout reads one of Terraform's durations, 10m, in seconds.
+func parseTimeout(s string, otherwise float64) float64 {
 	d, err := time.ParseDuration(s)
 	if err != nil {
 		return otherwise

@@ -8,117 +8,119 @@ import (
 )
 
 const (
-	eipType              = "aws:ec2/eip:Eip"
-	eipAssociationType   = "aws:ec2/eipAssociation:EipAssociation"
-	natGatewayType       = "aws:ec2/natGateway:NatGateway"
-	networkInterfaceType = "aws:ec2/networkInterface:NetworkInterface"
+	EIPType              = "aws:ec2/eip:Eip"
+	EIPAssociationType   = "aws:ec2/eipAssociation:EipAssociation"
+	NATGatewayType       = "aws:ec2/natGateway:NatGateway"
+	NetworkInterfaceType = "aws:ec2/networkInterface:NetworkInterface"
 )
 
 func init() {
 	define(eipKind, eipAssociationKind, natGatewayKind)
 }
 
-var eipKind = &kind{
-	typ: eipType, prefix: "eipalloc", arn: "arn:aws:ec2:%s:%s:elastic-ip/%s",
-	missing: "InvalidAllocationID.NotFound: The allocation ID '%s' does not exist",
-	inUse:   "InvalidIPAddress.InUse: The address with allocation id '%s' is in use and cannot be released",
-	refuse:  []string{"address", "associateWithPrivateIp", "customerOwnedIpv4Pool", "instance", "ipamPoolId", "publicIpv4Pool"},
-	refs:    []ref{{path: "networkInterface", to: []string{networkInterfaceType}}},
-	create:  createEip,
-	update: func(c *call) error {
-		if !c.changed("networkInterface") {
+var eipKind = &Kind{
+	Type: EIPType, IDPrefix: "eipalloc", ARN: "arn:aws:ec2:%s:%s:elastic-ip/%s",
+	Missing:     "InvalidAllocationID.NotFound: The allocation ID '%s' does not exist",
+	InUse:       "InvalidIPAddress.InUse: The address with allocation id '%s' is in use and cannot be released",
+	Unsupported: []string{"address", "associateWithPrivateIp", "customerOwnedIpv4Pool", "instance", "ipamPoolId", "publicIpv4Pool"},
+	References:  []Reference{{Path: "networkInterface", To: []string{NetworkInterfaceType}}},
+	Create:      allocateAddress,
+	Update: func(c *Call) error {
+		if !c.HasChanged("networkInterface") {
 			return nil
 		}
-		disassociate(c.rec)
+		disassociate(c.New)
 		return c.associateOwn()
 	},
-	live: func(_ *State, r *record) map[string]any { return map[string]any{"networkInterface": mappedTo(r)} },
+	Derive: func(_ *State, r *Record) map[string]any {
+		return map[string]any{"networkInterface": associatedInterface(r)}
+	},
 }
 
 // publicPool is where public addresses come from: the range for benchmarks, which routes nowhere.
 var publicPool = netip.MustParsePrefix("198.18.0.0/15")
 
-// newAddress gives out the next public address. They come round again after 131,072.
-func (c *call) newAddress() string {
-	c.st.addresses++
+// NewAddress gives out the next public address. They come round again after 131,072.
+func (c *Call) NewAddress() string {
+	c.State.addresses++
 	base := publicPool.Addr().As4()
-	n := c.st.addresses
+	n := c.State.addresses
 	base[1] += byte(n >> 16 & 1)
 	base[2], base[3] = byte(n>>8), byte(n)
 	return netip.AddrFrom4(base).String()
 }
 
-func createEip(c *call) error {
-	if len(c.here(eipType)) >= c.quota(quotaAddresses) {
-		return exceeded("AddressLimitExceeded: The maximum number of addresses has been reached.")
+func allocateAddress(c *Call) error {
+	if len(c.ListHere(EIPType)) >= c.Quota(quotaAddresses) {
+		return RefuseQuota("AddressLimitExceeded: The maximum number of addresses has been reached.")
 	}
-	ip := c.newAddress()
-	c.rec.Outputs = map[string]any{
-		"allocationId": c.rec.ID, "publicIp": ip, "publicDns": publicName(c.region, ip),
-		"domain": "vpc", "networkBorderGroup": c.region, "publicIpv4Pool": "amazon", "vpc": true,
+	ip := c.NewAddress()
+	c.New.Outputs = map[string]any{
+		"allocationId": c.New.ID, "publicIp": ip, "publicDns": publicDNSName(c.Region, ip),
+		"domain": "vpc", "networkBorderGroup": c.Region, "publicIpv4Pool": "amazon", "vpc": true,
 	}
 	return c.associateOwn()
 }
 
-func publicName(region, ip string) string {
+func publicDNSName(region, ip string) string {
 	return fmt.Sprintf("ec2-%s.%s.compute.amazonaws.com", strings.ReplaceAll(ip, ".", "-"), region)
 }
 
 // associateOwn associates an address with the interface that its own inputs name, if any.
-func (c *call) associateOwn() error {
-	id := c.rec.str("networkInterface")
+func (c *Call) associateOwn() error {
+	id := c.New.Text("networkInterface")
 	if id == "" {
 		return nil
 	}
-	return c.associate(c.rec, c.find(id, networkInterfaceType), "")
+	return c.associate(c.New, c.Find(id, NetworkInterfaceType), "")
 }
 
 // associate maps an address to a private one of an interface, the first unless another is given. The caller stores the address.
-func (c *call) associate(eip, eni *record, private string) error {
-	if other := eip.str("associationId"); other != "" {
-		return refused("Resource.AlreadyAssociated: Elastic IP address [%s] is already associated (%s)", eip.ID, other)
+func (c *Call) associate(eip, eni *Record, private string) error {
+	if other := eip.Text("associationId"); other != "" {
+		return Refuse("Resource.AlreadyAssociated: Elastic IP address [%s] is already associated (%s)", eip.ID, other)
 	}
 	if private == "" {
-		private = eni.str("privateIp")
+		private = eni.Text("privateIp")
 	}
-	if !slices.Contains(eni.strs("privateIps"), private) {
-		return refused("InvalidParameterValue: the private IP address %s is not assigned to %s", private, eni.ID)
+	if !slices.Contains(eni.Texts("privateIps"), private) {
+		return Refuse("InvalidParameterValue: the private IP address %s is not assigned to %s", private, eni.ID)
 	}
-	for _, other := range c.here(eipType) {
-		if other.ID != eip.ID && mappedTo(other) == eni.ID && other.str("privateIp") == private {
-			return refused("Resource.AlreadyAssociated: %s of interface %s is already associated with %s", private, eni.ID, other.ID)
+	for _, other := range c.ListHere(EIPType) {
+		if other.ID != eip.ID && associatedInterface(other) == eni.ID && other.Text("privateIp") == private {
+			return Refuse("Resource.AlreadyAssociated: %s of interface %s is already associated with %s", private, eni.ID, other.ID)
 		}
 	}
-	vpc := c.st.vpcOf(eni)
-	if c.st.gatewayOf(c.scope, vpc) == nil {
-		return refused("Gateway.NotAttached: Network %s is not attached to any internet gateway", vpc)
+	vpc := c.State.NetworkOf(eni)
+	if c.State.gatewayOf(c.Scope, vpc) == nil {
+		return Refuse("Gateway.NotAttached: Network %s is not attached to any internet gateway", vpc)
 	}
-	eip.Outputs["associationId"] = c.newID("eipassoc")
+	eip.Outputs["associationId"] = c.NewID("eipassoc")
 	eip.Outputs["networkInterface"] = eni.ID
 	eip.Outputs["privateIp"] = private
-	eip.Outputs["privateDns"] = privateName(c.region, private)
+	eip.Outputs["privateDns"] = privateDNSName(c.Region, private)
 	return nil
 }
 
-func disassociate(eip *record) {
+func disassociate(eip *Record) {
 	for _, name := range []string{"associationId", "networkInterface", "privateIp", "privateDns"} {
 		delete(eip.Outputs, name)
 	}
 }
 
-// mappedTo is the interface that an address is associated with now, whatever its inputs said; empty when with none.
-func mappedTo(eip *record) string {
-	if eip.str("associationId") == "" {
+// associatedInterface is the interface that an address is associated with now, whatever its inputs said; empty when with none.
+func associatedInterface(eip *Record) string {
+	if eip.Text("associationId") == "" {
 		return ""
 	}
-	return str(eip.Outputs["networkInterface"])
+	return Text(eip.Outputs["networkInterface"])
 }
 
 // addressesOf lists the addresses that are mapped to an interface.
-func (s *State) addressesOf(eni *record) []*record {
-	var list []*record
-	for _, eip := range s.of(eipType) {
-		if eip.Account == eni.Account && eip.Region == eni.Region && mappedTo(eip) == eni.ID {
+func (s *State) addressesOf(eni *Record) []*Record {
+	var list []*Record
+	for _, eip := range s.RecordsOf(EIPType) {
+		if eip.Account == eni.Account && eip.Region == eni.Region && associatedInterface(eip) == eni.ID {
 			list = append(list, eip)
 		}
 	}
@@ -126,57 +128,57 @@ func (s *State) addressesOf(eni *record) []*record {
 }
 
 // publicAddress is by what an interface is known outside: an address mapped to it, or the one it was launched with.
-func (s *State) publicAddress(eni *record) string {
+func (s *State) publicAddress(eni *Record) string {
 	for _, eip := range s.addressesOf(eni) {
-		return eip.str("publicIp")
+		return eip.Text("publicIp")
 	}
-	return str(eni.Extra["publicIp"])
+	return Text(eni.Extra["publicIp"])
 }
 
 // unmapAll takes all addresses off an interface.
-func (c *call) unmapAll(eni *record) {
-	for _, eip := range c.st.addressesOf(eni) {
-		eip = eip.clone()
+func (c *Call) unmapAll(eni *Record) {
+	for _, eip := range c.State.addressesOf(eni) {
+		eip = eip.Clone()
 		disassociate(eip)
-		c.set(eip)
+		c.Store(eip)
 	}
 }
 
-var eipAssociationKind = &kind{
-	typ:     eipAssociationType,
-	missing: "InvalidAssociationID.NotFound: The association ID '%s' does not exist",
-	oneOf:   [][]string{{"allocationId"}, {"networkInterfaceId"}},
-	refuse:  []string{"publicIp", "instanceId"},
-	refs: []ref{
-		{path: "allocationId", to: []string{eipType}, when: holds},
-		{path: "networkInterfaceId", to: []string{networkInterfaceType}, when: fades},
+var eipAssociationKind = &Kind{
+	Type:        EIPAssociationType,
+	Missing:     "InvalidAssociationID.NotFound: The association ID '%s' does not exist",
+	ExactlyOne:  [][]string{{"allocationId"}, {"networkInterfaceId"}},
+	Unsupported: []string{"publicIp", "instanceId"},
+	References: []Reference{
+		{Path: "allocationId", To: []string{EIPType}, OnDelete: Block},
+		{Path: "networkInterfaceId", To: []string{NetworkInterfaceType}, OnDelete: Cascade},
 	},
-	unread: []string{"allowReassociation"},
-	create: func(c *call) error {
-		eip := c.find(c.rec.str("allocationId"), eipType).clone()
-		eni := c.find(c.rec.str("networkInterfaceId"), networkInterfaceType)
-		held := c.find(mappedTo(eip), networkInterfaceType)
-		if c.rec.flag("allowReassociation") && held != nil && held.str("interfaceType") != "nat_gateway" {
+	WriteOnly: []string{"allowReassociation"},
+	Create: func(c *Call) error {
+		eip := c.Find(c.New.Text("allocationId"), EIPType).Clone()
+		eni := c.Find(c.New.Text("networkInterfaceId"), NetworkInterfaceType)
+		held := c.Find(associatedInterface(eip), NetworkInterfaceType)
+		if c.New.Bool("allowReassociation") && held != nil && held.Text("interfaceType") != "nat_gateway" {
 			disassociate(eip) // a NAT gateway does not give its address away
 		}
-		if err := c.associate(eip, eni, c.rec.str("privateIpAddress")); err != nil {
+		if err := c.associate(eip, eni, c.New.Text("privateIpAddress")); err != nil {
 			return err
 		}
-		c.set(eip)
-		c.rec.ID = eip.str("associationId")
-		c.rec.Outputs = map[string]any{"privateIpAddress": eip.str("privateIp"), "publicIp": eip.str("publicIp")}
+		c.Store(eip)
+		c.New.ID = eip.Text("associationId")
+		c.New.Outputs = map[string]any{"privateIpAddress": eip.Text("privateIp"), "publicIp": eip.Text("publicIp")}
 		return nil
 	},
-	remove: func(c *call) error {
-		if eip := c.find(c.old.str("allocationId"), eipType); eip != nil && eip.str("associationId") == c.old.ID {
-			eip = eip.clone()
+	Delete: func(c *Call) error {
+		if eip := c.Find(c.Old.Text("allocationId"), EIPType); eip != nil && eip.Text("associationId") == c.Old.ID {
+			eip = eip.Clone()
 			disassociate(eip)
-			c.set(eip)
+			c.Store(eip)
 		}
 		return nil
 	},
-	live: func(s *State, r *record) map[string]any {
-		if eni := s.near(r, networkInterfaceType, r.str("networkInterfaceId")); eni != nil {
+	Derive: func(s *State, r *Record) map[string]any {
+		if eni := s.RecordNear(r, NetworkInterfaceType, r.Text("networkInterfaceId")); eni != nil {
 			if machine := s.machineOf(eni); machine != nil {
 				return map[string]any{"instanceId": machine.ID}
 			}
@@ -185,67 +187,67 @@ var eipAssociationKind = &kind{
 	},
 }
 
-var natGatewayKind = &kind{
-	typ: natGatewayType, prefix: "nat",
-	missing:  "InvalidNatGatewayID.NotFound: The natGateway ID '%s' does not exist",
-	inUse:    "DependencyViolation: The natGateway '%s' has dependencies and cannot be deleted.",
-	defaults: map[string]any{"connectivityType": "public"},
-	refuse:   []string{"secondaryPrivateIpAddressCount", "secondaryPrivateIpAddresses"},
-	refs: []ref{
-		{path: "subnetId", to: []string{subnetType}, when: holds},
-		{path: "allocationId", to: []string{eipType}, when: holds},
-		{path: "secondaryAllocationIds[]", to: []string{eipType}, when: holds},
+var natGatewayKind = &Kind{
+	Type: NATGatewayType, IDPrefix: "nat",
+	Missing:     "InvalidNatGatewayID.NotFound: The natGateway ID '%s' does not exist",
+	InUse:       "DependencyViolation: The natGateway '%s' has dependencies and cannot be deleted.",
+	Defaults:    map[string]any{"connectivityType": "public"},
+	Unsupported: []string{"secondaryPrivateIpAddressCount", "secondaryPrivateIpAddresses"},
+	References: []Reference{
+		{Path: "subnetId", To: []string{SubnetType}, OnDelete: Block},
+		{Path: "allocationId", To: []string{EIPType}, OnDelete: Block},
+		{Path: "secondaryAllocationIds[]", To: []string{EIPType}, OnDelete: Block},
 	},
-	create: createNAT,
-	update: func(c *call) error {
-		if !c.changed("secondaryAllocationIds") {
+	Create: createNATGateway,
+	Update: func(c *Call) error {
+		if !c.HasChanged("secondaryAllocationIds") {
 			return nil
 		}
-		return c.mapNAT(c.find(c.rec.str("networkInterfaceId"), networkInterfaceType).clone())
+		return c.mapNAT(c.Find(c.New.Text("networkInterfaceId"), NetworkInterfaceType).Clone())
 	},
-	remove: func(c *call) error {
-		if eni := c.find(c.old.str("networkInterfaceId"), networkInterfaceType); eni != nil {
+	Delete: func(c *Call) error {
+		if eni := c.Find(c.Old.Text("networkInterfaceId"), NetworkInterfaceType); eni != nil {
 			c.unmapAll(eni)
 		}
 		return nil
 	},
 }
 
-func createNAT(c *call) error {
-	public := c.rec.str("connectivityType") != "private"
+func createNATGateway(c *Call) error {
+	public := c.New.Text("connectivityType") != "private"
 	switch {
-	case public && c.rec.str("allocationId") == "":
-		return refused("MissingParameter: The request must include the AllocationId parameter. Add the required parameter and retry the request.")
-	case !public && (c.rec.str("allocationId") != "" || len(c.rec.strs("secondaryAllocationIds")) > 0):
-		return refused("InvalidParameter: AllocationId cannot be given for a private NAT gateway")
+	case public && c.New.Text("allocationId") == "":
+		return Refuse("MissingParameter: The request must include the AllocationId parameter. Add the required parameter and retry the request.")
+	case !public && (c.New.Text("allocationId") != "" || len(c.New.Texts("secondaryAllocationIds")) > 0):
+		return Refuse("InvalidParameter: AllocationId cannot be given for a private NAT gateway")
 	}
-	subnet := c.find(c.rec.str("subnetId"), subnetType)
-	if c.natGatewaysIn(subnet.str("availabilityZone")) >= c.quota(quotaNATGatewaysPerZone) {
-		return exceeded("NatGatewayLimitExceeded: Performing this operation would exceed the limit of %d NAT gateways in %s",
-			c.quota(quotaNATGatewaysPerZone), subnet.str("availabilityZone"))
+	subnet := c.Find(c.New.Text("subnetId"), SubnetType)
+	if c.natGatewaysIn(subnet.Text("availabilityZone")) >= c.Quota(quotaNATGatewaysPerZone) {
+		return RefuseQuota("NatGatewayLimitExceeded: Performing this operation would exceed the limit of %d NAT gateways in %s",
+			c.Quota(quotaNATGatewaysPerZone), subnet.Text("availabilityZone"))
 	}
-	eni, err := c.newInterface(subnet, c.rec, []string{c.rec.str("privateIp")})
+	eni, err := c.newInterface(subnet, c.New, []string{c.New.Text("privateIp")})
 	if err != nil {
 		return err
 	}
 	eni.Outputs["interfaceType"] = "nat_gateway"
-	c.rec.Outputs["networkInterfaceId"] = eni.ID
-	c.rec.Outputs["privateIp"] = eni.str("privateIp")
+	c.New.Outputs["networkInterfaceId"] = eni.ID
+	c.New.Outputs["privateIp"] = eni.Text("privateIp")
 	if !public {
-		c.set(eni)
+		c.Store(eni)
 		return nil
 	}
-	if vpc := subnet.str("vpcId"); c.st.gatewayOf(c.scope, vpc) == nil {
-		return late(natFailureSeconds, "Gateway.NotAttached: Network %s has no Internet gateway attached", vpc)
+	if vpc := subnet.Text("vpcId"); c.State.gatewayOf(c.Scope, vpc) == nil {
+		return RefuseAfter(natFailureSeconds, "Gateway.NotAttached: Network %s has no Internet gateway attached", vpc)
 	}
 	return c.mapNAT(eni)
 }
 
 // natGatewaysIn counts the NAT gateways of a zone: that is how AWS counts them, not by region.
-func (c *call) natGatewaysIn(zone string) int {
+func (c *Call) natGatewaysIn(zone string) int {
 	n := 0
-	for _, nat := range c.here(natGatewayType) {
-		if s := c.find(nat.str("subnetId"), subnetType); s != nil && s.str("availabilityZone") == zone {
+	for _, nat := range c.ListHere(NATGatewayType) {
+		if s := c.Find(nat.Text("subnetId"), SubnetType); s != nil && s.Text("availabilityZone") == zone {
 			n++
 		}
 	}
@@ -253,25 +255,25 @@ func (c *call) natGatewaysIn(zone string) int {
 }
 
 // mapNAT maps each of a NAT gateway's addresses to a private one of its interface, and takes the others off.
-func (c *call) mapNAT(eni *record) error {
-	ids := append([]string{c.rec.str("allocationId")}, c.rec.strs("secondaryAllocationIds")...)
-	if limit := c.quota(quotaAddressesPerNAT); len(ids) > limit {
-		return exceeded("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit, quotaAddressesPerNAT)
+func (c *Call) mapNAT(eni *Record) error {
+	ids := append([]string{c.New.Text("allocationId")}, c.New.Texts("secondaryAllocationIds")...)
+	if limit := c.Quota(quotaAddressesPerNAT); len(ids) > limit {
+		return RefuseQuota("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit, quotaAddressesPerNAT)
 	}
-	for _, eip := range c.st.addressesOf(eni) {
+	for _, eip := range c.State.addressesOf(eni) {
 		if !slices.Contains(ids, eip.ID) {
-			freed := eip.clone()
-			eni.Outputs["privateIps"] = anys(without(eni.strs("privateIps"), freed.str("privateIp")))
+			freed := eip.Clone()
+			eni.Outputs["privateIps"] = AnyList(removeString(eni.Texts("privateIps"), freed.Text("privateIp")))
 			disassociate(freed)
-			c.set(freed)
+			c.Store(freed)
 		}
 	}
 	for _, id := range ids {
-		eip := c.find(id, eipType).clone()
-		if mappedTo(eip) == eni.ID {
+		eip := c.Find(id, EIPType).Clone()
+		if associatedInterface(eip) == eni.ID {
 			continue
 		}
-		private := eni.str("privateIp")
+		private := eni.Text("privateIp")
 		if id != ids[0] {
 			var err error
 			if private, err = c.addPrivate(eni); err != nil {
@@ -281,22 +283,22 @@ func (c *call) mapNAT(eni *record) error {
 		if err := c.associate(eip, eni, private); err != nil {
 			return err
 		}
-		c.set(eip)
+		c.Store(eip)
 	}
-	c.set(eni)
+	c.Store(eni)
 	return c.tellNAT(eni, ids)
 }
 
-func (c *call) tellNAT(eni *record, ids []string) error {
-	first := c.find(ids[0], eipType)
-	c.rec.Outputs["associationId"] = first.str("associationId")
-	c.rec.Outputs["publicIp"] = first.str("publicIp")
-	secondary := without(eni.strs("privateIps"), eni.str("privateIp"))
-	c.rec.Outputs["secondaryPrivateIpAddresses"] = anys(secondary)
-	c.rec.Outputs["secondaryPrivateIpAddressCount"] = float64(len(secondary))
+func (c *Call) tellNAT(eni *Record, ids []string) error {
+	first := c.Find(ids[0], EIPType)
+	c.New.Outputs["associationId"] = first.Text("associationId")
+	c.New.Outputs["publicIp"] = first.Text("publicIp")
+	secondary := removeString(eni.Texts("privateIps"), eni.Text("privateIp"))
+	c.New.Outputs["secondaryPrivateIpAddresses"] = AnyList(secondary)
+	c.New.Outputs["secondaryPrivateIpAddressCount"] = float64(len(secondary))
 	return nil
 }
 
-func without(list []string, s string) []string {
+func removeString(list []string, s string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(e string) bool { return e == s })
 }

@@ -16,40 +16,40 @@ func endpoint(vpc *thing, kind, service string, more props) props {
 func TestEndpointServices(t *testing.T) {
 	d := open(t)
 	vpc := d.vpc("10.42.0.0/16")
-	d.refusesToMake(vpcEndpointType, endpoint(vpc, "Interface", "nothing", nil), "InvalidServiceName", "does not exist")
-	d.refusesToMake(vpcEndpointType, endpoint(vpc, "Gateway", "ssm", nil), "InvalidServiceName", "as Gateway endpoint")
-	d.refusesToMake(vpcEndpointType, endpoint(vpc, "GatewayLoadBalancer", "s3", nil), "no rules for endpoints of type GatewayLoadBalancer")
+	d.refusesToMake(VPCEndpointType, endpoint(vpc, "Interface", "nothing", nil), "InvalidServiceName", "does not exist")
+	d.refusesToMake(VPCEndpointType, endpoint(vpc, "Gateway", "ssm", nil), "InvalidServiceName", "as Gateway endpoint")
+	d.refusesToMake(VPCEndpointType, endpoint(vpc, "GatewayLoadBalancer", "s3", nil), "no rules for endpoints of type GatewayLoadBalancer")
 	elsewhere := props{"vpcId": vpc.id, "serviceName": "com.amazonaws.us-east-2.s3"}
-	d.refusesToMake(vpcEndpointType, elsewhere, "InvalidServiceName", "in us-west-1")
+	d.refusesToMake(VPCEndpointType, elsewhere, "InvalidServiceName", "in us-west-1")
 	for _, service := range interfaceServices {
-		d.make(vpcEndpointType, service, endpoint(vpc, "Interface", service, nil))
+		d.make(VPCEndpointType, service, endpoint(vpc, "Interface", service, nil))
 	}
 	for _, service := range gatewayServices {
-		d.make(vpcEndpointType, "gateway-"+service, endpoint(vpc, "Gateway", service, nil))
+		d.make(VPCEndpointType, "gateway-"+service, endpoint(vpc, "Gateway", service, nil))
 	}
 }
 
 func TestGatewayEndpoint(t *testing.T) {
 	d := routes(open(t))
-	e := d.make(vpcEndpointType, "s3", endpoint(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{d.table.id}}))
-	d.refusesToMake(vpcEndpointType, endpoint(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{d.table.id}}),
+	e := d.make(VPCEndpointType, "s3", endpoint(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{d.table.id}}))
+	d.refusesToMake(VPCEndpointType, endpoint(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{d.table.id}}),
 		"RouteAlreadyExists: route table "+d.table.id+" already has a route with destination-prefix-list-id")
-	d.refusesToMake(vpcEndpointType, endpoint(d.vpc, "Gateway", "dynamodb", props{"subnetIds": []any{d.subnet.id}}), "only supported for interface endpoints")
+	d.refusesToMake(VPCEndpointType, endpoint(d.vpc, "Gateway", "dynamodb", props{"subnetIds": []any{d.subnet.id}}), "only supported for interface endpoints")
 	refuses(t, d.table.tryDelete(), "has dependencies", e.id)
-	other := d.make(routeTableType, "other", props{"vpcId": d.vpc.id})
+	other := d.make(RouteTableType, "other", props{"vpcId": d.vpc.id})
 	e.update(endpoint(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{other.id}}))
 	d.table.delete()
-	group := d.make(securityGroupType, "group", props{"vpcId": d.vpc.id})
+	group := d.make(SecurityGroupType, "group", props{"vpcId": d.vpc.id})
 	rule := props{"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "prefixListId": e.out("prefixListId")}
-	d.make(egressRuleType, "s3", rule)
+	d.make(EgressRuleType, "s3", rule)
 	rule["prefixListId"] = "pl-none"
-	d.refusesToMake(egressRuleType, rule, "InvalidPrefixListID.NotFound")
+	d.refusesToMake(EgressRuleType, rule, "InvalidPrefixListID.NotFound")
 }
 
 func TestInterfaceEndpoint(t *testing.T) {
 	d := routes(open(t))
-	b := d.make(subnetType, "b", props{"vpcId": d.vpc.id, "cidrBlock": "10.42.1.0/24", "availabilityZone": "us-west-1b"})
-	again := d.make(subnetType, "again", props{"vpcId": d.vpc.id, "cidrBlock": "10.42.2.0/24", "availabilityZone": "us-west-1a"})
+	b := d.make(SubnetType, "b", props{"vpcId": d.vpc.id, "cidrBlock": "10.42.1.0/24", "availabilityZone": "us-west-1b"})
+	again := d.make(SubnetType, "again", props{"vpcId": d.vpc.id, "cidrBlock": "10.42.2.0/24", "availabilityZone": "us-west-1a"})
 	more := func(subnets ...*thing) props {
 		ids := []any{}
 		for _, s := range subnets {
@@ -57,11 +57,11 @@ func TestInterfaceEndpoint(t *testing.T) {
 		}
 		return endpoint(d.vpc, "Interface", "ssm", props{"privateDnsEnabled": true, "subnetIds": ids})
 	}
-	d.refusesToMake(vpcEndpointType, more(d.subnet, again), "DuplicateSubnetsInSameZone", "us-west-1a")
-	d.refusesToMake(vpcEndpointType, endpoint(d.vpc, "Interface", "ssm", props{"routeTableIds": []any{d.table.id}}), "not supported for interface endpoints")
-	e := d.make(vpcEndpointType, "ssm", more(d.subnet))
-	d.refusesToMake(vpcEndpointType, more(b), "conflicting DNS domain")
-	d.make(vpcEndpointType, "elsewhere", endpoint(d.driver.vpc("10.43.0.0/16"), "Interface", "ssm", props{"privateDnsEnabled": true}))
+	d.refusesToMake(VPCEndpointType, more(d.subnet, again), "DuplicateSubnetsInSameZone", "us-west-1a")
+	d.refusesToMake(VPCEndpointType, endpoint(d.vpc, "Interface", "ssm", props{"routeTableIds": []any{d.table.id}}), "not supported for interface endpoints")
+	e := d.make(VPCEndpointType, "ssm", more(d.subnet))
+	d.refusesToMake(VPCEndpointType, more(b), "conflicting DNS domain")
+	d.make(VPCEndpointType, "elsewhere", endpoint(d.driver.vpc("10.43.0.0/16"), "Interface", "ssm", props{"privateDnsEnabled": true}))
 	refuses(t, d.subnet.tryDelete(), "has dependencies", "used by "+e.id+")")
 	e.update(more(d.subnet, b))
 	if n := len(e.out("networkInterfaceIds").([]any)); n != 2 {
@@ -74,23 +74,23 @@ func TestInterfaceEndpoint(t *testing.T) {
 
 func TestPrivateDNSNeedsNames(t *testing.T) {
 	d := open(t)
-	vpc := d.make(vpcType, "dumb", props{"cidrBlock": "10.42.0.0/16"})
-	d.refusesToMake(vpcEndpointType, endpoint(vpc, "Interface", "ssm", props{"privateDnsEnabled": true}),
+	vpc := d.make(VPCType, "dumb", props{"cidrBlock": "10.42.0.0/16"})
+	d.refusesToMake(VPCEndpointType, endpoint(vpc, "Interface", "ssm", props{"privateDnsEnabled": true}),
 		"Enabling private DNS requires both enableDnsSupport and enableDnsHostnames", vpc.id)
 }
 
 func TestEndpointQuotas(t *testing.T) {
 	d := open(t, "quota=L-1B52E74A:1", "quota=L-29B6F2EB:1")
 	vpc := d.vpc("10.42.0.0/16")
-	d.make(vpcEndpointType, "a", endpoint(vpc, "Gateway", "s3", nil))
-	d.make(vpcEndpointType, "b", endpoint(vpc, "Interface", "ssm", nil))
+	d.make(VPCEndpointType, "a", endpoint(vpc, "Gateway", "s3", nil))
+	d.make(VPCEndpointType, "b", endpoint(vpc, "Interface", "ssm", nil))
 	for _, kind := range []string{"Gateway", "Interface"} {
-		d.refusesToMake(vpcEndpointType, endpoint(vpc, kind, "s3", nil), "VpcEndpointLimitExceeded")
+		d.refusesToMake(VPCEndpointType, endpoint(vpc, kind, "s3", nil), "VpcEndpointLimitExceeded")
 	}
 	if got := quotas[quotaInterfaceEndpoints]; got != 50 {
 		t.Errorf("default quota = %d", got)
 	}
-	d.make(vpcEndpointType, "other", endpoint(d.vpc("10.43.0.0/16"), "Interface", "ssm", nil)) // per VPC
+	d.make(VPCEndpointType, "other", endpoint(d.vpc("10.43.0.0/16"), "Interface", "ssm", nil)) // per VPC
 }
 
 func TestEndpointGroups(t *testing.T) {
@@ -99,16 +99,16 @@ func TestEndpointGroups(t *testing.T) {
 	subnet := d.subnet(vpc, "us-west-1a", "10.42.0.0/24")
 	var groups []any
 	for i := range 6 {
-		groups = append(groups, d.make(securityGroupType, fmt.Sprint(i), props{"vpcId": vpc.id}).id)
+		groups = append(groups, d.make(SecurityGroupType, fmt.Sprint(i), props{"vpcId": vpc.id}).id)
 	}
 	p := endpoint(vpc, "Interface", "ssm", props{"subnetIds": []any{subnet.id}, "securityGroupIds": groups})
-	d.refusesToMake(vpcEndpointType, p, "SecurityGroupsPerInterfaceLimitExceeded")
+	d.refusesToMake(VPCEndpointType, p, "SecurityGroupsPerInterfaceLimitExceeded")
 	p["securityGroupIds"] = groups[:1]
-	e := d.make(vpcEndpointType, "e", p)
+	e := d.make(VPCEndpointType, "e", p)
 	p["securityGroupIds"] = groups[1:2]
 	e.update(p)
 	for _, r := range d.resources() {
-		if r.Type == networkInterfaceType && fmt.Sprint(r.Outputs["securityGroups"]) != fmt.Sprint(groups[1:2]) {
+		if r.Type == NetworkInterfaceType && fmt.Sprint(r.Outputs["securityGroups"]) != fmt.Sprint(groups[1:2]) {
 			t.Errorf("the endpoint's interface has %v, want %v", r.Outputs["securityGroups"], groups[1:2])
 		}
 	}

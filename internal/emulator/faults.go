@@ -54,13 +54,13 @@ func ParseFault(s string) (Fault, error) {
 
 // faultForms takes what stands after the = sign apart, and says whether it makes sense.
 var faultForms = map[string]func(*Fault) bool{
-	"throttle": func(f *Fault) bool { return f.count() && isType(f.of) && f.n > 0 },
-	"quota":    func(f *Fault) bool { return f.count() && strings.HasPrefix(f.of, "L-") },
-	"fail":     (*Fault).operation,
+	"throttle": func(f *Fault) bool { return f.parseCount() && isType(f.of) && f.n > 0 },
+	"quota":    func(f *Fault) bool { return f.parseCount() && strings.HasPrefix(f.of, "L-") },
+	"fail":     (*Fault).parseOperation,
 	"kill-after": func(f *Fault) bool {
 		n, err := strconv.Atoi(f.of)
 		if err != nil {
-			return f.operation()
+			return f.parseOperation()
 		}
 		f.n, f.of = n, ""
 		return n > 0
@@ -76,16 +76,16 @@ var faultForms = map[string]func(*Fault) bool{
 // isType says whether a text looks like a type token, aws:ec2/vpc:Vpc.
 func isType(s string) bool { return strings.Count(s, ":") == 2 }
 
-// operation takes OP:TYPE[:N] apart.
-func (f *Fault) operation() bool {
+// parseOperation takes OP:TYPE[:N] apart.
+func (f *Fault) parseOperation() bool {
 	f.op, f.of, _ = strings.Cut(f.of, ":")
 	f.n = 1
 	known := slices.Contains([]string{"create", "update", "delete"}, f.op)
-	return known && (isType(f.of) || f.count() && isType(f.of) && f.n > 0)
+	return known && (isType(f.of) || f.parseCount() && isType(f.of) && f.n > 0)
 }
 
-// count splits the number off after the last colon.
-func (f *Fault) count() bool {
+// parseCount splits the number off after the last colon.
+func (f *Fault) parseCount() bool {
 	i := strings.LastIndexByte(f.of, ':')
 	if i <= 0 {
 		return false
@@ -103,25 +103,25 @@ const (
 	silenceSeconds = 300
 	// natFailureSeconds is what a NAT gateway takes to report that it failed (docs/facts.md, section 1).
 	natFailureSeconds = 220
-	// retries is how often the real provider repeats a throttled call before it gives up.
-	retries = 25
+	// maxRetries is how often the real provider repeats a throttled call before it gives up.
+	maxRetries = 25
 )
 
-// faults counts down what is still to go wrong in this process.
-type faults struct {
+// faultSet counts down what is still to go wrong in this process.
+type faultSet struct {
 	mu   sync.Mutex
 	list []*Fault
 }
 
-func newFaults(list []Fault) *faults {
-	f := &faults{}
+func newFaultSet(list []Fault) *faultSet {
+	f := &faultSet{}
 	for _, fault := range list {
 		f.list = append(f.list, &fault)
 	}
 	return f
 }
 
-func (f *faults) of(kind, of string) *Fault {
+func (f *faultSet) find(kind, of string) *Fault {
 	for _, fault := range f.list {
 		if fault.kind == kind && (fault.of == of || of == "") {
 			return fault
@@ -130,45 +130,45 @@ func (f *faults) of(kind, of string) *Fault {
 	return nil
 }
 
-// hitch is what a call suffers before it goes through.
-type hitch struct {
+// delay is what a call suffers before it goes through.
+type delay struct {
 	seconds   float64
 	throttled int
 }
 
-// before lets a call suffer what it is due. The seconds are to be waited even when it fails.
-func (f *faults) before(q *request) (hitch, error) {
+// delayOf lets a call suffer what it is due. The seconds are to be waited even when it fails.
+func (f *faultSet) delayOf(q *Request) (delay, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.of("silent-region", q.region) != nil && q.region != "" {
-		return hitch{seconds: silenceSeconds}, silence(q.region)
+	if f.find("silent-region", q.Region) != nil && q.Region != "" {
+		return delay{seconds: silenceSeconds}, refuseSilent(q.Region)
 	}
-	h, err := f.throttle(q)
+	h, err := f.throttleCall(q)
 	if err != nil {
 		return h, err
 	}
 	for _, fault := range f.list {
-		if fault.kind != "fail" || fault.op != q.op || fault.of != q.kind.typ || fault.n == 0 {
+		if fault.kind != "fail" || fault.op != q.Op || fault.of != q.Kind.Type || fault.n == 0 {
 			continue
 		}
 		fault.n--
-		h.seconds += duration(q.kind, q.op, &record{})
-		if q.kind.typ == natGatewayType && q.op == "create" {
+		h.seconds += OperationSeconds(q.Kind, q.Op, &Record{})
+		if q.Kind.Type == NATGatewayType && q.Op == "create" {
 			h.seconds = natFailureSeconds
 		}
-		return h, refused("InternalError: An internal error has occurred. (fault fail=%s:%s)", q.op, q.kind.typ)
+		return h, Refuse("InternalError: An internal error has occurred. (fault fail=%s:%s)", q.Op, q.Kind.Type)
 	}
 	return h, nil
 }
 
-// throttle repeats a throttled call as the real provider does, with a back-off that doubles up to 20 s; counted is its mean, half.
-func (f *faults) throttle(q *request) (hitch, error) {
-	var h hitch
+// throttleCall repeats a throttled call as the real provider does, with a back-off that doubles up to 20 s; counted is its mean, half.
+func (f *faultSet) throttleCall(q *Request) (delay, error) {
+	var h delay
 	for _, fault := range f.list {
-		for fault.kind == "throttle" && fault.of == q.kind.typ && fault.n > 0 {
+		for fault.kind == "throttle" && fault.of == q.Kind.Type && fault.n > 0 {
 			fault.n--
-			if h.throttled == retries {
-				return h, exceeded("RequestLimitExceeded: Request limit exceeded. (exceeded maximum number of attempts, %d)", retries)
+			if h.throttled == maxRetries {
+				return h, RefuseQuota("RequestLimitExceeded: Request limit exceeded. (exceeded maximum number of attempts, %d)", maxRetries)
 			}
 			h.throttled++
 			h.seconds += min(float64(int(1)<<min(h.throttled, 5)), 20) / 2
@@ -177,24 +177,24 @@ func (f *faults) throttle(q *request) (hitch, error) {
 	return h, nil
 }
 
-func silence(region string) error {
-	return &refusal{code: codes.DeadlineExceeded, text: fmt.Sprintf(
+func refuseSilent(region string) error {
+	return &Refusal{Code: codes.DeadlineExceeded, Text: fmt.Sprintf(
 		"RequestError: region %s does not answer: no reply within %d s (dial tcp: i/o timeout)", region, silenceSeconds)}
 }
 
-// silent says whether a region answers nothing.
-func (f *faults) silent(region string) bool {
+// isSilent says whether a region answers nothing.
+func (f *faultSet) isSilent(region string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.of("silent-region", region) != nil
+	return f.find("silent-region", region) != nil
 }
 
-// committed counts a change, and says whether the process is to die of it.
-func (f *faults) committed(q *request) bool {
+// killsAfter counts a change, and says whether the process is to die of it.
+func (f *faultSet) killsAfter(q *Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, fault := range f.list {
-		met := fault.op == "" || fault.op == q.op && fault.of == q.kind.typ
+		met := fault.op == "" || fault.op == q.Op && fault.of == q.Kind.Type
 		if fault.kind != "kill-after" || !met || fault.n == 0 {
 			continue
 		}
@@ -206,22 +206,22 @@ func (f *faults) committed(q *request) bool {
 	return false
 }
 
-// noCapacity says whether a zone has run out of machines, of all types or of one.
-func (f *faults) noCapacity(zone, typ string) bool {
-	return f.of("no-capacity", zone) != nil || f.of("no-capacity", zone+":"+typ) != nil
+// lacksCapacity says whether a zone has run out of machines, of all types or of one.
+func (f *faultSet) lacksCapacity(zone, typ string) bool {
+	return f.find("no-capacity", zone) != nil || f.find("no-capacity", zone+":"+typ) != nil
 }
 
-// account is whose credentials are in use; empty: those that the provider expects.
-func (f *faults) account() string {
-	if fault := f.of("account", ""); fault != nil {
+// accountOverride is whose credentials are in use; empty: those that the provider expects.
+func (f *faultSet) accountOverride() string {
+	if fault := f.find("account", ""); fault != nil {
 		return fault.of
 	}
 	return ""
 }
 
-// quota is the number that a quota stands at.
-func (c *call) quota(code string) int {
-	if fault := c.cloud.faults.of("quota", code); fault != nil {
+// Quota is the number that a quota stands at.
+func (c *Call) Quota(code string) int {
+	if fault := c.cloud.faults.find("quota", code); fault != nil {
 		return fault.n
 	}
 	return quotas[code]

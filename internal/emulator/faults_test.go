@@ -32,7 +32,7 @@ func TestParseFault(t *testing.T) {
 }
 
 func TestThrottling(t *testing.T) {
-	d := open(t, "throttle="+vpcType+":3")
+	d := open(t, "throttle="+VPCType+":3")
 	d.vpc("10.0.0.0/16")
 	op := d.operations()[0]
 	if op.Throttled != 3 || op.ModelSeconds != 15+1+2+4 {
@@ -42,15 +42,15 @@ func TestThrottling(t *testing.T) {
 	if op := d.operations()[1]; op.Throttled != 0 || op.ModelSeconds != 15 {
 		t.Errorf("throttled %d times, %v model seconds", op.Throttled, op.ModelSeconds)
 	}
-	hard := open(t, "throttle="+vpcType+":26")
-	hard.refusesToMake(vpcType, props{"cidrBlock": "10.0.0.0/16"}, "RequestLimitExceeded", "25")
+	hard := open(t, "throttle="+VPCType+":26")
+	hard.refusesToMake(VPCType, props{"cidrBlock": "10.0.0.0/16"}, "RequestLimitExceeded", "25")
 	hard.vpc("10.0.0.0/16")
 }
 
 func TestFailures(t *testing.T) {
-	d := open(t, "fail=create:"+vpcType+":2", "fail=delete:"+vpcType)
+	d := open(t, "fail=create:"+VPCType+":2", "fail=delete:"+VPCType)
 	for range 2 {
-		d.refusesToMake(vpcType, props{"cidrBlock": "10.0.0.0/16"}, "InternalError", "fail=create:"+vpcType)
+		d.refusesToMake(VPCType, props{"cidrBlock": "10.0.0.0/16"}, "InternalError", "fail=create:"+VPCType)
 	}
 	vpc := d.vpc("10.0.0.0/16")
 	refuses(t, vpc.tryDelete(), "InternalError")
@@ -58,8 +58,8 @@ func TestFailures(t *testing.T) {
 }
 
 func TestNATGatewayFailsLate(t *testing.T) {
-	f := newFaults(parsed(t, "fail=create:"+natGatewayType))
-	h, err := f.before(&request{kind: natGatewayKind, op: "create"})
+	f := newFaultSet(parsed(t, "fail=create:"+NATGatewayType))
+	h, err := f.delayOf(&Request{Kind: natGatewayKind, Op: "create"})
 	if err == nil || h.seconds != natFailureSeconds {
 		t.Errorf("failed after %v model seconds, %v", h.seconds, err)
 	}
@@ -67,7 +67,7 @@ func TestNATGatewayFailsLate(t *testing.T) {
 	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
 	eip := d.eip("e")
 	start := time.Now()
-	d.refusesToMake(natGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id}, "Gateway.NotAttached")
+	d.refusesToMake(NATGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id}, "Gateway.NotAttached")
 	if took := time.Since(start); took < 210*time.Millisecond {
 		t.Errorf("said so after %v, want 220 ms", took)
 	}
@@ -81,11 +81,11 @@ func TestSilentRegion(t *testing.T) {
 	dir := t.TempDir()
 	vpc := openAt(t, dir).vpc("10.0.0.0/16")
 	silent := openAt(t, dir)
-	silent.cloud.faults = newFaults(parsed(t, "silent-region=us-west-1"))
+	silent.cloud.faults = newFaultSet(parsed(t, "silent-region=us-west-1"))
 	vpc.d.client = silent.client
 	refuses(t, vpc.tryDelete(), "region us-west-1 does not answer")
-	silent.refusesToMake(vpcType, props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
-	_, err := silent.cloud.read(context.Background(), &request{scope: scope{region: "us-west-1"}, kind: vpcKind, id: vpc.id})
+	silent.refusesToMake(VPCType, props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
+	_, err := silent.cloud.ReadRecord(context.Background(), &Request{Scope: Scope{Region: "us-west-1"}, Kind: vpcKind, ID: vpc.id})
 	refuses(t, err, "does not answer")
 }
 
@@ -108,7 +108,7 @@ func TestKillAfter(t *testing.T) {
 		seen = len(list)
 	}})
 	vpc := d.vpc("10.0.0.0/16")
-	(&thing{d: d, typ: vpcType, id: "vpc-none"}).delete() // there is none: no operation
+	(&thing{d: d, typ: VPCType, id: "vpc-none"}).delete() // there is none: no operation
 	if killed.Load() != 0 {
 		t.Error("killed by what changed nothing")
 	}
@@ -122,7 +122,7 @@ func TestKillAfter(t *testing.T) {
 func TestKillAfterAnOperation(t *testing.T) {
 	var killed []string
 	var d *driver
-	d = openWith(t, Options{Dir: t.TempDir(), Faults: parsed(t, "kill-after=delete:"+vpcType+":2"), Kill: func() {
+	d = openWith(t, Options{Dir: t.TempDir(), Faults: parsed(t, "kill-after=delete:"+VPCType+":2"), Kill: func() {
 		last := d.operations()[len(d.operations())-1]
 		killed = append(killed, last.Op+" "+last.ID)
 	}})
@@ -171,19 +171,19 @@ func TestCancel(t *testing.T) {
 func TestDurations(t *testing.T) {
 	d := open(t)
 	w := everything(d)
-	w.things[natGatewayType].delete()
-	want := map[string]float64{"create " + vpcType: 15, "create " + subnetType: 2, "create " + natGatewayType: 105, "delete " + natGatewayType: 26.25,
-		"create " + vpcEndpointType: 90, "create " + routeType: 2, "create " + groupType: 46, "create " + instanceProfileType: 10}
+	w.things[NATGatewayType].delete()
+	want := map[string]float64{"create " + VPCType: 15, "create " + SubnetType: 2, "create " + NATGatewayType: 105, "delete " + NATGatewayType: 26.25,
+		"create " + VPCEndpointType: 90, "create " + RouteType: 2, "create " + AutoScalingGroupType: 46, "create " + InstanceProfileType: 10}
 	for _, op := range d.operations() {
 		if s, ok := want[op.Op+" "+op.Type]; ok && s != op.ModelSeconds {
 			t.Errorf("%s of %s: %v model seconds, want %v", op.Op, op.Type, op.ModelSeconds, s)
 		}
 	}
-	public := duration(subnetKind, "create", &record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
-	if gateway := duration(vpcEndpointKind, "create", &record{}); public != 12 || gateway != 6 {
+	public := OperationSeconds(subnetKind, "create", &Record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
+	if gateway := OperationSeconds(vpcEndpointKind, "create", &Record{}); public != 12 || gateway != 6 {
 		t.Errorf("subnet with public addresses %v, gateway endpoint %v", public, gateway)
 	}
-	if s := duration(routeKind, "delete", &record{}); s != 1 {
+	if s := OperationSeconds(routeKind, "delete", &Record{}); s != 1 {
 		t.Errorf("delete of a route: %v, want at least 1", s)
 	}
 }
@@ -193,11 +193,11 @@ func TestWaitCountsFromTheQuestion(t *testing.T) {
 	d := openWith(t, Options{Dir: t.TempDir(), Pace: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	d.cloud.wait(ctx, time.Now().Add(-time.Hour), 3600)
+	d.cloud.waitSeconds(ctx, time.Now().Add(-time.Hour), 3600)
 	if ctx.Err() != nil {
 		t.Error("an operation that was asked for an hour ago and takes an hour waited all the same")
 	}
-	d.cloud.wait(ctx, time.Now(), 3600)
+	d.cloud.waitSeconds(ctx, time.Now(), 3600)
 	if ctx.Err() == nil {
 		t.Error("an operation of an hour did not wait")
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// filtered returns the values that one filter of EC2's Describe calls compares. A filter that the emulator does not know is
+// filterValues returns the values that one filter of EC2's Describe calls compares. A filter that the emulator does not know is
 // refused: the API would refuse an unknown one, and ignoring a known one would find too much.
-func filtered(name string, tags, values map[string]string) ([]string, error) {
+func filterValues(name string, tags, values map[string]string) ([]string, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok {
 		if v, ok := tags[key]; ok {
 			return []string{v}, nil
@@ -24,7 +24,7 @@ func filtered(name string, tags, values map[string]string) ([]string, error) {
 	}
 	v, ok := values[name]
 	if !ok {
-		return nil, refused("InvalidParameterValue: The filter '%s' is invalid, or the emulator has no rules for it", name)
+		return nil, Refuse("InvalidParameterValue: The filter '%s' is invalid, or the emulator has no rules for it", name)
 	}
 	return []string{v}, nil
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	securityPolicyType     = "gcp:compute/securityPolicy:SecurityPolicy"
-	securityPolicyRuleType = "gcp:compute/securityPolicyRule:SecurityPolicyRule"
+	SecurityPolicyType     = "gcp:compute/securityPolicy:SecurityPolicy"
+	SecurityPolicyRuleType = "gcp:compute/securityPolicyRule:SecurityPolicyRule"
 )
 
 func init() {
@@ -21,37 +21,37 @@ func init() {
 // lastPriority is that of the rule which every policy has: what none of the others decides.
 const lastPriority = 2147483647
 
-func securityPolicyKind() *kind {
-	return inGoogle(&kind{
-		typ: securityPolicyType, global: true,
-		refuse: []string{"adaptiveProtectionConfig", "advancedOptionsConfig", "recaptchaOptionsConfig"},
-		check: func(m resource.PropertyMap) []catalog.Failure {
-			l := lookAt(m)
-			l.only("type", "CLOUD_ARMOR")
+func securityPolicyKind() *Kind {
+	return newKind(&Kind{
+		Type: SecurityPolicyType, Global: true,
+		Unsupported: []string{"adaptiveProtectionConfig", "advancedOptionsConfig", "recaptchaOptionsConfig"},
+		Check: func(m resource.PropertyMap) []catalog.Failure {
+			l := ReadInputs(m)
+			l.CheckSupported("type", "CLOUD_ARMOR")
 			// Rules written into the policy and rules as resources of their own undo each other on every run.
-			if l.has("rules") {
-				l.bad("rules", "the emulator has no rules for inline rules; use %s", securityPolicyRuleType)
+			if l.Has("rules") {
+				l.Fail("rules", "the emulator has no rules for inline rules; use %s", SecurityPolicyRuleType)
 			}
-			return l.failures()
+			return l.Failures()
 		},
-		create: func(c *call) error {
-			c.rec.Outputs["type"], c.rec.Outputs["fingerprint"] = "CLOUD_ARMOR", fingerprint(c.rec.ID)
-			c.rec.Outputs["rules"] = []any{map[string]any{"action": "allow", "priority": float64(lastPriority), "description": "default rule",
+		Create: func(c *Call) error {
+			c.New.Outputs["type"], c.New.Outputs["fingerprint"] = "CLOUD_ARMOR", fingerprintOf(c.New.ID)
+			c.New.Outputs["rules"] = []any{map[string]any{"action": "allow", "priority": float64(lastPriority), "description": "default rule",
 				"match": map[string]any{"versionedExpr": "SRC_IPS_V1", "config": map[string]any{"srcIpRanges": []any{"*"}}}}}
 			return nil
 		},
-	}, inCollection)
+	}, collectionID)
 }
 
-func securityPolicyRuleKind() *kind {
-	return inGoogle(&kind{
-		typ: securityPolicyRuleType, global: true,
-		refuse: []string{"preconfiguredWafConfig", "rateLimitOptions"},
-		oneOf:  [][]string{{"match"}},
-		refs:   []ref{{path: "securityPolicy", to: []string{securityPolicyType}, when: fades}},
-		check:  checkSecurityRule,
-	}, func(in scope, r *record) string {
-		return fmt.Sprintf("projects/%s/global/securityPolicies/%s/priority/%d", in.account, lastStep(r.str("securityPolicy")), r.num("priority"))
+func securityPolicyRuleKind() *Kind {
+	return newKind(&Kind{
+		Type: SecurityPolicyRuleType, Global: true,
+		Unsupported: []string{"preconfiguredWafConfig", "rateLimitOptions"},
+		ExactlyOne:  [][]string{{"match"}},
+		References:  []Reference{{Path: "securityPolicy", To: []string{SecurityPolicyType}, OnDelete: Cascade}},
+		Check:       checkSecurityRule,
+	}, func(in Scope, r *Record) string {
+		return fmt.Sprintf("projects/%s/global/securityPolicies/%s/priority/%d", in.Account, lastSegment(r.Text("securityPolicy")), r.Number("priority"))
 	})
 }
 
@@ -59,28 +59,28 @@ func securityPolicyRuleKind() *kind {
 const maxRangesPerRule = 10
 
 func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
-	l := lookAt(m)
-	l.number("priority", 0, lastPriority-1)
-	l.only("action", "allow", "deny(403)", "deny(404)", "deny(502)")
-	match := l.under("match")
-	match.choice("versionedExpr", "SRC_IPS_V1")
-	match.noRules("exprOptions")
-	config := match.under("config")
-	ranges := strs(config.in["srcIpRanges"])
+	l := ReadInputs(m)
+	l.CheckRange("priority", 0, lastPriority-1)
+	l.CheckSupported("action", "allow", "deny(403)", "deny(404)", "deny(502)")
+	match := l.Nested("match")
+	match.CheckChoice("versionedExpr", "SRC_IPS_V1")
+	match.RefuseUnsupported("exprOptions")
+	config := match.Nested("config")
+	ranges := Texts(config.Values["srcIpRanges"])
 	switch {
-	case match.has("versionedExpr") && match.has("expr"):
-		match.bad("expr", "cannot be given together with versionedExpr")
-	case match.has("versionedExpr") && !match.has("config"):
-		match.bad("config", "is required with versionedExpr")
+	case match.Has("versionedExpr") && match.Has("expr"):
+		match.Fail("expr", "cannot be given together with versionedExpr")
+	case match.Has("versionedExpr") && !match.Has("config"):
+		match.Fail("config", "is required with versionedExpr")
 	case len(ranges) > maxRangesPerRule:
-		config.bad("srcIpRanges", "at most %d ranges in a rule, got %d", maxRangesPerRule, len(ranges))
+		config.Fail("srcIpRanges", "at most %d ranges in a rule, got %d", maxRangesPerRule, len(ranges))
 	}
 	for i, s := range ranges {
 		_, prefix := netip.ParsePrefix(s)
 		_, address := netip.ParseAddr(s)
 		if s != "*" && prefix != nil && address != nil {
-			config.bad(fmt.Sprintf("srcIpRanges[%d]", i), "%q is not a valid network range", s)
+			config.Fail(fmt.Sprintf("srcIpRanges[%d]", i), "%q is not a valid network range", s)
 		}
 	}
-	return l.failures()
+	return l.Failures()
 }

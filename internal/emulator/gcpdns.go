@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	managedZoneType = "gcp:dns/managedZone:ManagedZone"
-	recordSetType   = "gcp:dns/recordSet:RecordSet"
+	ManagedZoneType = "gcp:dns/managedZone:ManagedZone"
+	RecordSetType   = "gcp:dns/recordSet:RecordSet"
 )
 
 func init() {
@@ -22,105 +22,105 @@ func init() {
 // absoluteName is a domain name with its final dot, perhaps a wildcard.
 var absoluteName = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?\.)+$`)
 
-func managedZoneKind() *kind {
-	return inGoogle(&kind{
-		typ: managedZoneType, global: true,
-		defaults: map[string]any{"description": "Managed by Pulumi", "forceDestroy": false, "visibility": "public"},
-		refuse:   []string{"dnssecConfig", "forwardingConfig", "peeringConfig", "reverseLookup", "serviceDirectoryConfig"},
-		unread:   []string{"forceDestroy"},
-		refs:     []ref{{path: "privateVisibilityConfig.networks[].networkUrl", to: []string{gcpNetworkType}}},
-		check: func(m resource.PropertyMap) []catalog.Failure {
-			l := lookAt(m)
-			l.choice("visibility", "private", "public")
-			l.pattern("dnsName", absoluteName)
-			if l.has("privateVisibilityConfig") && l.str("visibility") == "public" {
-				l.bad("privateVisibilityConfig", "is for private zones only")
+func managedZoneKind() *Kind {
+	return newKind(&Kind{
+		Type: ManagedZoneType, Global: true,
+		Defaults:    map[string]any{"description": "Managed by Pulumi", "forceDestroy": false, "visibility": "public"},
+		Unsupported: []string{"dnssecConfig", "forwardingConfig", "peeringConfig", "reverseLookup", "serviceDirectoryConfig"},
+		WriteOnly:   []string{"forceDestroy"},
+		References:  []Reference{{Path: "privateVisibilityConfig.networks[].networkUrl", To: []string{NetworkType}}},
+		Check: func(m resource.PropertyMap) []catalog.Failure {
+			l := ReadInputs(m)
+			l.CheckChoice("visibility", "private", "public")
+			l.CheckPattern("dnsName", absoluteName)
+			if l.Has("privateVisibilityConfig") && l.Text("visibility") == "public" {
+				l.Fail("privateVisibilityConfig", "is for private zones only")
 			}
-			l.under("privateVisibilityConfig").noRules("gkeClusters")
-			return l.failures()
+			l.Nested("privateVisibilityConfig").RefuseUnsupported("gkeClusters")
+			return l.Failures()
 		},
-		create: func(c *call) error {
-			c.rec.Outputs["creationTime"] = c.now.Format("2006-01-02T15:04:05.000Z")
-			c.rec.Outputs["managedZoneId"] = numericID(c.rec.ID)
-			c.rec.Outputs["cloudLoggingConfig"] = map[string]any{"enableLogging": false}
+		Create: func(c *Call) error {
+			c.New.Outputs["creationTime"] = c.Now.Format("2006-01-02T15:04:05.000Z")
+			c.New.Outputs["managedZoneId"] = numericID(c.New.ID)
+			c.New.Outputs["cloudLoggingConfig"] = map[string]any{"enableLogging": false}
 			servers := []any{"ns-gcp-private.googledomains.com."}
-			if c.rec.str("visibility") == "public" {
+			if c.New.Text("visibility") == "public" {
 				servers = servers[:0]
 				for i := range 4 {
 					servers = append(servers, fmt.Sprintf("ns-cloud-a%d.googledomains.com.", i+1))
 				}
 			}
-			c.rec.Outputs["nameServers"] = servers
+			c.New.Outputs["nameServers"] = servers
 			return c.checkVisibility()
 		},
-		update: (*call).checkVisibility,
-		remove: removeZone,
-	}, inCollection)
+		Update: (*Call).checkVisibility,
+		Delete: checkZoneEmpty,
+	}, collectionID)
 }
 
 // checkVisibility refuses a network that sees another private zone of the same name.
-func (c *call) checkVisibility() error {
-	see := func(zone *record) map[key]bool {
-		seen := map[key]bool{}
-		for _, url := range values(zone.Inputs, "privateVisibilityConfig.networks[].networkUrl") {
-			seen[gcpKey(homeOf(zone, scope{account: zone.Account}), gcpNetworkType, url)] = true
+func (c *Call) checkVisibility() error {
+	see := func(zone *Record) map[Key]bool {
+		seen := map[Key]bool{}
+		for _, url := range ValuesAt(zone.Inputs, "privateVisibilityConfig.networks[].networkUrl") {
+			seen[keyIn(scopeOf(zone, Scope{Account: zone.Account}), NetworkType, url)] = true
 		}
 		return seen
 	}
-	own := see(c.rec)
-	for _, other := range c.st.of(managedZoneType) {
-		if other.key == c.rec.key || other.str("dnsName") != c.rec.str("dnsName") {
+	own := see(c.New)
+	for _, other := range c.State.RecordsOf(ManagedZoneType) {
+		if other.Key == c.New.Key || other.Text("dnsName") != c.New.Text("dnsName") {
 			continue
 		}
 		for network := range see(other) {
 			if own[network] {
-				return refused("googleapi: Error 400: The network '%s' sees the zone '%s' for %s already, networkVisibilityConflict",
-					network.ID, other.ID, c.rec.str("dnsName"))
+				return Refuse("googleapi: Error 400: The network '%s' sees the zone '%s' for %s already, networkVisibilityConflict",
+					network.ID, other.ID, c.New.Text("dnsName"))
 			}
 		}
 	}
 	return nil
 }
 
-// removeZone refuses to delete a zone with records in it, unless the program said to.
-func removeZone(c *call) error {
-	for _, u := range c.st.usersOf(c.old.key) {
-		if u.Type == recordSetType && !c.old.flag("forceDestroy") {
-			return inUse("googleapi: Error 400: The resource '%s' is not empty, containerNotEmpty (%s)", c.old.ID, u.ID)
+// checkZoneEmpty refuses to delete a zone with records in it, unless the program said to.
+func checkZoneEmpty(c *Call) error {
+	for _, u := range c.State.ReferrersOf(c.Old.Key) {
+		if u.Type == RecordSetType && !c.Old.Bool("forceDestroy") {
+			return RefuseInUse("googleapi: Error 400: The resource '%s' is not empty, containerNotEmpty (%s)", c.Old.ID, u.ID)
 		}
 	}
 	return nil
 }
 
-func recordSetKind() *kind {
-	return inGoogle(&kind{
-		typ: recordSetType, global: true,
-		refuse: []string{"routingPolicy"},
-		oneOf:  [][]string{{"rrdatas"}},
-		refs:   []ref{{path: "managedZone", to: []string{managedZoneType}, when: fades}},
-		check: func(m resource.PropertyMap) []catalog.Failure {
-			l := lookAt(m)
-			l.pattern("name", absoluteName)
-			l.number("ttl", 0, 2147483647)
-			l.choice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
-			for i, data := range strs(l.in["rrdatas"]) {
-				if why := badData(l.str("type"), data); why != "" {
-					l.bad(fmt.Sprintf("rrdatas[%d]", i), "%q %s", data, why)
+func recordSetKind() *Kind {
+	return newKind(&Kind{
+		Type: RecordSetType, Global: true,
+		Unsupported: []string{"routingPolicy"},
+		ExactlyOne:  [][]string{{"rrdatas"}},
+		References:  []Reference{{Path: "managedZone", To: []string{ManagedZoneType}, OnDelete: Cascade}},
+		Check: func(m resource.PropertyMap) []catalog.Failure {
+			l := ReadInputs(m)
+			l.CheckPattern("name", absoluteName)
+			l.CheckRange("ttl", 0, 2147483647)
+			l.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
+			for i, data := range Texts(l.Values["rrdatas"]) {
+				if why := recordDataFault(l.Text("type"), data); why != "" {
+					l.Fail(fmt.Sprintf("rrdatas[%d]", i), "%q %s", data, why)
 				}
 			}
-			return l.failures()
+			return l.Failures()
 		},
-		create: (*call).checkRecordSet,
-		update: (*call).checkRecordSet,
-	}, func(in scope, r *record) string {
-		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.account, lastStep(r.str("managedZone")), r.str("name"), r.str("type"))
+		Create: (*Call).checkRecordSet,
+		Update: (*Call).checkRecordSet,
+	}, func(in Scope, r *Record) string {
+		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.Account, lastSegment(r.Text("managedZone")), r.Text("name"), r.Text("type"))
 	})
 }
 
-// badData says what is wrong with the data of a record of a type.
-func badData(typ, data string) string {
+// recordDataFault says what is wrong with the data of a record of a type.
+func recordDataFault(typ, data string) string {
 	switch {
-	case typ == "A" && !isIPv4(data):
+	case typ == "A" && !IsIPv4(data):
 		return "is not a valid IPv4 address"
 	case typ == "CNAME" && !absoluteName.MatchString(data):
 		return "is not a domain name with its final dot"
@@ -129,30 +129,30 @@ func badData(typ, data string) string {
 }
 
 // checkRecordSet refuses names outside the zone, and an alias beside other records or at the zone's own name.
-func (c *call) checkRecordSet() error {
-	zone := c.target("managedZone", managedZoneType)
-	name, apex := c.rec.str("name"), zone.str("dnsName")
+func (c *Call) checkRecordSet() error {
+	zone := c.Referenced("managedZone", ManagedZoneType)
+	name, apex := c.New.Text("name"), zone.Text("dnsName")
 	if name != apex && !strings.HasSuffix(name, "."+apex) {
-		return refused("googleapi: Error 400: Invalid value for 'entity.change.additions[0].name': '%s' is not in the zone %s, invalid", name, apex)
+		return Refuse("googleapi: Error 400: Invalid value for 'entity.change.additions[0].name': '%s' is not in the zone %s, invalid", name, apex)
 	}
-	alias := c.rec.str("type") == "CNAME"
+	alias := c.New.Text("type") == "CNAME"
 	if alias && name == apex {
-		return refused("googleapi: Error 400: The zone's own name '%s' cannot be a CNAME, cnameResourceRecordSetConflict", name)
+		return Refuse("googleapi: Error 400: The zone's own name '%s' cannot be a CNAME, cnameResourceRecordSetConflict", name)
 	}
 	return c.checkNeighbours(zone, name, alias)
 }
 
 // checkNeighbours refuses a second record of a name and type, and an alias beside records of other types.
-func (c *call) checkNeighbours(zone *record, name string, alias bool) error {
-	for _, other := range c.st.usersOf(zone.key) {
-		if other.Type != recordSetType || other.key == c.rec.key || other.str("name") != name {
+func (c *Call) checkNeighbours(zone *Record, name string, alias bool) error {
+	for _, other := range c.State.ReferrersOf(zone.Key) {
+		if other.Type != RecordSetType || other.Key == c.New.Key || other.Text("name") != name {
 			continue
 		}
-		if other.str("type") == c.rec.str("type") {
-			return refused("googleapi: Error 409: The resource 'entity.change.additions[0]' named '%s (%s)' already exists, alreadyExists", name, other.str("type"))
+		if other.Text("type") == c.New.Text("type") {
+			return Refuse("googleapi: Error 409: The resource 'entity.change.additions[0]' named '%s (%s)' already exists, alreadyExists", name, other.Text("type"))
 		}
-		if alias || other.str("type") == "CNAME" {
-			return refused("googleapi: Error 400: '%s' has a record of type %s; a CNAME stands alone, cnameResourceRecordSetConflict", name, other.str("type"))
+		if alias || other.Text("type") == "CNAME" {
+			return Refuse("googleapi: Error 400: '%s' has a record of type %s; a CNAME stands alone, cnameResourceRecordSetConflict", name, other.Text("type"))
 		}
 	}
 	return nil

@@ -16,26 +16,26 @@ import (
 )
 
 const (
-	gcpNetworkType = "gcp:compute/network:Network"
-	firewallType   = "gcp:compute/firewall:Firewall"
+	NetworkType  = "gcp:compute/network:Network"
+	FirewallType = "gcp:compute/firewall:Firewall"
 )
 
 func init() {
-	define(gcpNetworkKind(), firewallKind())
-	lookups["gcp:compute/getNetwork:getNetwork"] = &lookup{kind: kindOf(gcpNetworkType), answer: getNetwork}
+	define(networkKind(), firewallKind())
+	lookups["gcp:compute/getNetwork:getNetwork"] = &Lookup{Kind: kindOf(NetworkType), Answer: getNetwork}
 }
 
 // defaultNetwork is the name of the network that every project begins with. The backend lives in it: it can be looked up, referred
 // to and imported, and it cannot be deleted.
 const defaultNetwork = "default"
 
-// at returns what a key names, with what every project begins with.
-func (s *State) at(k key) *record {
-	if r := s.records[k]; r != nil || k.Type != gcpNetworkType || k.Account == "" || !strings.HasSuffix(k.ID, "/networks/"+defaultNetwork) {
+// RecordAt returns what a key names, with what every project begins with.
+func (s *State) RecordAt(k Key) *Record {
+	if r := s.records[k]; r != nil || k.Type != NetworkType || k.Account == "" || !strings.HasSuffix(k.ID, "/networks/"+defaultNetwork) {
 		return r
 	}
-	return &record{key: k, Inputs: map[string]any{"name": defaultNetwork, "autoCreateSubnetworks": true, "project": k.Account},
-		Outputs: map[string]any{"selfLink": googleLink(k.ID), "mtu": 1460.0, "numericId": numericID(k.ID), "routingMode": "REGIONAL",
+	return &Record{Key: k, Inputs: map[string]any{"name": defaultNetwork, "autoCreateSubnetworks": true, "project": k.Account},
+		Outputs: map[string]any{"selfLink": selfLink(k.ID), "mtu": 1460.0, "numericId": numericID(k.ID), "routingMode": "REGIONAL",
 			"networkFirewallPolicyEnforcementOrder": "AFTER_CLASSIC_FIREWALL", "description": "Default network for the project"},
 		Extra: map[string]any{"given": true}}
 }
@@ -43,41 +43,41 @@ func (s *State) at(k key) *record {
 // numericID stands for the numbers that Google gives things beside their names.
 func numericID(id string) string { return strconv.Itoa(1e9 + int(crc32.ChecksumIEEE([]byte(id)))) }
 
-// fingerprint stands for the hashes by which Google notices concurrent changes.
-func fingerprint(v any) string {
+// fingerprintOf stands for the hashes by which Google notices concurrent changes.
+func fingerprintOf(v any) string {
 	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(fmt.Append(nil, v)))
 }
 
-func gcpNetworkKind() *kind {
-	return inGoogle(&kind{
-		typ: gcpNetworkType, global: true,
-		defaults: map[string]any{"autoCreateSubnetworks": true, "deleteDefaultRoutesOnCreate": false,
+func networkKind() *Kind {
+	return newKind(&Kind{
+		Type: NetworkType, Global: true,
+		Defaults: map[string]any{"autoCreateSubnetworks": true, "deleteDefaultRoutesOnCreate": false,
 			"networkFirewallPolicyEnforcementOrder": "AFTER_CLASSIC_FIREWALL"},
-		refuse: []string{"enableUlaInternalIpv6", "internalIpv6Range"},
-		unread: []string{"deleteDefaultRoutesOnCreate"},
-		check: func(m resource.PropertyMap) []catalog.Failure {
-			l := lookAt(m)
-			l.choice("routingMode", "REGIONAL", "GLOBAL")
-			l.number("mtu", 1300, 8896)
-			return l.failures()
+		Unsupported: []string{"enableUlaInternalIpv6", "internalIpv6Range"},
+		WriteOnly:   []string{"deleteDefaultRoutesOnCreate"},
+		Check: func(m resource.PropertyMap) []catalog.Failure {
+			l := ReadInputs(m)
+			l.CheckChoice("routingMode", "REGIONAL", "GLOBAL")
+			l.CheckRange("mtu", 1300, 8896)
+			return l.Failures()
 		},
-		create: func(c *call) error {
-			c.rec.Outputs["mtu"], c.rec.Outputs["routingMode"] = 1460.0, "REGIONAL"
-			c.rec.Outputs["numericId"] = numericID(c.rec.ID)
+		Create: func(c *Call) error {
+			c.New.Outputs["mtu"], c.New.Outputs["routingMode"] = 1460.0, "REGIONAL"
+			c.New.Outputs["numericId"] = numericID(c.New.ID)
 			return nil
 		},
-		remove: func(c *call) error {
-			if flag(c.old.Extra["given"]) {
-				return inUse(c.kind.inUse+" (the backend lives in it)", c.old.ID)
+		Delete: func(c *Call) error {
+			if Bool(c.Old.Extra["given"]) {
+				return RefuseInUse(c.Kind.InUse+" (the backend lives in it)", c.Old.ID)
 			}
 			return nil
 		},
-	}, inCollection)
+	}, collectionID)
 }
 
-// autoRanges are the subnets that Google makes in networks of auto mode, by region: its documentation lists them. Regions without
+// AutoRanges are the subnets that Google makes in networks of auto mode, by region: its documentation lists them. Regions without
 // an entry have none here.
-var autoRanges = map[string]string{
+var AutoRanges = map[string]string{
 	"asia-northeast1": "10.146.0.0/20", "asia-southeast1": "10.148.0.0/20", "europe-west1": "10.132.0.0/20",
 	"europe-west2": "10.154.0.0/20", "europe-west3": "10.156.0.0/20", "us-central1": "10.128.0.0/20", "us-east1": "10.142.0.0/20",
 	"us-east4": "10.150.0.0/20", "us-west1": "10.138.0.0/20", "us-west2": "10.168.0.0/20", "us-west3": "10.180.0.0/20",
@@ -85,58 +85,58 @@ var autoRanges = map[string]string{
 }
 
 // subnetworksOf lists the links of the subnets that Google made in a network.
-func subnetworksOf(network *record) []string {
+func subnetworksOf(network *Record) []string {
 	links := []string{}
-	if network.flag("autoCreateSubnetworks") {
-		for _, region := range slices.Sorted(maps.Keys(autoRanges)) {
-			links = append(links, googleLink(fmt.Sprintf("projects/%s/regions/%s/subnetworks/%s", network.Account, region, network.str("name"))))
+	if network.Bool("autoCreateSubnetworks") {
+		for _, region := range slices.Sorted(maps.Keys(AutoRanges)) {
+			links = append(links, selfLink(fmt.Sprintf("projects/%s/regions/%s/subnetworks/%s", network.Account, region, network.Text("name"))))
 		}
 	}
 	return links
 }
 
-func firewallKind() *kind {
-	return inGoogle(&kind{
-		typ: firewallType, global: true,
-		defaults: map[string]any{"priority": 1000},
-		oneOf:    [][]string{{"allows", "denies"}},
-		notBoth: [][]string{{"sourceServiceAccounts", "sourceTags"}, {"sourceServiceAccounts", "targetTags"},
+func firewallKind() *Kind {
+	return newKind(&Kind{
+		Type: FirewallType, Global: true,
+		Defaults:   map[string]any{"priority": 1000},
+		ExactlyOne: [][]string{{"allows", "denies"}},
+		AtMostOne: [][]string{{"sourceServiceAccounts", "sourceTags"}, {"sourceServiceAccounts", "targetTags"},
 			{"targetServiceAccounts", "sourceTags"}, {"targetServiceAccounts", "targetTags"}},
-		sets:  []string{"allows", "denies"},
-		refs:  []ref{{path: "network", to: []string{gcpNetworkType}, when: holds}},
-		check: checkFirewall,
-		create: func(c *call) error {
-			c.rec.Outputs["direction"] = "INGRESS"
+		Sets:       []string{"allows", "denies"},
+		References: []Reference{{Path: "network", To: []string{NetworkType}, OnDelete: Block}},
+		Check:      checkFirewall,
+		Create: func(c *Call) error {
+			c.New.Outputs["direction"] = "INGRESS"
 			return nil
 		},
-	}, inCollection)
+	}, collectionID)
 }
 
 var sourceInputs = []string{"sourceRanges", "sourceTags", "sourceServiceAccounts"}
 
 func checkFirewall(m resource.PropertyMap) []catalog.Failure {
-	l := lookAt(m)
-	l.choice("direction", "INGRESS", "EGRESS")
-	l.number("priority", 0, 65535)
+	l := ReadInputs(m)
+	l.CheckChoice("direction", "INGRESS", "EGRESS")
+	l.CheckRange("priority", 0, 65535)
 	switch _, set := m["direction"]; {
-	case l.str("direction") == "EGRESS" && len(given(m, sourceInputs[1:])) > 0:
-		l.bad("direction", "an EGRESS rule has no source tags and no source service accounts")
-	case (!set || l.str("direction") == "INGRESS") && len(given(m, sourceInputs)) == 0:
-		l.bad("sourceRanges", "one of source_tags, source_ranges, or source_service_accounts must be defined for an INGRESS rule")
+	case l.Text("direction") == "EGRESS" && len(GivenInputs(m, sourceInputs[1:])) > 0:
+		l.Fail("direction", "an EGRESS rule has no source tags and no source service accounts")
+	case (!set || l.Text("direction") == "INGRESS") && len(GivenInputs(m, sourceInputs)) == 0:
+		l.Fail("sourceRanges", "one of source_tags, source_ranges, or source_service_accounts must be defined for an INGRESS rule")
 	}
 	l.ranges("sourceRanges")
 	l.ranges("destinationRanges")
-	for _, rule := range slices.Concat(l.each("allows"), l.each("denies")) {
+	for _, rule := range slices.Concat(l.Items("allows"), l.Items("denies")) {
 		rule.protocol()
 	}
-	return l.failures()
+	return l.Failures()
 }
 
 // ranges wants a list of networks, each written as its first address and length.
-func (l *look) ranges(name string) {
-	for i, s := range strs(l.in[name]) {
+func (l *Inputs) ranges(name string) {
+	for i, s := range Texts(l.Values[name]) {
 		if p, err := netip.ParsePrefix(s); err != nil || p.Masked() != p {
-			l.bad(fmt.Sprintf("%s[%d]", name, i), "%q is not a valid network range", s)
+			l.Fail(fmt.Sprintf("%s[%d]", name, i), "%q is not a valid network range", s)
 		}
 	}
 }
@@ -148,20 +148,20 @@ var (
 )
 
 // protocol wants a protocol and, where it has such, ports.
-func (l *look) protocol() {
-	l.pattern("protocol", protocolWord)
-	ports := strs(l.in["ports"])
-	if len(ports) > 0 && l.has("protocol") && !slices.Contains(withPorts, l.str("protocol")) {
-		l.bad("ports", "protocol %s has no ports", l.str("protocol"))
+func (l *Inputs) protocol() {
+	l.CheckPattern("protocol", protocolWord)
+	ports := Texts(l.Values["ports"])
+	if len(ports) > 0 && l.Has("protocol") && !slices.Contains(withPorts, l.Text("protocol")) {
+		l.Fail("ports", "protocol %s has no ports", l.Text("protocol"))
 	}
 	for i, p := range ports {
-		if ends := portRange.FindStringSubmatch(p); ends == nil || !rising(ends[1], ends[2]) {
-			l.bad(fmt.Sprintf("ports[%d]", i), "%q is neither a port nor a range of ports", p)
+		if ends := portRange.FindStringSubmatch(p); ends == nil || !isPortRange(ends[1], ends[2]) {
+			l.Fail(fmt.Sprintf("ports[%d]", i), "%q is neither a port nor a range of ports", p)
 		}
 	}
 }
 
-func rising(from, to string) bool {
+func isPortRange(from, to string) bool {
 	a, _ := strconv.Atoi(from)
 	b := a
 	if to != "" {

@@ -5,15 +5,15 @@ import "context"
 // GiveSecurityPolicy puts a Cloud Armor policy into a GCP project as somebody else's who was there before, unless there is one of that
 // name: programs add rules to policies that they do not make. It takes no time, and it is in the journal.
 func (c *Cloud) GiveSecurityPolicy(ctx context.Context, project, name string) error {
-	kind, inputs := kindOf(securityPolicyType), map[string]any{"name": name, "project": project, "description": "Somebody else's"}
-	_, err := c.do(ctx, &request{scope: scope{account: project}, kind: kind, op: "create", run: func(call *call) error {
-		if call.st.at(gcpKey(scope{account: project}, securityPolicyType, name)) != nil {
+	kind, inputs := kindOf(SecurityPolicyType), map[string]any{"name": name, "project": project, "description": "Somebody else's"}
+	_, err := c.Do(ctx, &Request{Scope: Scope{Account: project}, Kind: kind, Op: "create", Run: func(call *Call) error {
+		if call.State.RecordAt(keyIn(Scope{Account: project}, SecurityPolicyType, name)) != nil {
 			return nil
 		}
-		if err := call.makeNew(inputs, ""); err != nil {
+		if err := call.Create(inputs, ""); err != nil {
 			return err
 		}
-		call.rec.Managed = false
+		call.New.Managed = false
 		return nil
 	}})
 	return err
@@ -21,15 +21,15 @@ func (c *Cloud) GiveSecurityPolicy(ctx context.Context, project, name string) er
 
 // WriteParameter overwrites the value of a parameter of type String, as a machine does whose role may. It fails when there is none.
 func (c *Cloud) WriteParameter(ctx context.Context, account, region, name, value string) error {
-	_, err := c.do(ctx, &request{scope: scope{account: account, region: region}, kind: parameterKind, op: "update", id: name, run: func(call *call) error {
-		if call.old = call.find(name, parameterType); call.old == nil || call.old.str("type") != "String" {
-			return refused(parameterKind.missing, name)
+	_, err := c.Do(ctx, &Request{Scope: Scope{Account: account, Region: region}, Kind: parameterKind, Op: "update", ID: name, Run: func(call *Call) error {
+		if call.Old = call.Find(name, ParameterType); call.Old == nil || call.Old.Text("type") != "String" {
+			return Refuse(parameterKind.Missing, name)
 		}
-		call.rec = call.old.clone()
-		call.rec.Inputs["insecureValue"] = value
-		delete(call.rec.Inputs, "value")
-		call.rec.Outputs["version"] = float64(call.old.num("version") + 1)
-		call.set(call.rec)
+		call.New = call.Old.Clone()
+		call.New.Inputs["insecureValue"] = value
+		delete(call.New.Inputs, "value")
+		call.New.Outputs["version"] = float64(call.Old.Number("version") + 1)
+		call.Store(call.New)
 		return nil
 	}})
 	return err

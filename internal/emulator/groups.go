@@ -9,10 +9,10 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-const groupType = "aws:autoscaling/group:Group"
+const AutoScalingGroupType = "aws:autoscaling/group:Group"
 
 func init() {
-	define(groupKind)
+	define(autoScalingGroupKind)
 }
 
 // What a group launches, and where: exactly one of each must be given.
@@ -21,56 +21,56 @@ var (
 	groupPlaces   = []string{"vpcZoneIdentifiers", "availabilityZones"}
 )
 
-var groupKind = &kind{
-	typ:      groupType,
-	missing:  "ValidationError: AutoScalingGroup name not found - %s",
-	autoName: 255,
-	defaults: map[string]any{"forceDelete": false, "forceDeleteWarmPool": false, "healthCheckGracePeriod": 300.0,
+var autoScalingGroupKind = &Kind{
+	Type:           AutoScalingGroupType,
+	Missing:        "ValidationError: AutoScalingGroup name not found - %s",
+	AutoNameLength: 255,
+	Defaults: map[string]any{"forceDelete": false, "forceDeleteWarmPool": false, "healthCheckGracePeriod": 300.0,
 		"ignoreFailedScalingActivities": false, "metricsGranularity": "1Minute", "protectFromScaleIn": false,
 		"waitForCapacityTimeout": "10m"},
-	sets:    []string{"tags"},
-	ordered: []string{"terminationPolicies"},
-	unread: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks", "waitForCapacityTimeout",
+	Sets:    []string{"tags"},
+	Ordered: []string{"terminationPolicies"},
+	WriteOnly: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks", "waitForCapacityTimeout",
 		"waitForElbCapacity", "minElbCapacity"},
-	oneOf:   [][]string{groupLaunches, groupPlaces},
-	notBoth: [][]string{{"name", "namePrefix"}},
-	refuse: []string{"launchConfiguration", "loadBalancers", "placementGroup", "targetGroupArns", "trafficSources", "warmPool",
+	ExactlyOne: [][]string{groupLaunches, groupPlaces},
+	AtMostOne:  [][]string{{"name", "namePrefix"}},
+	Unsupported: []string{"launchConfiguration", "loadBalancers", "placementGroup", "targetGroupArns", "trafficSources", "warmPool",
 		"minElbCapacity", "waitForElbCapacity", "capacityReservationSpecification", "instanceRefresh", "serviceLinkedRoleArn"},
-	refs: []ref{ // machines hold on to their subnets; the group itself does not
-		{path: "vpcZoneIdentifiers[]", to: []string{subnetType}},
-		{path: "launchTemplate.id", to: []string{launchTemplateType}},
-		{path: "launchTemplate.name", to: []string{launchTemplateType}, byName: true},
-		{path: mixedTemplate + "launchTemplateId", to: []string{launchTemplateType}},
-		{path: mixedTemplate + "launchTemplateName", to: []string{launchTemplateType}, byName: true},
+	References: []Reference{ // machines hold on to their subnets; the group itself does not
+		{Path: "vpcZoneIdentifiers[]", To: []string{SubnetType}},
+		{Path: "launchTemplate.id", To: []string{LaunchTemplateType}},
+		{Path: "launchTemplate.name", To: []string{LaunchTemplateType}, ByName: true},
+		{Path: mixedTemplate + "launchTemplateId", To: []string{LaunchTemplateType}},
+		{Path: mixedTemplate + "launchTemplateName", To: []string{LaunchTemplateType}, ByName: true},
 	},
-	check: checkGroup,
-	create: func(c *call) error {
+	Check: checkGroupInputs,
+	Create: func(c *Call) error {
 		if err := c.nameUnique("AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
 			return err
 		}
-		c.rec.Outputs["arn"] = fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:%s:autoScalingGroupName/%s",
-			c.region, c.account, c.newID("asg"), c.rec.ID)
-		c.rec.Outputs["serviceLinkedRoleArn"] = fmt.Sprintf(
-			"arn:aws:iam::%s:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling", c.account)
-		c.rec.Outputs["defaultCooldown"] = 300.0
-		c.rec.Outputs["healthCheckType"] = "EC2"
-		c.rec.Outputs["availabilityZoneDistribution"] = map[string]any{"capacityDistributionStrategy": "balanced-best-effort"}
-		c.rec.Outputs["predictedCapacity"] = 0.0
-		c.rec.Outputs["warmPoolSize"] = 0.0
-		c.rec.Outputs["desiredCapacity"] = c.rec.get("minSize")
+		c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:%s:autoScalingGroupName/%s",
+			c.Region, c.Account, c.NewID("asg"), c.New.ID)
+		c.New.Outputs["serviceLinkedRoleArn"] = fmt.Sprintf(
+			"arn:aws:iam::%s:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling", c.Account)
+		c.New.Outputs["defaultCooldown"] = 300.0
+		c.New.Outputs["healthCheckType"] = "EC2"
+		c.New.Outputs["availabilityZoneDistribution"] = map[string]any{"capacityDistributionStrategy": "balanced-best-effort"}
+		c.New.Outputs["predictedCapacity"] = 0.0
+		c.New.Outputs["warmPoolSize"] = 0.0
+		c.New.Outputs["desiredCapacity"] = c.New.Get("minSize")
 		return c.scale()
 	},
-	update: func(c *call) error {
+	Update: func(c *Call) error {
 		for _, name := range slices.Concat(groupLaunches, groupPlaces) { // one of each is given: what was before it has no say
-			delete(c.rec.Outputs, name)
+			delete(c.New.Outputs, name)
 		}
-		if _, ok := c.rec.Inputs["desiredCapacity"]; !ok { // who gives no number leaves it to the policies, within the bounds
-			n := min(max(c.old.num("desiredCapacity"), c.rec.num("minSize")), c.rec.num("maxSize"))
-			c.rec.Outputs["desiredCapacity"] = float64(n)
+		if _, ok := c.New.Inputs["desiredCapacity"]; !ok { // who gives no number leaves it to the policies, within the bounds
+			n := min(max(c.Old.Number("desiredCapacity"), c.New.Number("minSize")), c.New.Number("maxSize"))
+			c.New.Outputs["desiredCapacity"] = float64(n)
 		}
 		return c.scale()
 	},
-	live: liveGroup,
+	Derive: describeGroup,
 }
 
 const mixedTemplate = "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification."
@@ -92,22 +92,22 @@ func checkGroupSizes(m resource.PropertyMap) []catalog.Failure {
 	return nil
 }
 
-// liveGroup tells a group's zones, and the names behind the ids of its template.
-func liveGroup(s *State, r *record) map[string]any {
+// describeGroup tells a group's zones, and the names behind the ids of its template.
+func describeGroup(s *State, r *Record) map[string]any {
 	out := map[string]any{}
-	if len(r.strs("vpcZoneIdentifiers")) > 0 {
+	if len(r.Texts("vpcZoneIdentifiers")) > 0 {
 		var zones []string
-		for _, id := range r.strs("vpcZoneIdentifiers") {
-			if subnet := s.near(r, subnetType, id); subnet != nil && !slices.Contains(zones, subnet.str("availabilityZone")) {
-				zones = append(zones, subnet.str("availabilityZone"))
+		for _, id := range r.Texts("vpcZoneIdentifiers") {
+			if subnet := s.RecordNear(r, SubnetType, id); subnet != nil && !slices.Contains(zones, subnet.Text("availabilityZone")) {
+				zones = append(zones, subnet.Text("availabilityZone"))
 			}
 		}
-		out["availabilityZones"] = anys(zones)
+		out["availabilityZones"] = AnyList(zones)
 	}
 	if spec, ok := r.Inputs["launchTemplate"].(map[string]any); ok {
-		full := copied(spec)
+		full := CopyMap(spec)
 		if t := s.templateOf(r); t != nil {
-			full["id"], full["name"] = t.ID, t.str("name")
+			full["id"], full["name"] = t.ID, t.Text("name")
 		}
 		out["launchTemplate"] = full
 	}
@@ -115,9 +115,9 @@ func liveGroup(s *State, r *record) map[string]any {
 }
 
 // templateOf finds the launch template of a group, directly or in its mixed instances policy; nil when it is gone.
-func (s *State) templateOf(group *record) *record {
-	for _, l := range s.resolve(group) {
-		if l.to.Type == launchTemplateType {
+func (s *State) templateOf(group *Record) *Record {
+	for _, l := range s.resolveReferences(group) {
+		if l.to.Type == LaunchTemplateType {
 			return s.records[l.to]
 		}
 	}

@@ -15,8 +15,8 @@ type fleet struct {
 func fleets(d *driver) *fleet {
 	d.t.Helper()
 	f := &fleet{routed: routes(d)}
-	f.b = d.make(subnetType, "b", props{"vpcId": f.vpc.id, "cidrBlock": "10.42.1.0/24", "availabilityZone": "us-west-1b"})
-	f.template = d.make(launchTemplateType, "lt", props{"imageId": debian, "instanceType": "m7g.large"})
+	f.b = d.make(SubnetType, "b", props{"vpcId": f.vpc.id, "cidrBlock": "10.42.1.0/24", "availabilityZone": "us-west-1b"})
+	f.template = d.make(LaunchTemplateType, "lt", props{"imageId": debian, "instanceType": "m7g.large"})
 	return f
 }
 
@@ -35,7 +35,7 @@ func (d *driver) machines() []Resource {
 	d.t.Helper()
 	var list []Resource
 	for _, r := range d.resources() {
-		if r.Type == instanceType {
+		if r.Type == InstanceType {
 			list = append(list, r)
 		}
 	}
@@ -44,26 +44,26 @@ func (d *driver) machines() []Resource {
 
 func TestGroupRefusals(t *testing.T) {
 	f := fleets(open(t))
-	f.refusesToMake(groupType, f.group(3, 3, 2, nil), "Max bound, 2, must be greater than or equal to min bound, 3")
-	f.refusesToMake(groupType, f.group(1, 5, 2, nil), "Desired capacity:5 must be between the specified min size:1 and max size:2")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil}), "exactly one of vpcZoneIdentifiers, availabilityZones")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"availabilityZones": []any{"us-west-1a"}}), "exactly one of vpcZoneIdentifiers, availabilityZones")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"launchTemplate": nil}), "exactly one of launchTemplate")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": "lt-none"}}), "InvalidLaunchTemplateId.NotFound", "lt-none")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"launchTemplate": props{"name": "none"}}), "InvalidLaunchTemplateId.NotFound", "none")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": f.template.id, "version": "7"}}), "Version 7 of launch template")
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil, "availabilityZones": []any{"us-west-1a"}}), "No default subnet")
-	f.make(groupType, "one", f.group(0, 0, 2, props{"name": "runners"}))
-	f.refusesToMake(groupType, f.group(0, 0, 2, props{"name": "runners"}), "AlreadyExists: AutoScalingGroup by this name already exists")
+	f.refusesToMake(AutoScalingGroupType, f.group(3, 3, 2, nil), "Max bound, 2, must be greater than or equal to min bound, 3")
+	f.refusesToMake(AutoScalingGroupType, f.group(1, 5, 2, nil), "Desired capacity:5 must be between the specified min size:1 and max size:2")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil}), "exactly one of vpcZoneIdentifiers, availabilityZones")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"availabilityZones": []any{"us-west-1a"}}), "exactly one of vpcZoneIdentifiers, availabilityZones")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": nil}), "exactly one of launchTemplate")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": "lt-none"}}), "InvalidLaunchTemplateId.NotFound", "lt-none")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"name": "none"}}), "InvalidLaunchTemplateId.NotFound", "none")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": f.template.id, "version": "7"}}), "Version 7 of launch template")
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil, "availabilityZones": []any{"us-west-1a"}}), "No default subnet")
+	f.make(AutoScalingGroupType, "one", f.group(0, 0, 2, props{"name": "runners"}))
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 2, props{"name": "runners"}), "AlreadyExists: AutoScalingGroup by this name already exists")
 }
 
 func TestGroupTypesMustBeOffered(t *testing.T) {
 	f := fleets(open(t))
-	odd := f.make(launchTemplateType, "odd", props{"imageId": debian, "instanceType": "c6id.large"})
-	f.refusesToMake(groupType, f.group(0, 0, 1, props{"launchTemplate": props{"id": odd.id}}),
+	odd := f.make(LaunchTemplateType, "odd", props{"imageId": debian, "instanceType": "c6id.large"})
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 1, props{"launchTemplate": props{"id": odd.id}}),
 		"Your requested instance type (c6id.large) is not supported in your requested Availability Zone (us-west-1a)")
-	bare := f.make(launchTemplateType, "bare", props{"imageId": debian})
-	f.refusesToMake(groupType, f.group(0, 0, 1, props{"launchTemplate": props{"id": bare.id}}), "Invalid instance type")
+	bare := f.make(LaunchTemplateType, "bare", props{"imageId": debian})
+	f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 1, props{"launchTemplate": props{"id": bare.id}}), "Invalid instance type")
 	mixed := func(types ...string) props {
 		var overrides []any
 		for _, typ := range types {
@@ -72,8 +72,8 @@ func TestGroupTypesMustBeOffered(t *testing.T) {
 		return f.group(1, 1, 1, props{"launchTemplate": nil, "mixedInstancesPolicy": props{"launchTemplate": props{
 			"launchTemplateSpecification": props{"launchTemplateId": bare.id}, "overrides": overrides}}})
 	}
-	f.refusesToMake(groupType, mixed("c6id.large"), "not supported")
-	f.make(groupType, "mixed", mixed("c6id.large", "m6g.large"))
+	f.refusesToMake(AutoScalingGroupType, mixed("c6id.large"), "not supported")
+	f.make(AutoScalingGroupType, "mixed", mixed("c6id.large", "m6g.large"))
 	if got := f.machines()[0].Outputs["instanceType"]; got != "m6g.large" {
 		t.Errorf("launched %v, want the one that is offered", got)
 	}
@@ -82,8 +82,8 @@ func TestGroupTypesMustBeOffered(t *testing.T) {
 // A group that turns from a template to a policy launches by the policy only.
 func TestGroupChangesItsTemplate(t *testing.T) {
 	f := fleets(open(t))
-	g := f.make(groupType, "g", f.group(1, 1, 2, nil))
-	other := f.make(launchTemplateType, "other", props{"imageId": debian, "instanceType": "m6g.large"})
+	g := f.make(AutoScalingGroupType, "g", f.group(1, 1, 2, nil))
+	other := f.make(LaunchTemplateType, "other", props{"imageId": debian, "instanceType": "m6g.large"})
 	g.update(f.group(1, 2, 2, props{"launchTemplate": nil, "mixedInstancesPolicy": props{"launchTemplate": props{
 		"launchTemplateSpecification": props{"launchTemplateId": other.id}}}}))
 	types := map[any]int{}
@@ -98,7 +98,7 @@ func TestGroupChangesItsTemplate(t *testing.T) {
 func TestGroupScales(t *testing.T) {
 	f := fleets(open(t))
 	tags := []any{props{"key": "Name", "value": "runner", "propagateAtLaunch": true}, props{"key": "own", "value": "x", "propagateAtLaunch": false}}
-	g := f.make(groupType, "g", f.group(1, 2, 4, props{"tags": tags}))
+	g := f.make(AutoScalingGroupType, "g", f.group(1, 2, 4, props{"tags": tags}))
 	zones := map[any]int{}
 	for _, m := range f.machines() {
 		zones[m.Outputs["availabilityZone"]]++
@@ -127,7 +127,7 @@ func TestGroupScales(t *testing.T) {
 // Public addresses on launch: as the template says, or else the subnet.
 func TestMachinesWithPublicAddresses(t *testing.T) {
 	f := fleets(open(t))
-	public := f.make(subnetType, "public", props{"vpcId": f.vpc.id, "cidrBlock": "10.42.5.0/24", "availabilityZone": "us-west-1a", "mapPublicIpOnLaunch": true})
+	public := f.make(SubnetType, "public", props{"vpcId": f.vpc.id, "cidrBlock": "10.42.5.0/24", "availabilityZone": "us-west-1a", "mapPublicIpOnLaunch": true})
 	for _, c := range []struct {
 		template string
 		subnet   *thing
@@ -137,8 +137,8 @@ func TestMachinesWithPublicAddresses(t *testing.T) {
 		if c.template != "" {
 			p["networkInterfaces"] = []any{props{"associatePublicIpAddress": c.template}}
 		}
-		lt := f.make(launchTemplateType, "t", p)
-		g := f.make(groupType, "g", f.group(1, 1, 1, props{"launchTemplate": props{"id": lt.id}, "vpcZoneIdentifiers": []any{c.subnet.id}}))
+		lt := f.make(LaunchTemplateType, "t", p)
+		g := f.make(AutoScalingGroupType, "g", f.group(1, 1, 1, props{"launchTemplate": props{"id": lt.id}, "vpcZoneIdentifiers": []any{c.subnet.id}}))
 		if ip := f.machines()[0].Outputs["publicIp"]; (ip != "") != c.want {
 			t.Errorf("template says %q, subnet %s: address %q", c.template, c.subnet.name, ip)
 		}
@@ -149,7 +149,7 @@ func TestMachinesWithPublicAddresses(t *testing.T) {
 // Without a desired capacity the number is the policies' business, within the bounds.
 func TestGroupWithoutDesiredCapacity(t *testing.T) {
 	f := fleets(open(t))
-	g := f.make(groupType, "g", f.group(2, 0, 4, props{"desiredCapacity": nil}))
+	g := f.make(AutoScalingGroupType, "g", f.group(2, 0, 4, props{"desiredCapacity": nil}))
 	if n := len(f.machines()); n != 2 {
 		t.Errorf("%d machines, want the least", n)
 	}
@@ -165,11 +165,11 @@ func TestGroupWithoutDesiredCapacity(t *testing.T) {
 
 func TestGroupGoesWithItsMachines(t *testing.T) {
 	f := fleets(open(t))
-	g := f.make(groupType, "g", f.group(2, 2, 4, nil))
+	g := f.make(AutoScalingGroupType, "g", f.group(2, 2, 4, nil))
 	f.template.delete() // AWS lets it go
 	g.delete()
 	for _, r := range f.resources() {
-		if r.Type == instanceType || r.Type == networkInterfaceType {
+		if r.Type == InstanceType || r.Type == NetworkInterfaceType {
 			t.Errorf("%s is left", r.ID)
 		}
 	}
@@ -178,8 +178,8 @@ func TestGroupGoesWithItsMachines(t *testing.T) {
 // pinned is a NAT instance: a group of one whose template brings a fixed interface.
 func (f *fleet) pinned() (*thing, *thing, func(props) props) {
 	f.t.Helper()
-	eni := f.make(networkInterfaceType, "fixed", props{"subnetId": f.subnet.id, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false})
-	lt := f.make(launchTemplateType, "pinned", props{"imageId": debian, "instanceType": "t4g.nano",
+	eni := f.make(NetworkInterfaceType, "fixed", props{"subnetId": f.subnet.id, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false})
+	lt := f.make(LaunchTemplateType, "pinned", props{"imageId": debian, "instanceType": "t4g.nano",
 		"networkInterfaces": []any{props{"networkInterfaceId": eni.id, "deviceIndex": 0}}})
 	return eni, lt, func(more props) props {
 		change := props{"vpcZoneIdentifiers": nil, "availabilityZones": []any{"us-west-1a"}, "launchTemplate": props{"id": lt.id}}
@@ -193,16 +193,16 @@ func (f *fleet) pinned() (*thing, *thing, func(props) props) {
 func TestGroupWithFixedInterface(t *testing.T) {
 	f := fleets(open(t))
 	eni, _, one := f.pinned()
-	f.refusesToMake(groupType, one(props{"availabilityZones": nil, "vpcZoneIdentifiers": []any{f.subnet.id}}), "needs availabilityZones and no vpcZoneIdentifiers")
-	f.refusesToMake(groupType, one(props{"maxSize": 2}), "maxSize must not be over 1")
-	f.refusesToMake(groupType, one(props{"availabilityZones": []any{"us-west-1b"}}), "availabilityZones must be us-west-1a only")
-	g := f.make(groupType, "nat", one(nil))
-	f.refusesToMake(groupType, one(nil), "InvalidNetworkInterface.InUse: Interface: ["+eni.id+"] in use", g.id)
+	f.refusesToMake(AutoScalingGroupType, one(props{"availabilityZones": nil, "vpcZoneIdentifiers": []any{f.subnet.id}}), "needs availabilityZones and no vpcZoneIdentifiers")
+	f.refusesToMake(AutoScalingGroupType, one(props{"maxSize": 2}), "maxSize must not be over 1")
+	f.refusesToMake(AutoScalingGroupType, one(props{"availabilityZones": []any{"us-west-1b"}}), "availabilityZones must be us-west-1a only")
+	g := f.make(AutoScalingGroupType, "nat", one(nil))
+	f.refusesToMake(AutoScalingGroupType, one(nil), "InvalidNetworkInterface.InUse: Interface: ["+eni.id+"] in use", g.id)
 	refuses(t, eni.tryDelete(), "Network interface '"+eni.id+"' is currently in use")
 	if got := f.machines()[0].Outputs["privateIp"]; got != "10.42.0.10" {
 		t.Errorf("the machine is at %v", got)
 	}
-	again := f.read(networkInterfaceType, "fixed", eni.id, eni.inputs)
+	again := f.read(NetworkInterfaceType, "fixed", eni.id, eni.inputs)
 	if list := again.out("attachments").([]any); len(list) != 1 || list[0].(map[string]any)["instance"] != f.machines()[0].ID {
 		t.Errorf("attachments = %v", list)
 	}
@@ -213,7 +213,7 @@ func TestGroupWithFixedInterface(t *testing.T) {
 func TestZoneWithoutCapacity(t *testing.T) {
 	dir := t.TempDir()
 	f := fleets(openAt(t, dir, "no-capacity=us-west-1a"))
-	g := f.make(groupType, "spread", f.group(2, 2, 2, nil))
+	g := f.make(AutoScalingGroupType, "spread", f.group(2, 2, 2, nil))
 	for _, m := range f.machines() {
 		if m.Outputs["availabilityZone"] != "us-west-1b" {
 			t.Errorf("a machine in %v", m.Outputs["availabilityZone"])
@@ -221,11 +221,11 @@ func TestZoneWithoutCapacity(t *testing.T) {
 	}
 	g.delete()
 	p := f.group(1, 1, 1, props{"vpcZoneIdentifiers": []any{f.subnet.id}})
-	_, err := f.try(groupType, "stuck", p)
+	_, err := f.try(AutoScalingGroupType, "stuck", p)
 	refuses(t, err, "InsufficientInstanceCapacity", "us-west-1a")
 	var stuck Resource
 	for _, r := range f.resources() {
-		if r.Type == groupType {
+		if r.Type == AutoScalingGroupType {
 			stuck = r
 		}
 	}
@@ -238,7 +238,7 @@ func TestZoneWithoutCapacity(t *testing.T) {
 	}
 	// Capacity comes back: the next update launches what is missing.
 	later := openAt(t, dir)
-	again := later.read(groupType, "stuck", stuck.ID, nil)
+	again := later.read(AutoScalingGroupType, "stuck", stuck.ID, nil)
 	later.t = t
 	if err := again.tryUpdate(p); err != nil {
 		t.Fatal(err)
@@ -246,5 +246,5 @@ func TestZoneWithoutCapacity(t *testing.T) {
 	if n := len(later.machines()); n != 1 {
 		t.Errorf("%d machines", n)
 	}
-	f.make(groupType, "patient", f.group(1, 1, 1, props{"vpcZoneIdentifiers": []any{f.subnet.id}, "waitForCapacityTimeout": "0"}))
+	f.make(AutoScalingGroupType, "patient", f.group(1, 1, 1, props{"vpcZoneIdentifiers": []any{f.subnet.id}, "waitForCapacityTimeout": "0"}))
 }

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	policyType           = "aws:iam/policy:Policy"
-	policyAttachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+	PolicyType               = "aws:iam/policy:Policy"
+	RolePolicyAttachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 )
 
 func init() {
-	define(policyKind, policyAttachmentKind)
+	define(iamPolicyKind, policyAttachmentKind)
 }
 
 const (
@@ -30,70 +30,70 @@ var awsPolicies = []string{"AmazonEC2ContainerRegistryPullOnly", "AmazonEC2Conta
 	"AmazonSSMPatchAssociation", "CloudWatchAgentServerPolicy", "service-role/AWSDataLifecycleManagerServiceRole",
 	"service-role/AmazonEBSCSIDriverPolicy"}
 
-var policyKind = &kind{
-	typ: policyType, global: true,
-	missing:  "NoSuchEntity: Policy %s does not exist or is not attachable.",
-	inUse:    "DeleteConflict: Cannot delete a policy attached to entities. %s",
-	autoName: 128,
-	defaults: map[string]any{"path": "/"},
-	notBoth:  [][]string{{"name", "namePrefix"}},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
+var iamPolicyKind = &Kind{
+	Type: PolicyType, Global: true,
+	Missing:        "NoSuchEntity: Policy %s does not exist or is not attachable.",
+	InUse:          "DeleteConflict: Cannot delete a policy attached to entities. %s",
+	AutoNameLength: 128,
+	Defaults:       map[string]any{"path": "/"},
+	AtMostOne:      [][]string{{"name", "namePrefix"}},
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
 		size := 0
-		for _, r := range l.str("policy") {
+		for _, r := range l.Text("policy") {
 			if !unicode.IsSpace(r) {
 				size++
 			}
 		}
 		if size > maxPolicy {
-			l.bad("policy", "LimitExceeded: Cannot exceed quota for PolicySize: %d (it has %d)", maxPolicy, size)
+			l.Fail("policy", "LimitExceeded: Cannot exceed quota for PolicySize: %d (it has %d)", maxPolicy, size)
 		}
-		return slices.Concat(l.failures(), checkNames(m, 128), checkDocument(m, "policy"))
+		return slices.Concat(l.Failures(), checkIAMName(m, 128), checkPolicyDocument(m, "policy"))
 	},
-	create: func(c *call) error {
-		name := c.rec.str("name")
-		c.rec.ID = fmt.Sprintf("arn:aws:iam::%s:policy%s%s", c.account, c.rec.str("path"), name)
-		for _, other := range c.here(policyType) {
-			if other.str("name") == name {
-				return refused("EntityAlreadyExists: A policy called %s already exists. Duplicate names are not allowed.", name)
+	Create: func(c *Call) error {
+		name := c.New.Text("name")
+		c.New.ID = fmt.Sprintf("arn:aws:iam::%s:policy%s%s", c.Account, c.New.Text("path"), name)
+		for _, other := range c.ListHere(PolicyType) {
+			if other.Text("name") == name {
+				return Refuse("EntityAlreadyExists: A policy called %s already exists. Duplicate names are not allowed.", name)
 			}
 		}
-		c.rec.Outputs["arn"] = c.rec.ID
-		c.st.ids++
-		c.rec.Outputs["policyId"] = fmt.Sprintf("ANPA%017X", c.st.ids)
+		c.New.Outputs["arn"] = c.New.ID
+		c.State.ids++
+		c.New.Outputs["policyId"] = fmt.Sprintf("ANPA%017X", c.State.ids)
 		return nil
 	},
-	live: func(s *State, r *record) map[string]any {
-		return map[string]any{"attachmentCount": float64(len(s.usersOf(r.key)))}
+	Derive: func(s *State, r *Record) map[string]any {
+		return map[string]any{"attachmentCount": float64(len(s.ReferrersOf(r.Key)))}
 	},
 }
 
-var policyAttachmentKind = &kind{
-	typ: policyAttachmentType, global: true,
-	missing: "NoSuchEntity: the attachment %s cannot be found.",
-	refs: []ref{
-		{path: "role", to: []string{roleType}, when: holds},
-		{path: "policyArn", to: []string{policyType}, when: holds, lax: true},
+var policyAttachmentKind = &Kind{
+	Type: RolePolicyAttachmentType, Global: true,
+	Missing: "NoSuchEntity: the attachment %s cannot be found.",
+	References: []Reference{
+		{Path: "role", To: []string{RoleType}, OnDelete: Block},
+		{Path: "policyArn", To: []string{PolicyType}, OnDelete: Block, Lenient: true},
 	},
-	importID: func(r *record) string {
-		return r.str("role") + "/" + r.str("policyArn")
+	ImportID: func(r *Record) string {
+		return r.Text("role") + "/" + r.Text("policyArn")
 	},
-	create: func(c *call) error {
-		role, arn := c.rec.str("role"), c.rec.str("policyArn")
-		for _, other := range c.here(policyAttachmentType) {
-			if other.str("role") == role && other.str("policyArn") == arn { // AttachRolePolicy would say yes again
-				return refused("EntityAlreadyExists: %s is attached to %s already", arn, role)
+	Create: func(c *Call) error {
+		role, arn := c.New.Text("role"), c.New.Text("policyArn")
+		for _, other := range c.ListHere(RolePolicyAttachmentType) {
+			if other.Text("role") == role && other.Text("policyArn") == arn { // AttachRolePolicy would say yes again
+				return Refuse("EntityAlreadyExists: %s is attached to %s already", arn, role)
 			}
 		}
-		c.rec.ID = c.newID(role)
+		c.New.ID = c.NewID(role)
 		if name, ok := strings.CutPrefix(arn, awsPolicy); ok {
 			if !slices.Contains(awsPolicies, name) {
-				return refused("NoSuchEntity: Policy %s does not exist, or is not among those of AWS that the emulator knows", arn)
+				return Refuse("NoSuchEntity: Policy %s does not exist, or is not among those of AWS that the emulator knows", arn)
 			}
 			return nil
 		}
-		if c.find(arn, policyType) == nil {
-			return refused(policyKind.missing, arn)
+		if c.Find(arn, PolicyType) == nil {
+			return Refuse(iamPolicyKind.Missing, arn)
 		}
 		return nil
 	},

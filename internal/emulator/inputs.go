@@ -12,48 +12,48 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-// defaulted is where the bridge notes which inputs it filled in: an automatic name stays as long as nobody gives a fixed one.
-const defaulted = resource.PropertyKey("__defaults")
+// defaultsKey is where the bridge notes which inputs it filled in: an automatic name stays as long as nobody gives a fixed one.
+const defaultsKey = resource.PropertyKey("__defaults")
 
 func isDefaulted(m resource.PropertyMap, name string) bool {
-	if !m[defaulted].IsArray() {
+	if !m[defaultsKey].IsArray() {
 		return false
 	}
-	return slices.ContainsFunc(m[defaulted].ArrayValue(), func(v resource.PropertyValue) bool {
+	return slices.ContainsFunc(m[defaultsKey].ArrayValue(), func(v resource.PropertyValue) bool {
 		return v.IsString() && v.StringValue() == name
 	})
 }
 
-// complete fills in what a bridged provider does before it validates: default tags, Terraform's defaults and automatic names.
-func (k *kind) complete(spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) error {
-	delete(news, defaulted)
+// completeInputs fills in what a bridged provider does before it validates: default tags, Terraform's defaults and automatic names.
+func (k *Kind) completeInputs(spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) error {
+	delete(news, defaultsKey)
 	var filled []string
 	if spec.Inputs["tags"].Type == "{string}" && len(tags) > 0 {
-		underlay(news, tags)
+		mergeDefaultTags(news, tags)
 	}
-	for _, name := range slices.Sorted(maps.Keys(k.defaults)) {
+	for _, name := range slices.Sorted(maps.Keys(k.Defaults)) {
 		if _, ok := news[resource.PropertyKey(name)]; !ok {
-			news[resource.PropertyKey(name)] = resource.NewPropertyValue(k.defaults[name])
+			news[resource.PropertyKey(name)] = resource.NewPropertyValue(k.Defaults[name])
 			filled = append(filled, name)
 		}
 	}
-	named, err := k.name(olds, news, req)
+	named, err := k.assignName(olds, news, req)
 	if err != nil {
 		return err
 	}
 	if named {
-		filled = append(filled, k.naming())
+		filled = append(filled, k.NameProperty())
 	}
 	list := make([]resource.PropertyValue, len(filled))
 	for i, name := range filled {
 		list[i] = resource.NewProperty(name)
 	}
-	news[defaulted] = resource.NewProperty(list)
+	news[defaultsKey] = resource.NewProperty(list)
 	return nil
 }
 
-// underlay lays the provider's default tags under those of the resource, as pulumi-aws v6 does.
-func underlay(news resource.PropertyMap, tags map[string]any) {
+// mergeDefaultTags lays the provider's default tags under those of the resource, as pulumi-aws v6 does.
+func mergeDefaultTags(news resource.PropertyMap, tags map[string]any) {
 	own := catalog.Bare(news["tags"])
 	if own.IsComputed() {
 		return // all of them unknown: so is the sum
@@ -69,16 +69,16 @@ func underlay(news resource.PropertyMap, tags map[string]any) {
 	news["tags"] = v
 }
 
-// name gives a resource without a fixed name an automatic one, the logical name and 7 hexadecimal digits from the engine's seed, or
+// assignName gives a resource without a fixed name an automatic one, the logical name and 7 hexadecimal digits from the engine's seed, or
 // the one that it has got before. It says whether it did.
-func (k *kind) name(olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) (bool, error) {
-	as := resource.PropertyKey(k.naming())
+func (k *Kind) assignName(olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) (bool, error) {
+	as := resource.PropertyKey(k.NameProperty())
 	_, named := news[as]
 	_, prefixed := news[as+"Prefix"]
-	if k.autoName == 0 || named || prefixed {
+	if k.AutoNameLength == 0 || named || prefixed {
 		return false, nil
 	}
-	if old, ok := olds[as]; ok && (isDefaulted(olds, k.naming()) || olds[defaulted].IsNull()) {
+	if old, ok := olds[as]; ok && (isDefaulted(olds, k.NameProperty()) || olds[defaultsKey].IsNull()) {
 		news[as] = old // without the bridge's notes, after an import, any name counts as automatic
 		return true, nil
 	}
@@ -90,46 +90,46 @@ func (k *kind) name(olds, news resource.PropertyMap, req *pulumirpc.CheckRequest
 	if name == "" {
 		var err error
 		prefix := resource.URN(req.GetUrn()).Name() + "-"
-		if name, err = resource.NewUniqueName(req.GetRandomSeed(), prefix, 7, k.autoName, nil); err != nil {
-			return false, refused("automatic name: %v", err)
+		if name, err = resource.NewUniqueName(req.GetRandomSeed(), prefix, 7, k.AutoNameLength, nil); err != nil {
+			return false, Refuse("automatic name: %v", err)
 		}
 	}
 	news[as] = resource.NewProperty(name)
 	return true, nil
 }
 
-// validate applies the rules that need no cloud.
-func (k *kind) validate(news resource.PropertyMap) []catalog.Failure {
+// validateInputs applies the rules that need no cloud.
+func (k *Kind) validateInputs(news resource.PropertyMap) []catalog.Failure {
 	var out []catalog.Failure
 	bad := func(property, format string, args ...any) {
 		out = append(out, catalog.Failure{Property: property, Reason: fmt.Sprintf(format, args...)})
 	}
-	for _, name := range k.refuse {
+	for _, name := range k.Unsupported {
 		if _, ok := news[resource.PropertyKey(name)]; ok {
 			bad(name, "the emulator has no rules for this property")
 		}
 	}
-	for _, group := range k.oneOf {
-		switch n := given(news, group); {
+	for _, group := range k.ExactlyOne {
+		switch n := GivenInputs(news, group); {
 		case len(n) == 0:
 			bad(group[0], "exactly one of %s must be given, none is", strings.Join(group, ", "))
 		case len(n) > 1:
 			bad(n[1], "exactly one of %s must be given, %s are", strings.Join(group, ", "), strings.Join(n, " and "))
 		}
 	}
-	for _, group := range k.notBoth {
-		if n := given(news, group); len(n) > 1 {
+	for _, group := range k.AtMostOne {
+		if n := GivenInputs(news, group); len(n) > 1 {
 			bad(n[1], "%s cannot be given together", strings.Join(n, " and "))
 		}
 	}
-	if k.check != nil {
-		out = append(out, k.check(news)...)
+	if k.Check != nil {
+		out = append(out, k.Check(news)...)
 	}
 	return out
 }
 
-// given returns those of some inputs that are there, known or not. Empty lists and texts count as absent.
-func given(m resource.PropertyMap, names []string) []string {
+// GivenInputs returns those of some inputs that are there, known or not. Empty lists and texts count as absent.
+func GivenInputs(m resource.PropertyMap, names []string) []string {
 	var out []string
 	for _, name := range names {
 		v := catalog.Bare(m[resource.PropertyKey(name)])
@@ -141,8 +141,8 @@ func given(m resource.PropertyMap, names []string) []string {
 	return out
 }
 
-// text returns a known text among the inputs; false when it is absent or not known yet.
-func text(m resource.PropertyMap, name string) (string, bool) {
+// KnownText returns a known text among the inputs; false when it is absent or not known yet.
+func KnownText(m resource.PropertyMap, name string) (string, bool) {
 	v := catalog.Bare(m[resource.PropertyKey(name)])
 	if !v.IsString() {
 		return "", false

@@ -12,67 +12,67 @@ func init() {
 	define(networkInterfaceKind)
 }
 
-var networkInterfaceKind = &kind{
-	typ: networkInterfaceType, prefix: "eni", arn: "arn:aws:ec2:%s:%s:network-interface/%s",
-	missing:  "InvalidNetworkInterfaceID.NotFound: The networkInterface ID '%s' does not exist",
-	inUse:    "InvalidParameterValue: Network interface '%s' is currently in use.",
-	defaults: map[string]any{"sourceDestCheck": true, "ipv6AddressListEnabled": false, "privateIpListEnabled": false},
-	refuse: []string{"attachments", "enablePrimaryIpv6", "interfaceType", "ipv4PrefixCount", "ipv4Prefixes", "ipv6AddressCount",
+var networkInterfaceKind = &Kind{
+	Type: NetworkInterfaceType, IDPrefix: "eni", ARN: "arn:aws:ec2:%s:%s:network-interface/%s",
+	Missing:  "InvalidNetworkInterfaceID.NotFound: The networkInterface ID '%s' does not exist",
+	InUse:    "InvalidParameterValue: Network interface '%s' is currently in use.",
+	Defaults: map[string]any{"sourceDestCheck": true, "ipv6AddressListEnabled": false, "privateIpListEnabled": false},
+	Unsupported: []string{"attachments", "enablePrimaryIpv6", "interfaceType", "ipv4PrefixCount", "ipv4Prefixes", "ipv6AddressCount",
 		"ipv6AddressLists", "ipv6Addresses", "ipv6PrefixCount", "ipv6Prefixes", "privateIp", "privateIpLists", "privateIpsCount"},
-	refs: []ref{
-		{path: "subnetId", to: []string{subnetType}, when: holds},
-		{path: "securityGroups[]", to: []string{securityGroupType, defaultSecurityGroupType}, when: holds},
+	References: []Reference{
+		{Path: "subnetId", To: []string{SubnetType}, OnDelete: Block},
+		{Path: "securityGroups[]", To: []string{SecurityGroupType, DefaultSecurityGroupType}, OnDelete: Block},
 	},
-	create: func(c *call) error {
-		subnet := c.find(c.rec.str("subnetId"), subnetType)
-		if err := c.dressInterface(c.rec, subnet, c.rec.strs("privateIps")); err != nil {
+	Create: func(c *Call) error {
+		subnet := c.Find(c.New.Text("subnetId"), SubnetType)
+		if err := c.dressInterface(c.New, subnet, c.New.Texts("privateIps")); err != nil {
 			return err
 		}
 		return c.checkGroups("securityGroups")
 	},
-	update: func(c *call) error {
+	Update: func(c *Call) error {
 		if err := c.checkGroups("securityGroups"); err != nil {
 			return err
 		}
 		return c.reassignPrivate()
 	},
-	remove: func(c *call) error {
-		if machine := c.st.machineOf(c.old); machine != nil {
-			return inUse("InvalidParameterValue: Network interface '%s' is currently in use. (attached to %s)", c.old.ID, machine.ID)
+	Delete: func(c *Call) error {
+		if machine := c.State.machineOf(c.Old); machine != nil {
+			return RefuseInUse("InvalidParameterValue: Network interface '%s' is currently in use. (attached to %s)", c.Old.ID, machine.ID)
 		}
-		c.unmapAll(c.old)
+		c.unmapAll(c.Old)
 		return nil
 	},
-	live: func(s *State, r *record) map[string]any {
+	Derive: func(s *State, r *Record) map[string]any {
 		attachments := []any{}
 		if machine := s.machineOf(r); machine != nil {
 			attachments = append(attachments, map[string]any{
-				"attachmentId": str(r.Extra["attachment"]), "deviceIndex": 0.0, "instance": machine.ID})
+				"attachmentId": Text(r.Extra["attachment"]), "deviceIndex": 0.0, "instance": machine.ID})
 		}
-		return map[string]any{"attachments": attachments, "privateIpsCount": float64(len(r.strs("privateIps")) - 1)}
+		return map[string]any{"attachments": attachments, "privateIpsCount": float64(len(r.Texts("privateIps")) - 1)}
 	},
 }
 
 // machineOf finds the running machine that an interface is attached to, or nil.
-func (s *State) machineOf(eni *record) *record {
+func (s *State) machineOf(eni *Record) *Record {
 	if eni == nil {
 		return nil
 	}
-	return s.near(eni, instanceType, str(eni.Extra["machine"]))
+	return s.RecordNear(eni, InstanceType, Text(eni.Extra["machine"]))
 }
 
 // checkGroups refuses more security groups than an interface may have.
-func (c *call) checkGroups(property string) error {
-	if n, limit := len(c.rec.strs(property)), c.quota(quotaGroupsPerInterface); n > limit {
-		return exceeded("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been reached. (%d, limit %d)",
+func (c *Call) checkGroups(property string) error {
+	if n, limit := len(c.New.Texts(property)), c.Quota(quotaGroupsPerInterface); n > limit {
+		return RefuseQuota("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been reached. (%d, limit %d)",
 			n, limit)
 	}
 	return nil
 }
 
 // newInterface makes an interface for something of the cloud's own: a NAT gateway, an endpoint, a machine. The caller stores it.
-func (c *call) newInterface(subnet, owner *record, private []string) (*record, error) {
-	eni := c.made(networkInterfaceType, c.newID("eni"), owner)
+func (c *Call) newInterface(subnet, owner *Record, private []string) (*Record, error) {
+	eni := c.NewRecord(NetworkInterfaceType, c.NewID("eni"), owner)
 	eni.Outputs["subnetId"] = subnet.ID
 	eni.Outputs["sourceDestCheck"] = true
 	private = slices.DeleteFunc(private, func(s string) bool { return s == "" })
@@ -80,7 +80,7 @@ func (c *call) newInterface(subnet, owner *record, private []string) (*record, e
 }
 
 // dressInterface gives an interface its private addresses, the fixed ones or the next free one, and what else it is born with.
-func (c *call) dressInterface(eni, subnet *record, fixed []string) error {
+func (c *Call) dressInterface(eni, subnet *Record, fixed []string) error {
 	for _, ip := range fixed {
 		if err := c.checkPrivate(subnet, eni.ID, ip); err != nil {
 			return err
@@ -95,29 +95,29 @@ func (c *call) dressInterface(eni, subnet *record, fixed []string) error {
 		private = []string{ip}
 	}
 	eni.Outputs["privateIp"] = private[0]
-	eni.Outputs["privateIps"] = anys(private)
-	eni.Outputs["privateDnsName"] = privateName(c.region, private[0])
+	eni.Outputs["privateIps"] = AnyList(private)
+	eni.Outputs["privateDnsName"] = privateDNSName(c.Region, private[0])
 	eni.Outputs["interfaceType"] = "interface"
-	n := uint32(c.st.ids)
+	n := uint32(c.State.ids)
 	mac := binary.BigEndian.AppendUint32(nil, n)
 	eni.Outputs["macAddress"] = fmt.Sprintf("0a:be:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3])
-	if len(eni.strs("securityGroups")) == 0 {
-		vpc := c.find(subnet.str("vpcId"), vpcType)
-		eni.Outputs["securityGroups"] = []any{vpc.str("defaultSecurityGroupId")}
+	if len(eni.Texts("securityGroups")) == 0 {
+		vpc := c.Find(subnet.Text("vpcId"), VPCType)
+		eni.Outputs["securityGroups"] = []any{vpc.Text("defaultSecurityGroupId")}
 	}
 	return nil
 }
 
-func privateName(region, ip string) string {
+func privateDNSName(region, ip string) string {
 	return fmt.Sprintf("ip-%s.%s.compute.internal", strings.ReplaceAll(ip, ".", "-"), region)
 }
 
 // takenPrivate lists the private addresses in use in a subnet, with what uses them.
-func (c *call) takenPrivate(subnet *record) map[string]*record {
-	taken := map[string]*record{}
-	for _, u := range c.st.usersOf(subnet.key) {
-		if u.Type == networkInterfaceType {
-			for _, ip := range u.strs("privateIps") {
+func (c *Call) takenPrivate(subnet *Record) map[string]*Record {
+	taken := map[string]*Record{}
+	for _, u := range c.State.ReferrersOf(subnet.Key) {
+		if u.Type == NetworkInterfaceType {
+			for _, ip := range u.Texts("privateIps") {
 				taken[ip] = u
 			}
 		}
@@ -125,9 +125,9 @@ func (c *call) takenPrivate(subnet *record) map[string]*record {
 	return taken
 }
 
-// usable returns a subnet's first and last usable address: AWS keeps the first four and the last.
-func usable(subnet *record) (first, last netip.Addr) {
-	p := netip.MustParsePrefix(subnet.str("cidrBlock"))
+// usableRange returns a subnet's first and last usable address: AWS keeps the first four and the last.
+func usableRange(subnet *Record) (first, last netip.Addr) {
+	p := netip.MustParsePrefix(subnet.Text("cidrBlock"))
 	start := binary.BigEndian.Uint32(p.Masked().Addr().AsSlice())
 	at := func(n uint32) netip.Addr {
 		return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n)))
@@ -136,59 +136,59 @@ func usable(subnet *record) (first, last netip.Addr) {
 }
 
 // checkPrivate refuses a fixed address outside the subnet, a reserved one, or one in use by another interface.
-func (c *call) checkPrivate(subnet *record, eni, ip string) error {
+func (c *Call) checkPrivate(subnet *Record, eni, ip string) error {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
-		return refused("InvalidParameterValue: invalid value for parameter address: %s", ip)
+		return Refuse("InvalidParameterValue: invalid value for parameter address: %s", ip)
 	}
-	first, last := usable(subnet)
+	first, last := usableRange(subnet)
 	switch other := c.takenPrivate(subnet)[addr.String()]; {
-	case !netip.MustParsePrefix(subnet.str("cidrBlock")).Contains(addr):
-		return refused("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip, subnet.str("cidrBlock"))
+	case !netip.MustParsePrefix(subnet.Text("cidrBlock")).Contains(addr):
+		return Refuse("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip, subnet.Text("cidrBlock"))
 	case addr.Less(first) || last.Less(addr):
-		return refused("InvalidParameterValue: Address %s is in subnet's reserved address range", ip)
+		return Refuse("InvalidParameterValue: Address %s is in subnet's reserved address range", ip)
 	case other != nil && other.ID != eni:
-		return refused("InvalidIPAddress.InUse: The specified address %s is already in use (%s)", ip, c.st.face(other).ID)
+		return Refuse("InvalidIPAddress.InUse: The specified address %s is already in use (%s)", ip, c.State.VisibleRecord(other).ID)
 	}
 	return nil
 }
 
 // freePrivate is the lowest free address of a subnet, outside its reservations.
-func (c *call) freePrivate(subnet *record) (string, error) {
+func (c *Call) freePrivate(subnet *Record) (string, error) {
 	taken, kept := c.takenPrivate(subnet), c.reservations(subnet)
-	first, last := usable(subnet)
+	first, last := usableRange(subnet)
 	for ip := first; !last.Less(ip); ip = ip.Next() {
-		isKept := slices.ContainsFunc(kept, func(r reserved) bool { return r.prefix.Contains(ip) })
+		isKept := slices.ContainsFunc(kept, func(r reservedRange) bool { return r.prefix.Contains(ip) })
 		if taken[ip.String()] == nil && !isKept {
 			return ip.String(), nil
 		}
 	}
-	return "", exceeded("InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy the request. (%s)",
+	return "", RefuseQuota("InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy the request. (%s)",
 		subnet.ID)
 }
 
 // addPrivate gives an interface one more private address.
-func (c *call) addPrivate(eni *record) (string, error) {
-	c.set(eni.clone()) // so that its own addresses count as taken
-	ip, err := c.freePrivate(c.find(eni.str("subnetId"), subnetType))
+func (c *Call) addPrivate(eni *Record) (string, error) {
+	c.Store(eni.Clone()) // so that its own addresses count as taken
+	ip, err := c.freePrivate(c.Find(eni.Text("subnetId"), SubnetType))
 	if err == nil {
-		eni.Outputs["privateIps"] = anys(append(eni.strs("privateIps"), ip))
+		eni.Outputs["privateIps"] = AnyList(append(eni.Texts("privateIps"), ip))
 	}
 	return ip, err
 }
 
 // reassignPrivate changes an interface's addresses; the primary one stays for its life.
-func (c *call) reassignPrivate() error {
-	if !c.changed("privateIps") {
+func (c *Call) reassignPrivate() error {
+	if !c.HasChanged("privateIps") {
 		return nil
 	}
-	want := c.rec.strs("privateIps")
-	if primary := c.rec.str("privateIp"); !slices.Contains(want, primary) {
-		return refused("InvalidParameterValue: the primary private IP address %s of %s cannot be unassigned", primary, c.rec.ID)
+	want := c.New.Texts("privateIps")
+	if primary := c.New.Text("privateIp"); !slices.Contains(want, primary) {
+		return Refuse("InvalidParameterValue: the primary private IP address %s of %s cannot be unassigned", primary, c.New.ID)
 	}
-	subnet := c.find(c.rec.str("subnetId"), subnetType)
+	subnet := c.Find(c.New.Text("subnetId"), SubnetType)
 	for _, ip := range want {
-		if err := c.checkPrivate(subnet, c.rec.ID, ip); err != nil {
+		if err := c.checkPrivate(subnet, c.New.ID, ip); err != nil {
 			return err
 		}
 	}

@@ -16,23 +16,23 @@ func TestPrivateAddresses(t *testing.T) {
 		"10.42.1.255": "reserved address range",
 		"ten":         "invalid value for parameter address",
 	} {
-		d.refusesToMake(networkInterfaceType, fixed(ip), want)
+		d.refusesToMake(NetworkInterfaceType, fixed(ip), want)
 	}
-	eni := d.make(networkInterfaceType, "eni", fixed("10.42.1.4"))
-	d.refusesToMake(networkInterfaceType, fixed("10.42.1.4"), "InvalidIPAddress.InUse", eni.id)
-	if next := d.make(networkInterfaceType, "next", props{"subnetId": subnet.id}); next.out("privateIp") != "10.42.1.5" {
+	eni := d.make(NetworkInterfaceType, "eni", fixed("10.42.1.4"))
+	d.refusesToMake(NetworkInterfaceType, fixed("10.42.1.4"), "InvalidIPAddress.InUse", eni.id)
+	if next := d.make(NetworkInterfaceType, "next", props{"subnetId": subnet.id}); next.out("privateIp") != "10.42.1.5" {
 		t.Errorf("the next free address is %v", next.out("privateIp"))
 	}
-	d.make(networkInterfaceType, "last", fixed("10.42.1.254"))
+	d.make(NetworkInterfaceType, "last", fixed("10.42.1.254"))
 }
 
 func TestSubnetRunsOutOfAddresses(t *testing.T) {
 	d := open(t)
 	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.1.0/28")
 	for i := range 16 - 5 {
-		d.make(networkInterfaceType, fmt.Sprint(i), props{"subnetId": subnet.id})
+		d.make(NetworkInterfaceType, fmt.Sprint(i), props{"subnetId": subnet.id})
 	}
-	d.refusesToMake(networkInterfaceType, props{"subnetId": subnet.id}, "InsufficientFreeAddressesInSubnet")
+	d.refusesToMake(NetworkInterfaceType, props{"subnetId": subnet.id}, "InsufficientFreeAddressesInSubnet")
 }
 
 func TestInterfaceGroups(t *testing.T) {
@@ -41,15 +41,15 @@ func TestInterfaceGroups(t *testing.T) {
 	subnet := d.subnet(vpc, "us-west-1a", "10.42.1.0/24")
 	var groups []any
 	for i := range 6 {
-		groups = append(groups, d.make(securityGroupType, fmt.Sprint(i), props{"vpcId": vpc.id}).id)
+		groups = append(groups, d.make(SecurityGroupType, fmt.Sprint(i), props{"vpcId": vpc.id}).id)
 	}
-	d.refusesToMake(networkInterfaceType, props{"subnetId": subnet.id, "securityGroups": groups}, "SecurityGroupsPerInterfaceLimitExceeded")
-	eni := d.make(networkInterfaceType, "eni", props{"subnetId": subnet.id, "securityGroups": groups[:5]})
+	d.refusesToMake(NetworkInterfaceType, props{"subnetId": subnet.id, "securityGroups": groups}, "SecurityGroupsPerInterfaceLimitExceeded")
+	eni := d.make(NetworkInterfaceType, "eni", props{"subnetId": subnet.id, "securityGroups": groups[:5]})
 	refuses(t, eni.tryUpdate(props{"subnetId": subnet.id, "securityGroups": groups}), "SecurityGroupsPerInterfaceLimitExceeded")
 	if diff := eni.diff(props{"subnetId": subnet.id, "securityGroups": []any{groups[4], groups[0], groups[1], groups[2], groups[3]}}); len(diff.GetDetailedDiff()) > 0 {
 		t.Errorf("the order of groups changes %v", diff.GetDetailedDiff())
 	}
-	bare := d.make(networkInterfaceType, "bare", props{"subnetId": subnet.id})
+	bare := d.make(NetworkInterfaceType, "bare", props{"subnetId": subnet.id})
 	if got := bare.out("securityGroups").([]any); len(got) != 1 || got[0] != vpc.out("defaultSecurityGroupId") {
 		t.Errorf("groups = %v, want the VPC's own", got)
 	}
@@ -58,7 +58,7 @@ func TestInterfaceGroups(t *testing.T) {
 func TestInterfaceChanges(t *testing.T) {
 	d := open(t)
 	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.1.0/24")
-	eni := d.make(networkInterfaceType, "eni", props{"subnetId": subnet.id, "privateIps": []any{"10.42.1.10"}})
+	eni := d.make(NetworkInterfaceType, "eni", props{"subnetId": subnet.id, "privateIps": []any{"10.42.1.10"}})
 	eni.update(props{"subnetId": subnet.id, "privateIps": []any{"10.42.1.10", "10.42.1.11"}, "sourceDestCheck": false})
 	if eni.out("sourceDestCheck") != false || eni.out("privateIpsCount") != 1.0 {
 		t.Errorf("outputs: %v", d.unpack(eni.state))

@@ -35,13 +35,13 @@ type Operation struct {
 	Throttled int `json:"throttled,omitempty"`
 }
 
-// line is one line of the journal: the operation, and every record that it touched as it is afterwards.
-type line struct {
+// journalLine is one line of the journal: the operation, and every record that it touched as it is afterwards.
+type journalLine struct {
 	Operation
 	IDs       int       `json:"ids"`
 	Addresses int       `json:"addresses"`
-	Put       []*record `json:"put,omitempty"`
-	Gone      []key     `json:"gone,omitempty"`
+	Put       []*Record `json:"put,omitempty"`
+	Gone      []Key     `json:"gone,omitempty"`
 }
 
 // journal is the file. Callers hold the lock, across processes, while they read its end or append.
@@ -62,7 +62,7 @@ func openJournal(dir string) (*journal, error) {
 	return &journal{file: f}, nil
 }
 
-func (j *journal) lock() error {
+func (j *journal) acquireLock() error {
 	for {
 		err := syscall.Flock(int(j.file.Fd()), syscall.LOCK_EX)
 		if !errors.Is(err, syscall.EINTR) {
@@ -71,11 +71,11 @@ func (j *journal) lock() error {
 	}
 }
 
-func (j *journal) unlock() error { return syscall.Flock(int(j.file.Fd()), syscall.LOCK_UN) }
+func (j *journal) releaseLock() error { return syscall.Flock(int(j.file.Fd()), syscall.LOCK_UN) }
 
-// catchUp reads the lines that were appended since the last time, by whomever. Nobody writes while we hold the lock, so an end
+// readNewLines reads the lines that were appended since the last time, by whomever. Nobody writes while we hold the lock, so an end
 // without a line break was torn off by the death of its writer: it never happened, and is cut off.
-func (j *journal) catchUp(visit func(*line) error) error {
+func (j *journal) readNewLines(visit func(*journalLine) error) error {
 	size, err := j.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", j.file.Name(), err)
@@ -99,8 +99,8 @@ func (j *journal) catchUp(visit func(*line) error) error {
 	return nil
 }
 
-// append writes one line. A single write: a reader that holds the lock sees the whole line or a torn end.
-func (j *journal) append(raw []byte) error {
+// appendLine writes one line. A single write: a reader that holds the lock sees the whole line or a torn end.
+func (j *journal) appendLine(raw []byte) error {
 	n, err := j.file.Write(append(raw, '\n'))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", j.file.Name(), err)
@@ -109,14 +109,14 @@ func (j *journal) append(raw []byte) error {
 	return nil
 }
 
-// replay visits every line from the beginning.
-func (j *journal) replay(visit func(*line) error) error {
+// replayLines visits every line from the beginning.
+func (j *journal) replayLines(visit func(*journalLine) error) error {
 	_, err := readLines(io.NewSectionReader(j.file, 0, j.offset), j.file.Name(), visit)
 	return err
 }
 
 // readLines visits whole lines, and returns how many bytes they have.
-func readLines(from io.Reader, name string, visit func(*line) error) (int64, error) {
+func readLines(from io.Reader, name string, visit func(*journalLine) error) (int64, error) {
 	var done int64
 	in := bufio.NewReaderSize(from, 1<<16)
 	for {
@@ -127,7 +127,7 @@ func readLines(from io.Reader, name string, visit func(*line) error) (int64, err
 		if err != nil {
 			return done, fmt.Errorf("reading %s: %w", name, err)
 		}
-		l := &line{}
+		l := &journalLine{}
 		if err := json.Unmarshal(bytes.TrimSpace(raw), l); err != nil {
 			return done, fmt.Errorf("%s is damaged at byte %d; remove its directory to start an empty cloud: %w", name, done, err)
 		}

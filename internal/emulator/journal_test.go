@@ -82,13 +82,13 @@ func TestReplay(t *testing.T) {
 		t.Errorf("the visit's error became %v", err)
 	}
 	if err := d.cloud.View(func(s *State) error {
-		if got := s.List(subnetType); len(got) != 1 || got[0].ImportID != got[0].ID {
+		if got := s.List(SubnetType); len(got) != 1 || got[0].ImportID != got[0].ID {
 			t.Errorf("subnets: %v", got)
 		}
-		if r, _ := s.Get(w.things[routeType].id); r.ImportID != w.things[routeTableType].id+"_0.0.0.0/0" {
+		if r, _ := s.Get(w.things[RouteType].id); r.ImportID != w.things[RouteTableType].id+"_0.0.0.0/0" {
 			t.Errorf("import id of the route: %s", r.ImportID)
 		}
-		if r, _ := s.Get(w.things[associationType].id); r.ImportID != w.things[subnetType].id+"/"+w.things[routeTableType].id {
+		if r, _ := s.Get(w.things[RouteTableAssociationType].id); r.ImportID != w.things[SubnetType].id+"/"+w.things[RouteTableType].id {
 			t.Errorf("import id of the association: %s", r.ImportID)
 		}
 		return nil
@@ -102,11 +102,11 @@ func dump(t interface{ Fatal(...any) }, s *State) string {
 	users := map[string][]string{}
 	for to, list := range s.users {
 		for from, rule := range list {
-			users[fmt.Sprint(to)] = append(users[fmt.Sprint(to)], fmt.Sprint(from, rule.path, rule.when))
+			users[fmt.Sprint(to)] = append(users[fmt.Sprint(to)], fmt.Sprint(from, rule.Path, rule.OnDelete))
 		}
 		slices.Sort(users[fmt.Sprint(to)])
 	}
-	raw, err := json.MarshalIndent([]any{s.all(), users, len(s.links), s.ids, s.addresses}, "", " ")
+	raw, err := json.MarshalIndent([]any{s.allRecords(), users, len(s.links), s.ids, s.addresses}, "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,20 +169,20 @@ func TestRollBack(t *testing.T) {
 	d := open(t)
 	r := routes(d)
 	vpc, nat := r.vpc, r.nat("nat")
-	route := d.make(routeType, "r", r.route("0.0.0.0/0", "natGatewayId", nat))
+	route := d.make(RouteType, "r", r.route("0.0.0.0/0", "natGatewayId", nat))
 	nat.delete() // and the route points to nothing
 	before := dump(t, d.cloud.state)
-	_, err := d.cloud.do(t.Context(), &request{scope: monkeyScope, kind: vpcKind, op: "update", run: func(c *call) error {
-		rec := c.find(vpc.id, vpcType)
+	_, err := d.cloud.Do(t.Context(), &Request{Scope: monkeyScope, Kind: vpcKind, Op: "update", Run: func(c *Call) error {
+		rec := c.Find(vpc.id, VPCType)
 		for _, name := range []string{"one", "two"} {
-			changed := rec.clone()
+			changed := rec.Clone()
 			changed.Outputs["name"] = name
-			c.set(changed)
+			c.Store(changed)
 		}
-		c.set(c.find(route.id, routeType).clone())
-		c.removeAll(rec)
-		c.newID("x")
-		return refused("no")
+		c.Store(c.Find(route.id, RouteType).Clone())
+		c.DropAll(rec)
+		c.NewID("x")
+		return Refuse("no")
 	}})
 	refuses(t, err, "no")
 	if after := dump(t, d.cloud.state); after != before {
@@ -208,25 +208,25 @@ type monkey struct {
 	n     int
 }
 
-var monkeyScope = scope{account: someAccount, region: "us-west-1"}
+var monkeyScope = Scope{Account: exampleAccount, Region: "us-west-1"}
 
 // act makes, changes or deletes something, and says whether the cloud took it.
 func (m *monkey) act() bool {
 	m.n++
-	typ := rapid.SampledFrom([]string{vpcType, subnetType, internetGatewayType, routeTableType, routeType, associationType, eipType,
-		natGatewayType, networkInterfaceType, securityGroupType, ingressRuleType, vpcEndpointType, launchTemplateType, groupType}).Draw(m.t, "type")
+	typ := rapid.SampledFrom([]string{VPCType, SubnetType, InternetGatewayType, RouteTableType, RouteType, RouteTableAssociationType, EIPType,
+		NATGatewayType, NetworkInterfaceType, SecurityGroupType, IngressRuleType, VPCEndpointType, LaunchTemplateType, AutoScalingGroupType}).Draw(m.t, "type")
 	k := kindOf(typ)
 	var id string
-	q := &request{scope: monkeyScope, kind: k, op: "create", run: func(c *call) error { return c.makeNew(m.inputs(typ), "urn") }}
-	if list := m.cloud.state.of(typ); len(list) > 0 && rapid.IntRange(0, 2).Draw(m.t, "op") == 0 {
+	q := &Request{Scope: monkeyScope, Kind: k, Op: "create", Run: func(c *Call) error { return c.Create(m.inputs(typ), "urn") }}
+	if list := m.cloud.state.RecordsOf(typ); len(list) > 0 && rapid.IntRange(0, 2).Draw(m.t, "op") == 0 {
 		id = rapid.SampledFrom(list).Draw(m.t, "which").ID
-		q.op, q.run = "delete", func(c *call) error { return c.destroy(id) }
+		q.Op, q.Run = "delete", func(c *Call) error { return c.Delete(id) }
 		if rapid.Bool().Draw(m.t, "update") {
-			q.op, q.run = "update", func(c *call) error { return c.change(k.spec(), id, m.inputs(typ), "urn") }
+			q.Op, q.Run = "update", func(c *Call) error { return c.Update(k.Properties(), id, m.inputs(typ), "urn") }
 		}
 	}
 	before := m.cloud.seq
-	_, err := m.cloud.do(m.t.Context(), q)
+	_, err := m.cloud.Do(m.t.Context(), q)
 	if err == nil && m.cloud.seq == before {
 		m.t.Fatal("nothing was done and nothing was refused")
 	}
@@ -235,7 +235,7 @@ func (m *monkey) act() bool {
 
 // some is the id of something of a type, or of nothing.
 func (m *monkey) some(typ string) string {
-	list := m.cloud.state.of(typ)
+	list := m.cloud.state.RecordsOf(typ)
 	if len(list) == 0 {
 		return "none"
 	}
@@ -244,30 +244,30 @@ func (m *monkey) some(typ string) string {
 
 func (m *monkey) inputs(typ string) map[string]any {
 	switch typ {
-	case vpcType:
+	case VPCType:
 		return map[string]any{"cidrBlock": rapid.SampledFrom([]string{"10.1.0.0/16", "10.2.0.0/16"}).Draw(m.t, "cidr")}
-	case subnetType:
-		return map[string]any{"vpcId": m.some(vpcType), "cidrBlock": fmt.Sprintf("10.%d.%d.0/28", rapid.IntRange(1, 2).Draw(m.t, "b"), rapid.IntRange(0, 3).Draw(m.t, "c")),
+	case SubnetType:
+		return map[string]any{"vpcId": m.some(VPCType), "cidrBlock": fmt.Sprintf("10.%d.%d.0/28", rapid.IntRange(1, 2).Draw(m.t, "b"), rapid.IntRange(0, 3).Draw(m.t, "c")),
 			"availabilityZone": rapid.SampledFrom([]string{"us-west-1a", "us-west-1b"}).Draw(m.t, "zone")}
-	case internetGatewayType, routeTableType, securityGroupType:
-		return map[string]any{"vpcId": m.some(vpcType), "name": fmt.Sprint("name", m.n)}
-	case routeType:
-		return map[string]any{"routeTableId": m.some(routeTableType), "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": m.some(natGatewayType)}
-	case associationType:
-		return map[string]any{"routeTableId": m.some(routeTableType), "subnetId": m.some(subnetType)}
-	case natGatewayType:
-		return map[string]any{"subnetId": m.some(subnetType), "allocationId": m.some(eipType)}
-	case networkInterfaceType:
-		return map[string]any{"subnetId": m.some(subnetType)}
-	case ingressRuleType:
-		return map[string]any{"securityGroupId": m.some(securityGroupType), "ipProtocol": "-1", "referencedSecurityGroupId": m.some(securityGroupType)}
-	case vpcEndpointType:
-		return map[string]any{"vpcId": m.some(vpcType), "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface", "subnetIds": []any{m.some(subnetType)}}
-	case launchTemplateType:
+	case InternetGatewayType, RouteTableType, SecurityGroupType:
+		return map[string]any{"vpcId": m.some(VPCType), "name": fmt.Sprint("name", m.n)}
+	case RouteType:
+		return map[string]any{"routeTableId": m.some(RouteTableType), "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": m.some(NATGatewayType)}
+	case RouteTableAssociationType:
+		return map[string]any{"routeTableId": m.some(RouteTableType), "subnetId": m.some(SubnetType)}
+	case NATGatewayType:
+		return map[string]any{"subnetId": m.some(SubnetType), "allocationId": m.some(EIPType)}
+	case NetworkInterfaceType:
+		return map[string]any{"subnetId": m.some(SubnetType)}
+	case IngressRuleType:
+		return map[string]any{"securityGroupId": m.some(SecurityGroupType), "ipProtocol": "-1", "referencedSecurityGroupId": m.some(SecurityGroupType)}
+	case VPCEndpointType:
+		return map[string]any{"vpcId": m.some(VPCType), "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface", "subnetIds": []any{m.some(SubnetType)}}
+	case LaunchTemplateType:
 		return map[string]any{"imageId": debian, "instanceType": "m7g.large", "name": fmt.Sprint("name", m.n)}
-	case groupType:
+	case AutoScalingGroupType:
 		return map[string]any{"name": fmt.Sprint("name", rapid.IntRange(0, 1).Draw(m.t, "name")), "minSize": 0.0, "maxSize": 4.0, "desiredCapacity": float64(rapid.IntRange(0, 3).Draw(m.t, "want")),
-			"vpcZoneIdentifiers": []any{m.some(subnetType)}, "launchTemplate": map[string]any{"id": m.some(launchTemplateType)}}
+			"vpcZoneIdentifiers": []any{m.some(SubnetType)}, "launchTemplate": map[string]any{"id": m.some(LaunchTemplateType)}}
 	}
 	return map[string]any{}
 }
@@ -293,10 +293,10 @@ func TestConcurrentCalls(t *testing.T) {
 	for i := range 40 {
 		d := []*driver{one, two}[i%2]
 		wg.Go(func() {
-			if _, err := d.try(subnetType, fmt.Sprint(i), props{"vpcId": vpc.id, "cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
+			if _, err := d.try(SubnetType, fmt.Sprint(i), props{"vpcId": vpc.id, "cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
 				made.Add(1)
 			}
-			if _, err := d.try(eipType, fmt.Sprint(i), props{}); err == nil {
+			if _, err := d.try(EIPType, fmt.Sprint(i), props{}); err == nil {
 				addresses.Add(1)
 			}
 		})

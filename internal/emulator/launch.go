@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	launchTemplateType = "aws:ec2/launchTemplate:LaunchTemplate"
-	instanceType       = "aws:ec2/instance:Instance"
+	LaunchTemplateType = "aws:ec2/launchTemplate:LaunchTemplate"
+	InstanceType       = "aws:ec2/instance:Instance"
 )
 
 func init() {
@@ -27,50 +27,50 @@ const maxUserData = 16 * 1024
 // imageReference is an image's id, or a public or own parameter that EC2 resolves at launch.
 var imageReference = regexp.MustCompile(`^(ami-[0-9a-f]+|resolve:ssm:[\w./:-]+)$`)
 
-var launchTemplateKind = &kind{
-	typ: launchTemplateType, prefix: "lt", arn: "arn:aws:ec2:%s:%s:launch-template/%s",
-	missing:  "InvalidLaunchTemplateId.NotFound: The specified launch template, with template ID %s, does not exist.",
-	autoName: 125,
-	unread:   []string{"updateDefaultVersion"},
-	volatile: []string{"latestVersion", "defaultVersion"},
-	notBoth:  [][]string{{"name", "namePrefix"}, {"instanceType", "instanceRequirements"}, {"defaultVersion", "updateDefaultVersion"}},
-	refuse: []string{"instanceRequirements", "elasticGpuSpecifications", "elasticInferenceAccelerator", "licenseSpecifications",
+var launchTemplateKind = &Kind{
+	Type: LaunchTemplateType, IDPrefix: "lt", ARN: "arn:aws:ec2:%s:%s:launch-template/%s",
+	Missing:        "InvalidLaunchTemplateId.NotFound: The specified launch template, with template ID %s, does not exist.",
+	AutoNameLength: 125,
+	WriteOnly:      []string{"updateDefaultVersion"},
+	Volatile:       []string{"latestVersion", "defaultVersion"},
+	AtMostOne:      [][]string{{"name", "namePrefix"}, {"instanceType", "instanceRequirements"}, {"defaultVersion", "updateDefaultVersion"}},
+	Unsupported: []string{"instanceRequirements", "elasticGpuSpecifications", "elasticInferenceAccelerator", "licenseSpecifications",
 		"securityGroupNames"},
 	// All may go before the template does: a launch then fails.
-	refs: []ref{
-		{path: "vpcSecurityGroupIds[]", to: anyGroup},
-		{path: "networkInterfaces[].securityGroups[]", to: anyGroup},
-		{path: "networkInterfaces[].subnetId", to: []string{subnetType}},
-		{path: "networkInterfaces[].networkInterfaceId", to: []string{networkInterfaceType}},
-		{path: "iamInstanceProfile.name", to: []string{instanceProfileType}},
-		{path: "iamInstanceProfile.arn", to: []string{instanceProfileType}},
+	References: []Reference{
+		{Path: "vpcSecurityGroupIds[]", To: anyGroup},
+		{Path: "networkInterfaces[].securityGroups[]", To: anyGroup},
+		{Path: "networkInterfaces[].subnetId", To: []string{SubnetType}},
+		{Path: "networkInterfaces[].networkInterfaceId", To: []string{NetworkInterfaceType}},
+		{Path: "iamInstanceProfile.name", To: []string{InstanceProfileType}},
+		{Path: "iamInstanceProfile.arn", To: []string{InstanceProfileType}},
 	},
-	check: checkTemplate,
-	create: func(c *call) error {
-		for _, other := range c.here(launchTemplateType) {
-			if other.str("name") == c.rec.str("name") {
-				return refused("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name already in use: %s (%s)", other.str("name"), other.ID)
+	Check: checkTemplate,
+	Create: func(c *Call) error {
+		for _, other := range c.ListHere(LaunchTemplateType) {
+			if other.Text("name") == c.New.Text("name") {
+				return Refuse("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name already in use: %s (%s)", other.Text("name"), other.ID)
 			}
 		}
-		c.rec.Outputs["defaultVersion"] = 1.0
+		c.New.Outputs["defaultVersion"] = 1.0
 		return c.addVersion()
 	},
-	update: func(c *call) error {
+	Update: func(c *Call) error {
 		if !c.versionDiffers() {
 			return nil
 		}
 		if err := c.addVersion(); err != nil {
 			return err
 		}
-		if c.rec.flag("updateDefaultVersion") {
-			c.rec.Outputs["defaultVersion"] = c.rec.Outputs["latestVersion"]
+		if c.New.Bool("updateDefaultVersion") {
+			c.New.Outputs["defaultVersion"] = c.New.Outputs["latestVersion"]
 		}
 		return nil
 	},
-	live: func(_ *State, r *record) map[string]any {
+	Derive: func(_ *State, r *Record) map[string]any {
 		metadata := map[string]any{"httpEndpoint": "enabled", "httpTokens": "optional", "httpPutResponseHopLimit": 1.0,
 			"httpProtocolIpv6": "disabled", "instanceMetadataTags": "disabled"}
-		for name, v := range obj(r.Inputs["metadataOptions"]) {
+		for name, v := range Object(r.Inputs["metadataOptions"]) {
 			metadata[name] = v
 		}
 		return map[string]any{"metadataOptions": metadata}
@@ -83,24 +83,24 @@ func checkTemplate(m resource.PropertyMap) []catalog.Failure {
 	bad := func(property, format string, args ...any) {
 		out = append(out, catalog.Failure{Property: property, Reason: fmt.Sprintf(format, args...)})
 	}
-	if image, known := text(m, "imageId"); known && !imageReference.MatchString(image) {
+	if image, known := KnownText(m, "imageId"); known && !imageReference.MatchString(image) {
 		bad("imageId", "%q is no image: want ami-… or resolve:ssm:PARAMETER", image)
-	} else if len(given(m, []string{"imageId"})) == 0 {
+	} else if len(GivenInputs(m, []string{"imageId"})) == 0 {
 		bad("imageId", "an image must be given")
 	}
-	if typ, known := text(m, "instanceType"); known {
+	if typ, known := KnownText(m, "instanceType"); known {
 		if _, ok := ec2types.Lookup(typ); !ok {
 			bad("instanceType", "Invalid instance type: %s", typ)
 		}
 	}
-	if data, known := text(m, "userData"); known {
+	if data, known := KnownText(m, "userData"); known {
 		if raw, err := base64.StdEncoding.DecodeString(data); err != nil {
 			bad("userData", "InvalidUserData.Malformed: Invalid BASE64 encoding of user data")
 		} else if len(raw) > maxUserData {
 			bad("userData", "InvalidParameterValue: User data is limited to %d bytes, this has %d", maxUserData, len(raw))
 		}
 	}
-	if groups := given(m, []string{"vpcSecurityGroupIds"}); len(groups) > 0 && len(given(m, []string{"networkInterfaces"})) > 0 {
+	if groups := GivenInputs(m, []string{"vpcSecurityGroupIds"}); len(groups) > 0 && len(GivenInputs(m, []string{"networkInterfaces"})) > 0 {
 		bad("vpcSecurityGroupIds", "InvalidParameterCombination: Network interfaces and an instance-level security groups may not be specified on the same request")
 	}
 	return out
@@ -109,32 +109,32 @@ func checkTemplate(m resource.PropertyMap) []catalog.Failure {
 // versionless inputs belong to the template and not to one of its versions.
 var versionless = []string{"tags", "name", "namePrefix", "defaultVersion", "updateDefaultVersion"}
 
-// version is what a version of a template holds.
-func version(r *record) map[string]any {
-	data := copied(r.Inputs)
+// templateData is what a version of a template holds.
+func templateData(r *Record) map[string]any {
+	data := CopyMap(r.Inputs)
 	for _, name := range versionless {
 		delete(data, name)
 	}
 	return data
 }
 
-func (c *call) versionDiffers() bool {
-	return fmt.Sprint(version(c.rec)) != fmt.Sprint(version(c.old))
+func (c *Call) versionDiffers() bool {
+	return fmt.Sprint(templateData(c.New)) != fmt.Sprint(templateData(c.Old))
 }
 
 // addVersion keeps the data of every version: a group may launch an old one.
-func (c *call) addVersion() error {
-	versions, _ := c.rec.Extra["versions"].([]any)
-	versions = append(append([]any{}, versions...), version(c.rec))
-	c.rec.Extra["versions"] = versions
-	c.rec.Outputs["latestVersion"] = float64(len(versions))
+func (c *Call) addVersion() error {
+	versions, _ := c.New.Extra["versions"].([]any)
+	versions = append(append([]any{}, versions...), templateData(c.New))
+	c.New.Extra["versions"] = versions
+	c.New.Outputs["latestVersion"] = float64(len(versions))
 	return nil
 }
 
-// templateVersion returns the data of a version: a number, $Latest, $Default or nothing, which is $Default.
-func templateVersion(template *record, want string) (map[string]any, int, error) {
+// findTemplateVersion returns the data of a version: a number, $Latest, $Default or nothing, which is $Default.
+func findTemplateVersion(template *Record, want string) (map[string]any, int, error) {
 	versions, _ := template.Extra["versions"].([]any)
-	n := template.num("defaultVersion")
+	n := template.Number("defaultVersion")
 	switch want {
 	case "", "$Default":
 	case "$Latest":
@@ -146,31 +146,31 @@ func templateVersion(template *record, want string) (map[string]any, int, error)
 		}
 	}
 	if n < 1 || n > len(versions) {
-		return nil, 0, refused("ValidationError: Version %s of launch template %s does not exist", want, template.ID)
+		return nil, 0, Refuse("ValidationError: Version %s of launch template %s does not exist", want, template.ID)
 	}
-	return obj(versions[n-1]), n, nil
+	return Object(versions[n-1]), n, nil
 }
 
 // instanceKind is what groups launch. No program asks for machines one by one.
-var instanceKind = &kind{
-	typ: instanceType, prefix: "i", arn: "arn:aws:ec2:%s:%s:instance/%s", hidden: true,
-	missing: "InvalidInstanceID.NotFound: The instance ID '%s' does not exist",
-	inUse:   "OperationNotPermitted: The instance '%s' may not be terminated.",
-	refs:    []ref{{path: "subnetId", to: []string{subnetType}, when: holds}},
+var instanceKind = &Kind{
+	Type: InstanceType, IDPrefix: "i", ARN: "arn:aws:ec2:%s:%s:instance/%s", Hidden: true,
+	Missing:    "InvalidInstanceID.NotFound: The instance ID '%s' does not exist",
+	InUse:      "OperationNotPermitted: The instance '%s' may not be terminated.",
+	References: []Reference{{Path: "subnetId", To: []string{SubnetType}, OnDelete: Block}},
 }
 
 // groupTag is how EC2 tells whose a machine is.
 const groupTag = "aws:autoscaling:groupName"
 
-// order is what a group wants launched.
-type order struct {
-	group *record
+// launchOrder is what a group wants launched.
+type launchOrder struct {
+	group *Record
 	data  map[string]any // of the launch template's version
 	tags  map[string]string
 	typ   string
 	zone  string
 	// subnet is where a new interface goes; nil when the template names one.
-	subnet *record
+	subnet *Record
 	// weights by type; weight is that of the next machine, and spot says how it is paid.
 	weights map[string]int
 	weight  int
@@ -181,39 +181,39 @@ type order struct {
 }
 
 // attach finds the interface that a machine is to have: that which its template names, or a new one that goes when it goes.
-func (c *call) attach(o *order, machine *record) (*record, error) {
-	nic := firstNIC(o.data)
-	if eni := c.find(str(nic["networkInterfaceId"]), networkInterfaceType); eni != nil {
-		return eni.clone(), nil
+func (c *Call) attach(o *launchOrder, machine *Record) (*Record, error) {
+	nic := firstInterface(o.data)
+	if eni := c.Find(Text(nic["networkInterfaceId"]), NetworkInterfaceType); eni != nil {
+		return eni.Clone(), nil
 	}
 	eni, err := c.newInterface(o.subnet, machine, nil)
 	if err != nil {
 		return nil, err
 	}
-	groups := append(strs(nic["securityGroups"]), strs(o.data["vpcSecurityGroupIds"])...)
+	groups := append(Texts(nic["securityGroups"]), Texts(o.data["vpcSecurityGroupIds"])...)
 	if len(groups) > 0 {
-		eni.Outputs["securityGroups"] = anys(groups)
+		eni.Outputs["securityGroups"] = AnyList(groups)
 	}
-	if flag(nic["associatePublicIpAddress"]) || nic["associatePublicIpAddress"] == nil && o.subnet.flag("mapPublicIpOnLaunch") {
-		eni.Extra["publicIp"] = c.newAddress()
+	if Bool(nic["associatePublicIpAddress"]) || nic["associatePublicIpAddress"] == nil && o.subnet.Bool("mapPublicIpOnLaunch") {
+		eni.Extra["publicIp"] = c.NewAddress()
 	}
 	return eni, nil
 }
 
 // launch starts one machine.
-func (c *call) launch(o order) error {
-	machine := c.made(instanceType, c.newID("i"), o.group)
+func (c *Call) launch(o launchOrder) error {
+	machine := c.NewRecord(InstanceType, c.NewID("i"), o.group)
 	eni, err := c.attach(&o, machine)
 	if err != nil {
 		return err
 	}
 	eni.Extra["machine"] = machine.ID
-	eni.Extra["attachment"] = c.newID("eni-attach")
-	subnet := c.find(eni.str("subnetId"), subnetType)
+	eni.Extra["attachment"] = c.NewID("eni-attach")
+	subnet := c.Find(eni.Text("subnetId"), SubnetType)
 	tags := map[string]any{}
-	for _, spec := range objs(o.data["tagSpecifications"]) {
-		if str(spec["resourceType"]) == "instance" {
-			for name, v := range obj(spec["tags"]) {
+	for _, spec := range Objects(o.data["tagSpecifications"]) {
+		if Text(spec["resourceType"]) == "instance" {
+			for name, v := range Object(spec["tags"]) {
 				tags[name] = v
 			}
 		}
@@ -223,22 +223,22 @@ func (c *call) launch(o order) error {
 	}
 	machine.Outputs = map[string]any{
 		"ami": o.data["imageId"], "instanceType": o.typ, "availabilityZone": o.zone, "subnetId": subnet.ID, "tags": tags,
-		"iamInstanceProfile": obj(o.data["iamInstanceProfile"])["name"], "instanceState": "running",
-		"primaryNetworkInterfaceId": eni.ID, "privateIp": eni.str("privateIp"), "publicIp": c.st.publicAddress(eni),
+		"iamInstanceProfile": Object(o.data["iamInstanceProfile"])["name"], "instanceState": "running",
+		"primaryNetworkInterfaceId": eni.ID, "privateIp": eni.Text("privateIp"), "publicIp": c.State.publicAddress(eni),
 		"lifecycleState": "InService", "inServiceSeconds": o.inService, "launchedBy": float64(c.cloud.seq + 1),
 	}
 	if o.spot {
 		machine.Outputs["instanceLifecycle"] = "spot"
 	}
 	machine.Extra["weight"], machine.Extra["protected"] = float64(o.weight), o.protected
-	c.set(machine)
-	c.set(eni)
+	c.Store(machine)
+	c.Store(eni)
 	return nil
 }
 
-// firstNIC is the first interface that a template's version describes; empty when it describes none.
-func firstNIC(data map[string]any) map[string]any {
-	if list := objs(data["networkInterfaces"]); len(list) > 0 {
+// firstInterface is the first interface that a template's version describes; empty when it describes none.
+func firstInterface(data map[string]any) map[string]any {
+	if list := Objects(data["networkInterfaces"]); len(list) > 0 {
 		return list[0]
 	}
 	return map[string]any{}

@@ -10,24 +10,24 @@ const debian = "resolve:ssm:/aws/service/debian/release/12/latest/arm64"
 
 func TestLaunchTemplateRefusals(t *testing.T) {
 	d := open(t)
-	group := d.make(securityGroupType, "group", props{"vpcId": d.vpc("10.42.0.0/16").id})
-	d.refusesToMake(launchTemplateType, props{"instanceType": "m7g.large"}, "imageId: an image must be given")
-	d.refusesToMake(launchTemplateType, props{"imageId": "debian"}, `imageId: "debian" is no image`)
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "instanceType": "m7g.huge"}, "Invalid instance type: m7g.huge")
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "userData": "#!/bin/sh"}, "Invalid BASE64 encoding")
+	group := d.make(SecurityGroupType, "group", props{"vpcId": d.vpc("10.42.0.0/16").id})
+	d.refusesToMake(LaunchTemplateType, props{"instanceType": "m7g.large"}, "imageId: an image must be given")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": "debian"}, `imageId: "debian" is no image`)
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "instanceType": "m7g.huge"}, "Invalid instance type: m7g.huge")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "userData": "#!/bin/sh"}, "Invalid BASE64 encoding")
 	long := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("#", maxUserData+1)))
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "userData": long}, "User data is limited to 16384 bytes, this has 16385")
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "vpcSecurityGroupIds": []any{group.id}, "networkInterfaces": []any{props{}}}, "InvalidParameterCombination")
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "networkInterfaces": []any{props{"securityGroups": []any{"sg-none"}}}}, "InvalidGroup.NotFound")
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "iamInstanceProfile": props{"name": "none"}}, "Instance Profile none cannot be found")
-	d.make(launchTemplateType, "one", props{"imageId": "ami-0123456789abcdef0", "name": "one"})
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "name": "one"}, "InvalidLaunchTemplateName.AlreadyExistsException")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "userData": long}, "User data is limited to 16384 bytes, this has 16385")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "vpcSecurityGroupIds": []any{group.id}, "networkInterfaces": []any{props{}}}, "InvalidParameterCombination")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "networkInterfaces": []any{props{"securityGroups": []any{"sg-none"}}}}, "InvalidGroup.NotFound")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "iamInstanceProfile": props{"name": "none"}}, "Instance Profile none cannot be found")
+	d.make(LaunchTemplateType, "one", props{"imageId": "ami-0123456789abcdef0", "name": "one"})
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "name": "one"}, "InvalidLaunchTemplateName.AlreadyExistsException")
 }
 
 func TestLaunchTemplateVersions(t *testing.T) {
 	d := open(t)
 	p := props{"imageId": debian, "instanceType": "m7g.large", "metadataOptions": props{"httpTokens": "required"}}
-	lt := d.make(launchTemplateType, "lt", p)
+	lt := d.make(LaunchTemplateType, "lt", p)
 	if m := lt.out("metadataOptions").(map[string]any); m["httpTokens"] != "required" || m["httpEndpoint"] != "enabled" {
 		t.Errorf("metadata options = %v", m)
 	}

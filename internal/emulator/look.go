@@ -11,74 +11,74 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-// look is a view on some inputs that collects what is wrong with them. A value that is absent or not known yet passes: what is not
+// Inputs is a view on some inputs that collects what is wrong with them. A value that is absent or not known yet passes: what is not
 // known in a preview is looked at again before the change.
-type look struct {
-	in    map[string]any
-	at    string // the path of what is looked at, empty or with a dot at its end
-	found *[]catalog.Failure
+type Inputs struct {
+	Values map[string]any
+	path   string // the path of what is looked at, empty or with a dot at its end
+	found  *[]catalog.Failure
 }
 
-func lookAt(m resource.PropertyMap) *look {
-	return &look{in: plainMap(m), found: &[]catalog.Failure{}}
+func ReadInputs(m resource.PropertyMap) *Inputs {
+	return &Inputs{Values: PlainMap(m), found: &[]catalog.Failure{}}
 }
 
-func (l *look) failures() []catalog.Failure { return *l.found }
+func (l *Inputs) Failures() []catalog.Failure { return *l.found }
 
-func (l *look) bad(property, format string, args ...any) {
-	*l.found = append(*l.found, catalog.Failure{Property: l.at + property, Reason: fmt.Sprintf(format, args...)})
+func (l *Inputs) Fail(property, format string, args ...any) {
+	*l.found = append(*l.found, catalog.Failure{Property: l.path + property, Reason: fmt.Sprintf(format, args...)})
 }
 
-// under looks at a nested object, empty when there is none.
-func (l *look) under(name string) *look {
-	return &look{in: obj(l.in[name]), at: l.at + name + ".", found: l.found}
+// Nested looks at a nested object, empty when there is none.
+func (l *Inputs) Nested(name string) *Inputs {
+	return &Inputs{Values: Object(l.Values[name]), path: l.path + name + ".", found: l.found}
 }
 
-// each looks at the objects of a list.
-func (l *look) each(name string) []*look {
-	var out []*look
-	for i, o := range objs(l.in[name]) {
-		out = append(out, &look{in: o, at: fmt.Sprintf("%s%s[%d].", l.at, name, i), found: l.found})
+// Items looks at the objects of a list.
+func (l *Inputs) Items(name string) []*Inputs {
+	var out []*Inputs
+	for i, o := range Objects(l.Values[name]) {
+		out = append(out, &Inputs{Values: o, path: fmt.Sprintf("%s%s[%d].", l.path, name, i), found: l.found})
 	}
 	return out
 }
 
-func (l *look) str(name string) string { return str(l.in[name]) }
+func (l *Inputs) Text(name string) string { return Text(l.Values[name]) }
 
-func (l *look) has(name string) bool { return l.in[name] != nil }
+func (l *Inputs) Has(name string) bool { return l.Values[name] != nil }
 
-// number wants a number between two, both included.
-func (l *look) number(name string, least, most float64) {
-	if n, ok := l.in[name].(float64); ok && (n < least || n > most) {
-		l.bad(name, "must be between %v and %v, is %v", least, most, n)
+// CheckRange wants a number between two, both included.
+func (l *Inputs) CheckRange(name string, least, most float64) {
+	if n, ok := l.Values[name].(float64); ok && (n < least || n > most) {
+		l.Fail(name, "must be between %v and %v, is %v", least, most, n)
 	}
 }
 
-// choice wants one of some words.
-func (l *look) choice(name string, words ...string) {
-	if s, ok := l.in[name].(string); ok && !slices.Contains(words, s) {
-		l.bad(name, "%q must be one of %s", s, strings.Join(words, ", "))
+// CheckChoice wants one of some words.
+func (l *Inputs) CheckChoice(name string, words ...string) {
+	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {
+		l.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
 	}
 }
 
-// only wants one of some words, of which the cloud knows more.
-func (l *look) only(name string, words ...string) {
-	if s, ok := l.in[name].(string); ok && !slices.Contains(words, s) {
-		l.bad(name, "the emulator has rules for %s only, not for %q", strings.Join(words, ", "), s)
+// CheckSupported wants one of some words, of which the cloud knows more.
+func (l *Inputs) CheckSupported(name string, words ...string) {
+	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {
+		l.Fail(name, "the emulator has rules for %s only, not for %q", strings.Join(words, ", "), s)
 	}
 }
 
-func (l *look) pattern(name string, want *regexp.Regexp) {
-	if s, ok := l.in[name].(string); ok && !want.MatchString(s) {
-		l.bad(name, "%q must match %s", s, want)
+func (l *Inputs) CheckPattern(name string, want *regexp.Regexp) {
+	if s, ok := l.Values[name].(string); ok && !want.MatchString(s) {
+		l.Fail(name, "%q must match %s", s, want)
 	}
 }
 
-// noRules refuses properties of a nested object that the table has and for which there are no rules here.
-func (l *look) noRules(names ...string) {
+// RefuseUnsupported refuses properties of a nested object that the table has and for which there are no rules here.
+func (l *Inputs) RefuseUnsupported(names ...string) {
 	for _, name := range names {
-		if l.has(name) {
-			l.bad(name, "the emulator has no rules for this property")
+		if l.Has(name) {
+			l.Fail(name, "the emulator has no rules for this property")
 		}
 	}
 }

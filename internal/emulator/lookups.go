@@ -15,14 +15,14 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-// lookup answers a function of a provider: it asks the cloud and changes nothing.
-type lookup struct {
-	kind   *kind // what it is about: faults of this type hit the look-up too
-	answer func(c *call, args map[string]any) (map[string]any, error)
+// Lookup answers a function of a provider: it asks the cloud and changes nothing.
+type Lookup struct {
+	Kind   *Kind // what it is about: faults of this type hit the look-up too
+	Answer func(c *Call, args map[string]any) (map[string]any, error)
 }
 
 // lookups is filled by the files of the areas, by token.
-var lookups = map[string]*lookup{}
+var lookups = map[string]*Lookup{}
 
 // Invoke answers look-ups; those without rules are refused.
 func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
@@ -30,11 +30,11 @@ func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*p
 	if f == nil || spec == nil {
 		return nil, status.Errorf(codes.Unimplemented, "the emulator has no rules for the function %s", req.GetTok())
 	}
-	conf, err := p.config(ctx)
+	conf, err := p.configOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	args, err := unmarshal(req.GetArgs())
+	args, err := unmarshalProperties(req.GetArgs())
 	if err != nil {
 		return nil, err
 	}
@@ -45,27 +45,27 @@ func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*p
 	if len(out.Failures) > 0 {
 		return out, nil
 	}
-	answer, err := p.cloud.ask(ctx, conf.scope, f, plainMap(args))
+	answer, err := p.cloud.LookUp(ctx, conf.Scope, f, PlainMap(args))
 	if err != nil {
-		return nil, asStatus(fmt.Errorf("invoking %s: %w", req.GetTok(), err))
+		return nil, statusOf(fmt.Errorf("invoking %s: %w", req.GetTok(), err))
 	}
-	props := resource.NewPropertyMapFromMap(plainMap(args)) // what was asked is part of the answer
+	props := resource.NewPropertyMapFromMap(PlainMap(args)) // what was asked is part of the answer
 	maps.Copy(props, resource.NewPropertyMapFromMap(answer))
-	out.Return, err = marshal(props)
+	out.Return, err = marshalProperties(props)
 	return out, err
 }
 
-// ask lets a look-up see the cloud. It never writes.
-func (c *Cloud) ask(ctx context.Context, in scope, f *lookup, args map[string]any) (map[string]any, error) {
-	hitch, err := c.faults.before(&request{scope: in, kind: f.kind, op: "read"})
-	c.wait(ctx, time.Now(), hitch.seconds)
+// LookUp lets a look-up see the cloud. It never writes.
+func (c *Cloud) LookUp(ctx context.Context, in Scope, f *Lookup, args map[string]any) (map[string]any, error) {
+	hitch, err := c.faults.delayOf(&Request{Scope: in, Kind: f.Kind, Op: "read"})
+	c.waitSeconds(ctx, time.Now(), hitch.seconds)
 	if err != nil {
 		return nil, err
 	}
 	var answer map[string]any
-	err = c.locked(func() error {
+	err = c.withLock(func() error {
 		var err error
-		answer, err = f.answer(&call{st: c.state, cloud: c, scope: in, kind: f.kind}, args)
+		answer, err = f.Answer(&Call{State: c.state, cloud: c, Scope: in, Kind: f.Kind}, args)
 		return err
 	})
 	return answer, err
@@ -73,11 +73,11 @@ func (c *Cloud) ask(ctx context.Context, in scope, f *lookup, args map[string]an
 
 // matching lists the records of some types in the call's region that have all the tags and pass all the filters of a look-up.
 // The values that filters compare are given by name; tags are known without being given.
-func (c *call) matching(args map[string]any, types []string, values func(*record) map[string]string) ([]*record, error) {
-	var list []*record
+func (c *Call) matching(args map[string]any, types []string, values func(*Record) map[string]string) ([]*Record, error) {
+	var list []*Record
 	for _, typ := range types {
-		for _, r := range c.here(typ) {
-			ok, err := passes(args, tagsOf(r), values(r))
+		for _, r := range c.ListHere(typ) {
+			ok, err := matchesFilters(args, tagsOf(r), values(r))
 			if err != nil {
 				return nil, err
 			}
@@ -89,19 +89,19 @@ func (c *call) matching(args map[string]any, types []string, values func(*record
 	return list, nil
 }
 
-// passes says whether something with tags and values is what a look-up asks for.
-func passes(args map[string]any, tags, values map[string]string) (bool, error) {
-	for name, want := range obj(args["tags"]) {
-		if got, ok := tags[name]; !ok || got != str(want) {
+// matchesFilters says whether something with tags and values is what a look-up asks for.
+func matchesFilters(args map[string]any, tags, values map[string]string) (bool, error) {
+	for name, want := range Object(args["tags"]) {
+		if got, ok := tags[name]; !ok || got != Text(want) {
 			return false, nil
 		}
 	}
-	for _, filter := range objs(args["filters"]) {
-		got, err := filtered(str(filter["name"]), tags, values)
+	for _, filter := range Objects(args["filters"]) {
+		got, err := filterValues(Text(filter["name"]), tags, values)
 		if err != nil {
 			return false, err
 		}
-		want := strs(filter["values"])
+		want := Texts(filter["values"])
 		if !slices.ContainsFunc(got, func(v string) bool { return matchesAny(want, v) }) {
 			return false, nil
 		}
@@ -109,21 +109,21 @@ func passes(args map[string]any, tags, values map[string]string) (bool, error) {
 	return true, nil
 }
 
-// newest sorts records by the time when they were made, newest first. Ids break ties: they count upwards.
-func newest(list []*record, born string) []*record {
-	slices.SortFunc(list, func(a, b *record) int {
-		return slices.Compare([]string{str(b.Extra[born]), b.ID}, []string{str(a.Extra[born]), a.ID})
+// sortNewestFirst sorts records by the time when they were made, newest first. Ids break ties: they count upwards.
+func sortNewestFirst(list []*Record, born string) []*Record {
+	slices.SortFunc(list, func(a, b *Record) int {
+		return slices.Compare([]string{Text(b.Extra[born]), b.ID}, []string{Text(a.Extra[born]), a.ID})
 	})
 	return list
 }
 
-// single is the one match of a look-up that wants one: none and too many are errors, as with the real provider.
-func single(list []*record, args map[string]any) (*record, error) {
+// requireSingle is the one match of a look-up that wants one: none and too many are errors, as with the real provider.
+func requireSingle(list []*Record, args map[string]any) (*Record, error) {
 	switch {
 	case len(list) == 0:
-		return nil, refused("Your query returned no results. Please change your search criteria and try again.")
-	case len(list) > 1 && !flag(args["mostRecent"]):
-		return nil, refused("Your query returned more than one result. Please try a more specific search criteria, or set `most_recent` attribute to true.")
+		return nil, Refuse("Your query returned no results. Please change your search criteria and try again.")
+	case len(list) > 1 && !Bool(args["mostRecent"]):
+		return nil, Refuse("Your query returned more than one result. Please try a more specific search criteria, or set `most_recent` attribute to true.")
 	}
 	return list[0], nil
 }

@@ -17,85 +17,85 @@ var groupMetrics = []string{"GroupMinSize", "GroupMaxSize", "GroupDesiredCapacit
 var groupProcesses = []string{"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification",
 	"ScheduledActions", "AddToLoadBalancer", "InstanceRefresh"}
 
-// checkGroup holds a group's inputs to the API's ranges and words.
-func checkGroup(m resource.PropertyMap) []catalog.Failure {
-	l := lookAt(m)
-	if n, ok := l.in["maxInstanceLifetime"].(float64); ok && n != 0 {
-		l.number("maxInstanceLifetime", 86400, 31536000)
+// checkGroupInputs holds a group's inputs to the API's ranges and words.
+func checkGroupInputs(m resource.PropertyMap) []catalog.Failure {
+	l := ReadInputs(m)
+	if n, ok := l.Values["maxInstanceLifetime"].(float64); ok && n != 0 {
+		l.CheckRange("maxInstanceLifetime", 86400, 31536000)
 	}
-	for _, name := range strs(l.in["enabledMetrics"]) {
-		(&look{in: map[string]any{"enabledMetrics": name}, at: l.at, found: l.found}).choice("enabledMetrics", groupMetrics...)
+	for _, name := range Texts(l.Values["enabledMetrics"]) {
+		(&Inputs{Values: map[string]any{"enabledMetrics": name}, path: l.path, found: l.found}).CheckChoice("enabledMetrics", groupMetrics...)
 	}
-	for _, name := range strs(l.in["suspendedProcesses"]) {
-		(&look{in: map[string]any{"suspendedProcesses": name}, at: l.at, found: l.found}).choice("suspendedProcesses", groupProcesses...)
+	for _, name := range Texts(l.Values["suspendedProcesses"]) {
+		(&Inputs{Values: map[string]any{"suspendedProcesses": name}, path: l.path, found: l.found}).CheckChoice("suspendedProcesses", groupProcesses...)
 	}
-	l.choice("healthCheckType", "EC2", "ELB")
-	l.only("desiredCapacityType", "units")
+	l.CheckChoice("healthCheckType", "EC2", "ELB")
+	l.CheckSupported("desiredCapacityType", "units")
 	names := map[string]bool{}
-	for _, h := range l.each("initialLifecycleHooks") {
+	for _, h := range l.Items("initialLifecycleHooks") {
 		checkHook(h)
-		h.noRules("notificationTargetArn", "roleArn")
-		if names[h.str("name")] {
-			h.bad("name", "ValidationError: two hooks are called %s", h.str("name"))
+		h.RefuseUnsupported("notificationTargetArn", "roleArn")
+		if names[h.Text("name")] {
+			h.Fail("name", "ValidationError: two hooks are called %s", h.Text("name"))
 		}
-		names[h.str("name")] = true
+		names[h.Text("name")] = true
 	}
-	policy := l.under("mixedInstancesPolicy")
-	checkDistribution(policy.under("instancesDistribution"))
-	checkOverrides(policy.under("launchTemplate"))
-	return append(checkGroupSizes(m), l.failures()...)
+	policy := l.Nested("mixedInstancesPolicy")
+	checkDistribution(policy.Nested("instancesDistribution"))
+	checkOverrides(policy.Nested("launchTemplate"))
+	return append(checkGroupSizes(m), l.Failures()...)
 }
 
-func checkDistribution(l *look) {
-	l.choice("onDemandAllocationStrategy", "lowest-price", "prioritized")
-	l.choice("spotAllocationStrategy", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price", "price-capacity-optimized")
-	l.number("onDemandBaseCapacity", 0, math.MaxInt32)
-	l.number("onDemandPercentageAboveBaseCapacity", 0, 100)
-	l.number("spotInstancePools", 0, 20)
-	if s := l.str("spotAllocationStrategy"); l.has("spotInstancePools") && s != "" && s != "lowest-price" {
-		l.bad("spotInstancePools", "ValidationError: spotInstancePools is only available with the lowest-price spot allocation strategy")
+func checkDistribution(l *Inputs) {
+	l.CheckChoice("onDemandAllocationStrategy", "lowest-price", "prioritized")
+	l.CheckChoice("spotAllocationStrategy", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price", "price-capacity-optimized")
+	l.CheckRange("onDemandBaseCapacity", 0, math.MaxInt32)
+	l.CheckRange("onDemandPercentageAboveBaseCapacity", 0, 100)
+	l.CheckRange("spotInstancePools", 0, 20)
+	if s := l.Text("spotAllocationStrategy"); l.Has("spotInstancePools") && s != "" && s != "lowest-price" {
+		l.Fail("spotInstancePools", "ValidationError: spotInstancePools is only available with the lowest-price spot allocation strategy")
 	}
-	if s := l.str("spotMaxPrice"); s != "" {
+	if s := l.Text("spotMaxPrice"); s != "" {
 		if price, err := strconv.ParseFloat(s, 64); err != nil || price <= 0 {
-			l.bad("spotMaxPrice", "%q is no price", s)
+			l.Fail("spotMaxPrice", "%q is no price", s)
 		}
 	}
 }
 
-func checkOverrides(l *look) {
-	overrides := l.each("overrides")
+func checkOverrides(l *Inputs) {
+	overrides := l.Items("overrides")
 	if len(overrides) > 40 {
-		l.bad("overrides", "ValidationError: at most 40 instance types may be given, there are %d", len(overrides))
+		l.Fail("overrides", "ValidationError: at most 40 instance types may be given, there are %d", len(overrides))
 	}
 	weighted, types := 0, map[string]bool{}
 	for _, o := range overrides {
-		o.noRules("instanceRequirements", "launchTemplateSpecification")
-		if typ := o.str("instanceType"); typ != "" && types[typ] {
-			o.bad("instanceType", "ValidationError: Instance type %s is given more than once", typ)
+		o.RefuseUnsupported("instanceRequirements", "launchTemplateSpecification")
+		if typ := o.Text("instanceType"); typ != "" && types[typ] {
+			o.Fail("instanceType", "ValidationError: Instance type %s is given more than once", typ)
 		}
-		types[o.str("instanceType")] = true
-		s := o.str("weightedCapacity")
+		types[o.Text("instanceType")] = true
+		s := o.Text("weightedCapacity")
 		if s == "" {
 			continue
 		}
 		weighted++
 		if n, err := strconv.Atoi(s); err != nil || n < 1 || n > 999 {
-			o.bad("weightedCapacity", "ValidationError: %q must be a whole number between 1 and 999", s)
+			o.Fail("weightedCapacity", "ValidationError: %q must be a whole number between 1 and 999", s)
 		}
 	}
 	if weighted > 0 && weighted < len(overrides) {
-		l.bad("overrides", "ValidationError: weightedCapacity must be given for all instance types or for none")
+		l.Fail("overrides", "ValidationError: weightedCapacity must be given for all instance types or for none")
 	}
 }
 
-// onDemand says whether the next machine of a group is to be paid by the hour, with so much capacity there already: the base
+// isNextOnDemand says whether the next machine of a group is to be paid by the hour, with so much capacity there already: the base
 // comes first, and above it AWS rounds in favour of on-demand.
-func onDemand(group *record, have, haveOnDemand int) bool {
+func isNextOnDemand(group *Record, have, haveOnDemand int) bool {
 	base, percent := 0, 100.0
-	policy := obj(group.Inputs["mixedInstancesPolicy"])
-	d := obj(policy["instancesDistribution"])
+	policy := Object(group.Inputs["mixedInstancesPolicy"])
+	d := Object(policy["instancesDistribution"])
 	if n, ok := d["onDemandBaseCapacity"]; ok {
-		base = num(n)
+		base = Number(n)
 	}
 	if n, ok := d["onDemandPercentageAboveBaseCapacity"].(float64); ok {
 		percent = n

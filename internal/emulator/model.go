@@ -6,13 +6,13 @@ package emulator
 // update adds. Type is a Pulumi type token, op is create, update or delete, and inputs are plain JSON values, of which those that are
 // not known yet may be missing. A type without a duration of its own takes the default one.
 func ModelSeconds(typ, op string, inputs map[string]any) float64 {
-	k, r := kindOf(typ), &record{key: key{Type: typ}, Inputs: inputs}
+	k, r := kindOf(typ), &Record{Key: Key{Type: typ}, Inputs: inputs}
 	if k == nil {
-		k = &kind{typ: typ}
+		k = &Kind{Type: typ}
 	}
-	seconds := duration(k, op, r)
-	wanted := max(r.num("minSize"), r.num("desiredCapacity"))
-	if typ == groupType && op == "create" && wanted > 0 && (&call{rec: r}).waits() {
+	seconds := OperationSeconds(k, op, r)
+	wanted := max(r.Number("minSize"), r.Number("desiredCapacity"))
+	if typ == AutoScalingGroupType && op == "create" && wanted > 0 && (&Call{New: r}).waits() {
 		if ready, err := newState().maturity(r); err == nil { // with the error, the emulated cloud refuses the group
 			seconds += ready
 		}

@@ -11,7 +11,7 @@ func TestModelSeconds(t *testing.T) {
 	}
 	hook := func(seconds float64) []any {
 		return []any{map[string]any{
-			"name": "ready", "lifecycleTransition": launching, "defaultResult": abandon, "heartbeatTimeout": seconds,
+			"name": "ready", "lifecycleTransition": LaunchTransition, "defaultResult": AbandonResult, "heartbeatTimeout": seconds,
 		}}
 	}
 	for name, c := range map[string]struct {
@@ -19,22 +19,22 @@ func TestModelSeconds(t *testing.T) {
 		inputs  map[string]any
 		want    float64
 	}{
-		"table":                 {vpcType, "create", nil, 15},
-		"default":               {routeTableType, "create", nil, 2},
+		"table":                 {VPCType, "create", nil, 15},
+		"default":               {RouteTableType, "create", nil, 2},
 		"no such type":          {"aws:none/none:None", "create", nil, 2},
-		"attachment":            {volumeAttachmentType, "create", nil, 25},
-		"gateway endpoint":      {vpcEndpointType, "create", map[string]any{"vpcEndpointType": "Gateway"}, 6},
-		"interface endpoint":    {vpcEndpointType, "create", map[string]any{"vpcEndpointType": "Interface"}, 90},
-		"private subnet":        {subnetType, "create", map[string]any{"mapPublicIpOnLaunch": false}, 2},
-		"public subnet":         {subnetType, "create", map[string]any{"mapPublicIpOnLaunch": true}, 12},
-		"update":                {natGatewayType, "update", nil, 26.25},
-		"delete":                {routeTableType, "delete", nil, 1},
-		"group and its machine": {groupType, "create", group(func(map[string]any) {}), 46},
-		"update of a group":     {groupType, "update", group(func(map[string]any) {}), 5},
-		"group without waiting": {groupType, "create", group(func(m map[string]any) { m["waitForCapacityTimeout"] = "0" }), 20},
-		"empty group":           {groupType, "create", group(func(m map[string]any) { m["minSize"], m["desiredCapacity"] = 0.0, 0.0 }), 20},
-		"group with a hook":     {groupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(600) }), 99},
-		"impatient hook":        {groupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(30) }), 20},
+		"attachment":            {VolumeAttachmentType, "create", nil, 25},
+		"gateway endpoint":      {VPCEndpointType, "create", map[string]any{"vpcEndpointType": "Gateway"}, 6},
+		"interface endpoint":    {VPCEndpointType, "create", map[string]any{"vpcEndpointType": "Interface"}, 90},
+		"private subnet":        {SubnetType, "create", map[string]any{"mapPublicIpOnLaunch": false}, 2},
+		"public subnet":         {SubnetType, "create", map[string]any{"mapPublicIpOnLaunch": true}, 12},
+		"update":                {NATGatewayType, "update", nil, 26.25},
+		"delete":                {RouteTableType, "delete", nil, 1},
+		"group and its machine": {AutoScalingGroupType, "create", group(func(map[string]any) {}), 46},
+		"update of a group":     {AutoScalingGroupType, "update", group(func(map[string]any) {}), 5},
+		"group without waiting": {AutoScalingGroupType, "create", group(func(m map[string]any) { m["waitForCapacityTimeout"] = "0" }), 20},
+		"empty group":           {AutoScalingGroupType, "create", group(func(m map[string]any) { m["minSize"], m["desiredCapacity"] = 0.0, 0.0 }), 20},
+		"group with a hook":     {AutoScalingGroupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(600) }), 99},
+		"impatient hook":        {AutoScalingGroupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(30) }), 20},
 	} {
 		if got := ModelSeconds(c.typ, c.op, c.inputs); got != c.want {
 			t.Errorf("%s: %g s, want %g", name, got, c.want)

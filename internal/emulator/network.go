@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	vpcType             = "aws:ec2/vpc:Vpc"
-	subnetType          = "aws:ec2/subnet:Subnet"
-	internetGatewayType = "aws:ec2/internetGateway:InternetGateway"
+	VPCType             = "aws:ec2/vpc:Vpc"
+	SubnetType          = "aws:ec2/subnet:Subnet"
+	InternetGatewayType = "aws:ec2/internetGateway:InternetGateway"
 )
 
 func init() {
 	define(vpcKind, subnetKind, internetGatewayKind)
 }
 
-var vpcKind = &kind{
-	typ: vpcType, prefix: "vpc", arn: "arn:aws:ec2:%s:%s:vpc/%s",
-	missing:  "InvalidVpcID.NotFound: The vpc ID '%s' does not exist",
-	inUse:    "DependencyViolation: The vpc '%s' has dependencies and cannot be deleted.",
-	defaults: map[string]any{"enableDnsSupport": true, "instanceTenancy": "default"},
-	refuse: []string{"assignGeneratedIpv6CidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength", "ipv6CidrBlock",
+var vpcKind = &Kind{
+	Type: VPCType, IDPrefix: "vpc", ARN: "arn:aws:ec2:%s:%s:vpc/%s",
+	Missing:  "InvalidVpcID.NotFound: The vpc ID '%s' does not exist",
+	InUse:    "DependencyViolation: The vpc '%s' has dependencies and cannot be deleted.",
+	Defaults: map[string]any{"enableDnsSupport": true, "instanceTenancy": "default"},
+	Unsupported: []string{"assignGeneratedIpv6CidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength", "ipv6CidrBlock",
 		"ipv6CidrBlockNetworkBorderGroup", "ipv6IpamPoolId", "ipv6NetmaskLength"},
-	oneOf:  [][]string{{"cidrBlock"}},
-	check:  func(m resource.PropertyMap) []catalog.Failure { return checkRange(m, "cidrBlock") },
-	create: createVPC,
+	ExactlyOne: [][]string{{"cidrBlock"}},
+	Check:      func(m resource.PropertyMap) []catalog.Failure { return checkCIDR(m, "cidrBlock") },
+	Create:     createVPC,
 }
 
-// checkRange refuses address ranges that AWS takes for no VPC and no subnet.
-func checkRange(m resource.PropertyMap, name string) []catalog.Failure {
-	s, known := text(m, name)
+// checkCIDR refuses address ranges that AWS takes for no VPC and no subnet.
+func checkCIDR(m resource.PropertyMap, name string) []catalog.Failure {
+	s, known := KnownText(m, name)
 	if !known {
 		return nil
 	}
@@ -52,89 +52,89 @@ func checkRange(m resource.PropertyMap, name string) []catalog.Failure {
 	return nil
 }
 
-func createVPC(c *call) error {
-	if len(c.here(vpcType)) >= c.quota(quotaVPCs) {
-		return exceeded("VpcLimitExceeded: The maximum number of VPCs has been reached.")
+func createVPC(c *Call) error {
+	if len(c.ListHere(VPCType)) >= c.Quota(quotaVPCs) {
+		return RefuseQuota("VpcLimitExceeded: The maximum number of VPCs has been reached.")
 	}
-	if _, err := netip.ParsePrefix(c.rec.str("cidrBlock")); err != nil {
-		return refused("InvalidParameterValue: Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
-			c.rec.str("cidrBlock"))
+	if _, err := netip.ParsePrefix(c.New.Text("cidrBlock")); err != nil {
+		return Refuse("InvalidParameterValue: Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
+			c.New.Text("cidrBlock"))
 	}
-	group := c.made(defaultSecurityGroupType, c.newID("sg"), c.rec)
-	group.Outputs = map[string]any{"vpcId": c.rec.ID, "name": "default", "description": "default VPC security group"}
-	table := c.made(routeTableType, c.newID("rtb"), c.rec)
-	table.Outputs = map[string]any{"vpcId": c.rec.ID}
-	c.rec.Outputs["defaultSecurityGroupId"] = group.ID
-	c.rec.Outputs["defaultRouteTableId"] = table.ID
-	c.rec.Outputs["mainRouteTableId"] = table.ID
-	c.rec.Outputs["defaultNetworkAclId"] = c.newID("acl")
-	c.rec.Outputs["dhcpOptionsId"] = c.newID("dopt")
-	c.set(c.rec)
-	c.set(group)
-	c.set(table)
+	group := c.NewRecord(DefaultSecurityGroupType, c.NewID("sg"), c.New)
+	group.Outputs = map[string]any{"vpcId": c.New.ID, "name": "default", "description": "default VPC security group"}
+	table := c.NewRecord(RouteTableType, c.NewID("rtb"), c.New)
+	table.Outputs = map[string]any{"vpcId": c.New.ID}
+	c.New.Outputs["defaultSecurityGroupId"] = group.ID
+	c.New.Outputs["defaultRouteTableId"] = table.ID
+	c.New.Outputs["mainRouteTableId"] = table.ID
+	c.New.Outputs["defaultNetworkAclId"] = c.NewID("acl")
+	c.New.Outputs["dhcpOptionsId"] = c.NewID("dopt")
+	c.Store(c.New)
+	c.Store(group)
+	c.Store(table)
 	return nil
 }
 
-var subnetKind = &kind{
-	typ: subnetType, prefix: "subnet", arn: "arn:aws:ec2:%s:%s:subnet/%s",
-	missing: "InvalidSubnetID.NotFound: The subnet ID '%s' does not exist",
-	inUse:   "DependencyViolation: The subnet '%s' has dependencies and cannot be deleted.",
-	defaults: map[string]any{"assignIpv6AddressOnCreation": false, "enableDns64": false,
+var subnetKind = &Kind{
+	Type: SubnetType, IDPrefix: "subnet", ARN: "arn:aws:ec2:%s:%s:subnet/%s",
+	Missing: "InvalidSubnetID.NotFound: The subnet ID '%s' does not exist",
+	InUse:   "DependencyViolation: The subnet '%s' has dependencies and cannot be deleted.",
+	Defaults: map[string]any{"assignIpv6AddressOnCreation": false, "enableDns64": false,
 		"enableResourceNameDnsARecordOnLaunch": false, "enableResourceNameDnsAaaaRecordOnLaunch": false, "ipv6Native": false,
 		"mapPublicIpOnLaunch": false},
-	refuse: []string{"customerOwnedIpv4Pool", "enableLniAtDeviceIndex", "ipv6CidrBlock", "mapCustomerOwnedIpOnLaunch", "outpostArn",
+	Unsupported: []string{"customerOwnedIpv4Pool", "enableLniAtDeviceIndex", "ipv6CidrBlock", "mapCustomerOwnedIpOnLaunch", "outpostArn",
 		"availabilityZoneId"},
-	oneOf: [][]string{{"cidrBlock"}},
-	refs:  []ref{{path: "vpcId", to: []string{vpcType}, when: holds}},
-	check: func(m resource.PropertyMap) []catalog.Failure { return checkRange(m, "cidrBlock") },
-	seconds: func(r *record) float64 {
-		if r.flag("mapPublicIpOnLaunch") {
+	ExactlyOne: [][]string{{"cidrBlock"}},
+	References: []Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: Block}},
+	Check:      func(m resource.PropertyMap) []catalog.Failure { return checkCIDR(m, "cidrBlock") },
+	Seconds: func(r *Record) float64 {
+		if r.Bool("mapPublicIpOnLaunch") {
 			return 12 // docs/facts.md, section 1: a second call sets the attribute, and the provider waits for it
 		}
 		return 2
 	},
-	create: createSubnet,
+	Create: createSubnet,
 }
 
-func createSubnet(c *call) error {
+func createSubnet(c *Call) error {
 	if err := c.placeSubnet(); err != nil {
 		return err
 	}
-	zones := ec2types.Zones(c.region)
-	zone := c.rec.str("availabilityZone")
+	zones := ec2types.Zones(c.Region)
+	zone := c.New.Text("availabilityZone")
 	if zone == "" {
 		zone = zones[0]
 	}
 	index := slices.Index(zones, zone)
 	if index < 0 {
-		return refused("InvalidParameterValue: Value (%s) for parameter availabilityZone is invalid. "+
+		return Refuse("InvalidParameterValue: Value (%s) for parameter availabilityZone is invalid. "+
 			"Subnets can currently only be created in the following availability zones: %s.", zone, strings.Join(zones, ", "))
 	}
-	c.rec.Outputs["availabilityZone"] = zone
-	c.rec.Outputs["availabilityZoneId"] = fmt.Sprintf("%s-az%d", regionCode(c.region), index+1)
-	c.rec.Outputs["privateDnsHostnameTypeOnLaunch"] = "ip-name"
+	c.New.Outputs["availabilityZone"] = zone
+	c.New.Outputs["availabilityZoneId"] = fmt.Sprintf("%s-az%d", regionCode(c.Region), index+1)
+	c.New.Outputs["privateDnsHostnameTypeOnLaunch"] = "ip-name"
 	return nil
 }
 
 // placeSubnet refuses a range outside the VPC's or over another subnet's.
-func (c *call) placeSubnet() error {
-	vpc := c.find(c.rec.str("vpcId"), vpcType)
-	cidr := c.rec.str("cidrBlock")
+func (c *Call) placeSubnet() error {
+	vpc := c.Find(c.New.Text("vpcId"), VPCType)
+	cidr := c.New.Text("cidrBlock")
 	p, err := netip.ParsePrefix(cidr)
 	if err != nil {
-		return refused("InvalidParameterValue: Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", cidr)
+		return Refuse("InvalidParameterValue: Value (%s) for parameter cidrBlock is invalid. This is not a valid CIDR block.", cidr)
 	}
-	whole, err := netip.ParsePrefix(vpc.str("cidrBlock"))
+	whole, err := netip.ParsePrefix(vpc.Text("cidrBlock"))
 	if err != nil {
 		return fmt.Errorf("range of %s: %w", vpc.ID, err)
 	}
 	if !whole.Contains(p.Addr()) || p.Bits() < whole.Bits() {
-		return refused("InvalidSubnet.Range: The CIDR '%s' is invalid. (%s has %s)", cidr, vpc.ID, whole)
+		return Refuse("InvalidSubnet.Range: The CIDR '%s' is invalid. (%s has %s)", cidr, vpc.ID, whole)
 	}
-	for _, other := range c.here(subnetType) {
-		q, err := netip.ParsePrefix(other.str("cidrBlock"))
-		if err == nil && other.str("vpcId") == vpc.ID && q.Overlaps(p) {
-			return refused("InvalidSubnet.Conflict: The CIDR '%s' conflicts with another subnet (%s has %s)", cidr, other.ID, q)
+	for _, other := range c.ListHere(SubnetType) {
+		q, err := netip.ParsePrefix(other.Text("cidrBlock"))
+		if err == nil && other.Text("vpcId") == vpc.ID && q.Overlaps(p) {
+			return Refuse("InvalidSubnet.Conflict: The CIDR '%s' conflicts with another subnet (%s has %s)", cidr, other.ID, q)
 		}
 	}
 	return nil
@@ -146,19 +146,19 @@ func regionCode(region string) string {
 	return short.Replace(region)
 }
 
-var internetGatewayKind = &kind{
-	typ: internetGatewayType, prefix: "igw", arn: "arn:aws:ec2:%s:%s:internet-gateway/%s",
-	missing: "InvalidGatewayID.NotFound: The gateway ID '%s' does not exist",
-	inUse:   "DependencyViolation: The internetGateway '%s' has dependencies and cannot be deleted.",
-	refs:    []ref{{path: "vpcId", to: []string{vpcType}, when: holds}},
-	create: func(c *call) error {
-		if len(c.here(internetGatewayType)) >= c.quota(quotaInternetGateways) {
-			return exceeded("InternetGatewayLimitExceeded: The maximum number of internet gateways has been reached.")
+var internetGatewayKind = &Kind{
+	Type: InternetGatewayType, IDPrefix: "igw", ARN: "arn:aws:ec2:%s:%s:internet-gateway/%s",
+	Missing:    "InvalidGatewayID.NotFound: The gateway ID '%s' does not exist",
+	InUse:      "DependencyViolation: The internetGateway '%s' has dependencies and cannot be deleted.",
+	References: []Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: Block}},
+	Create: func(c *Call) error {
+		if len(c.ListHere(InternetGatewayType)) >= c.Quota(quotaInternetGateways) {
+			return RefuseQuota("InternetGatewayLimitExceeded: The maximum number of internet gateways has been reached.")
 		}
 		return c.attachGateway()
 	},
-	update: func(c *call) error {
-		if !c.changed("vpcId") {
+	Update: func(c *Call) error {
+		if !c.HasChanged("vpcId") {
 			return nil
 		}
 		if err := c.detachGateway(); err != nil {
@@ -166,41 +166,41 @@ var internetGatewayKind = &kind{
 		}
 		return c.attachGateway()
 	},
-	remove: (*call).detachGateway,
+	Delete: (*Call).detachGateway,
 }
 
 // attachGateway refuses a second internet gateway for a VPC.
-func (c *call) attachGateway() error {
-	vpc := c.rec.str("vpcId")
-	if other := c.st.gatewayOf(c.scope, vpc); vpc != "" && other != nil {
-		return refused("InvalidParameterValue: Network %s already has an internet gateway attached (%s)", vpc, other.ID)
+func (c *Call) attachGateway() error {
+	vpc := c.New.Text("vpcId")
+	if other := c.State.gatewayOf(c.Scope, vpc); vpc != "" && other != nil {
+		return Refuse("InvalidParameterValue: Network %s already has an internet gateway attached (%s)", vpc, other.ID)
 	}
 	return nil
 }
 
 // detachGateway refuses to take a gateway from a VPC in which something has a public address.
-func (c *call) detachGateway() error {
-	vpc := c.old.str("vpcId")
+func (c *Call) detachGateway() error {
+	vpc := c.Old.Text("vpcId")
 	if vpc == "" {
 		return nil
 	}
 	var mapped []string
-	for _, eni := range c.here(networkInterfaceType) {
-		if c.st.vpcOf(eni) == vpc && c.st.publicAddress(eni) != "" {
-			mapped = append(mapped, c.st.face(eni).ID)
+	for _, eni := range c.ListHere(NetworkInterfaceType) {
+		if c.State.NetworkOf(eni) == vpc && c.State.publicAddress(eni) != "" {
+			mapped = append(mapped, c.State.VisibleRecord(eni).ID)
 		}
 	}
 	if len(mapped) > 0 {
-		return inUse("DependencyViolation: Network %s has some mapped public address(es). "+
+		return RefuseInUse("DependencyViolation: Network %s has some mapped public address(es). "+
 			"Please unmap those public address(es) before detaching the gateway. (%s)", vpc, strings.Join(slices.Compact(mapped), ", "))
 	}
 	return nil
 }
 
 // gatewayOf finds the internet gateway attached to a VPC, or nil.
-func (s *State) gatewayOf(in scope, vpc string) *record {
-	for _, igw := range s.of(internetGatewayType) {
-		if igw.Account == in.account && igw.Region == in.region && igw.str("vpcId") == vpc {
+func (s *State) gatewayOf(in Scope, vpc string) *Record {
+	for _, igw := range s.RecordsOf(InternetGatewayType) {
+		if igw.Account == in.Account && igw.Region == in.Region && igw.Text("vpcId") == vpc {
 			return igw
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-func unmarshal(s *structpb.Struct) (resource.PropertyMap, error) {
+func unmarshalProperties(s *structpb.Struct) (resource.PropertyMap, error) {
 	m, err := plugin.UnmarshalProperties(s, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "reading properties: %v", err)
@@ -22,7 +22,7 @@ func unmarshal(s *structpb.Struct) (resource.PropertyMap, error) {
 	return m, nil
 }
 
-func marshal(m resource.PropertyMap) (*structpb.Struct, error) {
+func marshalProperties(m resource.PropertyMap) (*structpb.Struct, error) {
 	s, err := plugin.MarshalProperties(m, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true})
 	if err != nil {
 		return nil, fmt.Errorf("writing properties: %w", err)
@@ -30,15 +30,15 @@ func marshal(m resource.PropertyMap) (*structpb.Struct, error) {
 	return s, nil
 }
 
-func orElse(a, b *structpb.Struct) *structpb.Struct {
+func firstNonEmpty(a, b *structpb.Struct) *structpb.Struct {
 	if len(a.GetFields()) > 0 {
 		return a
 	}
 	return b
 }
 
-// plain turns a value into plain JSON: a cloud knows its secrets. What is not known yet becomes nil.
-func plain(v resource.PropertyValue) any {
+// PlainValue turns a value into plain JSON: a cloud knows its secrets. What is not known yet becomes nil.
+func PlainValue(v resource.PropertyValue) any {
 	v = catalog.Bare(v)
 	switch {
 	case v.IsString():
@@ -50,11 +50,11 @@ func plain(v resource.PropertyValue) any {
 	case v.IsArray():
 		list := make([]any, len(v.ArrayValue()))
 		for i, e := range v.ArrayValue() {
-			list[i] = plain(e)
+			list[i] = PlainValue(e)
 		}
 		return list
 	case v.IsObject():
-		return plainMap(v.ObjectValue())
+		return PlainMap(v.ObjectValue())
 	case v.IsAsset():
 		return map[string]any{"hash": v.AssetValue().Hash}
 	case v.IsArchive():
@@ -63,11 +63,11 @@ func plain(v resource.PropertyValue) any {
 	return nil
 }
 
-func plainMap(m resource.PropertyMap) map[string]any {
+func PlainMap(m resource.PropertyMap) map[string]any {
 	out := map[string]any{}
 	for key, v := range m {
 		if !resource.IsInternalPropertyKey(key) {
-			if p := plain(v); p != nil {
+			if p := PlainValue(v); p != nil {
 				out[string(key)] = p
 			}
 		}
@@ -75,19 +75,19 @@ func plainMap(m resource.PropertyMap) map[string]any {
 	return out
 }
 
-// tell turns a record's outputs into properties. An output is secret where the input of that name is, and where the table says so.
+// presentOutputs turns a record's outputs into properties. An output is secret where the input of that name is, and where the table says so.
 // What no call to the cloud tells is known only where the program said it: an import does not have it.
 // Of an asset the cloud keeps the hash only: the one that the program gave is told again while it is the same.
-func tell(k *kind, spec *catalog.Resource, outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
+func presentOutputs(k *Kind, spec *catalog.Resource, outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
 	m := resource.NewPropertyMapFromMap(outputs)
-	for _, name := range k.unread {
+	for _, name := range k.WriteOnly {
 		if _, said := inputs[resource.PropertyKey(name)]; !said {
 			delete(m, resource.PropertyKey(name))
 		}
 	}
 	for key, in := range inputs {
 		v, ok := m[key]
-		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) && reflect.DeepEqual(plain(asset), outputs[string(key)]) {
+		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) && reflect.DeepEqual(PlainValue(asset), outputs[string(key)]) {
 			v = asset
 			m[key] = v
 		}
@@ -95,12 +95,12 @@ func tell(k *kind, spec *catalog.Resource, outputs map[string]any, inputs resour
 			m[key] = resource.MakeSecret(v)
 		}
 	}
-	hide(spec, m)
+	markSecrets(spec, m)
 	return m
 }
 
-// hide marks what the table says is secret.
-func hide(spec *catalog.Resource, m resource.PropertyMap) {
+// markSecrets marks what the table says is secret.
+func markSecrets(spec *catalog.Resource, m resource.PropertyMap) {
 	for name, v := range m {
 		if !v.IsSecret() && (spec.Inputs[string(name)].Secret || slices.Contains(spec.SecretOutputs, string(name))) {
 			m[name] = resource.MakeSecret(v)

@@ -20,7 +20,7 @@ import (
 // provider speaks Pulumi's provider protocol for one platform.
 type provider struct {
 	pulumirpc.UnimplementedResourceProviderServer
-	*platform
+	*Platform
 	cloud *Cloud
 	table *catalog.Table
 
@@ -33,54 +33,54 @@ type provider struct {
 
 // configuration is what one provider resource of a program says. Its life ends with the server's, or when the engine gives up.
 type configuration struct {
-	scope
+	Scope
 	tags  map[string]any
-	queue *queue
+	queue *Queue
 	life  context.Context // of the connection, and not of a call
 	end   context.CancelFunc
 }
 
-func newProvider(c *Cloud, p *platform) (*provider, error) {
-	table, err := catalog.Load(p.pkg)
+func newProvider(c *Cloud, p *Platform) (*provider, error) {
+	table, err := catalog.Load(p.Package)
 	if err != nil {
 		return nil, err
 	}
-	out := &provider{platform: p, cloud: c, table: table, configs: map[string]*configuration{}}
+	out := &provider{Platform: p, cloud: c, table: table, configs: map[string]*configuration{}}
 	out.stopped, out.stop = context.WithCancel(context.Background())
 	return out, nil
 }
 
-func connection(ctx context.Context) string {
+func connectionOf(ctx context.Context) string {
 	if from, ok := peer.FromContext(ctx); ok {
 		return from.Addr.String()
 	}
 	return ""
 }
 
-func (p *provider) configure(ctx context.Context, c *configuration) {
+func (p *provider) storeConfig(ctx context.Context, c *configuration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.life, c.end = context.WithCancel(p.stopped)
-	p.configs[connection(ctx)] = c
+	p.configs[connectionOf(ctx)] = c
 	p.last = c
 }
 
-func (p *provider) config(ctx context.Context) (*configuration, error) {
+func (p *provider) configOf(ctx context.Context) (*configuration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c, ok := p.configs[connection(ctx)]; ok {
+	if c, ok := p.configs[connectionOf(ctx)]; ok {
 		return c, nil
 	}
-	if p.last != nil && p.agree() { // a connection that was idle for long has been made anew
+	if p.last != nil && p.configsAgree() { // a connection that was idle for long has been made anew
 		return p.last, nil
 	}
-	return nil, status.Errorf(codes.FailedPrecondition, "the emulated %s was called before it was configured", p.pkg)
+	return nil, status.Errorf(codes.FailedPrecondition, "the emulated %s was called before it was configured", p.Package)
 }
 
-// agree says whether all providers of this process work in the same place.
-func (p *provider) agree() bool {
+// configsAgree says whether all providers of this process work in the same place.
+func (p *provider) configsAgree() bool {
 	for _, c := range p.configs {
-		if c.scope != p.last.scope {
+		if c.Scope != p.last.Scope {
 			return false
 		}
 	}
@@ -110,7 +110,7 @@ func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Pl
 
 // Cancel cuts the waits of this connection short: what runs is committed already, and is reported as done.
 func (p *provider) Cancel(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, error) {
-	if conf, err := p.config(ctx); err == nil {
+	if conf, err := p.configOf(ctx); err == nil {
 		conf.end()
 	}
 	return &emptypb.Empty{}, nil
@@ -121,16 +121,16 @@ func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pul
 	return nil, status.Error(codes.Unimplemented, "the emulator has property tables and no Pulumi schema")
 }
 
-// kind finds the rules for a resource, and its entry in the property table.
-func (p *provider) kind(urn string) (*kind, *catalog.Resource, error) {
+// findKind finds the rules for a resource, and its entry in the property table.
+func (p *provider) findKind(urn string) (*Kind, *catalog.Resource, error) {
 	typ := string(resource.URN(urn).Type())
 	spec, known := p.table.Resources[typ]
 	if !known {
 		return nil, nil, status.Errorf(codes.InvalidArgument, "unknown resource type %s: pulumi-%s %s has none in our table",
-			typ, p.pkg, p.table.Version)
+			typ, p.Package, p.table.Version)
 	}
 	k := kindOf(typ)
-	if k == nil || k.hidden {
+	if k == nil || k.Hidden {
 		return nil, nil, status.Errorf(codes.InvalidArgument, "the emulator has no rules for %s", typ)
 	}
 	return k, spec, nil
@@ -138,57 +138,57 @@ func (p *provider) kind(urn string) (*kind, *catalog.Resource, error) {
 
 // Check completes and validates inputs; see inputs.go.
 func (p *provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
-	conf, err := p.config(ctx)
+	conf, err := p.configOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k, spec, err := p.kind(req.GetUrn())
+	k, spec, err := p.findKind(req.GetUrn())
 	if err != nil {
 		return nil, err
 	}
-	olds, err := unmarshal(req.GetOlds())
+	olds, err := unmarshalProperties(req.GetOlds())
 	if err != nil {
 		return nil, err
 	}
-	news, err := unmarshal(req.GetNews())
+	news, err := unmarshalProperties(req.GetNews())
 	if err != nil {
 		return nil, err
 	}
-	if err := k.complete(spec, conf.tags, olds, news, req); err != nil {
-		return nil, asStatus(err)
+	if err := k.completeInputs(spec, conf.tags, olds, news, req); err != nil {
+		return nil, statusOf(err)
 	}
 	out := &pulumirpc.CheckResponse{}
 	failures := p.table.Check(spec, news)
 	if len(failures) == 0 { // the other rules take the types for granted
-		failures = k.validate(news)
+		failures = k.validateInputs(news)
 	}
 	for _, f := range failures {
 		out.Failures = append(out.Failures, &pulumirpc.CheckFailure{Property: f.Property, Reason: f.Reason})
 	}
-	out.Inputs, err = marshal(news)
+	out.Inputs, err = marshalProperties(news)
 	return out, err
 }
 
 // Diff compares inputs with inputs, and takes the state only to see what is so already.
 func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
-	k, spec, err := p.kind(req.GetUrn())
+	k, spec, err := p.findKind(req.GetUrn())
 	if err != nil {
 		return nil, err
 	}
-	maps, err := unmarshalAll(orElse(req.GetOldInputs(), req.GetOlds()), req.GetOlds(), req.GetNews())
+	maps, err := unmarshalAll(firstNonEmpty(req.GetOldInputs(), req.GetOlds()), req.GetOlds(), req.GetNews())
 	if err != nil {
 		return nil, err
 	}
 	old, state, news := maps[0], maps[1], maps[2]
 	out := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true,
 		DetailedDiff: map[string]*pulumirpc.PropertyDiff{}}
-	how := catalog.Comparison{Sets: k.sets, Ordered: k.ordered, CreateOnly: k.createOnly}
+	how := catalog.Comparison{Sets: k.Sets, Ordered: k.Ordered, CreateOnly: k.CreateOnly}
 	for path, d := range spec.Diff(how, old, state, news) {
 		out.Changes = pulumirpc.DiffResponse_DIFF_SOME
 		out.DetailedDiff[path] = &pulumirpc.PropertyDiff{Kind: pulumirpc.PropertyDiff_Kind(d.Kind), InputDiff: d.InputDiff}
-		out.Diffs = addRoot(out.Diffs, path)
+		out.Diffs = addRootProperty(out.Diffs, path)
 		if d.Kind.IsReplace() {
-			out.Replaces = addRoot(out.Replaces, path)
+			out.Replaces = addRootProperty(out.Replaces, path)
 		}
 	}
 	out.DeleteBeforeReplace = len(out.Replaces) > 0 && keepsName(k, old, news)
@@ -198,7 +198,7 @@ func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumir
 func unmarshalAll(structs ...*structpb.Struct) ([]resource.PropertyMap, error) {
 	out := make([]resource.PropertyMap, len(structs))
 	for i, s := range structs {
-		m, err := unmarshal(s)
+		m, err := unmarshalProperties(s)
 		if err != nil {
 			return nil, err
 		}
@@ -207,8 +207,8 @@ func unmarshalAll(structs ...*structpb.Struct) ([]resource.PropertyMap, error) {
 	return out, nil
 }
 
-// addRoot adds the top-level property of a path to a sorted list.
-func addRoot(list []string, path string) []string {
+// addRootProperty adds the top-level property of a path to a sorted list.
+func addRootProperty(list []string, path string) []string {
 	root := path
 	if parsed, err := resource.ParsePropertyPath(path); err == nil && len(parsed) > 0 {
 		root, _ = parsed[0].(string)
@@ -221,9 +221,9 @@ func addRoot(list []string, path string) []string {
 }
 
 // keepsName says whether a replacement would bear the fixed name of what it replaces: then there is no room for both.
-func keepsName(k *kind, old, news resource.PropertyMap) bool {
-	name := resource.PropertyKey(k.naming())
-	if k.autoName == 0 || isDefaulted(news, k.naming()) {
+func keepsName(k *Kind, old, news resource.PropertyMap) bool {
+	name := resource.PropertyKey(k.NameProperty())
+	if k.AutoNameLength == 0 || isDefaulted(news, k.NameProperty()) {
 		return false
 	}
 	v, ok := news[name]

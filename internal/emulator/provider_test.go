@@ -15,12 +15,12 @@ func TestUnknownTypesAndProperties(t *testing.T) {
 	d := open(t)
 	d.refusesToMake("aws:ec2/vpc:Vcp", props{}, "unknown resource type aws:ec2/vpc:Vcp")
 	d.refusesToMake("aws:sqs/queue:Queue", props{}, "the emulator has no rules for aws:sqs/queue:Queue")
-	d.refusesToMake(instanceType, props{}, "the emulator has no rules for "+instanceType)
-	d.refusesToMake(vpcType, props{"cidrBlocks": "10.0.0.0/16"}, "cidrBlocks: unknown property; did you mean cidrBlock?")
-	d.refusesToMake(subnetType, props{"cidrBlock": "10.0.0.0/16"}, "vpcId: missing required property")
-	d.refusesToMake(vpcType, props{"cidrBlock": 10}, "cidrBlock: want string, got number")
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "metadataOptions": props{"token": "required"}}, "metadataOptions.token: unknown property")
-	d.refusesToMake(launchTemplateType, props{"imageId": debian, "tagSpecifications": []any{props{"tags": props{"a": 1}}}},
+	d.refusesToMake(InstanceType, props{}, "the emulator has no rules for "+InstanceType)
+	d.refusesToMake(VPCType, props{"cidrBlocks": "10.0.0.0/16"}, "cidrBlocks: unknown property; did you mean cidrBlock?")
+	d.refusesToMake(SubnetType, props{"cidrBlock": "10.0.0.0/16"}, "vpcId: missing required property")
+	d.refusesToMake(VPCType, props{"cidrBlock": 10}, "cidrBlock: want string, got number")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "metadataOptions": props{"token": "required"}}, "metadataOptions.token: unknown property")
+	d.refusesToMake(LaunchTemplateType, props{"imageId": debian, "tagSpecifications": []any{props{"tags": props{"a": 1}}}},
 		"tagSpecifications[0].tags.a: want string, got number")
 }
 
@@ -97,20 +97,20 @@ func TestTwoProvidersOfOneServer(t *testing.T) {
 		t.Error(got)
 	}
 	stranger := &driver{t: t, cloud: d.cloud, client: connect(t, server)}
-	_, err = stranger.check(vpcType, "v", nil, props{"cidrBlock": "10.0.0.0/16"})
+	_, err = stranger.check(VPCType, "v", nil, props{"cidrBlock": "10.0.0.0/16"})
 	refuses(t, err, "called before it was configured")
 }
 
 func TestDefaultTags(t *testing.T) {
 	d := open(t)
 	d.configure(props{"region": "us-west-1", "defaultTags": `{"tags":{"team":"ci","tier":"all"}}`})
-	vpc := d.make(vpcType, "vpc", props{"cidrBlock": "10.0.0.0/16", "tags": props{"tier": "own"}})
+	vpc := d.make(VPCType, "vpc", props{"cidrBlock": "10.0.0.0/16", "tags": props{"tier": "own"}})
 	for _, name := range []string{"tags", "tagsAll"} {
 		if got := vpc.out(name).(map[string]any); got["team"] != "ci" || got["tier"] != "own" {
 			t.Errorf("%s = %v", name, got)
 		}
 	}
-	inputs, err := d.check(vpcType, "vpc", nil, props{"cidrBlock": "10.0.0.0/16", "tags": unknown{}})
+	inputs, err := d.check(VPCType, "vpc", nil, props{"cidrBlock": "10.0.0.0/16", "tags": unknown{}})
 	if err != nil || d.unpack(inputs)["tags"] != nil {
 		t.Errorf("unknown tags became %v, %v", inputs, err)
 	}
@@ -121,7 +121,7 @@ func TestDefaultTags(t *testing.T) {
 
 func TestAutomaticNames(t *testing.T) {
 	d := open(t)
-	role := d.make(roleType, "runner", props{"assumeRolePolicy": trust})
+	role := d.make(RoleType, "runner", props{"assumeRolePolicy": trust})
 	if !strings.HasPrefix(role.id, "runner-") || len(role.id) != len("runner-")+7 {
 		t.Errorf("automatic name %q", role.id)
 	}
@@ -131,16 +131,16 @@ func TestAutomaticNames(t *testing.T) {
 	if diff := role.diff(props{"assumeRolePolicy": trust, "path": "/ci/"}); len(diff.GetReplaces()) != 1 || diff.GetDeleteBeforeReplace() {
 		t.Errorf("replaces %v, deleting first: %v; an automatic name leaves room for both", diff.GetReplaces(), diff.GetDeleteBeforeReplace())
 	}
-	prefixed := d.make(roleType, "x", props{"assumeRolePolicy": trust, "namePrefix": "ci-"})
+	prefixed := d.make(RoleType, "x", props{"assumeRolePolicy": trust, "namePrefix": "ci-"})
 	if !strings.HasPrefix(prefixed.id, "ci-") {
 		t.Errorf("name %q", prefixed.id)
 	}
-	out, err := d.client.Check(context.Background(), &pulumirpc.CheckRequest{Urn: urn(roleType, "r"), News: d.pack(props{"assumeRolePolicy": trust}),
+	out, err := d.client.Check(context.Background(), &pulumirpc.CheckRequest{Urn: urn(RoleType, "r"), News: d.pack(props{"assumeRolePolicy": trust}),
 		Autonaming: &pulumirpc.CheckRequest_AutonamingOptions{ProposedName: "proposed"}})
 	if err != nil || d.unpack(out.GetInputs())["name"] != "proposed" {
 		t.Errorf("name = %v, %v", d.unpack(out.GetInputs())["name"], err)
 	}
-	_, err = d.check(roleType, strings.Repeat("r", 60), nil, props{"assumeRolePolicy": trust})
+	_, err = d.check(RoleType, strings.Repeat("r", 60), nil, props{"assumeRolePolicy": trust})
 	refuses(t, err, "longer than maximum length 64")
 }
 
@@ -149,7 +149,7 @@ func TestDiffAgainstState(t *testing.T) {
 	d := open(t)
 	vpc := d.vpc("10.0.0.0/16")
 	p := props{"vpcId": vpc.id, "cidrBlock": "10.0.0.0/24"}
-	subnet := d.make(subnetType, "s", p)
+	subnet := d.make(SubnetType, "s", p)
 	p["availabilityZone"] = subnet.out("availabilityZone")
 	if diff := subnet.diff(p).GetDetailedDiff(); len(diff) > 0 {
 		t.Errorf("naming the zone that it is in changes %v", diff)
@@ -168,15 +168,15 @@ func TestDiffAgainstState(t *testing.T) {
 // TestPreview creates and updates without doing it: what the cloud decides is unknown, what the program says is not.
 func TestPreview(t *testing.T) {
 	d := open(t)
-	inputs, err := d.check(launchTemplateType, "lt", nil, props{"imageId": debian, "tags": props{"a": "b"}})
+	inputs, err := d.check(LaunchTemplateType, "lt", nil, props{"imageId": debian, "tags": props{"a": "b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := d.client.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn(launchTemplateType, "lt"), Properties: inputs, Preview: true})
+	out, err := d.client.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn(LaunchTemplateType, "lt"), Properties: inputs, Preview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := unmarshal(out.GetProperties())
+	m, err := unmarshalProperties(out.GetProperties())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,22 +188,22 @@ func TestPreview(t *testing.T) {
 	if !m["imageId"].IsString() || !m["tagsAll"].IsObject() {
 		t.Errorf("imageId %v, tagsAll %v", m["imageId"], m["tagsAll"])
 	}
-	if _, ok := m[defaulted]; ok {
+	if _, ok := m[defaultsKey]; ok {
 		t.Error("the bridge's notes are among the outputs")
 	}
 	if d.journal() != "" {
 		t.Error("a preview wrote to the journal")
 	}
-	lt := d.make(launchTemplateType, "lt", props{"imageId": debian})
-	news, err := d.check(launchTemplateType, "lt", lt.inputs, props{"imageId": debian, "instanceType": "m7g.large"})
+	lt := d.make(LaunchTemplateType, "lt", props{"imageId": debian})
+	news, err := d.check(LaunchTemplateType, "lt", lt.inputs, props{"imageId": debian, "instanceType": "m7g.large"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, err := d.client.Update(context.Background(), &pulumirpc.UpdateRequest{Id: lt.id, Urn: urn(launchTemplateType, "lt"), Olds: lt.state, News: news, Preview: true})
+	up, err := d.client.Update(context.Background(), &pulumirpc.UpdateRequest{Id: lt.id, Urn: urn(LaunchTemplateType, "lt"), Olds: lt.state, News: news, Preview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err = unmarshal(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() || !m["metadataOptions"].IsObject() {
+	if m, err = unmarshalProperties(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() || !m["metadataOptions"].IsObject() {
 		t.Errorf("latestVersion %v, arn %v, metadataOptions %v, %v", m["latestVersion"], m["arn"], m["metadataOptions"], err)
 	}
 }
@@ -211,8 +211,8 @@ func TestPreview(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	d := open(t)
 	secret := resource.MakeSecret(resource.NewProperty("s3cr3t"))
-	vpc := d.make(vpcType, "vpc", props{"cidrBlock": "10.0.0.0/16", "tags": props{"key": secret}})
-	m, err := unmarshal(vpc.state)
+	vpc := d.make(VPCType, "vpc", props{"cidrBlock": "10.0.0.0/16", "tags": props{"key": secret}})
+	m, err := unmarshalProperties(vpc.state)
 	if err != nil || !m["tags"].ContainsSecrets() {
 		t.Errorf("tags = %v, %v: the secret is open", m["tags"], err)
 	}
@@ -227,9 +227,9 @@ func TestRefusalsAreCertain(t *testing.T) {
 	vpc := d.vpc("10.0.0.0/16")
 	d.gateway(vpc)
 	for want, err := range map[codes.Code]error{
-		codes.InvalidArgument:    func() error { _, err := d.try(internetGatewayType, "i", props{"vpcId": vpc.id}); return err }(),
+		codes.InvalidArgument:    func() error { _, err := d.try(InternetGatewayType, "i", props{"vpcId": vpc.id}); return err }(),
 		codes.FailedPrecondition: vpc.tryDelete(),
-		codes.ResourceExhausted:  func() error { _, err := open(t, "quota=L-0263D0A3:0").try(eipType, "e", props{}); return err }(),
+		codes.ResourceExhausted:  func() error { _, err := open(t, "quota=L-0263D0A3:0").try(EIPType, "e", props{}); return err }(),
 	} {
 		if got := status.Code(err); got != want {
 			t.Errorf("%v has code %v, want %v", err, got, want)

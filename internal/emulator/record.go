@@ -5,71 +5,71 @@ import (
 	"slices"
 )
 
-// key names one thing in the emulated cloud. Region is empty for what belongs to the whole account, as roles do.
-type key struct {
+// Key names one thing in the emulated cloud. Region is empty for what belongs to the whole account, as roles do.
+type Key struct {
 	Type    string `json:"type"`
 	Account string `json:"account"`
 	Region  string `json:"region,omitempty"`
 	ID      string `json:"id"`
 }
 
-func (k key) compare(o key) int {
+func (k Key) compareTo(o Key) int {
 	return slices.Compare([]string{k.Type, k.Account, k.Region, k.ID}, []string{o.Type, o.Account, o.Region, o.ID})
 }
 
-// record is one thing in the emulated cloud, as the journal keeps it. Records are replaced and never changed in place, so
+// Record is one thing in the emulated cloud, as the journal keeps it. Records are replaced and never changed in place, so
 // that a reader may keep one.
-type record struct {
-	key
+type Record struct {
+	Key
 	Managed bool   `json:"managed,omitempty"`
 	URN     string `json:"urn,omitempty"`
 	// Owner made this and takes it along when it goes: the instances of a group, the interface of a NAT gateway.
-	Owner *key `json:"owner,omitempty"`
+	Owner *Key `json:"owner,omitempty"`
 	// Inputs is what the program asked for, Outputs what the cloud added, Extra what the cloud knows and does not tell.
 	Inputs  map[string]any `json:"inputs,omitempty"`
 	Outputs map[string]any `json:"outputs,omitempty"`
 	Extra   map[string]any `json:"extra,omitempty"`
 }
 
-// clone copies a record far enough for its top-level values to be set.
-func (r *record) clone() *record {
+// Clone copies a record far enough for its top-level values to be set.
+func (r *Record) Clone() *Record {
 	c := *r
-	c.Inputs, c.Outputs, c.Extra = copied(r.Inputs), copied(r.Outputs), copied(r.Extra)
+	c.Inputs, c.Outputs, c.Extra = CopyMap(r.Inputs), CopyMap(r.Outputs), CopyMap(r.Extra)
 	return &c
 }
 
-func copied(m map[string]any) map[string]any {
+func CopyMap(m map[string]any) map[string]any {
 	if m == nil {
 		return map[string]any{}
 	}
 	return maps.Clone(m)
 }
 
-// get returns a value as the program gave it or, where it gave none, as the cloud chose it.
-func (r *record) get(property string) any {
+// Get returns a value as the program gave it or, where it gave none, as the cloud chose it.
+func (r *Record) Get(property string) any {
 	if v, ok := r.Inputs[property]; ok {
 		return v
 	}
 	return r.Outputs[property]
 }
 
-func (r *record) str(property string) string    { return str(r.get(property)) }
-func (r *record) flag(property string) bool     { return flag(r.get(property)) }
-func (r *record) num(property string) int       { return num(r.get(property)) }
-func (r *record) strs(property string) []string { return strs(r.get(property)) }
+func (r *Record) Text(property string) string    { return Text(r.Get(property)) }
+func (r *Record) Bool(property string) bool      { return Bool(r.Get(property)) }
+func (r *Record) Number(property string) int     { return Number(r.Get(property)) }
+func (r *Record) Texts(property string) []string { return Texts(r.Get(property)) }
 
-func str(v any) string {
+func Text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-// flag reads a truth value; launch templates write theirs as strings.
-func flag(v any) bool {
+// Bool reads a truth value; launch templates write theirs as strings.
+func Bool(v any) bool {
 	b, _ := v.(bool)
 	return b || v == "true"
 }
 
-func num(v any) int {
+func Number(v any) int {
 	switch n := v.(type) {
 	case float64:
 		return int(n)
@@ -79,22 +79,22 @@ func num(v any) int {
 	return 0
 }
 
-func obj(v any) map[string]any {
+func Object(v any) map[string]any {
 	m, _ := v.(map[string]any)
 	return m
 }
 
-// objs reads a list of objects.
-func objs(v any) []map[string]any {
+// Objects reads a list of objects.
+func Objects(v any) []map[string]any {
 	list, _ := v.([]any)
 	out := make([]map[string]any, 0, len(list))
 	for _, e := range list {
-		out = append(out, obj(e))
+		out = append(out, Object(e))
 	}
 	return out
 }
 
-func strs(v any) []string {
+func Texts(v any) []string {
 	list, _ := v.([]any)
 	out := make([]string, 0, len(list))
 	for _, e := range list {
@@ -105,8 +105,8 @@ func strs(v any) []string {
 	return out
 }
 
-// anys is the inverse of strs: records hold what JSON holds.
-func anys(list []string) []any {
+// AnyList is the inverse of strs: records hold what JSON holds.
+func AnyList(list []string) []any {
 	out := make([]any, len(list))
 	for i, s := range list {
 		out[i] = s

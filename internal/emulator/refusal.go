@@ -8,43 +8,43 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// refusal is an error of the cloud's API: its code and its words. The change did not happen.
+// Refusal is an error of the cloud's API: its code and its words. The change did not happen.
 //
 // The gRPC codes are such that the engine takes the resource for unchanged. The real, bridged provider answers with
 // codes.Unknown to everything, after which the engine knows nothing of the resource.
-type refusal struct {
-	code codes.Code
-	text string
-	// after is how many model seconds pass before the cloud says so.
-	after float64
+type Refusal struct {
+	Code codes.Code
+	Text string
+	// AfterSeconds is how many model seconds pass before the cloud says so.
+	AfterSeconds float64
 }
 
-func (r *refusal) Error() string { return r.text }
+func (r *Refusal) Error() string { return r.Text }
 
-func refused(format string, args ...any) error {
-	return &refusal{code: codes.InvalidArgument, text: fmt.Sprintf(format, args...)}
+func Refuse(format string, args ...any) error {
+	return &Refusal{Code: codes.InvalidArgument, Text: fmt.Sprintf(format, args...)}
 }
 
-// inUse refuses to delete or to alter what something else uses.
-func inUse(format string, args ...any) error {
-	return &refusal{code: codes.FailedPrecondition, text: fmt.Sprintf(format, args...)}
+// RefuseInUse refuses to delete or to alter what something else uses.
+func RefuseInUse(format string, args ...any) error {
+	return &Refusal{Code: codes.FailedPrecondition, Text: fmt.Sprintf(format, args...)}
 }
 
-// exceeded refuses for a quota.
-func exceeded(format string, args ...any) error {
-	return &refusal{code: codes.ResourceExhausted, text: fmt.Sprintf(format, args...)}
+// RefuseQuota refuses for a quota.
+func RefuseQuota(format string, args ...any) error {
+	return &Refusal{Code: codes.ResourceExhausted, Text: fmt.Sprintf(format, args...)}
 }
 
-// late refuses only after a wait, in model seconds.
-func late(seconds float64, format string, args ...any) error {
-	return &refusal{code: codes.FailedPrecondition, text: fmt.Sprintf(format, args...), after: seconds}
+// RefuseAfter refuses only after a wait, in model seconds.
+func RefuseAfter(seconds float64, format string, args ...any) error {
+	return &Refusal{Code: codes.FailedPrecondition, Text: fmt.Sprintf(format, args...), AfterSeconds: seconds}
 }
 
-// asStatus gives an error the gRPC code with which the engine is to see it.
-func asStatus(err error) error {
-	var r *refusal
+// statusOf gives an error the gRPC code with which the engine is to see it.
+func statusOf(err error) error {
+	var r *Refusal
 	if errors.As(err, &r) {
-		return status.Error(r.code, err.Error())
+		return status.Error(r.Code, err.Error())
 	}
 	if _, ok := status.FromError(err); ok {
 		return err
@@ -52,4 +52,4 @@ func asStatus(err error) error {
 	return status.Error(codes.Internal, err.Error())
 }
 
-func asRefusal(err error, r **refusal) bool { return errors.As(err, r) }
+func asRefusal(err error, r **Refusal) bool { return errors.As(err, r) }

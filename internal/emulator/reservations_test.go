@@ -9,13 +9,13 @@ func TestReservations(t *testing.T) {
 	with := func(cidr, typ string) props {
 		return props{"subnetId": subnet.id, "cidrBlock": cidr, "reservationType": typ}
 	}
-	d.refusesToMake(reservationType, with("10.42.1.0/28", "explicit"), "not within the subnet's CIDR range")
-	d.refusesToMake(reservationType, with("10.42.0.1/28", "explicit"), "not a valid IPv4 CIDR block")
-	d.refusesToMake(reservationType, with("10.42.0.0/28", "prefix"), "rules for explicit only")
-	r := d.make(reservationType, "r", with("10.42.0.0/28", "explicit"))
-	d.refusesToMake(reservationType, with("10.42.0.8/29", "explicit"), "conflicts with another reservation", r.id)
-	loose := d.make(networkInterfaceType, "loose", props{"subnetId": subnet.id})
-	fixed := d.make(networkInterfaceType, "fixed", props{"subnetId": subnet.id, "privateIps": []any{"10.42.0.10"}})
+	d.refusesToMake(SubnetReservationType, with("10.42.1.0/28", "explicit"), "not within the subnet's CIDR range")
+	d.refusesToMake(SubnetReservationType, with("10.42.0.1/28", "explicit"), "not a valid IPv4 CIDR block")
+	d.refusesToMake(SubnetReservationType, with("10.42.0.0/28", "prefix"), "rules for explicit only")
+	r := d.make(SubnetReservationType, "r", with("10.42.0.0/28", "explicit"))
+	d.refusesToMake(SubnetReservationType, with("10.42.0.8/29", "explicit"), "conflicts with another reservation", r.id)
+	loose := d.make(NetworkInterfaceType, "loose", props{"subnetId": subnet.id})
+	fixed := d.make(NetworkInterfaceType, "fixed", props{"subnetId": subnet.id, "privateIps": []any{"10.42.0.10"}})
 	if loose.out("privateIp") != "10.42.0.16" || fixed.out("privateIp") != "10.42.0.10" {
 		t.Errorf("addresses %v and %v, want the first after the reservation and the fixed one within", loose.out("privateIp"), fixed.out("privateIp"))
 	}

@@ -22,55 +22,55 @@ type Resource struct {
 	Managed bool
 }
 
-// resource shows a record to the outside.
-func (s *State) resource(r *record) Resource {
+// describeRecord shows a record to the outside.
+func (s *State) describeRecord(r *Record) Resource {
 	out := Resource{
 		Type: r.Type, ID: r.ID, ImportID: r.ID, Region: r.Region, Account: r.Account,
-		Tags: map[string]string{}, Inputs: maps.Clone(r.Inputs), Outputs: s.outputs(r), Managed: r.Managed,
+		Tags: map[string]string{}, Inputs: maps.Clone(r.Inputs), Outputs: s.OutputsOf(r), Managed: r.Managed,
 	}
-	if k := kindOf(r.Type); k != nil && k.importID != nil {
-		out.ImportID = k.importID(r)
+	if k := kindOf(r.Type); k != nil && k.ImportID != nil {
+		out.ImportID = k.ImportID(r)
 	}
 	for name, v := range tagsOf(r) {
 		out.Tags[name] = v
 	}
 	out.Name = out.Tags["Name"]
 	if packageOf(r.Type) == gcpPackage {
-		out.Name = r.str("name")
-		for label, v := range obj(r.get("effectiveLabels")) {
-			out.Tags[label] = str(v)
+		out.Name = r.Text("name")
+		for label, v := range Object(r.Get("effectiveLabels")) {
+			out.Tags[label] = Text(v)
 		}
 	}
 	return out
 }
 
 // tagsOf reads the tags of a record; scaling groups list theirs.
-func tagsOf(r *record) map[string]string {
+func tagsOf(r *Record) map[string]string {
 	tags := map[string]string{}
-	for name, v := range obj(r.get("tags")) {
-		tags[name] = str(v)
+	for name, v := range Object(r.Get("tags")) {
+		tags[name] = Text(v)
 	}
-	if _, list := r.get("tags").([]any); list {
-		for _, t := range objs(r.get("tags")) {
-			tags[str(t["key"])] = str(t["value"])
+	if _, list := r.Get("tags").([]any); list {
+		for _, t := range Objects(r.Get("tags")) {
+			tags[Text(t["key"])] = Text(t["value"])
 		}
 	}
 	return tags
 }
 
-// outputs is the whole state of a record as a provider tells it: what the cloud chose, what the program asked for, what follows
+// OutputsOf is the whole state of a record as a provider tells it: what the cloud chose, what the program asked for, what follows
 // from other records, and something for every output that is never absent.
-func (s *State) outputs(r *record) map[string]any {
-	out := copied(r.Outputs)
+func (s *State) OutputsOf(r *Record) map[string]any {
+	out := CopyMap(r.Outputs)
 	maps.Copy(out, r.Inputs)
 	k := kindOf(r.Type)
 	if k == nil {
 		return out
 	}
-	if k.live != nil {
-		maps.Copy(out, k.live(s, r))
+	if k.Derive != nil {
+		maps.Copy(out, k.Derive(s, r))
 	}
-	k.fill(r, out)
+	k.fillOutputs(r, out)
 	out["id"] = r.ID
 	return out
 }

@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	routeTableType  = "aws:ec2/routeTable:RouteTable"
-	routeType       = "aws:ec2/route:Route"
-	associationType = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+	RouteTableType            = "aws:ec2/routeTable:RouteTable"
+	RouteType                 = "aws:ec2/route:Route"
+	RouteTableAssociationType = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 )
 
 func init() {
-	define(routeTableKind, routeKind, associationKind)
+	define(routeTableKind, routeKind, routeTableAssociationKind)
 }
 
-var routeTableKind = &kind{
-	typ: routeTableType, prefix: "rtb", arn: "arn:aws:ec2:%s:%s:route-table/%s",
-	missing: "InvalidRouteTableID.NotFound: The routeTable ID '%s' does not exist",
-	inUse:   "DependencyViolation: The routeTable '%s' has dependencies and cannot be deleted.",
-	refs:    []ref{{path: "vpcId", to: []string{vpcType}, when: holds}},
-	refuse:  []string{"propagatingVgws"},
+var routeTableKind = &Kind{
+	Type: RouteTableType, IDPrefix: "rtb", ARN: "arn:aws:ec2:%s:%s:route-table/%s",
+	Missing:     "InvalidRouteTableID.NotFound: The routeTable ID '%s' does not exist",
+	InUse:       "DependencyViolation: The routeTable '%s' has dependencies and cannot be deleted.",
+	References:  []Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: Block}},
+	Unsupported: []string{"propagatingVgws"},
 	// Routes written into the table and routes as resources of their own undo each other on every run. We have the latter, so that
 	// a change of mode can move one route at a time.
-	check: func(m resource.PropertyMap) []catalog.Failure {
+	Check: func(m resource.PropertyMap) []catalog.Failure {
 		if _, ok := m["routes"]; ok {
 			return []catalog.Failure{{Property: "routes", Reason: "the emulator has no rules for inline routes; use aws:ec2/route:Route"}}
 		}
@@ -42,125 +42,125 @@ var (
 		"egressOnlyGatewayId", "localGatewayId", "transitGatewayId", "vpcEndpointId", "vpcPeeringConnectionId"}
 )
 
-var routeKind = &kind{
-	typ:     routeType,
-	missing: "InvalidRoute.NotFound: The route '%s' does not exist",
-	oneOf:   [][]string{routeDestinations, routeTargets},
-	refuse:  routeTargets[3:],
-	refs: []ref{
-		{path: "routeTableId", to: []string{routeTableType}, when: fades},
+var routeKind = &Kind{
+	Type:        RouteType,
+	Missing:     "InvalidRoute.NotFound: The route '%s' does not exist",
+	ExactlyOne:  [][]string{routeDestinations, routeTargets},
+	Unsupported: routeTargets[3:],
+	References: []Reference{
+		{Path: "routeTableId", To: []string{RouteTableType}, OnDelete: Cascade},
 		// A target may go: the route stays and leads nowhere, as in AWS.
-		{path: "gatewayId", to: []string{internetGatewayType}},
-		{path: "natGatewayId", to: []string{natGatewayType}},
-		{path: "networkInterfaceId", to: []string{networkInterfaceType}},
+		{Path: "gatewayId", To: []string{InternetGatewayType}},
+		{Path: "natGatewayId", To: []string{NATGatewayType}},
+		{Path: "networkInterfaceId", To: []string{NetworkInterfaceType}},
 	},
-	importID: func(r *record) string { return r.str("routeTableId") + "_" + destinationOf(r) },
-	create:   createRoute,
-	update:   moveRoute,
-	live:     liveRoute,
+	ImportID: func(r *Record) string { return r.Text("routeTableId") + "_" + destinationOf(r) },
+	Create:   createRoute,
+	Update:   updateRoute,
+	Derive:   describeRoute,
 }
 
-func destinationOf(r *record) string {
+func destinationOf(r *Record) string {
 	for _, name := range routeDestinations {
-		if d := r.str(name); d != "" {
+		if d := r.Text(name); d != "" {
 			return d
 		}
 	}
 	return ""
 }
 
-func createRoute(c *call) error {
-	table, destination := c.rec.str("routeTableId"), destinationOf(c.rec)
-	c.rec.ID = fmt.Sprintf("r-%s%d", table, crc32.ChecksumIEEE([]byte(destination))) // as Terraform makes it
-	if c.find(c.rec.ID, routeType) != nil {
-		return refused("RouteAlreadyExists: The route identified by %s already exists in %s.", destination, table)
+func createRoute(c *Call) error {
+	table, destination := c.New.Text("routeTableId"), destinationOf(c.New)
+	c.New.ID = fmt.Sprintf("r-%s%d", table, crc32.ChecksumIEEE([]byte(destination))) // as Terraform makes it
+	if c.Find(c.New.ID, RouteType) != nil {
+		return Refuse("RouteAlreadyExists: The route identified by %s already exists in %s.", destination, table)
 	}
-	vpc := c.find(c.st.vpcOf(c.rec), vpcType)
-	if vpc != nil && vpc.str("cidrBlock") == destination {
-		return refused("RouteAlreadyExists: The route identified by %s already exists in %s: it is the local route.", destination, table)
+	vpc := c.Find(c.State.NetworkOf(c.New), VPCType)
+	if vpc != nil && vpc.Text("cidrBlock") == destination {
+		return Refuse("RouteAlreadyExists: The route identified by %s already exists in %s: it is the local route.", destination, table)
 	}
-	if c.routesIn(table) >= c.quota(quotaRoutesPerTable) {
-		return exceeded("RouteLimitExceeded: The maximum number of routes has been reached in %s.", table)
+	if c.routesIn(table) >= c.Quota(quotaRoutesPerTable) {
+		return RefuseQuota("RouteLimitExceeded: The maximum number of routes has been reached in %s.", table)
 	}
-	c.rec.Outputs["origin"] = "CreateRoute"
+	c.New.Outputs["origin"] = "CreateRoute"
 	return c.checkGatewayOfRoute()
 }
 
 // routesIn counts a table's routes, gateway endpoints' among them.
-func (c *call) routesIn(table string) int {
+func (c *Call) routesIn(table string) int {
 	n := 0
-	for _, u := range c.st.usersOf(c.key(routeTableType, table)) {
-		if u.Type == routeType || u.Type == vpcEndpointType {
+	for _, u := range c.State.ReferrersOf(c.KeyOf(RouteTableType, table)) {
+		if u.Type == RouteType || u.Type == VPCEndpointType {
 			n++
 		}
 	}
 	return n
 }
 
-// moveRoute forgets the target that a route had, which the cloud would otherwise go on telling.
-func moveRoute(c *call) error {
+// updateRoute forgets the target that a route had, which the cloud would otherwise go on telling.
+func updateRoute(c *Call) error {
 	for _, target := range routeTargets {
-		if _, given := c.rec.Inputs[target]; !given {
-			delete(c.rec.Outputs, target)
+		if _, given := c.New.Inputs[target]; !given {
+			delete(c.New.Outputs, target)
 		}
 	}
 	return c.checkGatewayOfRoute()
 }
 
 // checkGatewayOfRoute refuses a gateway that is attached to no VPC; one attached elsewhere is refused with all references.
-func (c *call) checkGatewayOfRoute() error {
-	id := c.rec.str("gatewayId")
-	if igw := c.find(id, internetGatewayType); igw != nil && igw.str("vpcId") == "" {
-		return refused("InvalidParameterValue: route table %s and network gateway %s belong to different networks", c.rec.str("routeTableId"), id)
+func (c *Call) checkGatewayOfRoute() error {
+	id := c.New.Text("gatewayId")
+	if igw := c.Find(id, InternetGatewayType); igw != nil && igw.Text("vpcId") == "" {
+		return Refuse("InvalidParameterValue: route table %s and network gateway %s belong to different networks", c.New.Text("routeTableId"), id)
 	}
 	return nil
 }
 
-// liveRoute tells whether the route leads anywhere. The machine behind an interface is told as well, as the real API does.
-func liveRoute(s *State, r *record) map[string]any {
+// describeRoute tells whether the route leads anywhere. The machine behind an interface is told as well, as the real API does.
+func describeRoute(s *State, r *Record) map[string]any {
 	out := map[string]any{"state": "blackhole", "instanceId": "", "instanceOwnerId": ""}
-	eni := s.near(r, networkInterfaceType, r.str("networkInterfaceId"))
+	eni := s.RecordNear(r, NetworkInterfaceType, r.Text("networkInterfaceId"))
 	if machine := s.machineOf(eni); machine != nil {
 		out["instanceId"], out["instanceOwnerId"], out["state"] = machine.ID, machine.Account, "active"
 	}
-	igw := s.near(r, internetGatewayType, r.str("gatewayId"))
-	if s.near(r, natGatewayType, r.str("natGatewayId")) != nil || igw != nil && igw.str("vpcId") != "" {
+	igw := s.RecordNear(r, InternetGatewayType, r.Text("gatewayId"))
+	if s.RecordNear(r, NATGatewayType, r.Text("natGatewayId")) != nil || igw != nil && igw.Text("vpcId") != "" {
 		out["state"] = "active"
 	}
 	return out
 }
 
-// near finds something in the region of a record, or nil.
-func (s *State) near(r *record, typ, id string) *record {
-	return s.records[key{Type: typ, Account: r.Account, Region: r.Region, ID: id}]
+// RecordNear finds something in the region of a record, or nil.
+func (s *State) RecordNear(r *Record, typ, id string) *Record {
+	return s.records[Key{Type: typ, Account: r.Account, Region: r.Region, ID: id}]
 }
 
-var associationKind = &kind{
-	typ: associationType, prefix: "rtbassoc",
-	missing: "InvalidAssociationID.NotFound: The association ID '%s' does not exist",
-	oneOf:   [][]string{{"subnetId", "gatewayId"}},
-	refuse:  []string{"gatewayId"},
-	refs: []ref{
-		{path: "routeTableId", to: []string{routeTableType}, when: holds},
-		{path: "subnetId", to: []string{subnetType}, when: fades},
+var routeTableAssociationKind = &Kind{
+	Type: RouteTableAssociationType, IDPrefix: "rtbassoc",
+	Missing:     "InvalidAssociationID.NotFound: The association ID '%s' does not exist",
+	ExactlyOne:  [][]string{{"subnetId", "gatewayId"}},
+	Unsupported: []string{"gatewayId"},
+	References: []Reference{
+		{Path: "routeTableId", To: []string{RouteTableType}, OnDelete: Block},
+		{Path: "subnetId", To: []string{SubnetType}, OnDelete: Cascade},
 	},
-	importID: func(r *record) string { return r.str("subnetId") + "/" + r.str("routeTableId") },
-	create: func(c *call) error {
-		if other := c.st.associationOf(c.find(c.rec.str("subnetId"), subnetType)); other != nil {
-			return refused("Resource.AlreadyAssociated: the specified association for route table %s conflicts with an existing association (%s of %s)",
-				c.rec.str("routeTableId"), other.ID, other.str("routeTableId"))
+	ImportID: func(r *Record) string { return r.Text("subnetId") + "/" + r.Text("routeTableId") },
+	Create: func(c *Call) error {
+		if other := c.State.associationOf(c.Find(c.New.Text("subnetId"), SubnetType)); other != nil {
+			return Refuse("Resource.AlreadyAssociated: the specified association for route table %s conflicts with an existing association (%s of %s)",
+				c.New.Text("routeTableId"), other.ID, other.Text("routeTableId"))
 		}
 		return nil
 	},
 }
 
 // associationOf finds a subnet's association with a route table, or nil: then the VPC's main table holds.
-func (s *State) associationOf(subnet *record) *record {
+func (s *State) associationOf(subnet *Record) *Record {
 	if subnet == nil {
 		return nil
 	}
-	for _, u := range s.usersOf(subnet.key) {
-		if u.Type == associationType {
+	for _, u := range s.ReferrersOf(subnet.Key) {
+		if u.Type == RouteTableAssociationType {
 			return u
 		}
 	}

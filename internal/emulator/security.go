@@ -11,128 +11,128 @@ import (
 )
 
 const (
-	securityGroupType        = "aws:ec2/securityGroup:SecurityGroup"
-	defaultSecurityGroupType = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
-	ingressRuleType          = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
-	egressRuleType           = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+	SecurityGroupType        = "aws:ec2/securityGroup:SecurityGroup"
+	DefaultSecurityGroupType = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+	IngressRuleType          = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+	EgressRuleType           = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 )
 
 func init() {
-	define(securityGroupKind, defaultSecurityGroupKind, ruleKind(ingressRuleType), ruleKind(egressRuleType))
+	define(securityGroupKind, defaultSecurityGroupKind, securityGroupRuleKind(IngressRuleType), securityGroupRuleKind(EgressRuleType))
 }
 
 var (
-	anyGroup = []string{securityGroupType, defaultSecurityGroupType}
+	anyGroup = []string{SecurityGroupType, DefaultSecurityGroupType}
 	// inlineRefs are the groups that rules written into a group refer to.
-	inlineRefs = []ref{
-		{path: "vpcId", to: []string{vpcType}, when: holds},
-		{path: "ingress[].securityGroups[]", to: anyGroup, when: holds},
-		{path: "egress[].securityGroups[]", to: anyGroup, when: holds},
+	inlineRefs = []Reference{
+		{Path: "vpcId", To: []string{VPCType}, OnDelete: Block},
+		{Path: "ingress[].securityGroups[]", To: anyGroup, OnDelete: Block},
+		{Path: "egress[].securityGroups[]", To: anyGroup, OnDelete: Block},
 	}
 	groupWords = regexp.MustCompile(`^[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]{0,255}$`)
 )
 
-var securityGroupKind = &kind{
-	typ: securityGroupType, prefix: "sg", arn: "arn:aws:ec2:%s:%s:security-group/%s",
-	missing:  "InvalidGroup.NotFound: The security group '%s' does not exist",
-	inUse:    "DependencyViolation: resource %s has a dependent object",
-	autoName: 255,
-	defaults: map[string]any{"description": "Managed by Pulumi", "revokeRulesOnDelete": false},
-	sets:     []string{"ingress", "egress"},
-	unread:   []string{"revokeRulesOnDelete"},
-	notBoth:  [][]string{{"name", "namePrefix"}},
-	refs:     inlineRefs,
-	check: func(m resource.PropertyMap) []catalog.Failure {
+var securityGroupKind = &Kind{
+	Type: SecurityGroupType, IDPrefix: "sg", ARN: "arn:aws:ec2:%s:%s:security-group/%s",
+	Missing:        "InvalidGroup.NotFound: The security group '%s' does not exist",
+	InUse:          "DependencyViolation: resource %s has a dependent object",
+	AutoNameLength: 255,
+	Defaults:       map[string]any{"description": "Managed by Pulumi", "revokeRulesOnDelete": false},
+	Sets:           []string{"ingress", "egress"},
+	WriteOnly:      []string{"revokeRulesOnDelete"},
+	AtMostOne:      [][]string{{"name", "namePrefix"}},
+	References:     inlineRefs,
+	Check: func(m resource.PropertyMap) []catalog.Failure {
 		var out []catalog.Failure
 		for _, name := range []string{"name", "description"} {
-			if s, known := text(m, name); known && !groupWords.MatchString(s) {
+			if s, known := KnownText(m, name); known && !groupWords.MatchString(s) {
 				out = append(out, catalog.Failure{Property: name, Reason: fmt.Sprintf(
 					"%q must match %s", s, groupWords)})
 			}
 		}
-		if s, known := text(m, "name"); known && strings.HasPrefix(s, "sg-") {
+		if s, known := KnownText(m, "name"); known && strings.HasPrefix(s, "sg-") {
 			out = append(out, catalog.Failure{Property: "name", Reason: `invalid value (cannot begin with sg-): AWS keeps that for ids`})
 		}
 		return out
 	},
-	create: func(c *call) error {
-		vpc := c.rec.str("vpcId")
+	Create: func(c *Call) error {
+		vpc := c.New.Text("vpcId")
 		if vpc == "" {
-			return refused("VPCIdNotSpecified: No default VPC for this user")
+			return Refuse("VPCIdNotSpecified: No default VPC for this user")
 		}
-		for _, other := range c.here(securityGroupType) {
-			if other.str("vpcId") == vpc && other.str("name") == c.rec.str("name") {
-				return refused("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.str("name"), vpc, other.ID)
+		for _, other := range c.ListHere(SecurityGroupType) {
+			if other.Text("vpcId") == vpc && other.Text("name") == c.New.Text("name") {
+				return Refuse("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.Text("name"), vpc, other.ID)
 			}
 		}
 		return c.checkInline()
 	},
-	update: (*call).checkInline,
+	Update: (*Call).checkInline,
 }
 
 // checkInline refuses more rules in a group than the quota allows.
-func (c *call) checkInline() error {
+func (c *Call) checkInline() error {
 	for _, way := range []string{"ingress", "egress"} {
-		if n := len(objs(c.rec.get(way))); n > c.quota(quotaRulesPerGroup) {
-			return exceeded("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)", n, way)
+		if n := len(Objects(c.New.Get(way))); n > c.Quota(quotaRulesPerGroup) {
+			return RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)", n, way)
 		}
 	}
 	return nil
 }
 
 // Every VPC comes with a default group. A resource of this kind takes it over instead of making one, and lets go of it when deleted.
-var defaultSecurityGroupKind = &kind{
-	typ: defaultSecurityGroupType, arn: "arn:aws:ec2:%s:%s:security-group/%s",
-	missing:  securityGroupKind.missing,
-	inUse:    securityGroupKind.inUse,
-	defaults: map[string]any{"revokeRulesOnDelete": false},
-	sets:     []string{"ingress", "egress"},
-	unread:   []string{"revokeRulesOnDelete"},
-	refs:     inlineRefs,
-	create: func(c *call) error {
-		vpc := c.find(c.rec.str("vpcId"), vpcType)
+var defaultSecurityGroupKind = &Kind{
+	Type: DefaultSecurityGroupType, ARN: "arn:aws:ec2:%s:%s:security-group/%s",
+	Missing:    securityGroupKind.Missing,
+	InUse:      securityGroupKind.InUse,
+	Defaults:   map[string]any{"revokeRulesOnDelete": false},
+	Sets:       []string{"ingress", "egress"},
+	WriteOnly:  []string{"revokeRulesOnDelete"},
+	References: inlineRefs,
+	Create: func(c *Call) error {
+		vpc := c.Find(c.New.Text("vpcId"), VPCType)
 		if vpc == nil {
-			return refused("VPCIdNotSpecified: No default VPC for this user")
+			return Refuse("VPCIdNotSpecified: No default VPC for this user")
 		}
-		group := c.find(vpc.str("defaultSecurityGroupId"), defaultSecurityGroupType)
-		c.rec.ID, c.rec.Owner = group.ID, group.Owner
-		c.rec.Outputs = copied(group.Outputs)
+		group := c.Find(vpc.Text("defaultSecurityGroupId"), DefaultSecurityGroupType)
+		c.New.ID, c.New.Owner = group.ID, group.Owner
+		c.New.Outputs = CopyMap(group.Outputs)
 		return c.checkInline()
 	},
-	update: (*call).checkInline,
-	stays:  func(*record) bool { return true },
+	Update: (*Call).checkInline,
+	Retain: func(*Record) bool { return true },
 }
 
 var rulePeers = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}
 
-// ruleKind holds the rules of a rule: those of both ways are alike.
-func ruleKind(typ string) *kind {
-	return &kind{
-		typ: typ, prefix: "sgr", arn: "arn:aws:ec2:%s:%s:security-group-rule/%s",
-		missing: "InvalidSecurityGroupRuleId.NotFound: The security group rule ID '%s' does not exist",
-		oneOf:   [][]string{rulePeers},
+// securityGroupRuleKind holds the rules of a rule: those of both ways are alike.
+func securityGroupRuleKind(typ string) *Kind {
+	return &Kind{
+		Type: typ, IDPrefix: "sgr", ARN: "arn:aws:ec2:%s:%s:security-group-rule/%s",
+		Missing:    "InvalidSecurityGroupRuleId.NotFound: The security group rule ID '%s' does not exist",
+		ExactlyOne: [][]string{rulePeers},
 		// Written with Terraform's newer framework: the table cannot know.
-		createOnly: []string{"securityGroupId"},
-		refs: []ref{
-			{path: "securityGroupId", to: anyGroup, when: fades},
-			{path: "referencedSecurityGroupId", to: anyGroup, when: holds},
+		CreateOnly: []string{"securityGroupId"},
+		References: []Reference{
+			{Path: "securityGroupId", To: anyGroup, OnDelete: Cascade},
+			{Path: "referencedSecurityGroupId", To: anyGroup, OnDelete: Block},
 		},
-		check: checkPorts,
-		create: func(c *call) error {
-			c.rec.Outputs["securityGroupRuleId"] = c.rec.ID
+		Check: checkRulePorts,
+		Create: func(c *Call) error {
+			c.New.Outputs["securityGroupRuleId"] = c.New.ID
 			return c.checkRule()
 		},
-		update: (*call).checkRule,
+		Update: (*Call).checkRule,
 	}
 }
 
-// checkPorts refuses a rule without ports where the protocol has them, and with ports where it has none.
-func checkPorts(m resource.PropertyMap) []catalog.Failure {
-	protocol, known := text(m, "ipProtocol")
+// checkRulePorts refuses a rule without ports where the protocol has them, and with ports where it has none.
+func checkRulePorts(m resource.PropertyMap) []catalog.Failure {
+	protocol, known := KnownText(m, "ipProtocol")
 	if !known {
 		return nil
 	}
-	ports := given(m, []string{"fromPort", "toPort"})
+	ports := GivenInputs(m, []string{"fromPort", "toPort"})
 	switch protocol {
 	case "tcp", "udp", "6", "17":
 		if len(ports) < 2 {
@@ -152,32 +152,32 @@ func checkPorts(m resource.PropertyMap) []catalog.Failure {
 }
 
 // checkRule refuses a rule that the group has already, one too many, and one for a list of addresses that is not there.
-func (c *call) checkRule() error {
-	group := c.rec.str("securityGroupId")
-	if pl := c.rec.str("prefixListId"); pl != "" && !isPrefixList(c.region, pl) {
-		return refused("InvalidPrefixListID.NotFound: The prefix list ID '%s' does not exist", pl)
+func (c *Call) checkRule() error {
+	group := c.New.Text("securityGroupId")
+	if pl := c.New.Text("prefixListId"); pl != "" && !isServicePrefixList(c.Region, pl) {
+		return Refuse("InvalidPrefixListID.NotFound: The prefix list ID '%s' does not exist", pl)
 	}
 	n := 0
-	for _, other := range c.here(c.rec.Type) {
-		if other.str("securityGroupId") != group || other.ID == c.rec.ID {
+	for _, other := range c.ListHere(c.New.Type) {
+		if other.Text("securityGroupId") != group || other.ID == c.New.ID {
 			continue
 		}
 		n++
-		if describeRule(other) == describeRule(c.rec) {
-			return refused("InvalidPermission.Duplicate: the specified rule %q already exists (%s)", describeRule(other), other.ID)
+		if describeRule(other) == describeRule(c.New) {
+			return Refuse("InvalidPermission.Duplicate: the specified rule %q already exists (%s)", describeRule(other), other.ID)
 		}
 	}
-	if n >= c.quota(quotaRulesPerGroup) {
-		return exceeded("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%s)", group)
+	if n >= c.Quota(quotaRulesPerGroup) {
+		return RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%s)", group)
 	}
 	return nil
 }
 
-func describeRule(r *record) string {
+func describeRule(r *Record) string {
 	peer := ""
 	for _, name := range rulePeers {
-		peer += r.str(name)
+		peer += r.Text(name)
 	}
-	protocol := strings.NewReplacer("-1", "ALL", "tcp", "TCP", "udp", "UDP").Replace(r.str("ipProtocol"))
-	return fmt.Sprintf("peer: %s, %s, from port: %d, to port: %d, ALLOW", peer, protocol, r.num("fromPort"), r.num("toPort"))
+	protocol := strings.NewReplacer("-1", "ALL", "tcp", "TCP", "udp", "UDP").Replace(r.Text("ipProtocol"))
+	return fmt.Sprintf("peer: %s, %s, from port: %d, to port: %d, ALLOW", peer, protocol, r.Number("fromPort"), r.Number("toPort"))
 }

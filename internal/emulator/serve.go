@@ -11,20 +11,20 @@ import (
 	"google.golang.org/grpc"
 )
 
-// platform is one public cloud as its Pulumi provider presents it.
-type platform struct {
-	pkg string
-	// settings are the provider's own properties, those with true holding lists or objects; they come as JSON in strings.
-	settings map[string]bool
-	// required settings, replacing ones (another value means another provider, and all its resources with it).
-	required, replacing []string
-	// locate says where a configured provider works, or refuses the configuration.
-	locate func(c *Cloud, settings map[string]any) (scope, error)
-	// defaultTags returns the tags that the configuration lays under those of every resource.
-	defaultTags func(settings map[string]any) map[string]any
+// Platform is one public cloud as its Pulumi provider presents it.
+type Platform struct {
+	Package string
+	// Settings are the provider's own properties, those with true holding lists or objects; they come as JSON in strings.
+	Settings map[string]bool
+	// Required settings, replacing ones (another value means another provider, and all its resources with it).
+	Required, Replacing []string
+	// Locate says where a configured provider works, or refuses the configuration.
+	Locate func(c *Cloud, settings map[string]any) (Scope, error)
+	// DefaultTags returns the tags that the configuration lays under those of every resource.
+	DefaultTags func(settings map[string]any) map[string]any
 }
 
-var platforms = []*platform{awsPlatform, gcpPlatform}
+var platforms = []*Platform{awsPlatform, gcpPlatform}
 
 // Server serves a cloud to the Pulumi engine: one provider per platform, each on a port of its own.
 type Server struct {
@@ -51,9 +51,9 @@ func (c *Cloud) Serve() (*Server, error) {
 			},
 		})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("serving the emulated %s: %w", p.pkg, err), s.Close())
+			return nil, errors.Join(fmt.Errorf("serving the emulated %s: %w", p.Package, err), s.Close())
 		}
-		s.addresses = append(s.addresses, fmt.Sprintf("%s:%d", p.pkg, handle.Port))
+		s.addresses = append(s.addresses, fmt.Sprintf("%s:%d", p.Package, handle.Port))
 		s.done = append(s.done, handle.Done)
 		s.providers = append(s.providers, provider)
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
-const snapshotPolicyType = "aws:dlm/lifecyclePolicy:LifecyclePolicy"
+const LifecyclePolicyType = "aws:dlm/lifecyclePolicy:LifecyclePolicy"
 
 func init() {
-	define(snapshotPolicyKind)
+	define(lifecyclePolicyKind)
 }
 
 var (
@@ -24,103 +24,103 @@ var (
 )
 
 // Policies take no snapshots here by themselves: no days pass. Cloud.TakeSnapshots has them act.
-var snapshotPolicyKind = &kind{
-	typ: snapshotPolicyType, prefix: "policy", arn: "arn:aws:dlm:%s:%s:policy/%s",
-	missing:  "ResourceNotFoundException: Policy %s does not exist",
-	defaults: map[string]any{"state": "ENABLED"},
-	refs:     []ref{{path: "executionRoleArn", to: []string{roleType}}},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		l.pattern("description", policyWords)
-		l.choice("state", "ENABLED", "DISABLED")
-		details := l.under("policyDetails")
-		if len(details.in) == 0 {
-			return l.failures() // not known yet
+var lifecyclePolicyKind = &Kind{
+	Type: LifecyclePolicyType, IDPrefix: "policy", ARN: "arn:aws:dlm:%s:%s:policy/%s",
+	Missing:    "ResourceNotFoundException: Policy %s does not exist",
+	Defaults:   map[string]any{"state": "ENABLED"},
+	References: []Reference{{Path: "executionRoleArn", To: []string{RoleType}}},
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		l.CheckPattern("description", policyWords)
+		l.CheckChoice("state", "ENABLED", "DISABLED")
+		details := l.Nested("policyDetails")
+		if len(details.Values) == 0 {
+			return l.Failures() // not known yet
 		}
-		details.noRules("action", "eventSource", "parameters", "resourceLocations")
-		details.only("policyType", "EBS_SNAPSHOT_MANAGEMENT")
-		for _, typ := range strs(details.in["resourceTypes"]) {
+		details.RefuseUnsupported("action", "eventSource", "parameters", "resourceLocations")
+		details.CheckSupported("policyType", "EBS_SNAPSHOT_MANAGEMENT")
+		for _, typ := range Texts(details.Values["resourceTypes"]) {
 			if typ != "VOLUME" {
-				details.bad("resourceTypes", "the emulator has rules for VOLUME only, not for %q", typ)
+				details.Fail("resourceTypes", "the emulator has rules for VOLUME only, not for %q", typ)
 			}
 		}
-		if details.in["resourceTypes"] == nil {
-			details.bad("resourceTypes", "InvalidRequestException: must be given")
+		if details.Values["resourceTypes"] == nil {
+			details.Fail("resourceTypes", "InvalidRequestException: must be given")
 		}
-		if v := catalog.Bare(objectAt(m, "policyDetails")["targetTags"]); v.IsNull() || v.IsObject() && len(v.ObjectValue()) == 0 {
-			details.bad("targetTags", "InvalidRequestException: must be given")
+		if v := catalog.Bare(nestedObject(m, "policyDetails")["targetTags"]); v.IsNull() || v.IsObject() && len(v.ObjectValue()) == 0 {
+			details.Fail("targetTags", "InvalidRequestException: must be given")
 		}
-		schedules := details.each("schedules")
+		schedules := details.Items("schedules")
 		if len(schedules) < 1 || len(schedules) > 4 {
-			details.bad("schedules", "InvalidRequestException: between 1 and 4 must be given, there are %d", len(schedules))
+			details.Fail("schedules", "InvalidRequestException: between 1 and 4 must be given, there are %d", len(schedules))
 		}
 		for _, s := range schedules {
 			checkSchedule(s)
 		}
-		return l.failures()
+		return l.Failures()
 	},
-	create: (*call).checkCopyTargets,
-	update: (*call).checkCopyTargets,
+	Create: (*Call).checkCopyTargets,
+	Update: (*Call).checkCopyTargets,
 }
 
-// objectAt is a nested object of some inputs, empty when it is absent or not known yet.
-func objectAt(m resource.PropertyMap, name string) resource.PropertyMap {
+// nestedObject is a nested object of some inputs, empty when it is absent or not known yet.
+func nestedObject(m resource.PropertyMap, name string) resource.PropertyMap {
 	if v := catalog.Bare(m[resource.PropertyKey(name)]); v.IsObject() {
 		return v.ObjectValue()
 	}
 	return resource.PropertyMap{}
 }
 
-func checkSchedule(l *look) {
-	l.pattern("name", scheduleName)
-	l.noRules("deprecateRule", "fastRestoreRule", "shareRule", "variableTags")
-	when := l.under("createRule")
-	when.noRules("location")
-	when.pattern("times", timeOfDay)
-	when.pattern("cronExpression", cron)
-	when.choice("intervalUnit", "HOURS")
-	switch n, every := when.in["interval"].(float64); {
-	case every && when.has("cronExpression"):
-		when.bad("interval", "InvalidRequestException: cannot be given together with cronExpression")
+func checkSchedule(l *Inputs) {
+	l.CheckPattern("name", scheduleName)
+	l.RefuseUnsupported("deprecateRule", "fastRestoreRule", "shareRule", "variableTags")
+	when := l.Nested("createRule")
+	when.RefuseUnsupported("location")
+	when.CheckPattern("times", timeOfDay)
+	when.CheckPattern("cronExpression", cron)
+	when.CheckChoice("intervalUnit", "HOURS")
+	switch n, every := when.Values["interval"].(float64); {
+	case every && when.Has("cronExpression"):
+		when.Fail("interval", "InvalidRequestException: cannot be given together with cronExpression")
 	case every && !slices.Contains([]float64{1, 2, 3, 4, 6, 8, 12, 24}, n):
-		when.bad("interval", "InvalidRequestException: must be one of 1, 2, 3, 4, 6, 8, 12, 24, is %v", n)
+		when.Fail("interval", "InvalidRequestException: must be one of 1, 2, 3, 4, 6, 8, 12, 24, is %v", n)
 	}
-	checkRetention(l.under("retainRule"), true)
-	copies := l.each("crossRegionCopyRules")
+	checkRetention(l.Nested("retainRule"), true)
+	copies := l.Items("crossRegionCopyRules")
 	if len(copies) > 3 {
-		l.bad("crossRegionCopyRules", "InvalidRequestException: at most 3 may be given, there are %d", len(copies))
+		l.Fail("crossRegionCopyRules", "InvalidRequestException: at most 3 may be given, there are %d", len(copies))
 	}
 	for _, c := range copies {
-		c.noRules("deprecateRule")
-		checkRetention(c.under("retainRule"), false)
-		if target := c.str("target"); target != "" && len(ec2types.Zones(target)) == 0 {
-			c.bad("target", "InvalidRequestException: invalid AWS Region: %s", target)
+		c.RefuseUnsupported("deprecateRule")
+		checkRetention(c.Nested("retainRule"), false)
+		if target := c.Text("target"); target != "" && len(ec2types.Zones(target)) == 0 {
+			c.Fail("target", "InvalidRequestException: invalid AWS Region: %s", target)
 		}
-		if c.has("cmkArn") && c.in["encrypted"] == false {
-			c.bad("cmkArn", "InvalidRequestException: a key needs encrypted")
+		if c.Has("cmkArn") && c.Values["encrypted"] == false {
+			c.Fail("cmkArn", "InvalidRequestException: a key needs encrypted")
 		}
 	}
 }
 
 // checkRetention: so many snapshots, or so long. Copies know ages only.
-func checkRetention(l *look, counts bool) {
-	l.number("count", 1, 1000)
-	l.number("interval", 1, 36500)
-	l.choice("intervalUnit", "DAYS", "WEEKS", "MONTHS", "YEARS")
+func checkRetention(l *Inputs, counts bool) {
+	l.CheckRange("count", 1, 1000)
+	l.CheckRange("interval", 1, 36500)
+	l.CheckChoice("intervalUnit", "DAYS", "WEEKS", "MONTHS", "YEARS")
 	switch {
-	case l.has("count") && l.has("interval"):
-		l.bad("count", "InvalidRequestException: cannot be given together with interval")
-	case counts && !l.has("count") && !l.has("interval"):
-		l.bad("count", "InvalidRequestException: count or interval must be given")
+	case l.Has("count") && l.Has("interval"):
+		l.Fail("count", "InvalidRequestException: cannot be given together with interval")
+	case counts && !l.Has("count") && !l.Has("interval"):
+		l.Fail("count", "InvalidRequestException: count or interval must be given")
 	}
 }
 
 // checkCopyTargets refuses copies into the policy's own region.
-func (c *call) checkCopyTargets() error {
-	for _, s := range objs(obj(c.rec.get("policyDetails"))["schedules"]) {
-		for _, copied := range objs(s["crossRegionCopyRules"]) {
-			if str(copied["target"]) == c.region {
-				return refused("InvalidRequestException: the target of a cross-region copy must be another region than %s", c.region)
+func (c *Call) checkCopyTargets() error {
+	for _, s := range Objects(Object(c.New.Get("policyDetails"))["schedules"]) {
+		for _, copied := range Objects(s["crossRegionCopyRules"]) {
+			if Text(copied["target"]) == c.Region {
+				return Refuse("InvalidRequestException: the target of a cross-region copy must be another region than %s", c.Region)
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	snapshotType     = "aws:ebs/snapshot:Snapshot"
-	snapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"
+	SnapshotType     = "aws:ebs/snapshot:Snapshot"
+	SnapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"
 )
 
 func init() {
@@ -17,7 +17,7 @@ func init() {
 }
 
 // anySnapshot lists what a volume can be made from. EC2 makes no difference between a snapshot and a copy.
-var anySnapshot = []string{snapshotType, snapshotCopyType}
+var anySnapshot = []string{SnapshotType, SnapshotCopyType}
 
 const (
 	noSnapshot = "InvalidSnapshot.NotFound: The snapshot '%s' does not exist."
@@ -25,67 +25,67 @@ const (
 	copiedVolume = "vol-ffffffff"
 )
 
-var snapshotKind = &kind{
-	typ: snapshotType, prefix: "snap", arn: "arn:aws:ec2:%s::snapshot/%[3]s",
-	missing: noSnapshot,
-	refuse:  []string{"outpostArn", "permanentRestore", "storageTier", "temporaryRestoreDays"},
-	refs:    []ref{{path: "volumeId", to: []string{volumeType}}}, // snapshots outlive their volumes
-	create: func(c *call) error {
-		c.fillSnapshot(c.rec, c.find(c.rec.str("volumeId"), volumeType))
+var snapshotKind = &Kind{
+	Type: SnapshotType, IDPrefix: "snap", ARN: "arn:aws:ec2:%s::snapshot/%[3]s",
+	Missing:     noSnapshot,
+	Unsupported: []string{"outpostArn", "permanentRestore", "storageTier", "temporaryRestoreDays"},
+	References:  []Reference{{Path: "volumeId", To: []string{VolumeType}}}, // snapshots outlive their volumes
+	Create: func(c *Call) error {
+		c.fillSnapshot(c.New, c.Find(c.New.Text("volumeId"), VolumeType))
 		return nil
 	},
 }
 
 // fillSnapshot notes what a snapshot has from its volume.
-func (c *call) fillSnapshot(r, volume *record) {
-	r.Outputs["volumeSize"] = volume.get("size")
-	r.Outputs["encrypted"] = volume.flag("encrypted")
-	r.Outputs["kmsKeyId"] = volume.str("kmsKeyId")
+func (c *Call) fillSnapshot(r, volume *Record) {
+	r.Outputs["volumeSize"] = volume.Get("size")
+	r.Outputs["encrypted"] = volume.Bool("encrypted")
+	r.Outputs["kmsKeyId"] = volume.Text("kmsKeyId")
 	r.Outputs["storageTier"] = "standard"
-	r.Extra["created"] = instant(c.now)
+	r.Extra["created"] = sortableTime(c.Now)
 }
 
 // snapshotOf makes a snapshot that no program asked for. It has the tags of its volume.
-func (c *call) snapshotOf(volume *record) *record {
-	r := c.made(snapshotType, c.newID("snap"), nil)
+func (c *Call) snapshotOf(volume *Record) *Record {
+	r := c.NewRecord(SnapshotType, c.NewID("snap"), nil)
 	c.fillSnapshot(r, volume)
 	r.Outputs["volumeId"] = volume.ID
-	r.Outputs["tags"] = obj(volume.get("tags"))
+	r.Outputs["tags"] = Object(volume.Get("tags"))
 	return r
 }
 
-var snapshotCopyKind = &kind{
-	typ: snapshotCopyType, prefix: "snap", arn: snapshotKind.arn,
-	missing: noSnapshot,
-	refuse:  []string{"permanentRestore", "storageTier", "temporaryRestoreDays"},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		if region := l.str("sourceRegion"); region != "" && len(ec2types.Zones(region)) == 0 {
-			l.bad("sourceRegion", "invalid AWS Region: %s", region)
+var snapshotCopyKind = &Kind{
+	Type: SnapshotCopyType, IDPrefix: "snap", ARN: snapshotKind.ARN,
+	Missing:     noSnapshot,
+	Unsupported: []string{"permanentRestore", "storageTier", "temporaryRestoreDays"},
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		if region := l.Text("sourceRegion"); region != "" && len(ec2types.Zones(region)) == 0 {
+			l.Fail("sourceRegion", "invalid AWS Region: %s", region)
 		}
-		l.number("completionDurationMinutes", 15, 2880)
-		if n, ok := l.in["completionDurationMinutes"].(float64); ok && int(n)%15 != 0 {
-			l.bad("completionDurationMinutes", "must be a multiple of 15")
+		l.CheckRange("completionDurationMinutes", 15, 2880)
+		if n, ok := l.Values["completionDurationMinutes"].(float64); ok && int(n)%15 != 0 {
+			l.Fail("completionDurationMinutes", "must be a multiple of 15")
 		}
-		return l.failures()
+		return l.Failures()
 	},
-	create: func(c *call) error {
-		id, from := c.rec.str("sourceSnapshotId"), c.rec.str("sourceRegion")
-		if c.cloud.faults.silent(from) {
-			return silence(from)
+	Create: func(c *Call) error {
+		id, from := c.New.Text("sourceSnapshotId"), c.New.Text("sourceRegion")
+		if c.cloud.faults.isSilent(from) {
+			return refuseSilent(from)
 		}
-		source := c.st.snapshotIn(c.account, from, id)
+		source := c.State.snapshotIn(c.Account, from, id)
 		if source == nil {
-			return refused(noSnapshot+" (in %s)", id, from)
+			return Refuse(noSnapshot+" (in %s)", id, from)
 		}
 		return c.fillCopy(source)
 	},
 }
 
 // snapshotIn finds a snapshot in any region, or nil.
-func (s *State) snapshotIn(account, region, id string) *record {
+func (s *State) snapshotIn(account, region, id string) *Record {
 	for _, typ := range anySnapshot {
-		if r := s.records[key{Type: typ, Account: account, Region: region, ID: id}]; r != nil {
+		if r := s.records[Key{Type: typ, Account: account, Region: region, ID: id}]; r != nil {
 			return r
 		}
 	}
@@ -93,23 +93,23 @@ func (s *State) snapshotIn(account, region, id string) *record {
 }
 
 // fillCopy notes what a copy has from its source. A copy of something encrypted is encrypted, with a key of its own region.
-func (c *call) fillCopy(source *record) error {
-	c.rec.Outputs["volumeSize"] = source.get("volumeSize")
-	c.rec.Outputs["volumeId"] = copiedVolume
-	c.rec.Outputs["storageTier"] = "standard"
-	c.rec.Extra["created"] = instant(c.now)
-	if v, ok := c.rec.Inputs["encrypted"]; ok && !flag(v) && isEncrypted(source) {
-		return refused("InvalidParameterDependency: a copy of the encrypted snapshot %s is encrypted", source.ID)
+func (c *Call) fillCopy(source *Record) error {
+	c.New.Outputs["volumeSize"] = source.Get("volumeSize")
+	c.New.Outputs["volumeId"] = copiedVolume
+	c.New.Outputs["storageTier"] = "standard"
+	c.New.Extra["created"] = sortableTime(c.Now)
+	if v, ok := c.New.Inputs["encrypted"]; ok && !Bool(v) && isEncrypted(source) {
+		return Refuse("InvalidParameterDependency: a copy of the encrypted snapshot %s is encrypted", source.ID)
 	}
-	if c.rec.str("kmsKeyId") != "" && !c.rec.flag("encrypted") {
-		return refused("InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	if c.New.Text("kmsKeyId") != "" && !c.New.Bool("encrypted") {
+		return Refuse("InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
-	c.rec.Extra["encrypted"] = c.rec.flag("encrypted") || isEncrypted(source)
-	if flag(c.rec.Extra["encrypted"]) && c.rec.str("kmsKeyId") == "" {
-		c.rec.Outputs["kmsKeyId"] = c.managedKey("ebs")
+	c.New.Extra["encrypted"] = c.New.Bool("encrypted") || isEncrypted(source)
+	if Bool(c.New.Extra["encrypted"]) && c.New.Text("kmsKeyId") == "" {
+		c.New.Outputs["kmsKeyId"] = c.managedKey("ebs")
 	}
 	return c.checkKey("kmsKeyId")
 }
 
 // isEncrypted says whether a snapshot or a copy is encrypted, be it that it was asked for or that its source was.
-func isEncrypted(r *record) bool { return r.flag("encrypted") || flag(r.Extra["encrypted"]) }
+func isEncrypted(r *Record) bool { return r.Bool("encrypted") || Bool(r.Extra["encrypted"]) }

@@ -10,16 +10,16 @@ import (
 
 func TestSnapshots(t *testing.T) {
 	d := open(t)
-	d.refusesToMake(snapshotType, props{"volumeId": "vol-none"}, "InvalidVolume.NotFound")
-	v := d.make(volumeType, "v", gp3(props{"encrypted": true}))
-	s := d.make(snapshotType, "s", props{"volumeId": v.id})
+	d.refusesToMake(SnapshotType, props{"volumeId": "vol-none"}, "InvalidVolume.NotFound")
+	v := d.make(VolumeType, "v", gp3(props{"encrypted": true}))
+	s := d.make(SnapshotType, "s", props{"volumeId": v.id})
 	if s.out("volumeSize") != 100.0 || s.out("encrypted") != true || s.out("arn") != "arn:aws:ec2:us-west-1::snapshot/"+s.id {
 		t.Errorf("%v GiB, encrypted %v, %v", s.out("volumeSize"), s.out("encrypted"), s.out("arn"))
 	}
 	v.delete() // its snapshots stay
-	d.refusesToMake(volumeType, gp3(props{"snapshotId": s.id, "size": 99}), "smaller than snapshot", "expect size >= 100GiB")
-	d.refusesToMake(volumeType, gp3(props{"snapshotId": s.id, "encrypted": false}), "is encrypted")
-	again := d.make(volumeType, "again", gp3(props{"snapshotId": s.id, "size": nil}))
+	d.refusesToMake(VolumeType, gp3(props{"snapshotId": s.id, "size": 99}), "smaller than snapshot", "expect size >= 100GiB")
+	d.refusesToMake(VolumeType, gp3(props{"snapshotId": s.id, "encrypted": false}), "is encrypted")
+	again := d.make(VolumeType, "again", gp3(props{"snapshotId": s.id, "size": nil}))
 	if again.out("size") != 100.0 || again.out("encrypted") != true {
 		t.Errorf("restored: %v GiB, encrypted %v", again.out("size"), again.out("encrypted"))
 	}
@@ -31,26 +31,26 @@ func TestSnapshots(t *testing.T) {
 
 func TestSnapshotCopies(t *testing.T) {
 	d := open(t)
-	s := d.make(snapshotType, "s", props{"volumeId": d.make(volumeType, "v", gp3(props{"encrypted": true})).id})
+	s := d.make(SnapshotType, "s", props{"volumeId": d.make(VolumeType, "v", gp3(props{"encrypted": true})).id})
 	east := d.elsewhere(props{"region": "us-east-2"})
 	from := props{"sourceSnapshotId": s.id, "sourceRegion": "us-west-1"}
-	d.refusesToMake(snapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "us-east-2"}, "InvalidSnapshot.NotFound", "(in us-east-2)")
-	d.refusesToMake(snapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "mars-1"}, "invalid AWS Region: mars-1")
-	d.refusesToMake(snapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "us-west-1", "encrypted": false}, "is encrypted")
-	d.refusesToMake(snapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "us-west-1", "completionDurationMinutes": 20}, "multiple of 15")
-	east.refusesToMake(volumeType, gp3(props{"availabilityZone": "us-east-2a", "snapshotId": s.id}), "InvalidSnapshot.NotFound", "it is in us-west-1")
-	copied := east.make(snapshotCopyType, "c", from)
-	v := east.make(volumeType, "v", gp3(props{"availabilityZone": "us-east-2a", "snapshotId": copied.id}))
+	d.refusesToMake(SnapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "us-east-2"}, "InvalidSnapshot.NotFound", "(in us-east-2)")
+	d.refusesToMake(SnapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "mars-1"}, "invalid AWS Region: mars-1")
+	d.refusesToMake(SnapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "us-west-1", "encrypted": false}, "is encrypted")
+	d.refusesToMake(SnapshotCopyType, props{"sourceSnapshotId": s.id, "sourceRegion": "us-west-1", "completionDurationMinutes": 20}, "multiple of 15")
+	east.refusesToMake(VolumeType, gp3(props{"availabilityZone": "us-east-2a", "snapshotId": s.id}), "InvalidSnapshot.NotFound", "it is in us-west-1")
+	copied := east.make(SnapshotCopyType, "c", from)
+	v := east.make(VolumeType, "v", gp3(props{"availabilityZone": "us-east-2a", "snapshotId": copied.id}))
 	if v.out("kmsKeyId") != "arn:aws:kms:us-east-2:123456789012:alias/aws/ebs" || copied.out("volumeId") != copiedVolume {
 		t.Errorf("key %v, copy of %v", v.out("kmsKeyId"), copied.out("volumeId"))
 	}
 	other := d.elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}})
-	other.refusesToMake(snapshotCopyType, from, "InvalidSnapshot.NotFound")
+	other.refusesToMake(SnapshotCopyType, from, "InvalidSnapshot.NotFound")
 }
 
 func TestSnapshotPolicyRefusals(t *testing.T) {
 	d := open(t)
-	role := d.make(roleType, "r", props{"assumeRolePolicy": trust})
+	role := d.make(RoleType, "r", props{"assumeRolePolicy": trust})
 	with := func(change func(details, schedule props)) props {
 		details := daily("us-east-2")
 		schedule := details["schedules"].([]any)[0].(props)
@@ -75,22 +75,22 @@ func TestSnapshotPolicyRefusals(t *testing.T) {
 		"must be another region":              func(_, s props) { s["crossRegionCopyRules"] = []any{props{"target": "us-west-1", "encrypted": true}} },
 		"shareRule: the emulator has no rule": func(_, s props) { s["shareRule"] = props{"targetAccounts": []any{"1"}} },
 	} {
-		d.refusesToMake(snapshotPolicyType, with(change), want)
+		d.refusesToMake(LifecyclePolicyType, with(change), want)
 	}
 	p := with(func(_, _ props) {})
 	p["executionRoleArn"] = "arn:aws:iam::123456789012:role/none"
-	d.refusesToMake(snapshotPolicyType, p, "NoSuchEntity")
+	d.refusesToMake(LifecyclePolicyType, p, "NoSuchEntity")
 }
 
 // Policies act when they are told to: snapshots, copies, and only so many of them.
 func TestTakeSnapshots(t *testing.T) {
 	d := open(t)
-	role := d.make(roleType, "r", props{"assumeRolePolicy": trust})
-	v := d.make(volumeType, "v", gp3(props{"encrypted": true, "tags": props{"Name": "one", "shard": "0"}}))
-	d.make(volumeType, "other", gp3(nil))
+	role := d.make(RoleType, "r", props{"assumeRolePolicy": trust})
+	v := d.make(VolumeType, "v", gp3(props{"encrypted": true, "tags": props{"Name": "one", "shard": "0"}}))
+	d.make(VolumeType, "other", gp3(nil))
 	details := daily("us-east-2")
 	details["targetTags"] = props{"Name": "one", "tier": "any of these will do"}
-	policy := d.make(snapshotPolicyType, "p", props{"description": "daily", "executionRoleArn": role.out("arn"), "policyDetails": details})
+	policy := d.make(LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.out("arn"), "policyDetails": details})
 	monday := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
 	for day := range 5 {
 		if err := d.cloud.TakeSnapshots(context.Background(), monday.AddDate(0, 0, day)); err != nil {
@@ -99,7 +99,7 @@ func TestTakeSnapshots(t *testing.T) {
 	}
 	counts := map[string]int{}
 	for _, r := range d.resources() {
-		if r.Type == snapshotType {
+		if r.Type == SnapshotType {
 			counts[r.Region]++
 			if r.Managed || r.Tags["shard"] != "0" || r.Tags[policyTag] != policy.id || r.Outputs["encrypted"] != true {
 				t.Errorf("%s in %s: %v", r.ID, r.Region, r.Tags)
@@ -117,7 +117,7 @@ func TestTakeSnapshots(t *testing.T) {
 	if got["startTime"] != "2026-03-06T03:00:00.000000000Z" {
 		t.Errorf("the newest copy is of %v", got["startTime"])
 	}
-	east.make(volumeType, "seeded", gp3(props{"availabilityZone": "us-east-2a", "snapshotId": got["id"], "size": 200}))
+	east.make(VolumeType, "seeded", gp3(props{"availabilityZone": "us-east-2a", "snapshotId": got["id"], "size": 200}))
 	v.delete()
 	n := len(d.operations())
 	if err := d.cloud.TakeSnapshots(context.Background(), monday); err != nil || len(d.operations()) != n {
@@ -132,7 +132,7 @@ func (d *driver) tryInvoke(tok string, args props) (map[string]any, error) {
 		return nil, err
 	}
 	for _, f := range out.GetFailures() {
-		return nil, refused("%s: %s", f.GetProperty(), f.GetReason())
+		return nil, Refuse("%s: %s", f.GetProperty(), f.GetReason())
 	}
 	return d.unpack(out.GetReturn()), nil
 }
@@ -149,11 +149,11 @@ func (d *driver) invoke(tok string, args props) map[string]any {
 func TestStorageLookups(t *testing.T) {
 	d := open(t)
 	volume := func(name, shard string) *thing {
-		return d.make(volumeType, name, gp3(props{"tags": props{"shard": shard}}))
+		return d.make(VolumeType, name, gp3(props{"tags": props{"shard": shard}}))
 	}
 	one, two := volume("one", "0"), volume("two", "1")
-	first := d.make(snapshotType, "first", props{"volumeId": one.id, "tags": props{"shard": "0"}})
-	second := d.make(snapshotType, "second", props{"volumeId": one.id, "tags": props{"shard": "0"}})
+	first := d.make(SnapshotType, "first", props{"volumeId": one.id, "tags": props{"shard": "0"}})
+	second := d.make(SnapshotType, "second", props{"volumeId": one.id, "tags": props{"shard": "0"}})
 	by := func(name string, values ...any) props {
 		return props{"filters": []any{props{"name": name, "values": values}}}
 	}
@@ -170,7 +170,7 @@ func TestStorageLookups(t *testing.T) {
 		{"getSnapshot:getSnapshot", props{"mostRecent": true, "owners": []any{"self"}, "filters": by("volume-id", one.id)["filters"]}, second.id},
 		{"getSnapshot:getSnapshot", props{"snapshotIds": []any{first.id}}, first.id},
 	} {
-		if got := d.invoke("aws:ebs/"+c.tok, c.args); got["id"] != c.want || len(obj(got["tags"])) != 1 {
+		if got := d.invoke("aws:ebs/"+c.tok, c.args); got["id"] != c.want || len(Object(got["tags"])) != 1 {
 			t.Errorf("%s %v found %v, want %s", c.tok, c.args, got, c.want)
 		}
 	}
@@ -202,16 +202,16 @@ func TestStorageLookups(t *testing.T) {
 
 // elsewhereSilent looks something up in a region that answers nothing, with a provider that was configured before it fell silent.
 func (d *driver) elsewhereSilent() (map[string]any, error) {
-	return d.cloud.ask(context.Background(), scope{account: someAccount, region: "us-east-2"}, lookups["aws:ebs/getVolume:getVolume"], nil)
+	return d.cloud.LookUp(context.Background(), Scope{Account: exampleAccount, Region: "us-east-2"}, lookups["aws:ebs/getVolume:getVolume"], nil)
 }
 
 // Regions that answer nothing get no copies, and their own policies do not act.
 func TestTakeSnapshotsInSilence(t *testing.T) {
 	dir := t.TempDir()
 	d := openAt(t, dir)
-	role := d.make(roleType, "r", props{"assumeRolePolicy": trust})
-	d.make(volumeType, "v", gp3(props{"tags": props{"Name": "one"}}))
-	d.make(snapshotPolicyType, "p", props{"description": "daily", "executionRoleArn": role.out("arn"), "policyDetails": daily("us-east-2")})
+	role := d.make(RoleType, "r", props{"assumeRolePolicy": trust})
+	d.make(VolumeType, "v", gp3(props{"tags": props{"Name": "one"}}))
+	d.make(LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.out("arn"), "policyDetails": daily("us-east-2")})
 	for silent, want := range map[string]int{"us-west-1": 0, "us-east-2": 1} {
 		cloud, err := Open(Options{Dir: dir, Faults: parsed(t, "silent-region="+silent)})
 		if err != nil {

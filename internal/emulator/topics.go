@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	topicType        = "aws:sns/topic:Topic"
-	topicPolicyType  = "aws:sns/topicPolicy:TopicPolicy"
-	subscriptionType = "aws:sns/topicSubscription:TopicSubscription"
+	TopicType             = "aws:sns/topic:Topic"
+	TopicPolicyType       = "aws:sns/topicPolicy:TopicPolicy"
+	TopicSubscriptionType = "aws:sns/topicSubscription:TopicSubscription"
 )
 
 func init() {
@@ -24,96 +24,96 @@ func init() {
 
 var topicName = regexp.MustCompile(`^[\w-]{1,256}$`)
 
-var topicKind = &kind{
-	typ: topicType, arn: "arn:aws:sns:%s:%s:%s",
-	missing:  "NotFoundException: Topic does not exist (%s)",
-	autoName: 256,
-	notBoth:  [][]string{{"name", "namePrefix"}},
-	refuse: []string{"applicationFailureFeedbackRoleArn", "applicationSuccessFeedbackRoleArn", "applicationSuccessFeedbackSampleRate",
+var topicKind = &Kind{
+	Type: TopicType, ARN: "arn:aws:sns:%s:%s:%s",
+	Missing:        "NotFoundException: Topic does not exist (%s)",
+	AutoNameLength: 256,
+	AtMostOne:      [][]string{{"name", "namePrefix"}},
+	Unsupported: []string{"applicationFailureFeedbackRoleArn", "applicationSuccessFeedbackRoleArn", "applicationSuccessFeedbackSampleRate",
 		"archivePolicy", "contentBasedDeduplication", "deliveryPolicy", "fifoThroughputScope", "fifoTopic", "firehoseFailureFeedbackRoleArn",
 		"firehoseSuccessFeedbackRoleArn", "firehoseSuccessFeedbackSampleRate", "httpFailureFeedbackRoleArn", "httpSuccessFeedbackRoleArn",
 		"httpSuccessFeedbackSampleRate", "lambdaFailureFeedbackRoleArn", "lambdaSuccessFeedbackRoleArn", "lambdaSuccessFeedbackSampleRate",
 		"sqsFailureFeedbackRoleArn", "sqsSuccessFeedbackRoleArn", "sqsSuccessFeedbackSampleRate"},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		l.pattern("name", topicName)
-		l.number("signatureVersion", 1, 2)
-		l.choice("tracingConfig", "Active", "PassThrough")
-		if len(l.str("displayName")) > 100 {
-			l.bad("displayName", "must be at most 100 long")
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		l.CheckPattern("name", topicName)
+		l.CheckRange("signatureVersion", 1, 2)
+		l.CheckChoice("tracingConfig", "Active", "PassThrough")
+		if len(l.Text("displayName")) > 100 {
+			l.Fail("displayName", "must be at most 100 long")
 		}
-		return slices.Concat(l.failures(), checkDocument(m, "policy"))
+		return slices.Concat(l.Failures(), checkPolicyDocument(m, "policy"))
 	},
-	create: func(c *call) error {
-		c.rec.ID = fmt.Sprintf(c.kind.arn, c.region, c.account, c.rec.str("name"))
-		if c.find(c.rec.ID, topicType) != nil {
-			return refused("InvalidParameter: Topic already exists: %s", c.rec.ID) // CreateTopic would return the one that is there
+	Create: func(c *Call) error {
+		c.New.ID = fmt.Sprintf(c.Kind.ARN, c.Region, c.Account, c.New.Text("name"))
+		if c.Find(c.New.ID, TopicType) != nil {
+			return Refuse("InvalidParameter: Topic already exists: %s", c.New.ID) // CreateTopic would return the one that is there
 		}
-		c.rec.Outputs["arn"] = c.rec.ID
-		c.rec.Outputs["owner"] = c.account
-		c.rec.Outputs["policy"] = fmt.Sprintf(`{"Statement":[{"Action":["SNS:Publish","SNS:Subscribe"],"Condition":{"StringEquals":{"AWS:SourceOwner":%q}},`+
-			`"Effect":"Allow","Principal":{"AWS":"*"},"Resource":%q}]}`, c.account, c.rec.ID)
+		c.New.Outputs["arn"] = c.New.ID
+		c.New.Outputs["owner"] = c.Account
+		c.New.Outputs["policy"] = fmt.Sprintf(`{"Statement":[{"Action":["SNS:Publish","SNS:Subscribe"],"Condition":{"StringEquals":{"AWS:SourceOwner":%q}},`+
+			`"Effect":"Allow","Principal":{"AWS":"*"},"Resource":%q}]}`, c.Account, c.New.ID)
 		return c.checkKey("kmsMasterKeyId")
 	},
-	update: func(c *call) error { return c.checkKey("kmsMasterKeyId") },
+	Update: func(c *Call) error { return c.checkKey("kmsMasterKeyId") },
 }
 
-var topicPolicyKind = &kind{
-	typ:     topicPolicyType,
-	missing: topicKind.missing,
-	refs:    []ref{{path: "arn", to: []string{topicType}, when: fades}},
-	check:   func(m resource.PropertyMap) []catalog.Failure { return checkDocument(m, "policy") },
-	create: func(c *call) error {
-		if c.rec.ID = c.rec.str("arn"); c.find(c.rec.ID, topicPolicyType) != nil {
-			return refused("the topic %s has a policy already", c.rec.ID) // SetTopicAttributes would overwrite it silently
+var topicPolicyKind = &Kind{
+	Type:       TopicPolicyType,
+	Missing:    topicKind.Missing,
+	References: []Reference{{Path: "arn", To: []string{TopicType}, OnDelete: Cascade}},
+	Check:      func(m resource.PropertyMap) []catalog.Failure { return checkPolicyDocument(m, "policy") },
+	Create: func(c *Call) error {
+		if c.New.ID = c.New.Text("arn"); c.Find(c.New.ID, TopicPolicyType) != nil {
+			return Refuse("the topic %s has a policy already", c.New.ID) // SetTopicAttributes would overwrite it silently
 		}
-		c.rec.Outputs["owner"] = c.account
+		c.New.Outputs["owner"] = c.Account
 		return nil
 	},
 }
 
 // Subscriptions stay unconfirmed: a person or an endpoint would have to answer.
-var subscriptionKind = &kind{
-	typ:      subscriptionType,
-	missing:  "NotFoundException: Subscription does not exist (%s)",
-	defaults: map[string]any{"confirmationTimeoutInMinutes": 1.0, "endpointAutoConfirms": false, "rawMessageDelivery": false},
-	unread:   []string{"confirmationTimeoutInMinutes", "endpointAutoConfirms"},
-	refuse:   []string{"deliveryPolicy", "filterPolicy", "filterPolicyScope", "redrivePolicy", "replayPolicy", "subscriptionRoleArn"},
-	refs:     []ref{{path: "topic", to: []string{topicType}, when: fades}},
-	check:    checkSubscription,
-	create: func(c *call) error {
-		for _, other := range c.here(subscriptionType) {
-			if other.str("topic") == c.rec.str("topic") && other.str("protocol") == c.rec.str("protocol") && other.str("endpoint") == c.rec.str("endpoint") {
-				return refused("InvalidParameter: Subscription already exists: %s", other.ID) // Subscribe would return the one that is there
+var subscriptionKind = &Kind{
+	Type:        TopicSubscriptionType,
+	Missing:     "NotFoundException: Subscription does not exist (%s)",
+	Defaults:    map[string]any{"confirmationTimeoutInMinutes": 1.0, "endpointAutoConfirms": false, "rawMessageDelivery": false},
+	WriteOnly:   []string{"confirmationTimeoutInMinutes", "endpointAutoConfirms"},
+	Unsupported: []string{"deliveryPolicy", "filterPolicy", "filterPolicyScope", "redrivePolicy", "replayPolicy", "subscriptionRoleArn"},
+	References:  []Reference{{Path: "topic", To: []string{TopicType}, OnDelete: Cascade}},
+	Check:       checkSubscription,
+	Create: func(c *Call) error {
+		for _, other := range c.ListHere(TopicSubscriptionType) {
+			if other.Text("topic") == c.New.Text("topic") && other.Text("protocol") == c.New.Text("protocol") && other.Text("endpoint") == c.New.Text("endpoint") {
+				return Refuse("InvalidParameter: Subscription already exists: %s", other.ID) // Subscribe would return the one that is there
 			}
 		}
-		c.rec.ID = c.rec.str("topic") + ":" + c.newID("subscription")
-		c.rec.Outputs["arn"] = c.rec.ID
-		c.rec.Outputs["pendingConfirmation"] = true
+		c.New.ID = c.New.Text("topic") + ":" + c.NewID("subscription")
+		c.New.Outputs["arn"] = c.New.ID
+		c.New.Outputs["pendingConfirmation"] = true
 		return nil
 	},
 }
 
 func checkSubscription(m resource.PropertyMap) []catalog.Failure {
-	l := lookAt(m)
-	l.only("protocol", "email", "https")
-	endpoint, known := l.in["endpoint"].(string)
+	l := ReadInputs(m)
+	l.CheckSupported("protocol", "email", "https")
+	endpoint, known := l.Values["endpoint"].(string)
 	if !known {
-		return l.failures()
+		return l.Failures()
 	}
 	// The endpoint is not told: it may be a secret.
-	switch l.str("protocol") {
+	switch l.Text("protocol") {
 	case "email":
 		if a, err := mail.ParseAddress(endpoint); err != nil || a.Address != endpoint {
-			l.bad("endpoint", "InvalidParameter: Invalid parameter: Email address")
+			l.Fail("endpoint", "InvalidParameter: Invalid parameter: Email address")
 		}
-		if flag(l.in["rawMessageDelivery"]) {
-			l.bad("rawMessageDelivery", "InvalidParameter: Delivery protocol [email] does not support raw message delivery.")
+		if Bool(l.Values["rawMessageDelivery"]) {
+			l.Fail("rawMessageDelivery", "InvalidParameter: Delivery protocol [email] does not support raw message delivery.")
 		}
 	case "https":
 		if u, err := url.Parse(endpoint); err != nil || u.Scheme != "https" || u.Hostname() == "" {
-			l.bad("endpoint", "InvalidParameter: Invalid parameter: Endpoint must match the specified protocol")
+			l.Fail("endpoint", "InvalidParameter: Invalid parameter: Endpoint must match the specified protocol")
 		}
 	}
-	return l.failures()
+	return l.Failures()
 }

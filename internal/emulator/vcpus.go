@@ -14,20 +14,20 @@ const (
 )
 
 // overVCPUs says why the next machine of an order would be one too many; nil when it is not.
-func (c *call) overVCPUs(o *order) error {
+func (c *Call) overVCPUs(o *launchOrder) error {
 	code, words := quotaVCPUs, "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of %d allows"
 	if o.spot {
 		code, words = quotaSpotVCPUs, "MaxSpotInstanceCountExceeded: Max spot instance count exceeded: the limit is %d vCPU"
 	}
-	fault := c.cloud.faults.of("quota", code)
+	fault := c.cloud.faults.find("quota", code)
 	if fault == nil {
 		return nil
 	}
 	typ, _ := ec2types.Lookup(o.typ)
 	running := typ.VCPU
-	for _, m := range c.here(instanceType) {
-		if o.spot == (m.str("instanceLifecycle") == "spot") {
-			t, _ := ec2types.Lookup(m.str("instanceType"))
+	for _, m := range c.ListHere(InstanceType) {
+		if o.spot == (m.Text("instanceLifecycle") == "spot") {
+			t, _ := ec2types.Lookup(m.Text("instanceType"))
 			running += t.VCPU
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
-const volumeType = "aws:ebs/volume:Volume"
+const VolumeType = "aws:ebs/volume:Volume"
 
 func init() {
 	define(volumeKind)
@@ -28,70 +28,70 @@ const (
 	maxThroughputPerIOPS = 0.25
 )
 
-var volumeKind = &kind{
-	typ: volumeType, prefix: "vol", arn: "arn:aws:ec2:%s:%s:volume/%s",
-	missing:  "InvalidVolume.NotFound: The volume '%s' does not exist.",
-	inUse:    "VolumeInUse: Volume %s is currently attached",
-	defaults: map[string]any{"finalSnapshot": false},
-	unread:   []string{"finalSnapshot"},
-	oneOf:    [][]string{{"type"}}, // without one AWS makes gp2
-	refuse:   []string{"multiAttachEnabled", "outpostArn"},
+var volumeKind = &Kind{
+	Type: VolumeType, IDPrefix: "vol", ARN: "arn:aws:ec2:%s:%s:volume/%s",
+	Missing:     "InvalidVolume.NotFound: The volume '%s' does not exist.",
+	InUse:       "VolumeInUse: Volume %s is currently attached",
+	Defaults:    map[string]any{"finalSnapshot": false},
+	WriteOnly:   []string{"finalSnapshot"},
+	ExactlyOne:  [][]string{{"type"}}, // without one AWS makes gp2
+	Unsupported: []string{"multiAttachEnabled", "outpostArn"},
 	// A snapshot may go while volumes made from it live.
-	refs:  []ref{{path: "snapshotId", to: anySnapshot}},
-	check: checkVolume,
-	create: func(c *call) error {
-		if zones := ec2types.Zones(c.region); !slices.Contains(zones, c.rec.str("availabilityZone")) {
-			return refused("InvalidZone.NotFound: The zone '%s' does not exist. (zones of %s: %s)",
-				c.rec.str("availabilityZone"), c.region, strings.Join(zones, ", "))
+	References: []Reference{{Path: "snapshotId", To: anySnapshot}},
+	Check:      checkVolume,
+	Create: func(c *Call) error {
+		if zones := ec2types.Zones(c.Region); !slices.Contains(zones, c.New.Text("availabilityZone")) {
+			return Refuse("InvalidZone.NotFound: The zone '%s' does not exist. (zones of %s: %s)",
+				c.New.Text("availabilityZone"), c.Region, strings.Join(zones, ", "))
 		}
-		c.rec.Outputs["iops"], c.rec.Outputs["throughput"] = float64(baseIOPS), float64(baseThroughput)
-		c.rec.Outputs["encrypted"] = false
-		c.rec.Outputs["createTime"] = c.now.Format(time.RFC3339)
-		c.rec.Extra["created"] = instant(c.now)
+		c.New.Outputs["iops"], c.New.Outputs["throughput"] = float64(baseIOPS), float64(baseThroughput)
+		c.New.Outputs["encrypted"] = false
+		c.New.Outputs["createTime"] = c.Now.Format(time.RFC3339)
+		c.New.Extra["created"] = sortableTime(c.Now)
 		if err := c.restoreVolume(); err != nil {
 			return err
 		}
 		return c.encryptVolume()
 	},
-	update: func(c *call) error {
-		if was, is := c.old.num("size"), c.rec.num("size"); is < was {
-			return refused("InvalidParameterValue: New size cannot be smaller than existing size. (%s has %d GiB, asked for are %d)", c.rec.ID, was, is)
+	Update: func(c *Call) error {
+		if was, is := c.Old.Number("size"), c.New.Number("size"); is < was {
+			return Refuse("InvalidParameterValue: New size cannot be smaller than existing size. (%s has %d GiB, asked for are %d)", c.New.ID, was, is)
 		}
 		return nil
 	},
-	remove: func(c *call) error {
-		if !c.old.flag("finalSnapshot") {
+	Delete: func(c *Call) error {
+		if !c.Old.Bool("finalSnapshot") {
 			return nil
 		}
-		if err := c.checkUnused(c.old); err != nil {
+		if err := c.CheckUnused(c.Old); err != nil {
 			return err
 		}
-		c.set(c.snapshotOf(c.old))
+		c.Store(c.snapshotOf(c.Old))
 		return nil
 	},
 }
 
-// instant writes a time so that texts sort as times do.
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+// sortableTime writes a time so that texts sort as times do.
+func sortableTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 func checkVolume(m resource.PropertyMap) []catalog.Failure {
-	l := lookAt(m)
-	l.only("type", "gp3")
-	l.number("size", 1, maxVolumeGiB)
-	l.number("iops", baseIOPS, maxIOPS)
-	l.number("throughput", baseThroughput, maxThroughput)
-	if len(given(m, []string{"size", "snapshotId"})) == 0 {
-		l.bad("size", "MissingParameter: The request must contain the parameter size/snapshot")
+	l := ReadInputs(m)
+	l.CheckSupported("type", "gp3")
+	l.CheckRange("size", 1, maxVolumeGiB)
+	l.CheckRange("iops", baseIOPS, maxIOPS)
+	l.CheckRange("throughput", baseThroughput, maxThroughput)
+	if len(GivenInputs(m, []string{"size", "snapshotId"})) == 0 {
+		l.Fail("size", "MissingParameter: The request must contain the parameter size/snapshot")
 	}
-	if v := catalog.Bare(m["encrypted"]); len(given(m, []string{"kmsKeyId"})) > 0 && (v.IsNull() || v.IsBool() && !v.BoolValue()) {
-		l.bad("kmsKeyId", "InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	if v := catalog.Bare(m["encrypted"]); len(GivenInputs(m, []string{"kmsKeyId"})) > 0 && (v.IsNull() || v.IsBool() && !v.BoolValue()) {
+		l.Fail("kmsKeyId", "InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
-	checkGP3(l, m)
-	return l.failures()
+	checkGP3Limits(l, m)
+	return l.Failures()
 }
 
-// checkGP3 holds a volume's performance against its size and itself. Sizes that come from a snapshot are not known here.
-func checkGP3(l *look, m resource.PropertyMap) {
+// checkGP3Limits holds a volume's performance against its size and itself. Sizes that come from a snapshot are not known here.
+func checkGP3Limits(l *Inputs, m resource.PropertyMap) {
 	iops, throughput := float64(baseIOPS), float64(baseThroughput)
 	if v := catalog.Bare(m["iops"]); v.IsNumber() {
 		iops = v.NumberValue()
@@ -102,40 +102,40 @@ func checkGP3(l *look, m resource.PropertyMap) {
 		throughput = v.NumberValue()
 	}
 	if size := catalog.Bare(m["size"]); size.IsNumber() && iops > max(baseIOPS, size.NumberValue()*maxIOPSPerGiB) {
-		l.bad("iops", "InvalidParameterCombination: Iops to volume size ratio is too high: %v IOPS on %v GiB; maximum is %d per GiB",
+		l.Fail("iops", "InvalidParameterCombination: Iops to volume size ratio is too high: %v IOPS on %v GiB; maximum is %d per GiB",
 			iops, size.NumberValue(), maxIOPSPerGiB)
 	}
 	if throughput > iops*maxThroughputPerIOPS {
-		l.bad("throughput", "InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
+		l.Fail("throughput", "InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
 			throughput, iops, maxThroughputPerIOPS)
 	}
 }
 
 // restoreVolume takes size and encryption from the volume's snapshot, and refuses a volume that is smaller than it.
-func (c *call) restoreVolume() error {
-	snapshot := c.find(c.rec.str("snapshotId"), anySnapshot...)
+func (c *Call) restoreVolume() error {
+	snapshot := c.Find(c.New.Text("snapshotId"), anySnapshot...)
 	if snapshot == nil {
 		return nil
 	}
-	least := snapshot.num("volumeSize")
-	c.rec.Outputs["size"] = float64(least)
-	if size := c.rec.num("size"); size < least {
-		return refused("InvalidParameterValue: Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", size, snapshot.ID, least)
+	least := snapshot.Number("volumeSize")
+	c.New.Outputs["size"] = float64(least)
+	if size := c.New.Number("size"); size < least {
+		return Refuse("InvalidParameterValue: Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", size, snapshot.ID, least)
 	}
 	if isEncrypted(snapshot) {
-		if v, ok := c.rec.Inputs["encrypted"]; ok && !flag(v) {
-			return refused("InvalidParameterDependency: a volume made from the encrypted snapshot %s is encrypted", snapshot.ID)
+		if v, ok := c.New.Inputs["encrypted"]; ok && !Bool(v) {
+			return Refuse("InvalidParameterDependency: a volume made from the encrypted snapshot %s is encrypted", snapshot.ID)
 		}
-		c.rec.Outputs["encrypted"] = true
-		c.rec.Outputs["kmsKeyId"] = snapshot.str("kmsKeyId")
+		c.New.Outputs["encrypted"] = true
+		c.New.Outputs["kmsKeyId"] = snapshot.Text("kmsKeyId")
 	}
 	return nil
 }
 
 // encryptVolume checks the key, or takes that which AWS keeps for EBS.
-func (c *call) encryptVolume() error {
-	if c.rec.flag("encrypted") && c.rec.str("kmsKeyId") == "" {
-		c.rec.Outputs["kmsKeyId"] = c.managedKey("ebs")
+func (c *Call) encryptVolume() error {
+	if c.New.Bool("encrypted") && c.New.Text("kmsKeyId") == "" {
+		c.New.Outputs["kmsKeyId"] = c.managedKey("ebs")
 	}
 	return c.checkKey("kmsKeyId")
 }

@@ -32,18 +32,18 @@ func TestVolumeRefusals(t *testing.T) {
 		"InvalidSnapshot.NotFound: The snapshot 'snap-no'": {"snapshotId": "snap-no"},
 		"multiAttachEnabled: the emulator has no rules":    {"multiAttachEnabled": true},
 	} {
-		d.refusesToMake(volumeType, gp3(more), want)
+		d.refusesToMake(VolumeType, gp3(more), want)
 	}
-	d.make(volumeType, "small", gp3(props{"size": 1, "iops": 3000, "throughput": 750}))
-	d.make(volumeType, "fast", gp3(props{"size": 160, "iops": 80000, "throughput": 2000}))
-	off := d.make(kmsKeyType, "off", props{"isEnabled": false})
-	d.refusesToMake(volumeType, gp3(props{"kmsKeyId": off.out("arn"), "encrypted": true}), "is disabled")
+	d.make(VolumeType, "small", gp3(props{"size": 1, "iops": 3000, "throughput": 750}))
+	d.make(VolumeType, "fast", gp3(props{"size": 160, "iops": 80000, "throughput": 2000}))
+	off := d.make(KMSKeyType, "off", props{"isEnabled": false})
+	d.refusesToMake(VolumeType, gp3(props{"kmsKeyId": off.out("arn"), "encrypted": true}), "is disabled")
 }
 
 // A volume grows in place and never shrinks; what it is made of makes it another one.
 func TestVolumeChanges(t *testing.T) {
 	d := open(t)
-	v := d.make(volumeType, "v", gp3(props{"encrypted": true}))
+	v := d.make(VolumeType, "v", gp3(props{"encrypted": true}))
 	if v.out("iops") != 3000.0 || v.out("throughput") != 125.0 || v.out("kmsKeyId") != "arn:aws:kms:us-west-1:123456789012:alias/aws/ebs" {
 		t.Errorf("%v IOPS, %v MiB/s, key %v", v.out("iops"), v.out("throughput"), v.out("kmsKeyId"))
 	}
@@ -66,24 +66,24 @@ func TestVolumeChanges(t *testing.T) {
 
 func TestVolumeAttachment(t *testing.T) {
 	f := fleets(open(t))
-	f.make(groupType, "g", f.group(2, 2, 2, nil))
+	f.make(AutoScalingGroupType, "g", f.group(2, 2, 2, nil))
 	zones := map[any]string{}
 	for _, m := range f.machines() {
 		zones[m.Outputs["availabilityZone"]] = m.ID
 	}
-	v := f.make(volumeType, "v", gp3(nil))
+	v := f.make(VolumeType, "v", gp3(nil))
 	p := props{"volumeId": v.id, "instanceId": zones["us-west-1a"], "deviceName": "/dev/sdf"}
 	with := func(name string, value any) props {
 		q := maps.Clone(p)
 		q[name] = value
 		return q
 	}
-	f.refusesToMake(volumeAttachmentType, with("instanceId", zones["us-west-1b"]), "InvalidVolume.ZoneMismatch")
-	f.refusesToMake(volumeAttachmentType, with("instanceId", "i-none"), "InvalidInstanceID.NotFound")
-	f.refusesToMake(volumeAttachmentType, with("deviceName", "/dev/sda1"), "deviceName")
-	a := f.make(volumeAttachmentType, "a", p)
-	f.refusesToMake(volumeAttachmentType, with("deviceName", "/dev/sdg"), "VolumeInUse: "+v.id+" is already attached")
-	f.refusesToMake(volumeAttachmentType, with("volumeId", f.make(volumeType, "w", gp3(nil)).id), "Attachment point /dev/sdf is already in use")
+	f.refusesToMake(VolumeAttachmentType, with("instanceId", zones["us-west-1b"]), "InvalidVolume.ZoneMismatch")
+	f.refusesToMake(VolumeAttachmentType, with("instanceId", "i-none"), "InvalidInstanceID.NotFound")
+	f.refusesToMake(VolumeAttachmentType, with("deviceName", "/dev/sda1"), "deviceName")
+	a := f.make(VolumeAttachmentType, "a", p)
+	f.refusesToMake(VolumeAttachmentType, with("deviceName", "/dev/sdg"), "VolumeInUse: "+v.id+" is already attached")
+	f.refusesToMake(VolumeAttachmentType, with("volumeId", f.make(VolumeType, "w", gp3(nil)).id), "Attachment point /dev/sdf is already in use")
 	refuses(t, v.tryDelete(), "VolumeInUse: Volume "+v.id+" is currently attached")
 	if ops := f.operations(); ops[len(ops)-2].ModelSeconds != 25 {
 		t.Errorf("attaching took %v model seconds", ops[len(ops)-2].ModelSeconds)
@@ -94,10 +94,10 @@ func TestVolumeAttachment(t *testing.T) {
 
 func TestFinalSnapshot(t *testing.T) {
 	d := open(t)
-	v := d.make(volumeType, "v", gp3(props{"finalSnapshot": true, "tags": props{"shard": "0"}}))
+	v := d.make(VolumeType, "v", gp3(props{"finalSnapshot": true, "tags": props{"shard": "0"}}))
 	v.delete()
 	list := d.resources()
-	if len(list) != 1 || list[0].Type != snapshotType || list[0].Tags["shard"] != "0" || list[0].Managed {
+	if len(list) != 1 || list[0].Type != SnapshotType || list[0].Tags["shard"] != "0" || list[0].Managed {
 		t.Errorf("left is %v", list)
 	}
 }

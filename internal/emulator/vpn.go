@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	customerGatewayType   = "aws:ec2/customerGateway:CustomerGateway"
-	vpnGatewayType        = "aws:ec2/vpnGateway:VpnGateway"
-	vpnAttachmentType     = "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment"
-	routePropagationType  = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
-	defaultCustomerASN    = "65000"
-	defaultAmazonSideASN  = "64512"
-	quotaCustomerGateways = "L-4FB7FF5D"
-	quotaVPNGateways      = "L-7029FAB6"
-	quotaVPNConnections   = "L-3E6EC3A3"
-	quotaVPNsPerGateway   = "L-B91E5754"
+	CustomerGatewayType      = "aws:ec2/customerGateway:CustomerGateway"
+	VPNGatewayType           = "aws:ec2/vpnGateway:VpnGateway"
+	VPNGatewayAttachmentType = "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment"
+	RoutePropagationType     = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
+	defaultCustomerASN       = "65000"
+	defaultAmazonSideASN     = "64512"
+	quotaCustomerGateways    = "L-4FB7FF5D"
+	quotaVPNGateways         = "L-7029FAB6"
+	quotaVPNConnections      = "L-3E6EC3A3"
+	quotaVPNsPerGateway      = "L-B91E5754"
 )
 
 func init() {
@@ -29,34 +29,34 @@ func init() {
 	quotas[quotaVPNConnections], quotas[quotaVPNsPerGateway] = 50, 10
 }
 
-func customerGatewayKind() *kind {
-	return &kind{
-		typ: customerGatewayType, prefix: "cgw", arn: "arn:aws:ec2:%s:%s:customer-gateway/%s",
-		missing: "InvalidCustomerGatewayID.NotFound: The customerGateway ID '%s' does not exist",
-		inUse:   "IncorrectState: The customer gateway '%s' is in use.",
-		refuse:  []string{"certificateArn"},
-		oneOf:   [][]string{{"ipAddress"}},
-		notBoth: [][]string{{"bgpAsn", "bgpAsnExtended"}},
-		check: func(m resource.PropertyMap) []catalog.Failure {
-			l := lookAt(m)
-			l.choice("type", "ipsec.1")
+func customerGatewayKind() *Kind {
+	return &Kind{
+		Type: CustomerGatewayType, IDPrefix: "cgw", ARN: "arn:aws:ec2:%s:%s:customer-gateway/%s",
+		Missing:     "InvalidCustomerGatewayID.NotFound: The customerGateway ID '%s' does not exist",
+		InUse:       "IncorrectState: The customer gateway '%s' is in use.",
+		Unsupported: []string{"certificateArn"},
+		ExactlyOne:  [][]string{{"ipAddress"}},
+		AtMostOne:   [][]string{{"bgpAsn", "bgpAsnExtended"}},
+		Check: func(m resource.PropertyMap) []catalog.Failure {
+			l := ReadInputs(m)
+			l.CheckChoice("type", "ipsec.1")
 			l.asn("bgpAsn", 1, 2147483647)
 			l.asn("bgpAsnExtended", 2147483648, 4294967295)
-			if s := l.str("ipAddress"); l.has("ipAddress") && !isIPv4(s) {
-				l.bad("ipAddress", "expected ipAddress to contain a valid IPv4 address, got: %s", s)
+			if s := l.Text("ipAddress"); l.Has("ipAddress") && !IsIPv4(s) {
+				l.Fail("ipAddress", "expected ipAddress to contain a valid IPv4 address, got: %s", s)
 			}
-			return l.failures()
+			return l.Failures()
 		},
-		create: func(c *call) error {
-			here := c.here(customerGatewayType)
-			if len(here) >= c.quota(quotaCustomerGateways) {
-				return exceeded("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).", quotaCustomerGateways)
+		Create: func(c *Call) error {
+			here := c.ListHere(CustomerGatewayType)
+			if len(here) >= c.Quota(quotaCustomerGateways) {
+				return RefuseQuota("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).", quotaCustomerGateways)
 			}
 			for _, other := range here {
 				// The real API answers with the one that is there, and then two resources think that it is theirs.
-				if other.str("ipAddress") == c.rec.str("ipAddress") && customerASN(other) == customerASN(c.rec) {
-					return refused("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s already",
-						other.ID, other.str("ipAddress"), customerASN(other))
+				if other.Text("ipAddress") == c.New.Text("ipAddress") && CustomerASN(other) == CustomerASN(c.New) {
+					return Refuse("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s already",
+						other.ID, other.Text("ipAddress"), CustomerASN(other))
 				}
 			}
 			return nil
@@ -65,120 +65,120 @@ func customerGatewayKind() *kind {
 }
 
 // asn wants an ASN, which AWS's types hold as text, between two.
-func (l *look) asn(name string, least, most uint64) {
-	s, given := l.in[name].(string)
+func (l *Inputs) asn(name string, least, most uint64) {
+	s, given := l.Values[name].(string)
 	if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || n < least || n > most) {
-		l.bad(name, "%q: want an ASN from %d to %d", s, least, most)
+		l.Fail(name, "%q: want an ASN from %d to %d", s, least, most)
 	}
 }
 
-func customerASN(r *record) string {
+func CustomerASN(r *Record) string {
 	for _, name := range []string{"bgpAsn", "bgpAsnExtended"} {
-		if s := r.str(name); s != "" {
+		if s := r.Text(name); s != "" {
 			return s
 		}
 	}
 	return defaultCustomerASN
 }
 
-func vpnGatewayKind() *kind {
-	return &kind{
-		typ: vpnGatewayType, prefix: "vgw", arn: "arn:aws:ec2:%s:%s:vpn-gateway/%s",
-		missing: "InvalidVpnGatewayID.NotFound: The vpnGateway ID '%s' does not exist",
-		inUse:   "IncorrectState: The vpnGateway '%s' is in use and cannot be deleted.",
-		refs:    []ref{{path: "vpcId", to: []string{vpcType}, when: holds}},
-		check: func(m resource.PropertyMap) []catalog.Failure {
-			l := lookAt(m)
-			s, given := l.in["amazonSideAsn"].(string)
-			if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || !isPrivateASN(float64(n))) {
-				l.bad("amazonSideAsn", "%q: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294", s)
+func vpnGatewayKind() *Kind {
+	return &Kind{
+		Type: VPNGatewayType, IDPrefix: "vgw", ARN: "arn:aws:ec2:%s:%s:vpn-gateway/%s",
+		Missing:    "InvalidVpnGatewayID.NotFound: The vpnGateway ID '%s' does not exist",
+		InUse:      "IncorrectState: The vpnGateway '%s' is in use and cannot be deleted.",
+		References: []Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: Block}},
+		Check: func(m resource.PropertyMap) []catalog.Failure {
+			l := ReadInputs(m)
+			s, given := l.Values["amazonSideAsn"].(string)
+			if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || !IsPrivateASN(float64(n))) {
+				l.Fail("amazonSideAsn", "%q: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294", s)
 			}
-			return l.failures()
+			return l.Failures()
 		},
-		create: func(c *call) error {
-			if len(c.here(vpnGatewayType)) >= c.quota(quotaVPNGateways) {
-				return exceeded("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).", quotaVPNGateways)
+		Create: func(c *Call) error {
+			if len(c.ListHere(VPNGatewayType)) >= c.Quota(quotaVPNGateways) {
+				return RefuseQuota("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).", quotaVPNGateways)
 			}
-			c.rec.Outputs["amazonSideAsn"] = defaultAmazonSideASN
-			return c.attachVPN(c.rec.ID, c.rec.str("vpcId"))
+			c.New.Outputs["amazonSideAsn"] = defaultAmazonSideASN
+			return c.attachVPN(c.New.ID, c.New.Text("vpcId"))
 		},
-		update: func(c *call) error {
-			if !c.changed("vpcId") {
+		Update: func(c *Call) error {
+			if !c.HasChanged("vpcId") {
 				return nil
 			}
-			return c.attachVPN(c.rec.ID, c.rec.str("vpcId"))
+			return c.attachVPN(c.New.ID, c.New.Text("vpcId"))
 		},
-		live: func(s *State, r *record) map[string]any { return map[string]any{"vpcId": s.vpcOfVPN(r)} },
+		Derive: func(s *State, r *Record) map[string]any { return map[string]any{"vpcId": s.vpcOfVPN(r)} },
 	}
 }
 
 // attachVPN refuses a second VPN gateway for a VPC, and a second VPC for a VPN gateway.
-func (c *call) attachVPN(gateway, vpc string) error {
+func (c *Call) attachVPN(gateway, vpc string) error {
 	if vpc == "" {
 		return nil
 	}
-	for _, other := range c.here(vpnGatewayType) {
-		at := c.st.vpcOfVPN(other)
+	for _, other := range c.ListHere(VPNGatewayType) {
+		at := c.State.vpcOfVPN(other)
 		switch {
 		case at == "":
 		case other.ID != gateway && at == vpc:
-			return refused("VpnGatewayAttachmentLimitExceeded: The network %s already has a virtual private gateway attached to it (%s)", vpc, other.ID)
-		case other.ID == gateway && at != vpc && c.old == nil:
-			return refused("IncorrectState: The vpnGateway %s is attached to %s already", gateway, at)
+			return Refuse("VpnGatewayAttachmentLimitExceeded: The network %s already has a virtual private gateway attached to it (%s)", vpc, other.ID)
+		case other.ID == gateway && at != vpc && c.Old == nil:
+			return Refuse("IncorrectState: The vpnGateway %s is attached to %s already", gateway, at)
 		}
 	}
 	return nil
 }
 
 // vpcOfVPN is where a VPN gateway is attached, by its own input or by an attachment; empty when nowhere.
-func (s *State) vpcOfVPN(gateway *record) string {
-	if id := gateway.str("vpcId"); id != "" {
+func (s *State) vpcOfVPN(gateway *Record) string {
+	if id := gateway.Text("vpcId"); id != "" {
 		return id
 	}
-	for _, u := range s.usersOf(gateway.key) {
-		if u.Type == vpnAttachmentType {
-			return u.str("vpcId")
+	for _, u := range s.ReferrersOf(gateway.Key) {
+		if u.Type == VPNGatewayAttachmentType {
+			return u.Text("vpcId")
 		}
 	}
 	return ""
 }
 
-func vpnAttachmentKind() *kind {
-	return &kind{
-		typ:     vpnAttachmentType,
-		missing: "InvalidVpnGatewayAttachment.NotFound: The attachment '%s' does not exist",
-		refs: []ref{
-			{path: "vpcId", to: []string{vpcType}, when: holds},
-			{path: "vpnGatewayId", to: []string{vpnGatewayType}, when: holds},
+func vpnAttachmentKind() *Kind {
+	return &Kind{
+		Type:    VPNGatewayAttachmentType,
+		Missing: "InvalidVpnGatewayAttachment.NotFound: The attachment '%s' does not exist",
+		References: []Reference{
+			{Path: "vpcId", To: []string{VPCType}, OnDelete: Block},
+			{Path: "vpnGatewayId", To: []string{VPNGatewayType}, OnDelete: Block},
 		},
-		create: func(c *call) error {
-			gateway, vpc := c.rec.str("vpnGatewayId"), c.rec.str("vpcId")
-			c.rec.ID = fmt.Sprintf("vpn-attachment-%x", crc32.ChecksumIEEE([]byte(vpc+"-"+gateway))) // as Terraform makes it
-			if c.find(c.rec.ID, vpnAttachmentType) != nil {
-				return refused("IncorrectState: The vpnGateway %s is attached to %s already", gateway, vpc)
+		Create: func(c *Call) error {
+			gateway, vpc := c.New.Text("vpnGatewayId"), c.New.Text("vpcId")
+			c.New.ID = fmt.Sprintf("vpn-attachment-%x", crc32.ChecksumIEEE([]byte(vpc+"-"+gateway))) // as Terraform makes it
+			if c.Find(c.New.ID, VPNGatewayAttachmentType) != nil {
+				return Refuse("IncorrectState: The vpnGateway %s is attached to %s already", gateway, vpc)
 			}
 			return c.attachVPN(gateway, vpc)
 		},
 	}
 }
 
-func routePropagationKind() *kind {
-	return &kind{
-		typ:     routePropagationType,
-		missing: "InvalidPropagation.NotFound: The propagation '%s' does not exist",
-		refs: []ref{
-			{path: "routeTableId", to: []string{routeTableType}, when: fades},
-			{path: "vpnGatewayId", to: []string{vpnGatewayType}, when: fades},
+func routePropagationKind() *Kind {
+	return &Kind{
+		Type:    RoutePropagationType,
+		Missing: "InvalidPropagation.NotFound: The propagation '%s' does not exist",
+		References: []Reference{
+			{Path: "routeTableId", To: []string{RouteTableType}, OnDelete: Cascade},
+			{Path: "vpnGatewayId", To: []string{VPNGatewayType}, OnDelete: Cascade},
 		},
-		create: func(c *call) error {
-			gateway, table := c.rec.str("vpnGatewayId"), c.rec.str("routeTableId")
-			c.rec.ID = gateway + "_" + table // as Terraform makes it
-			if c.find(c.rec.ID, routePropagationType) != nil {
-				return refused("RouteTable.PropagationExists: %s propagates the routes of %s already", table, gateway)
+		Create: func(c *Call) error {
+			gateway, table := c.New.Text("vpnGatewayId"), c.New.Text("routeTableId")
+			c.New.ID = gateway + "_" + table // as Terraform makes it
+			if c.Find(c.New.ID, RoutePropagationType) != nil {
+				return Refuse("RouteTable.PropagationExists: %s propagates the routes of %s already", table, gateway)
 			}
-			vpc := c.st.vpcOf(c.find(table, routeTableType))
-			if at := c.st.vpcOfVPN(c.find(gateway, vpnGatewayType)); at != vpc {
-				return refused("Gateway.NotAttached: The gateway %s is not attached to the VPC %s of %s", gateway, vpc, table)
+			vpc := c.State.NetworkOf(c.Find(table, RouteTableType))
+			if at := c.State.vpcOfVPN(c.Find(gateway, VPNGatewayType)); at != vpc {
+				return Refuse("Gateway.NotAttached: The gateway %s is not attached to the VPC %s of %s", gateway, vpc, table)
 			}
 			return nil
 		},

@@ -21,12 +21,12 @@ type ends struct {
 func vpnEnds(d *driver) *ends {
 	d.t.Helper()
 	vpc := d.vpc("10.42.0.0/16")
-	return &ends{d, vpc, d.make(vpnGatewayType, "vgw", props{"vpcId": vpc.id}), d.customer(1)}
+	return &ends{d, vpc, d.make(VPNGatewayType, "vgw", props{"vpcId": vpc.id}), d.customer(1)}
 }
 
 func (d *driver) customer(i int) *thing {
 	d.t.Helper()
-	return d.make(customerGatewayType, fmt.Sprint("cgw-", i), props{"bgpAsn": "64520", "type": "ipsec.1", "ipAddress": fmt.Sprintf("203.0.113.%d", i)})
+	return d.make(CustomerGatewayType, fmt.Sprint("cgw-", i), props{"bgpAsn": "64520", "type": "ipsec.1", "ipAddress": fmt.Sprintf("203.0.113.%d", i)})
 }
 
 // connection is a connection's inputs, with what a test adds.
@@ -38,7 +38,7 @@ func (e *ends) connection(more props) props {
 
 func TestConnectionTellsItsTunnels(t *testing.T) {
 	e := vpnEnds(open(t))
-	vpn := e.make(vpnConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
+	vpn := e.make(VPNConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
 	for name, want := range map[string]any{"tunnel1VgwInsideAddress": "169.254.20.5", "tunnel1CgwInsideAddress": "169.254.20.6",
 		"tunnel1BgpAsn": "64512", "tunnel1PresharedKey": "given.key", "tunnel2InsideCidr": "169.254.6.0/30", "tunnel2CgwInsideAddress": "169.254.6.2",
 		"tunnel2BgpHoldtime": 30.0} {
@@ -46,10 +46,10 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 			t.Errorf("%s = %v, want %v", name, got, want)
 		}
 	}
-	if vpn.out("tunnel1Address") == vpn.out("tunnel2Address") || !isIPv4(str(vpn.out("tunnel1Address"))) {
+	if vpn.out("tunnel1Address") == vpn.out("tunnel2Address") || !IsIPv4(Text(vpn.out("tunnel1Address"))) {
 		t.Errorf("addresses %v and %v", vpn.out("tunnel1Address"), vpn.out("tunnel2Address"))
 	}
-	m, err := unmarshal(vpn.state)
+	m, err := unmarshalProperties(vpn.state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 		}
 	}
 	again := vpnEnds(open(t))
-	same := again.make(vpnConnectionType, "vpn", again.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
-	if key := str(same.out("tunnel2PresharedKey")); key != vpn.out("tunnel2PresharedKey") || !presharedKey.MatchString(key) {
+	same := again.make(VPNConnectionType, "vpn", again.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
+	if key := Text(same.out("tunnel2PresharedKey")); key != vpn.out("tunnel2PresharedKey") || !presharedKey.MatchString(key) {
 		t.Errorf("the same calls gave the keys %q and %q", key, vpn.out("tunnel2PresharedKey"))
 	}
 	if diff := vpn.diff(e.connection(props{"tunnel1InsideCidr": "169.254.20.8/30", "tunnel1PresharedKey": "given.key"})); !slices.Equal(diff.GetReplaces(), []string{"tunnel1InsideCidr"}) {
@@ -73,7 +73,7 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 
 func TestConnectionRefusals(t *testing.T) {
 	e := vpnEnds(open(t))
-	e.make(vpnConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.0/30"}))
+	e.make(VPNConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.0/30"}))
 	for _, c := range []struct {
 		more props
 		want string
@@ -101,7 +101,7 @@ func TestConnectionRefusals(t *testing.T) {
 		{props{"type": "ipsec.2"}, `type: "ipsec.2" must be one of ipsec.1`},
 		{props{"vpnGatewayId": ""}, "exactly one of vpnGatewayId"},
 	} {
-		e.refusesToMake(vpnConnectionType, e.connection(c.more), c.want)
+		e.refusesToMake(VPNConnectionType, e.connection(c.more), c.want)
 	}
 	good := props{}
 	for _, n := range []string{"tunnel1", "tunnel2"} {
@@ -109,18 +109,18 @@ func TestConnectionRefusals(t *testing.T) {
 			n + "Phase1DhGroupNumbers": []any{20}, n + "Phase2DhGroupNumbers": []any{20}, n + "Phase1EncryptionAlgorithms": []any{"AES256"},
 			n + "Phase2EncryptionAlgorithms": []any{"AES256"}, n + "Phase1IntegrityAlgorithms": []any{"SHA2-256"}, n + "Phase2IntegrityAlgorithms": []any{"SHA2-256"}})
 	}
-	e.make(vpnConnectionType, "one-proposal", e.connection(good))
+	e.make(VPNConnectionType, "one-proposal", e.connection(good))
 }
 
 // A bad key is refused without being told.
 func TestKeysAreNotTold(t *testing.T) {
 	e := vpnEnds(open(t))
-	_, err := e.try(vpnConnectionType, "vpn", e.connection(props{"tunnel1PresharedKey": resource.MakeSecret(resource.NewProperty("0planted+secret"))}))
+	_, err := e.try(VPNConnectionType, "vpn", e.connection(props{"tunnel1PresharedKey": resource.MakeSecret(resource.NewProperty("0planted+secret"))}))
 	if err == nil || strings.Contains(err.Error(), "planted") {
 		t.Errorf("error %v", err)
 	}
 	for i := range 50 {
-		if key := keyOf("vpn-"+strings.Repeat("x", i), i%2+1); !presharedKey.MatchString(key) || !regexp.MustCompile(`^.{32}$`).MatchString(key) {
+		if key := generateKey("vpn-"+strings.Repeat("x", i), i%2+1); !presharedKey.MatchString(key) || !regexp.MustCompile(`^.{32}$`).MatchString(key) {
 			t.Errorf("key %q", key)
 		}
 	}
@@ -134,11 +134,11 @@ func TestCustomerGatewayRefusals(t *testing.T) {
 		p[name] = v
 		return p
 	}
-	d.refusesToMake(customerGatewayType, gateway("ipAddress", "203.0.113.1"), "DuplicateIpAddress", good.id)
-	d.refusesToMake(customerGatewayType, gateway("ipAddress", "203.0.113"), "valid IPv4 address")
-	d.refusesToMake(customerGatewayType, gateway("bgpAsn", "4200000000"), "want an ASN from 1 to 2147483647")
-	d.refusesToMake(customerGatewayType, gateway("bgpAsnExtended", "4200000000"), "bgpAsn and bgpAsnExtended cannot be given together")
-	d.refusesToMake(customerGatewayType, gateway("type", "gre"), "type")
+	d.refusesToMake(CustomerGatewayType, gateway("ipAddress", "203.0.113.1"), "DuplicateIpAddress", good.id)
+	d.refusesToMake(CustomerGatewayType, gateway("ipAddress", "203.0.113"), "valid IPv4 address")
+	d.refusesToMake(CustomerGatewayType, gateway("bgpAsn", "4200000000"), "want an ASN from 1 to 2147483647")
+	d.refusesToMake(CustomerGatewayType, gateway("bgpAsnExtended", "4200000000"), "bgpAsn and bgpAsnExtended cannot be given together")
+	d.refusesToMake(CustomerGatewayType, gateway("type", "gre"), "type")
 	if diff := good.diff(gateway("ipAddress", "203.0.113.2")); !slices.Equal(diff.GetReplaces(), []string{"ipAddress"}) {
 		t.Errorf("another address replaces %v", diff.GetReplaces())
 	}
@@ -146,46 +146,46 @@ func TestCustomerGatewayRefusals(t *testing.T) {
 
 func TestVPNGatewayRefusals(t *testing.T) {
 	e := vpnEnds(open(t))
-	e.refusesToMake(vpnGatewayType, props{"vpcId": e.vpc.id}, "already has a virtual private gateway attached", e.vgw.id)
-	e.refusesToMake(vpnGatewayType, props{"amazonSideAsn": "65535"}, "want a private ASN")
-	other := e.make(vpnGatewayType, "other", props{})
-	e.refusesToMake(vpnAttachmentType, props{"vpcId": e.vpc.id, "vpnGatewayId": other.id}, "already has a virtual private gateway attached")
-	table := e.make(routeTableType, "t", props{"vpcId": e.vpc.id})
-	e.refusesToMake(routePropagationType, props{"routeTableId": table.id, "vpnGatewayId": other.id}, "Gateway.NotAttached")
+	e.refusesToMake(VPNGatewayType, props{"vpcId": e.vpc.id}, "already has a virtual private gateway attached", e.vgw.id)
+	e.refusesToMake(VPNGatewayType, props{"amazonSideAsn": "65535"}, "want a private ASN")
+	other := e.make(VPNGatewayType, "other", props{})
+	e.refusesToMake(VPNGatewayAttachmentType, props{"vpcId": e.vpc.id, "vpnGatewayId": other.id}, "already has a virtual private gateway attached")
+	table := e.make(RouteTableType, "t", props{"vpcId": e.vpc.id})
+	e.refusesToMake(RoutePropagationType, props{"routeTableId": table.id, "vpnGatewayId": other.id}, "Gateway.NotAttached")
 	second := e.driver.vpc("10.43.0.0/16")
-	attachment := e.make(vpnAttachmentType, "a", props{"vpcId": second.id, "vpnGatewayId": other.id})
-	e.refusesToMake(vpnAttachmentType, props{"vpcId": second.id, "vpnGatewayId": other.id}, "attached to "+second.id+" already")
-	if got := e.read(vpnGatewayType, "other", other.id, other.inputs).out("vpcId"); got != second.id {
+	attachment := e.make(VPNGatewayAttachmentType, "a", props{"vpcId": second.id, "vpnGatewayId": other.id})
+	e.refusesToMake(VPNGatewayAttachmentType, props{"vpcId": second.id, "vpnGatewayId": other.id}, "attached to "+second.id+" already")
+	if got := e.read(VPNGatewayType, "other", other.id, other.inputs).out("vpcId"); got != second.id {
 		t.Errorf("attached to %v", got)
 	}
-	e.make(routePropagationType, "p", props{"routeTableId": table.id, "vpnGatewayId": e.vgw.id})
-	e.refusesToMake(routePropagationType, props{"routeTableId": table.id, "vpnGatewayId": e.vgw.id}, "already")
+	e.make(RoutePropagationType, "p", props{"routeTableId": table.id, "vpnGatewayId": e.vgw.id})
+	e.refusesToMake(RoutePropagationType, props{"routeTableId": table.id, "vpnGatewayId": e.vgw.id}, "already")
 	refuses(t, other.tryDelete(), "IncorrectState", attachment.id)
 }
 
 func TestVPNQuotas(t *testing.T) {
 	e := vpnEnds(open(t, "quota="+quotaVPNsPerGateway+":1", "quota="+quotaCustomerGateways+":2", "quota="+quotaVPNGateways+":1"))
-	e.make(vpnConnectionType, "vpn", e.connection(nil))
-	e.refusesToMake(vpnConnectionType, e.connection(nil), "VpnConnectionLimitExceeded", e.vgw.id)
+	e.make(VPNConnectionType, "vpn", e.connection(nil))
+	e.refusesToMake(VPNConnectionType, e.connection(nil), "VpnConnectionLimitExceeded", e.vgw.id)
 	e.customer(2)
-	_, err := e.try(customerGatewayType, "c", props{"type": "ipsec.1", "ipAddress": "203.0.113.3"})
+	_, err := e.try(CustomerGatewayType, "c", props{"type": "ipsec.1", "ipAddress": "203.0.113.3"})
 	refuses(t, err, "CustomerGatewayLimitExceeded")
-	e.refusesToMake(vpnGatewayType, props{}, "VpnGatewayLimitExceeded")
+	e.refusesToMake(VPNGatewayType, props{}, "VpnGatewayLimitExceeded")
 	full := vpnEnds(open(t, "quota="+quotaVPNConnections+":0"))
-	full.refusesToMake(vpnConnectionType, full.connection(nil), "VpnConnectionLimitExceeded")
+	full.refusesToMake(VPNConnectionType, full.connection(nil), "VpnConnectionLimitExceeded")
 }
 
 func TestRouterRefusals(t *testing.T) {
 	g := open(t).google()
 	router := func(bgp props) props { return props{"network": "default", "bgp": bgp} }
 	for _, asn := range []int{1, 16550, 64511, 65535, 4199999999, 4294967295} {
-		g.refusesToMake(routerType, router(props{"asn": asn}), "want a private ASN")
+		g.refusesToMake(RouterType, router(props{"asn": asn}), "want a private ASN")
 	}
-	g.make(routerType, "wide", router(props{"asn": 4200000000}))
-	g.refusesToMake(routerType, router(props{"asn": 64520, "advertisedIpRanges": []any{props{"range": "10.0.0.0/8"}}}), "is for advertiseMode CUSTOM only")
-	g.refusesToMake(routerType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedGroups": []any{"ALL"}}), `"ALL" must be one of`)
-	g.refusesToMake(routerType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedIpRanges": []any{props{"range": "10.0.0.1/8"}}}), "not a valid network range")
-	g.refusesToMake(routerType, router(props{"asn": 64520, "keepaliveInterval": 5}), "bgp.keepaliveInterval: must be between 20 and 60")
+	g.make(RouterType, "wide", router(props{"asn": 4200000000}))
+	g.refusesToMake(RouterType, router(props{"asn": 64520, "advertisedIpRanges": []any{props{"range": "10.0.0.0/8"}}}), "is for advertiseMode CUSTOM only")
+	g.refusesToMake(RouterType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedGroups": []any{"ALL"}}), `"ALL" must be one of`)
+	g.refusesToMake(RouterType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedIpRanges": []any{props{"range": "10.0.0.1/8"}}}), "not a valid network range")
+	g.refusesToMake(RouterType, router(props{"asn": 64520, "keepaliveInterval": 5}), "bgp.keepaliveInterval: must be between 20 and 60")
 }
 
 func TestGatewayInterfaces(t *testing.T) {
@@ -197,15 +197,15 @@ func TestGatewayInterfaces(t *testing.T) {
 		}
 		return props{"redundancyType": "FOUR_IPS_REDUNDANCY", "interfaces": list}
 	}
-	g.make(externalVPNGatewayType, "four", interfaces(0, 1, 2, 3))
-	g.refusesToMake(externalVPNGatewayType, interfaces(0, 1), "FOUR_IPS_REDUNDANCY wants exactly 4 interfaces, got 2")
-	g.refusesToMake(externalVPNGatewayType, interfaces(0, 1, 2, 2), "interfaces[3].id: 2: want each of 0 to 3 once")
-	g.refusesToMake(externalVPNGatewayType, interfaces(1, 2, 3, 4), "interfaces[3].id: 4")
+	g.make(ExternalVPNGatewayType, "four", interfaces(0, 1, 2, 3))
+	g.refusesToMake(ExternalVPNGatewayType, interfaces(0, 1), "FOUR_IPS_REDUNDANCY wants exactly 4 interfaces, got 2")
+	g.refusesToMake(ExternalVPNGatewayType, interfaces(0, 1, 2, 2), "interfaces[3].id: 2: want each of 0 to 3 once")
+	g.refusesToMake(ExternalVPNGatewayType, interfaces(1, 2, 3, 4), "interfaces[3].id: 4")
 	twice := interfaces(0, 1, 2, 3)
 	twice["interfaces"].([]any)[1].(props)["ipAddress"] = "198.51.100.0"
-	g.refusesToMake(externalVPNGatewayType, twice, "an IPv4 address of its own")
-	ha := g.make(haVPNGatewayType, "ha", props{"network": "default"})
-	if one, two := addressOf(ha, "vpnInterfaces", 0), addressOf(ha, "vpnInterfaces", 1); one == two || !isIPv4(one) || !isIPv4(two) {
+	g.refusesToMake(ExternalVPNGatewayType, twice, "an IPv4 address of its own")
+	ha := g.make(HAVPNGatewayType, "ha", props{"network": "default"})
+	if one, two := addressOf(ha, "vpnInterfaces", 0), addressOf(ha, "vpnInterfaces", 1); one == two || !IsIPv4(one) || !IsIPv4(two) {
 		t.Errorf("addresses %q and %q", one, two)
 	}
 }
@@ -219,37 +219,37 @@ func TestTunnelRefusals(t *testing.T) {
 		return p
 	}
 	g := l.gcp
-	g.refusesToMake(vpnTunnelType, tunnel(props{"vpnGatewayInterface": 2}), "vpnGatewayInterface: must be between 0 and 1")
-	g.refusesToMake(vpnTunnelType, tunnel(props{"ikeVersion": 3}), "ikeVersion: must be between 1 and 2")
-	g.refusesToMake(vpnTunnelType, tunnel(props{"peerIp": "198.51.100.1"}), "no rules for this property")
-	g.refusesToMake(vpnTunnelType, tunnel(props{"router": ""}), "exactly one of router")
-	g.refusesToMake(vpnTunnelType, tunnel(props{"region": "us-west1", "router": l.things["router"].id}), "is not in the tunnel's region us-west1")
-	n := g.make(gcpNetworkType, "n", props{"name": "n"})
-	g.make(routerType, "far", props{"name": "far", "network": "n", "bgp": props{"asn": 64520}})
-	g.refusesToMake(vpnTunnelType, tunnel(props{"router": "far"}), "must be in the same network")
+	g.refusesToMake(VPNTunnelType, tunnel(props{"vpnGatewayInterface": 2}), "vpnGatewayInterface: must be between 0 and 1")
+	g.refusesToMake(VPNTunnelType, tunnel(props{"ikeVersion": 3}), "ikeVersion: must be between 1 and 2")
+	g.refusesToMake(VPNTunnelType, tunnel(props{"peerIp": "198.51.100.1"}), "no rules for this property")
+	g.refusesToMake(VPNTunnelType, tunnel(props{"router": ""}), "exactly one of router")
+	g.refusesToMake(VPNTunnelType, tunnel(props{"region": "us-west1", "router": l.things["router"].id}), "is not in the tunnel's region us-west1")
+	n := g.make(NetworkType, "n", props{"name": "n"})
+	g.make(RouterType, "far", props{"name": "far", "network": "n", "bgp": props{"asn": 64520}})
+	g.refusesToMake(VPNTunnelType, tunnel(props{"router": "far"}), "must be in the same network")
 	refuses(t, n.tryDelete(), "routers/far")
-	two := g.make(externalVPNGatewayType, "two", props{"redundancyType": "SINGLE_IP_INTERNALLY_REDUNDANT", "interfaces": []any{props{"id": 0, "ipAddress": "198.51.100.1"}}})
-	g.refusesToMake(vpnTunnelType, tunnel(props{"peerExternalGateway": two.id, "peerExternalGatewayInterface": 1}), "has no such interface")
+	two := g.make(ExternalVPNGatewayType, "two", props{"redundancyType": "SINGLE_IP_INTERNALLY_REDUNDANT", "interfaces": []any{props{"id": 0, "ipAddress": "198.51.100.1"}}})
+	g.refusesToMake(VPNTunnelType, tunnel(props{"peerExternalGateway": two.id, "peerExternalGatewayInterface": 1}), "has no such interface")
 	face := func(more props) props {
 		p := props{"router": "router", "vpnTunnel": "tunnel-1", "ipRange": "169.254.50.2/30"}
 		maps.Copy(p, more)
 		return p
 	}
-	g.refusesToMake(routerInterfaceType, face(props{"vpnTunnel": "tunnel-0"}), "is already linked to the interface 'us-west2/router/if-0'")
-	g.refusesToMake(routerInterfaceType, face(props{"ipRange": "169.254.10.1/30"}), "overlaps with that of 'us-west2/router/if-0'")
-	g.refusesToMake(routerInterfaceType, face(props{"ipRange": "10.0.0.1/30"}), "want an address in 169.254.0.0/16")
+	g.refusesToMake(RouterInterfaceType, face(props{"vpnTunnel": "tunnel-0"}), "is already linked to the interface 'us-west2/router/if-0'")
+	g.refusesToMake(RouterInterfaceType, face(props{"ipRange": "169.254.10.1/30"}), "overlaps with that of 'us-west2/router/if-0'")
+	g.refusesToMake(RouterInterfaceType, face(props{"ipRange": "10.0.0.1/30"}), "want an address in 169.254.0.0/16")
 	peer := func(more props) props {
 		p := props{"router": "router", "interface": "if-0", "peerAsn": 64620, "peerIpAddress": "169.254.10.1"}
 		maps.Copy(p, more)
 		return p
 	}
-	g.refusesToMake(routerPeerType, peer(props{"peerAsn": 64520}), "It is the ASN of 'projects/backend/regions/us-west2/routers/router' itself")
-	g.refusesToMake(routerPeerType, peer(props{"peerIpAddress": "169.254.11.1"}), "not in the range 169.254.10.0/30")
-	g.refusesToMake(routerPeerType, peer(props{"peerIpAddress": "here"}), "not a valid IPv4 address")
-	g.refusesToMake(routerPeerType, peer(props{"interface": "none-1"}), "was not found")
-	g.refusesToMake(routerPeerType, peer(props{"bfd": props{"sessionInitializationMode": "ACTIVE"}}), "no rules for this property")
-	g.make(routerPeerType, "peer", peer(nil))
-	g.refusesToMake(routerPeerType, peer(nil), "has the BGP peer")
+	g.refusesToMake(RouterPeerType, peer(props{"peerAsn": 64520}), "It is the ASN of 'projects/backend/regions/us-west2/routers/router' itself")
+	g.refusesToMake(RouterPeerType, peer(props{"peerIpAddress": "169.254.11.1"}), "not in the range 169.254.10.0/30")
+	g.refusesToMake(RouterPeerType, peer(props{"peerIpAddress": "here"}), "not a valid IPv4 address")
+	g.refusesToMake(RouterPeerType, peer(props{"interface": "none-1"}), "was not found")
+	g.refusesToMake(RouterPeerType, peer(props{"bfd": props{"sessionInitializationMode": "ACTIVE"}}), "no rules for this property")
+	g.make(RouterPeerType, "peer", peer(nil))
+	g.refusesToMake(RouterPeerType, peer(nil), "has the BGP peer")
 }
 
 // The peers of one router are made one after the other; those of different routers are not in each other's way.
@@ -270,7 +270,7 @@ func TestPeersQueue(t *testing.T) {
 func (l *span) peerSeconds(op string) []float64 {
 	var list []float64
 	for _, o := range l.operations() {
-		if o.Type == routerPeerType && o.Op == op {
+		if o.Type == RouterPeerType && o.Op == op {
 			list = append(list, o.ModelSeconds)
 		}
 	}
@@ -279,12 +279,12 @@ func (l *span) peerSeconds(op string) []float64 {
 
 // With a pace what is left of the wait counts, and nothing after the router is free again.
 func TestQueueAtAPace(t *testing.T) {
-	q, k, now := newQueue(), key{ID: "router"}, time.Unix(0, 0)
+	q, k, now := NewQueue(), Key{ID: "router"}, time.Unix(0, 0)
 	for i, c := range []struct {
 		after time.Duration
 		want  float64
 	}{{0, 0}, {0, 32}, {100 * time.Millisecond, 58}, {2 * time.Second, 0}} {
-		if got := q.wait(k, 32, now.Add(c.after), 60); fmt.Sprintf("%.3f", got) != fmt.Sprintf("%.3f", c.want) {
+		if got := q.reserveTurn(k, 32, now.Add(c.after), 60); fmt.Sprintf("%.3f", got) != fmt.Sprintf("%.3f", c.want) {
 			t.Errorf("call %d waits %v, want %v", i, got, c.want)
 		}
 	}

@@ -38,28 +38,28 @@ func linked(d *driver, without string, edits map[string]func(props)) *span {
 	d.t.Helper()
 	l := &span{driver: d, gcp: d.google(), things: map[string]*thing{}, without: without, edits: edits}
 	l.vpc = d.vpc("10.42.0.0/16")
-	l.table = d.make(routeTableType, "private", props{"vpcId": l.vpc.id})
-	gateway := l.add(l.gcp, haVPNGatewayType, "ha", props{"network": "default"})
+	l.table = d.make(RouteTableType, "private", props{"vpcId": l.vpc.id})
+	gateway := l.add(l.gcp, HAVPNGatewayType, "ha", props{"network": "default"})
 	for _, name := range []string{"router", "other-router"} {
-		l.add(l.gcp, routerType, name, props{"name": name, "network": "default", "bgp": props{"asn": 64520, "advertiseMode": "CUSTOM",
+		l.add(l.gcp, RouterType, name, props{"name": name, "network": "default", "bgp": props{"asn": 64520, "advertiseMode": "CUSTOM",
 			"advertisedIpRanges": []any{props{"range": "10.168.0.0/20"}, props{"range": "199.36.153.8/30"}}}})
 	}
-	vgw := l.add(d, vpnGatewayType, "vgw", props{"amazonSideAsn": "64620", "vpcId": l.vpc.id})
-	l.add(d, routePropagationType, "propagation", props{"routeTableId": l.table.id, "vpnGatewayId": vgw.id})
+	vgw := l.add(d, VPNGatewayType, "vgw", props{"amazonSideAsn": "64620", "vpcId": l.vpc.id})
+	l.add(d, RoutePropagationType, "propagation", props{"routeTableId": l.table.id, "vpnGatewayId": vgw.id})
 	var interfaces []any
 	for i := range 2 {
-		l.add(d, customerGatewayType, fmt.Sprint("cgw-", i),
+		l.add(d, CustomerGatewayType, fmt.Sprint("cgw-", i),
 			props{"bgpAsn": "64520", "type": "ipsec.1", "ipAddress": addressOf(gateway, "vpnInterfaces", i)})
 	}
 	for i := range 2 {
-		vpn := l.add(d, vpnConnectionType, fmt.Sprint("vpn-", i), props{"customerGatewayId": l.things[fmt.Sprint("cgw-", i)].id,
+		vpn := l.add(d, VPNConnectionType, fmt.Sprint("vpn-", i), props{"customerGatewayId": l.things[fmt.Sprint("cgw-", i)].id,
 			"vpnGatewayId": vgw.id, "type": "ipsec.1", "tunnel1InsideCidr": fmt.Sprintf("169.254.%d.0/30", 10+2*i),
 			"tunnel2InsideCidr": fmt.Sprintf("169.254.%d.0/30", 11+2*i), "tunnel1IkeVersions": []any{"ikev2"}})
 		for n := 1; n <= 2; n++ {
-			interfaces = append(interfaces, props{"id": len(interfaces), "ipAddress": vpn.out(tunnelField(n, "Address"))})
+			interfaces = append(interfaces, props{"id": len(interfaces), "ipAddress": vpn.out(TunnelProperty(n, "Address"))})
 		}
 	}
-	external := l.add(l.gcp, externalVPNGatewayType, "external", props{"redundancyType": "FOUR_IPS_REDUNDANCY", "interfaces": interfaces})
+	external := l.add(l.gcp, ExternalVPNGatewayType, "external", props{"redundancyType": "FOUR_IPS_REDUNDANCY", "interfaces": interfaces})
 	for i := range 4 {
 		l.addTunnel(i, gateway, external)
 	}
@@ -70,18 +70,18 @@ func linked(d *driver, without string, edits map[string]func(props)) *span {
 func (l *span) addTunnel(i int, gateway, external *thing) {
 	l.t.Helper()
 	name := func(what string) string { return fmt.Sprint(what, "-", i) }
-	l.add(l.gcp, vpnTunnelType, name("tunnel"), props{"name": name("tunnel"), "vpnGateway": gateway.id, "vpnGatewayInterface": i / 2,
+	l.add(l.gcp, VPNTunnelType, name("tunnel"), props{"name": name("tunnel"), "vpnGateway": gateway.id, "vpnGatewayInterface": i / 2,
 		"peerExternalGateway": external.id, "peerExternalGatewayInterface": i, "router": "router", "ikeVersion": 2,
 		"sharedSecret": l.key(i)})
-	l.add(l.gcp, routerInterfaceType, name("if"), props{"name": name("if"), "router": "router", "vpnTunnel": name("tunnel"),
+	l.add(l.gcp, RouterInterfaceType, name("if"), props{"name": name("if"), "router": "router", "vpnTunnel": name("tunnel"),
 		"ipRange": fmt.Sprintf("169.254.%d.2/30", 10+i)})
-	l.add(l.gcp, routerPeerType, name("peer"), props{"name": name("peer"), "router": "router", "interface": name("if"), "peerAsn": 64620,
+	l.add(l.gcp, RouterPeerType, name("peer"), props{"name": name("peer"), "router": "router", "interface": name("if"), "peerAsn": 64620,
 		"peerIpAddress": fmt.Sprintf("169.254.%d.1", 10+i)})
 }
 
 // key is the one that AWS made for a tunnel.
 func (l *span) key(i int) string {
-	return str(l.things[fmt.Sprint("vpn-", i/2)].out(tunnelField(i%2+1, "PresharedKey")))
+	return Text(l.things[fmt.Sprint("vpn-", i/2)].out(TunnelProperty(i%2+1, "PresharedKey")))
 }
 
 // seen reads something of the state.
@@ -116,13 +116,13 @@ func TestRightLink(t *testing.T) {
 		t.Errorf("Google's router learned %v", got)
 	}
 	vpn := l.things["vpn-0"]
-	for _, told := range objs(l.read(vpnConnectionType, "vpn-0", vpn.id, vpn.inputs).out("vgwTelemetries")) {
-		if told["status"] != "UP" || told["statusMessage"] != "2 BGP ROUTES" || num(told["acceptedRouteCount"]) != 2 {
+	for _, told := range Objects(l.read(VPNConnectionType, "vpn-0", vpn.id, vpn.inputs).out("vgwTelemetries")) {
+		if told["status"] != "UP" || told["statusMessage"] != "2 BGP ROUTES" || Number(told["acceptedRouteCount"]) != 2 {
 			t.Errorf("telemetry %v", told)
 		}
 	}
 	tunnel := l.things["tunnel-0"]
-	if got := l.gcp.read(vpnTunnelType, "tunnel-0", tunnel.id, tunnel.inputs).out("detailedStatus"); got != "Tunnel is up and running." {
+	if got := l.gcp.read(VPNTunnelType, "tunnel-0", tunnel.id, tunnel.inputs).out("detailedStatus"); got != "Tunnel is up and running." {
 		t.Errorf("status %v", got)
 	}
 }
@@ -252,7 +252,7 @@ func (l *span) checkDown(t *testing.T, f fault) {
 		t.Errorf("routes %v with %d tunnels down", routes, len(f.down))
 	}
 	vpn := l.things["vpn-1"]
-	for n, told := range objs(l.read(vpnConnectionType, "vpn-1", vpn.id, vpn.inputs).out("vgwTelemetries")) {
+	for n, told := range Objects(l.read(VPNConnectionType, "vpn-1", vpn.id, vpn.inputs).out("vgwTelemetries")) {
 		if (told["status"] == "UP") == slices.Contains(f.down, 2+n) {
 			t.Errorf("telemetry of tunnel %d says %v", 2+n, told["status"])
 		}
@@ -268,7 +268,7 @@ func TestRoutesNeedAnAttachedGateway(t *testing.T) {
 	if got := routes(); len(got) > 0 {
 		t.Errorf("a table without propagation has %v", got)
 	}
-	l.make(routePropagationType, "p", props{"routeTableId": l.table.id, "vpnGatewayId": l.things["vgw"].id})
+	l.make(RoutePropagationType, "p", props{"routeTableId": l.table.id, "vpnGatewayId": l.things["vgw"].id})
 	if got := routes(); len(got) != 2 {
 		t.Errorf("with propagation: %v", got)
 	}
@@ -283,10 +283,10 @@ func TestRoutesNeedAnAttachedGateway(t *testing.T) {
 func TestDefaultAdvertisement(t *testing.T) {
 	d := open(t)
 	g := d.google()
-	for mode, want := range map[string]int{"REGIONAL": 1, "GLOBAL": len(autoRanges)} {
-		n := g.make(gcpNetworkType, strings.ToLower(mode), props{"routingMode": mode})
-		r := g.make(routerType, strings.ToLower(mode), props{"network": n.id, "bgp": props{"asn": 64520}})
-		got := seen(d, func(s *State) []string { return s.subnetsOfRouter(s.at(gcpKey(scope{}, routerType, r.id))) })
+	for mode, want := range map[string]int{"REGIONAL": 1, "GLOBAL": len(AutoRanges)} {
+		n := g.make(NetworkType, strings.ToLower(mode), props{"routingMode": mode})
+		r := g.make(RouterType, strings.ToLower(mode), props{"network": n.id, "bgp": props{"asn": 64520}})
+		got := seen(d, func(s *State) []string { return s.subnetsOfRouter(s.RecordAt(keyIn(Scope{}, RouterType, r.id))) })
 		if len(got) != want || !slices.Contains(got, "10.168.0.0/20") {
 			t.Errorf("%s: %v", mode, got)
 		}

@@ -38,58 +38,58 @@ var reservedInside = []string{"169.254.0.0/30", "169.254.1.0/30", "169.254.2.0/3
 	"169.254.5.0/30", "169.254.169.252/30"}
 
 func checkConnection(m resource.PropertyMap) []catalog.Failure {
-	l := lookAt(m)
-	l.choice("type", "ipsec.1")
-	l.only("outsideIpAddressType", "PublicIpv4")
-	l.only("tunnelInsideIpVersion", "ipv4")
+	l := ReadInputs(m)
+	l.CheckChoice("type", "ipsec.1")
+	l.CheckSupported("outsideIpAddressType", "PublicIpv4")
+	l.CheckSupported("tunnelInsideIpVersion", "ipv4")
 	for _, n := range []string{"tunnel1", "tunnel2"} {
 		l.tunnel(n)
 	}
-	return l.failures()
+	return l.Failures()
 }
 
 // tunnel looks at the options of one of a connection's tunnels.
-func (l *look) tunnel(n string) {
-	l.choice(n+"StartupAction", "add", "start")
-	l.choice(n+"DpdTimeoutAction", "clear", "none", "restart")
+func (l *Inputs) tunnel(n string) {
+	l.CheckChoice(n+"StartupAction", "add", "start")
+	l.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
 	l.lists(n)
 	for _, name := range slices.Sorted(maps.Keys(tunnelLimits)) {
-		l.number(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
+		l.CheckRange(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
 	}
-	versions := strs(l.in[n+"IkeVersions"])
-	if l.str(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
-		l.bad(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
+	versions := Texts(l.Values[n+"IkeVersions"])
+	if l.Text(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
+		l.Fail(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
 	}
 	// The value is a secret: not in the message.
-	if key, given := l.in[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
-		l.bad(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
+	if key, given := l.Values[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
+		l.Fail(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
 	}
-	if cidr, given := l.in[n+"InsideCidr"].(string); given {
-		if why := badInside(cidr); why != "" {
-			l.bad(n+"InsideCidr", "%q %s", cidr, why)
+	if cidr, given := l.Values[n+"InsideCidr"].(string); given {
+		if why := insideRangeFault(cidr); why != "" {
+			l.Fail(n+"InsideCidr", "%q %s", cidr, why)
 		}
 	}
 }
 
 // lists looks at a tunnel's lists of what it offers.
-func (l *look) lists(n string) {
+func (l *Inputs) lists(n string) {
 	for _, name := range slices.Sorted(maps.Keys(tunnelOptions)) {
 		words := tunnelOptions[name]
-		list, _ := l.in[n+name].([]any)
+		list, _ := l.Values[n+name].([]any)
 		for i, v := range list {
 			if !slices.Contains(words, fmt.Sprint(v)) {
-				l.bad(fmt.Sprintf("%s%s[%d]", n, name, i), "%v must be one of %s", v, strings.Join(words, ", "))
+				l.Fail(fmt.Sprintf("%s%s[%d]", n, name, i), "%v must be one of %s", v, strings.Join(words, ", "))
 			}
 		}
 	}
 }
 
-// badInside says what is wrong with a tunnel's inside range.
-func badInside(cidr string) string {
+// insideRangeFault says what is wrong with a tunnel's inside range.
+func insideRangeFault(cidr string) string {
 	p, err := netip.ParsePrefix(cidr)
 	switch {
-	case err != nil || p.Masked() != p || p.Bits() != 30 || !linkLocal.Contains(p.Addr()):
-		return "must be a /30 in " + linkLocal.String()
+	case err != nil || p.Masked() != p || p.Bits() != 30 || !LinkLocal.Contains(p.Addr()):
+		return "must be a /30 in " + LinkLocal.String()
 	case slices.Contains(reservedInside, cidr):
 		return "is reserved by AWS"
 	}

@@ -6,35 +6,35 @@ import (
 )
 
 // advertised lists what a tunnel's BGP session tells AWS: the peer's own list or else its router's.
-func (s *State) advertised(g *googleEnd) []string {
+func (s *State) advertised(g *gcpEnd) []string {
 	if g == nil || g.peer == nil || g.router == nil {
 		return nil
 	}
-	from := map[string]any{"advertiseMode": g.peer.str("advertiseMode"), "advertisedGroups": g.peer.get("advertisedGroups"),
-		"advertisedIpRanges": g.peer.get("advertisedIpRanges")}
-	if str(from["advertiseMode"]) != "CUSTOM" {
-		from = obj(g.router.get("bgp"))
+	from := map[string]any{"advertiseMode": g.peer.Text("advertiseMode"), "advertisedGroups": g.peer.Get("advertisedGroups"),
+		"advertisedIpRanges": g.peer.Get("advertisedIpRanges")}
+	if Text(from["advertiseMode"]) != "CUSTOM" {
+		from = Object(g.router.Get("bgp"))
 	}
 	var list []string
-	if str(from["advertiseMode"]) != "CUSTOM" || slices.ContainsFunc(strs(from["advertisedGroups"]), tellsSubnets) {
+	if Text(from["advertiseMode"]) != "CUSTOM" || slices.ContainsFunc(Texts(from["advertisedGroups"]), includesSubnets) {
 		list = s.subnetsOfRouter(g.router)
 	}
-	return append(list, values(from, "advertisedIpRanges[].range")...)
+	return append(list, ValuesAt(from, "advertisedIpRanges[].range")...)
 }
 
-func tellsSubnets(group string) bool { return group == "ALL_SUBNETS" || group == "ALL_VPC_SUBNETS" }
+func includesSubnets(group string) bool { return group == "ALL_SUBNETS" || group == "ALL_VPC_SUBNETS" }
 
 // subnetsOfRouter are the subnets that a router tells of: those of its region, or all where the network routes globally. Networks
 // of custom mode have none here.
-func (s *State) subnetsOfRouter(router *record) []string {
-	network := s.targetOf(router, "network", gcpNetworkType)
-	if network == nil || !network.flag("autoCreateSubnetworks") {
+func (s *State) subnetsOfRouter(router *Record) []string {
+	network := s.Referenced(router, "network", NetworkType)
+	if network == nil || !network.Bool("autoCreateSubnetworks") {
 		return nil
 	}
 	var list []string
-	for _, region := range slices.Sorted(maps.Keys(autoRanges)) {
-		if region == router.Region || network.str("routingMode") == "GLOBAL" {
-			list = append(list, autoRanges[region])
+	for _, region := range slices.Sorted(maps.Keys(AutoRanges)) {
+		if region == router.Region || network.Text("routingMode") == "GLOBAL" {
+			list = append(list, AutoRanges[region])
 		}
 	}
 	return list
@@ -44,17 +44,17 @@ func (s *State) subnetsOfRouter(router *record) []string {
 // are up, to gateways that are attached to the table's VPC and whose routes it takes. Sorted.
 func (s *State) PropagatedRoutes(routeTableID string) []string {
 	found := map[string]bool{}
-	for _, r := range s.of(routePropagationType) {
-		if r.str("routeTableId") != routeTableID {
+	for _, r := range s.RecordsOf(RoutePropagationType) {
+		if r.Text("routeTableId") != routeTableID {
 			continue
 		}
-		gateway, table := s.near(r, vpnGatewayType, r.str("vpnGatewayId")), s.near(r, routeTableType, routeTableID)
-		if gateway == nil || table == nil || s.vpcOfVPN(gateway) != s.vpcOf(table) {
+		gateway, table := s.RecordNear(r, VPNGatewayType, r.Text("vpnGatewayId")), s.RecordNear(r, RouteTableType, routeTableID)
+		if gateway == nil || table == nil || s.vpcOfVPN(gateway) != s.NetworkOf(table) {
 			continue
 		}
 		for _, p := range s.pairs() {
-			if p.amazon != nil && p.amazon.gateway == gateway && len(p.why(s)) == 0 {
-				for _, cidr := range s.advertised(p.google) {
+			if p.aws != nil && p.aws.gateway == gateway && len(p.differences(s)) == 0 {
+				for _, cidr := range s.advertised(p.gcp) {
 					found[cidr] = true
 				}
 			}
@@ -68,12 +68,12 @@ func (s *State) PropagatedRoutes(routeTableID string) []string {
 func (s *State) LearnedRoutes(routerID string) []string {
 	found := map[string]bool{}
 	for _, p := range s.pairs() {
-		if p.google == nil || p.google.router == nil || p.google.router.ID != routerID || len(p.why(s)) > 0 {
+		if p.gcp == nil || p.gcp.router == nil || p.gcp.router.ID != routerID || len(p.differences(s)) > 0 {
 			continue
 		}
-		vpc := s.near(p.amazon.connection, vpcType, s.vpcOfVPN(p.amazon.gateway))
+		vpc := s.RecordNear(p.aws.connection, VPCType, s.vpcOfVPN(p.aws.gateway))
 		if vpc != nil {
-			found[vpc.str("cidrBlock")] = true
+			found[vpc.Text("cidrBlock")] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(found))

@@ -25,13 +25,13 @@ type Tunnel struct {
 func (s *State) Tunnels() []Tunnel {
 	list := []Tunnel{}
 	for _, p := range s.pairs() {
-		t := Tunnel{Why: p.why(s)}
-		if p.amazon != nil {
-			t.AWS, t.Number = p.amazon.connection.ID, p.amazon.n
-			t.Name = p.amazon.String()
+		t := Tunnel{Why: p.differences(s)}
+		if p.aws != nil {
+			t.AWS, t.Number = p.aws.connection.ID, p.aws.n
+			t.Name = p.aws.String()
 		}
-		if p.google != nil {
-			t.GCP, t.Name = p.google.tunnel.ID, p.google.tunnel.str("name")
+		if p.gcp != nil {
+			t.GCP, t.Name = p.gcp.tunnel.ID, p.gcp.tunnel.Text("name")
 		}
 		t.Up = len(t.Why) == 0
 		list = append(list, t)
@@ -40,55 +40,55 @@ func (s *State) Tunnels() []Tunnel {
 	return list
 }
 
-// googleEnd is a tunnel as Google's side has it. Only the tunnel is sure to be there.
-type googleEnd struct {
-	tunnel, router, gateway, external, face, peer *record
+// gcpEnd is a tunnel as Google's side has it. Only the tunnel is sure to be there.
+type gcpEnd struct {
+	tunnel, router, gateway, external, face, peer *Record
 	local, remote                                 string // the outside addresses
 	face4, peer4                                  netip.Addr
 }
 
-// amazonEnd is one of the two tunnels of a connection.
-type amazonEnd struct {
-	connection, customer, gateway *record
+// awsEnd is one of the two tunnels of a connection.
+type awsEnd struct {
+	connection, customer, gateway *Record
 	n                             int
 	address, key                  string
 	inside                        netip.Prefix
 }
 
-func (a *amazonEnd) String() string { return fmt.Sprintf("%s tunnel %d", a.connection.ID, a.n) }
+func (a *awsEnd) String() string { return fmt.Sprintf("%s tunnel %d", a.connection.ID, a.n) }
 
 // field names one of the tunnel's properties, and str reads it.
-func (a *amazonEnd) field(name string) string { return tunnelField(a.n, name) }
-func (a *amazonEnd) str(name string) string   { return a.connection.str(a.field(name)) }
+func (a *awsEnd) field(name string) string { return TunnelProperty(a.n, name) }
+func (a *awsEnd) str(name string) string   { return a.connection.Text(a.field(name)) }
 
-// pair is a tunnel's two ends, of which one may be missing.
-type pair struct {
-	google *googleEnd
-	amazon *amazonEnd
+// endPair is a tunnel's two ends, of which one may be missing.
+type endPair struct {
+	gcp *gcpEnd
+	aws *awsEnd
 }
 
-func (s *State) googleEnds() []*googleEnd {
-	list := []*googleEnd{}
-	for _, t := range s.of(vpnTunnelType) {
-		g := &googleEnd{tunnel: t, router: s.targetOf(t, "router", routerType), gateway: s.targetOf(t, "vpnGateway", haVPNGatewayType),
-			external: s.targetOf(t, "peerExternalGateway", externalVPNGatewayType)}
-		g.local = interfaceAddress(g.gateway, "vpnInterfaces", t.num("vpnGatewayInterface"))
-		g.remote = interfaceAddress(g.external, "interfaces", t.num("peerExternalGatewayInterface"))
-		if g.face = s.user(t, routerInterfaceType); g.face != nil {
-			g.peer = s.user(g.face, routerPeerType)
-			g.face4, _ = netip.ParseAddr(hostOf(g.face.str("ipRange"))) // without one it is in no range
+func (s *State) googleEnds() []*gcpEnd {
+	list := []*gcpEnd{}
+	for _, t := range s.RecordsOf(VPNTunnelType) {
+		g := &gcpEnd{tunnel: t, router: s.Referenced(t, "router", RouterType), gateway: s.Referenced(t, "vpnGateway", HAVPNGatewayType),
+			external: s.Referenced(t, "peerExternalGateway", ExternalVPNGatewayType)}
+		g.local = InterfaceAddress(g.gateway, "vpnInterfaces", t.Number("vpnGatewayInterface"))
+		g.remote = InterfaceAddress(g.external, "interfaces", t.Number("peerExternalGatewayInterface"))
+		if g.face = s.FirstReferrer(t, RouterInterfaceType); g.face != nil {
+			g.peer = s.FirstReferrer(g.face, RouterPeerType)
+			g.face4, _ = netip.ParseAddr(hostAddress(g.face.Text("ipRange"))) // without one it is in no range
 		}
 		if g.peer != nil {
-			g.peer4, _ = netip.ParseAddr(g.peer.str("peerIpAddress"))
+			g.peer4, _ = netip.ParseAddr(g.peer.Text("peerIpAddress"))
 		}
 		list = append(list, g)
 	}
 	return list
 }
 
-// user is the first thing of a type that refers to a record, or nil.
-func (s *State) user(r *record, typ string) *record {
-	for _, u := range s.usersOf(r.key) {
+// FirstReferrer is the first thing of a type that refers to a record, or nil.
+func (s *State) FirstReferrer(r *Record, typ string) *Record {
+	for _, u := range s.ReferrersOf(r.Key) {
 		if u.Type == typ {
 			return u
 		}
@@ -96,12 +96,12 @@ func (s *State) user(r *record, typ string) *record {
 	return nil
 }
 
-func (s *State) amazonEnds() []*amazonEnd {
-	list := []*amazonEnd{}
-	for _, r := range s.of(vpnConnectionType) {
+func (s *State) amazonEnds() []*awsEnd {
+	list := []*awsEnd{}
+	for _, r := range s.RecordsOf(VPNConnectionType) {
 		for n := 1; n <= 2; n++ {
-			a := &amazonEnd{connection: r, n: n, customer: s.near(r, customerGatewayType, r.str("customerGatewayId")),
-				gateway: s.near(r, vpnGatewayType, r.str("vpnGatewayId"))}
+			a := &awsEnd{connection: r, n: n, customer: s.RecordNear(r, CustomerGatewayType, r.Text("customerGatewayId")),
+				gateway: s.RecordNear(r, VPNGatewayType, r.Text("vpnGatewayId"))}
 			a.address, a.key = a.str("Address"), a.str("PresharedKey")
 			a.inside, _ = netip.ParsePrefix(a.str("InsideCidr")) // checked when it was made
 			list = append(list, a)
@@ -110,18 +110,18 @@ func (s *State) amazonEnds() []*amazonEnd {
 	return list
 }
 
-// kinship says how much speaks for two ends being meant for each other.
-func kinship(g *googleEnd, a *amazonEnd) int {
+// matchScore says how much speaks for two ends being meant for each other.
+func matchScore(g *gcpEnd, a *awsEnd) int {
 	points := 0
 	for _, c := range []struct {
 		agree  bool
 		weight int
 	}{
 		{g.remote == a.address, 8},
-		{g.tunnel.str("sharedSecret") == a.key, 4},
+		{g.tunnel.Text("sharedSecret") == a.key, 4},
 		{a.inside.Contains(g.face4), 2},
 		{a.inside.Contains(g.peer4), 2},
-		{a.customer != nil && g.local == a.customer.str("ipAddress"), 1},
+		{a.customer != nil && g.local == a.customer.Text("ipAddress"), 1},
 	} {
 		if c.agree {
 			points += c.weight
@@ -130,41 +130,41 @@ func kinship(g *googleEnd, a *amazonEnd) int {
 	return points
 }
 
-// leastKinship is what two ends must have in common to be compared: more than a customer gateway.
-const leastKinship = 2
+// minMatchScore is what two ends must have in common to be compared: more than a customer gateway.
+const minMatchScore = 2
 
 // pairs brings the ends of all tunnels together, the closest first.
-func (s *State) pairs() []*pair {
+func (s *State) pairs() []*endPair {
 	type match struct {
-		pair
+		endPair
 		points int
 	}
 	var matches []match
 	googles, amazons := s.googleEnds(), s.amazonEnds()
 	for _, g := range googles {
 		for _, a := range amazons {
-			if points := kinship(g, a); points >= leastKinship {
-				matches = append(matches, match{pair{g, a}, points})
+			if points := matchScore(g, a); points >= minMatchScore {
+				matches = append(matches, match{endPair{g, a}, points})
 			}
 		}
 	}
 	slices.SortStableFunc(matches, func(a, b match) int { return cmp.Compare(b.points, a.points) })
-	list := []*pair{}
-	gone, taken := map[*googleEnd]bool{}, map[*amazonEnd]bool{}
+	list := []*endPair{}
+	gone, taken := map[*gcpEnd]bool{}, map[*awsEnd]bool{}
 	for _, m := range matches {
-		if !gone[m.google] && !taken[m.amazon] {
-			list = append(list, &pair{m.google, m.amazon})
-			gone[m.google], taken[m.amazon] = true, true
+		if !gone[m.gcp] && !taken[m.aws] {
+			list = append(list, &endPair{m.gcp, m.aws})
+			gone[m.gcp], taken[m.aws] = true, true
 		}
 	}
 	for _, g := range googles {
 		if !gone[g] {
-			list = append(list, &pair{google: g})
+			list = append(list, &endPair{gcp: g})
 		}
 	}
 	for _, a := range amazons {
 		if !taken[a] {
-			list = append(list, &pair{amazon: a})
+			list = append(list, &endPair{aws: a})
 		}
 	}
 	return list

@@ -17,25 +17,25 @@ func (w *world) fillRegion() {
 	w.fillNames()
 	w.fillBucket()
 	w.fillAlarms()
-	group := w.things[groupType]
-	w.add(hookType, props{"autoscalingGroupName": group.id, "name": "ready", "lifecycleTransition": launching, "heartbeatTimeout": 600})
-	w.add(scalingPolicyType, props{"autoscalingGroupName": group.id, "policyType": "TargetTrackingScaling", "targetTrackingConfiguration": props{
+	group := w.things[AutoScalingGroupType]
+	w.add(LifecycleHookType, props{"autoscalingGroupName": group.id, "name": "ready", "lifecycleTransition": LaunchTransition, "heartbeatTimeout": 600})
+	w.add(ScalingPolicyType, props{"autoscalingGroupName": group.id, "policyType": "TargetTrackingScaling", "targetTrackingConfiguration": props{
 		"targetValue": 0.7, "customizedMetricSpecification": props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}}})
-	policy := w.add(policyType, props{"policy": anything})
-	w.add(policyAttachmentType, props{"role": w.things[roleType].id, "policyArn": policy.id})
+	policy := w.add(PolicyType, props{"policy": anything})
+	w.add(RolePolicyAttachmentType, props{"role": w.things[RoleType].id, "policyArn": policy.id})
 }
 
 func (w *world) fillStorage() {
-	w.add(reservationType, props{"subnetId": w.things[subnetType].id, "cidrBlock": "10.42.15.0/28", "reservationType": "explicit"})
+	w.add(SubnetReservationType, props{"subnetId": w.things[SubnetType].id, "cidrBlock": "10.42.15.0/28", "reservationType": "explicit"})
 	tags := props{"Name": "one"}
-	key := w.add(kmsKeyType, props{"description": "cache", "deletionWindowInDays": 7})
-	w.add(kmsAliasType, props{"name": "alias/cache", "targetKeyId": key.id})
-	volume := w.add(volumeType, props{"availabilityZone": "us-west-1a", "type": "gp3", "size": 100, "iops": 4000, "throughput": 500,
+	key := w.add(KMSKeyType, props{"description": "cache", "deletionWindowInDays": 7})
+	w.add(KMSAliasType, props{"name": "alias/cache", "targetKeyId": key.id})
+	volume := w.add(VolumeType, props{"availabilityZone": "us-west-1a", "type": "gp3", "size": 100, "iops": 4000, "throughput": 500,
 		"encrypted": true, "kmsKeyId": key.out("arn"), "tags": tags})
-	w.add(volumeAttachmentType, props{"volumeId": volume.id, "instanceId": w.d.machines()[0].ID, "deviceName": "/dev/sdf"})
-	snapshot := w.add(snapshotType, props{"volumeId": volume.id, "tags": tags})
-	w.add(snapshotCopyType, props{"sourceSnapshotId": snapshot.id, "sourceRegion": "us-west-1", "encrypted": true})
-	w.add(snapshotPolicyType, props{"description": "daily", "executionRoleArn": w.things[roleType].out("arn"), "policyDetails": daily("us-east-2")})
+	w.add(VolumeAttachmentType, props{"volumeId": volume.id, "instanceId": w.d.machines()[0].ID, "deviceName": "/dev/sdf"})
+	snapshot := w.add(SnapshotType, props{"volumeId": volume.id, "tags": tags})
+	w.add(SnapshotCopyType, props{"sourceSnapshotId": snapshot.id, "sourceRegion": "us-west-1", "encrypted": true})
+	w.add(LifecyclePolicyType, props{"description": "daily", "executionRoleArn": w.things[RoleType].out("arn"), "policyDetails": daily("us-east-2")})
 }
 
 // daily takes snapshots of everything called one, keeps two, and copies them to another region.
@@ -50,30 +50,30 @@ func daily(target string) props {
 }
 
 func (w *world) fillNames() {
-	zone := w.add(zoneType, props{"name": "cache.internal", "vpcs": []any{props{"vpcId": w.things[vpcType].id}}})
-	w.add(recordType, props{"zoneId": zone.id, "name": "shard-0", "type": "A", "ttl": 60, "records": []any{"10.42.0.10"}})
-	w.add(parameterType, props{"name": "/beachhead/map", "type": "String", "value": "{}"})
+	zone := w.add(Route53ZoneType, props{"name": "cache.internal", "vpcs": []any{props{"vpcId": w.things[VPCType].id}}})
+	w.add(Route53RecordType, props{"zoneId": zone.id, "name": "shard-0", "type": "A", "ttl": 60, "records": []any{"10.42.0.10"}})
+	w.add(ParameterType, props{"name": "/beachhead/map", "type": "String", "value": "{}"})
 }
 
 func (w *world) fillBucket() {
-	bucket := w.add(bucketType, props{"tags": props{"Name": "one"}})
-	w.add(bucketAccessType, props{"bucket": bucket.id, "blockPublicAcls": true, "blockPublicPolicy": true})
-	w.add(bucketEncryptionType, props{"bucket": bucket.id, "rules": []any{props{"applyServerSideEncryptionByDefault": props{"sseAlgorithm": "AES256"}}}})
-	w.add(bucketVersioningType, props{"bucket": bucket.id, "versioningConfiguration": props{"status": "Enabled"}})
-	w.add(bucketPolicyType, props{"bucket": bucket.id, "policy": anything})
-	w.add(bucketOwnershipType, props{"bucket": bucket.id, "rule": props{"objectOwnership": "BucketOwnerEnforced"}})
-	w.add(bucketObjectType, props{"bucket": bucket.id, "key": "agent/arm64", "source": asset("elf")})
+	bucket := w.add(BucketType, props{"tags": props{"Name": "one"}})
+	w.add(BucketPublicAccessBlockType, props{"bucket": bucket.id, "blockPublicAcls": true, "blockPublicPolicy": true})
+	w.add(BucketEncryptionType, props{"bucket": bucket.id, "rules": []any{props{"applyServerSideEncryptionByDefault": props{"sseAlgorithm": "AES256"}}}})
+	w.add(BucketVersioningType, props{"bucket": bucket.id, "versioningConfiguration": props{"status": "Enabled"}})
+	w.add(BucketPolicyType, props{"bucket": bucket.id, "policy": anything})
+	w.add(BucketOwnershipType, props{"bucket": bucket.id, "rule": props{"objectOwnership": "BucketOwnerEnforced"}})
+	w.add(BucketObjectType, props{"bucket": bucket.id, "key": "agent/arm64", "source": asset("elf")})
 }
 
 func (w *world) fillAlarms() {
-	topic := w.add(topicType, props{"displayName": "CI"})
-	w.add(topicPolicyType, props{"arn": topic.out("arn"), "policy": anything})
-	w.add(subscriptionType, props{"topic": topic.id, "protocol": "email", "endpoint": "ci@example.com"})
-	alarm := w.add(metricAlarmType, props{"comparisonOperator": "LessThanThreshold", "evaluationPeriods": 3, "threshold": 1, "period": 60,
+	topic := w.add(TopicType, props{"displayName": "CI"})
+	w.add(TopicPolicyType, props{"arn": topic.out("arn"), "policy": anything})
+	w.add(TopicSubscriptionType, props{"topic": topic.id, "protocol": "email", "endpoint": "ci@example.com"})
+	alarm := w.add(MetricAlarmType, props{"comparisonOperator": "LessThanThreshold", "evaluationPeriods": 3, "threshold": 1, "period": 60,
 		"metricName": "TunnelState", "namespace": "AWS/VPN", "statistic": "Maximum", "alarmActions": []any{topic.id}})
-	w.add(compositeAlarmType, props{"alarmName": "both", "alarmRule": `ALARM("` + alarm.id + `")`, "okActions": []any{topic.id}})
-	w.add(dashboardType, props{"dashboardName": "region", "dashboardBody": oneBoard})
-	w.add(metricFilterType, props{"logGroupName": w.things[logGroupType].id, "pattern": "ERROR", "metricTransformation": props{
+	w.add(CompositeAlarmType, props{"alarmName": "both", "alarmRule": `ALARM("` + alarm.id + `")`, "okActions": []any{topic.id}})
+	w.add(DashboardType, props{"dashboardName": "region", "dashboardBody": oneBoard})
+	w.add(LogMetricFilterType, props{"logGroupName": w.things[LogGroupType].id, "pattern": "ERROR", "metricTransformation": props{
 		"name": "errors", "namespace": "Beachhead", "value": "1"}})
 }
 

@@ -32,33 +32,33 @@ func everything(d *driver) *world {
 	d.t.Helper()
 	w := &world{d: d, things: map[string]*thing{}, asked: map[string]props{}}
 	tags := props{"Name": "one"}
-	vpc := w.add(vpcType, props{"cidrBlock": "10.42.0.0/16", "enableDnsHostnames": true, "tags": tags})
-	subnet := w.add(subnetType, props{"vpcId": vpc.id, "cidrBlock": "10.42.0.0/20", "availabilityZone": "us-west-1a"})
-	igw := w.add(internetGatewayType, props{"vpcId": vpc.id, "tags": tags})
-	table := w.add(routeTableType, props{"vpcId": vpc.id})
-	w.add(routeType, props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.id})
-	w.add(associationType, props{"routeTableId": table.id, "subnetId": subnet.id})
-	eip := w.add(eipType, props{"domain": "vpc", "tags": tags})
-	w.add(natGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id})
-	group := w.add(securityGroupType, props{"vpcId": vpc.id, "description": "test"})
-	w.add(ingressRuleType, props{"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIpv4": "10.0.0.0/8"})
-	w.add(egressRuleType, props{"securityGroupId": group.id, "ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"})
-	w.add(defaultSecurityGroupType, props{"vpcId": vpc.id})
-	eni := w.add(networkInterfaceType, props{"subnetId": subnet.id, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false,
+	vpc := w.add(VPCType, props{"cidrBlock": "10.42.0.0/16", "enableDnsHostnames": true, "tags": tags})
+	subnet := w.add(SubnetType, props{"vpcId": vpc.id, "cidrBlock": "10.42.0.0/20", "availabilityZone": "us-west-1a"})
+	igw := w.add(InternetGatewayType, props{"vpcId": vpc.id, "tags": tags})
+	table := w.add(RouteTableType, props{"vpcId": vpc.id})
+	w.add(RouteType, props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.id})
+	w.add(RouteTableAssociationType, props{"routeTableId": table.id, "subnetId": subnet.id})
+	eip := w.add(EIPType, props{"domain": "vpc", "tags": tags})
+	w.add(NATGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id})
+	group := w.add(SecurityGroupType, props{"vpcId": vpc.id, "description": "test"})
+	w.add(IngressRuleType, props{"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIpv4": "10.0.0.0/8"})
+	w.add(EgressRuleType, props{"securityGroupId": group.id, "ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"})
+	w.add(DefaultSecurityGroupType, props{"vpcId": vpc.id})
+	eni := w.add(NetworkInterfaceType, props{"subnetId": subnet.id, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false,
 		"securityGroups": []any{group.id}})
 	w.address = d.eip("fixed")
-	w.add(eipAssociationType, props{"allocationId": w.address.id, "networkInterfaceId": eni.id})
-	w.add(vpcEndpointType, props{"vpcId": vpc.id, "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface",
+	w.add(EIPAssociationType, props{"allocationId": w.address.id, "networkInterfaceId": eni.id})
+	w.add(VPCEndpointType, props{"vpcId": vpc.id, "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface",
 		"subnetIds": []any{subnet.id}, "securityGroupIds": []any{group.id}, "privateDnsEnabled": true})
-	logs := w.add(logGroupType, props{"retentionInDays": 14})
-	role := w.add(roleType, props{"assumeRolePolicy": trust})
-	w.add(rolePolicyType, props{"role": role.id, "policy": `{"Statement":[]}`})
-	profile := w.add(instanceProfileType, props{"role": role.id})
-	w.add(flowLogType, props{"vpcId": vpc.id, "trafficType": "ALL", "iamRoleArn": role.out("arn"), "logDestination": logs.out("arn")})
-	template := w.add(launchTemplateType, props{"imageId": "resolve:ssm:/aws/service/debian/release/12/latest/arm64",
+	logs := w.add(LogGroupType, props{"retentionInDays": 14})
+	role := w.add(RoleType, props{"assumeRolePolicy": trust})
+	w.add(RolePolicyType, props{"role": role.id, "policy": `{"Statement":[]}`})
+	profile := w.add(InstanceProfileType, props{"role": role.id})
+	w.add(FlowLogType, props{"vpcId": vpc.id, "trafficType": "ALL", "iamRoleArn": role.out("arn"), "logDestination": logs.out("arn")})
+	template := w.add(LaunchTemplateType, props{"imageId": "resolve:ssm:/aws/service/debian/release/12/latest/arm64",
 		"instanceType": "m7g.large", "vpcSecurityGroupIds": []any{group.id}, "iamInstanceProfile": props{"name": profile.id},
 		"metadataOptions": props{"httpTokens": "required"}})
-	w.add(groupType, props{"minSize": 0, "maxSize": 3, "desiredCapacity": 2, "vpcZoneIdentifiers": []any{subnet.id},
+	w.add(AutoScalingGroupType, props{"minSize": 0, "maxSize": 3, "desiredCapacity": 2, "vpcZoneIdentifiers": []any{subnet.id},
 		"launchTemplate": props{"id": template.id, "version": "$Latest"},
 		"tags":           []any{props{"key": "Name", "value": "one", "propagateAtLaunch": true}}})
 	w.addLink(vpc, table)
@@ -71,7 +71,7 @@ func TestEveryKind(t *testing.T) {
 	d := open(t)
 	w := everything(d)
 	for typ, k := range kinds {
-		if k.hidden {
+		if k.Hidden {
 			continue
 		}
 		r, ok := w.things[typ]
@@ -81,7 +81,7 @@ func TestEveryKind(t *testing.T) {
 		}
 		t.Run(typ, func(t *testing.T) {
 			state := d.unpack(r.state)
-			for _, name := range k.spec().AlwaysSet {
+			for _, name := range k.Properties().AlwaysSet {
 				if v, ok := state[name]; !ok || v == nil {
 					t.Errorf("output %s is never absent and is not set", name)
 				}
@@ -112,13 +112,13 @@ func TestEveryKindReadsBack(t *testing.T) {
 			if imported.id != r.id {
 				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.id], imported.id, r.id)
 			}
-			for _, name := range kindOf(typ).unread {
+			for _, name := range kindOf(typ).WriteOnly {
 				if v, ok := imported.d.unpack(imported.state)[name]; ok {
 					t.Errorf("after an import: %s is %v, which no cloud tells", name, v)
 				}
 			}
 			for path := range imported.diff(w.asked[typ]).GetDetailedDiff() {
-				if !slices.Contains(kindOf(typ).unread, path) {
+				if !slices.Contains(kindOf(typ).WriteOnly, path) {
 					t.Errorf("after an import: %s differs", path)
 				}
 			}
@@ -159,15 +159,15 @@ func TestEveryReference(t *testing.T) {
 	d := open(t, "quota=L-0263D0A3:50", "quota=L-F678F1CE:50", "quota=L-A4707A72:50", "quota=L-FE5A380F:50")
 	w := everything(d)
 	for _, typ := range w.order {
-		for _, rule := range kindOf(typ).refs {
-			if strings.Contains(rule.path, ".") || values(plainProps(w.asked[typ]), rule.path) == nil {
+		for _, rule := range kindOf(typ).References {
+			if strings.Contains(rule.Path, ".") || ValuesAt(plainProps(w.asked[typ]), rule.Path) == nil {
 				continue
 			}
-			t.Run(typ+"."+rule.path, func(t *testing.T) {
+			t.Run(typ+"."+rule.Path, func(t *testing.T) {
 				on := w.things[typ].d
 				on.t = t
 				p := maps.Clone(w.asked[typ])
-				name, list := strings.CutSuffix(rule.path, "[]")
+				name, list := strings.CutSuffix(rule.Path, "[]")
 				p[name] = "arn:aws:none:us-west-1:123456789012:log-group:none-1"
 				if list {
 					p[name] = []any{"none-1"}
@@ -178,13 +178,13 @@ func TestEveryReference(t *testing.T) {
 	}
 }
 
-func plainProps(p props) map[string]any { return plainMap(property(p).ObjectValue()) }
+func plainProps(p props) map[string]any { return PlainMap(property(p).ObjectValue()) }
 
 func TestReferenceIntoAnotherRegion(t *testing.T) {
 	d := open(t)
 	other := d.elsewhere(props{"region": "us-east-2"})
 	vpc := other.vpc("10.1.0.0/16")
-	d.refusesToMake(subnetType, props{"vpcId": vpc.id, "cidrBlock": "10.1.0.0/24"},
+	d.refusesToMake(SubnetType, props{"vpcId": vpc.id, "cidrBlock": "10.1.0.0/24"},
 		"InvalidVpcID.NotFound: The vpc ID '"+vpc.id+"' does not exist", "it is in us-east-2")
 }
 
@@ -192,13 +192,13 @@ func TestReferenceIntoAnotherVPC(t *testing.T) {
 	d := open(t)
 	one, two := d.vpc("10.1.0.0/16"), d.vpc("10.2.0.0/16")
 	subnet := d.subnet(two, "us-west-1a", "10.2.0.0/24")
-	table := d.make(routeTableType, "table", props{"vpcId": one.id})
-	d.refusesToMake(associationType, props{"routeTableId": table.id, "subnetId": subnet.id}, "belong to different networks")
-	group := d.make(securityGroupType, "group", props{"vpcId": one.id})
-	d.refusesToMake(networkInterfaceType, props{"subnetId": subnet.id, "securityGroups": []any{group.id}}, "belong to different networks")
+	table := d.make(RouteTableType, "table", props{"vpcId": one.id})
+	d.refusesToMake(RouteTableAssociationType, props{"routeTableId": table.id, "subnetId": subnet.id}, "belong to different networks")
+	group := d.make(SecurityGroupType, "group", props{"vpcId": one.id})
+	d.refusesToMake(NetworkInterfaceType, props{"subnetId": subnet.id, "securityGroups": []any{group.id}}, "belong to different networks")
 	igw := d.gateway(two)
-	d.refusesToMake(routeType, props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.id},
+	d.refusesToMake(RouteType, props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.id},
 		"belong to different networks")
-	d.refusesToMake(ingressRuleType, props{"securityGroupId": d.make(securityGroupType, "other", props{"vpcId": two.id}).id,
+	d.refusesToMake(IngressRuleType, props{"securityGroupId": d.make(SecurityGroupType, "other", props{"vpcId": two.id}).id,
 		"ipProtocol": "-1", "referencedSecurityGroupId": group.id}, "belong to different networks")
 }

@@ -12,89 +12,89 @@ import (
 )
 
 const (
-	zoneType   = "aws:route53/zone:Zone"
-	recordType = "aws:route53/record:Record"
+	Route53ZoneType   = "aws:route53/zone:Zone"
+	Route53RecordType = "aws:route53/record:Record"
 )
 
 func init() {
-	define(zoneKind, recordKind)
+	define(route53ZoneKind, route53RecordKind)
 }
 
-var domainName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}$`)
+var domainNamePattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}$`)
 
 // Zones belong to the account; the VPCs of a private one may be in any region. A VPC may go while a zone knows it.
-var zoneKind = &kind{
-	typ: zoneType, global: true,
-	missing:  "NoSuchHostedZone: No hosted zone found with ID: %s",
-	inUse:    "HostedZoneNotEmpty: The specified hosted zone %s contains non-required resource record sets and so cannot be deleted.",
-	defaults: map[string]any{"comment": "Managed by Pulumi", "forceDestroy": false},
-	sets:     []string{"vpcs"},
-	unread:   []string{"forceDestroy"},
-	oneOf:    [][]string{{"name"}},
-	refuse:   []string{"delegationSetId"},
-	check: func(m resource.PropertyMap) []catalog.Failure {
-		l := lookAt(m)
-		l.pattern("name", domainName)
-		if len(l.str("comment")) > 256 {
-			l.bad("comment", "must be at most 256 long")
+var route53ZoneKind = &Kind{
+	Type: Route53ZoneType, Global: true,
+	Missing:     "NoSuchHostedZone: No hosted zone found with ID: %s",
+	InUse:       "HostedZoneNotEmpty: The specified hosted zone %s contains non-required resource record sets and so cannot be deleted.",
+	Defaults:    map[string]any{"comment": "Managed by Pulumi", "forceDestroy": false},
+	Sets:        []string{"vpcs"},
+	WriteOnly:   []string{"forceDestroy"},
+	ExactlyOne:  [][]string{{"name"}},
+	Unsupported: []string{"delegationSetId"},
+	Check: func(m resource.PropertyMap) []catalog.Failure {
+		l := ReadInputs(m)
+		l.CheckPattern("name", domainNamePattern)
+		if len(l.Text("comment")) > 256 {
+			l.Fail("comment", "must be at most 256 long")
 		}
-		return l.failures()
+		return l.Failures()
 	},
-	create: func(c *call) error {
-		c.st.ids++
-		c.rec.ID = fmt.Sprintf("Z%020X", c.st.ids)
-		c.rec.Outputs["zoneId"] = c.rec.ID
-		c.rec.Outputs["arn"] = "arn:aws:route53:::hostedzone/" + c.rec.ID
+	Create: func(c *Call) error {
+		c.State.ids++
+		c.New.ID = fmt.Sprintf("Z%020X", c.State.ids)
+		c.New.Outputs["zoneId"] = c.New.ID
+		c.New.Outputs["arn"] = "arn:aws:route53:::hostedzone/" + c.New.ID
 		servers := []any{"ns-0.awsdns-00.com.", "ns-512.awsdns-00.net.", "ns-1024.awsdns-00.org.", "ns-1536.awsdns-00.co.uk."}
-		c.rec.Outputs["nameServers"], c.rec.Outputs["primaryNameServer"] = servers, servers[0]
+		c.New.Outputs["nameServers"], c.New.Outputs["primaryNameServer"] = servers, servers[0]
 		return c.checkZoneVPCs()
 	},
-	update: func(c *call) error {
-		switch was, is := objs(c.old.get("vpcs")), objs(c.rec.get("vpcs")); {
+	Update: func(c *Call) error {
+		switch was, is := Objects(c.Old.Get("vpcs")), Objects(c.New.Get("vpcs")); {
 		case len(was) == 0 && len(is) > 0:
-			return refused("PublicZoneVPCAssociation: You're trying to associate a VPC with a public hosted zone. (%s)", c.rec.ID)
+			return Refuse("PublicZoneVPCAssociation: You're trying to associate a VPC with a public hosted zone. (%s)", c.New.ID)
 		case len(was) > 0 && len(is) == 0:
-			return refused("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC that is associated with %s.",
-				c.rec.ID)
+			return Refuse("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC that is associated with %s.",
+				c.New.ID)
 		}
 		return c.checkZoneVPCs()
 	},
-	remove: func(c *call) error {
-		if c.old.flag("forceDestroy") {
-			for _, u := range c.st.usersOf(c.old.key) {
-				c.drop(u.key)
+	Delete: func(c *Call) error {
+		if c.Old.Bool("forceDestroy") {
+			for _, u := range c.State.ReferrersOf(c.Old.Key) {
+				c.Drop(u.Key)
 			}
 		}
 		return nil
 	},
-	live: func(_ *State, r *record) map[string]any {
-		return map[string]any{"name": strings.TrimSuffix(r.str("name"), ".")}
+	Derive: func(_ *State, r *Record) map[string]any {
+		return map[string]any{"name": strings.TrimSuffix(r.Text("name"), ".")}
 	},
 }
 
 // checkZoneVPCs refuses VPCs that are not there, that do not resolve names, or that know another zone of the same name.
-func (c *call) checkZoneVPCs() error {
-	for _, v := range objs(c.rec.get("vpcs")) {
-		id, region := str(v["vpcId"]), str(v["vpcRegion"])
+func (c *Call) checkZoneVPCs() error {
+	for _, v := range Objects(c.New.Get("vpcs")) {
+		id, region := Text(v["vpcId"]), Text(v["vpcRegion"])
 		if region == "" {
-			region = c.region
+			region = c.Region
 		}
-		vpc := c.st.records[key{Type: vpcType, Account: c.account, Region: region, ID: id}]
+		vpc := c.State.records[Key{Type: VPCType, Account: c.Account, Region: region, ID: id}]
 		if vpc == nil {
-			return refused("InvalidVPCId: The VPC ID '%s' does not exist in %s", id, region)
+			return Refuse("InvalidVPCId: The VPC ID '%s' does not exist in %s", id, region)
 		}
-		if !vpc.flag("enableDnsSupport") || !vpc.flag("enableDnsHostnames") {
-			return refused("a private zone needs both enableDnsSupport and enableDnsHostnames of %s set to true", id)
+		if !vpc.Bool("enableDnsSupport") || !vpc.Bool("enableDnsHostnames") {
+			return Refuse("a private zone needs both enableDnsSupport and enableDnsHostnames of %s set to true", id)
 		}
-		for _, other := range c.here(zoneType) {
-			known := slices.ContainsFunc(objs(other.get("vpcs")), func(w map[string]any) bool { return str(w["vpcId"]) == id })
-			if known && other.ID != c.rec.ID && zoneName(other) == zoneName(c.rec) {
-				return refused("ConflictingDomainExists: The VPC %s that you are trying to associate is already associated with another hosted zone for %s (%s)",
-					id, zoneName(c.rec), other.ID)
+		for _, other := range c.ListHere(Route53ZoneType) {
+			known := slices.ContainsFunc(Objects(other.Get("vpcs")), func(w map[string]any) bool { return Text(w["vpcId"]) == id })
+			if known && other.ID != c.New.ID && zoneNameOf(other) == zoneNameOf(c.New) {
+				return Refuse("ConflictingDomainExists: The VPC %s that you are trying to associate is already associated with another hosted zone for %s (%s)",
+					id, zoneNameOf(c.New), other.ID)
 			}
 		}
 	}
 	return nil
 }
 
-func zoneName(r *record) string { return strings.ToLower(strings.TrimSuffix(r.str("name"), ".")) }
+func zoneNameOf(r *Record) string { return strings.ToLower(strings.TrimSuffix(r.Text("name"), ".")) }
