@@ -15,10 +15,6 @@ const (
 	CompositeAlarmType = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 )
 
-func init() {
-	define(metricAlarmKind, compositeAlarmKind)
-}
-
 const alarmARN = "arn:aws:cloudwatch:%s:%s:alarm:%s"
 
 var metricAlarmKind = &Kind{
@@ -33,13 +29,13 @@ var metricAlarmKind = &Kind{
 	Unsupported: []string{"evaluateLowSampleCountPercentiles", "thresholdMetricId"},
 	Check:       checkAlarm,
 	Create: func(c *Call) error {
-		if err := c.nameAlarm("name"); err != nil {
+		if err := assignAlarmName(c, "name"); err != nil {
 			return err
 		}
-		return c.checkActions()
+		return checkActionsExist(c)
 	},
-	Update: (*Call).checkActions,
-	Delete: (*Call).checkComposites,
+	Update: checkActionsExist,
+	Delete: checkNotInComposite,
 }
 
 var alarmOperators = []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}
@@ -147,8 +143,8 @@ func checkAlarmActions(l *Inputs) []catalog.Failure {
 	return l.Failures()
 }
 
-// nameAlarm makes an alarm's name its id. Metric alarms and composite ones share their names; the API would overwrite silently.
-func (c *Call) nameAlarm(property string) error {
+// assignAlarmName makes an alarm's name its id. Metric alarms and composite ones share their names; the API would overwrite silently.
+func assignAlarmName(c *Call, property string) error {
 	name := c.New.Text(property)
 	if other := c.Find(name, MetricAlarmType, CompositeAlarmType); other != nil {
 		return Refuse("ValidationError: the alarm %s already exists", name)
@@ -157,14 +153,14 @@ func (c *Call) nameAlarm(property string) error {
 	return nil
 }
 
-// checkActions refuses actions that lead nowhere. CloudWatch finds out only when the alarm goes off: too late.
-func (c *Call) checkActions() error {
+// checkActionsExist refuses actions that lead nowhere. CloudWatch finds out only when the alarm goes off: too late.
+func checkActionsExist(c *Call) error {
 	for _, property := range actionLists {
 		if !c.HasChanged(property) {
 			continue
 		}
 		for _, arn := range c.New.Texts(property) {
-			known, found := c.action(arn)
+			known, found := findAction(c, arn)
 			if !known {
 				return Refuse("%s: the emulator has no rules for the action %s", property, arn)
 			}
@@ -176,8 +172,8 @@ func (c *Call) checkActions() error {
 	return nil
 }
 
-// action says whether there are rules for an alarm's action, and whether it exists.
-func (c *Call) action(arn string) (known, found bool) {
+// findAction says whether there are rules for an alarm's action, and whether it exists.
+func findAction(c *Call, arn string) (known, found bool) {
 	switch {
 	case strings.HasPrefix(arn, "arn:aws:sns:"):
 		return true, c.Find(arn, TopicType) != nil
@@ -187,8 +183,8 @@ func (c *Call) action(arn string) (known, found bool) {
 	return false, false
 }
 
-// checkComposites refuses to delete an alarm while another one's rule names it.
-func (c *Call) checkComposites() error {
+// checkNotInComposite refuses to delete an alarm while another one's rule names it.
+func checkNotInComposite(c *Call) error {
 	var users []string
 	for _, other := range c.ListHere(CompositeAlarmType) {
 		rule, err := parseRule(other.Text("alarmRule"))
@@ -217,17 +213,17 @@ var compositeAlarmKind = &Kind{
 		return slices.Concat(l.Failures(), checkAlarmActions(l))
 	},
 	Create: func(c *Call) error {
-		if err := c.nameAlarm("alarmName"); err != nil {
+		if err := assignAlarmName(c, "alarmName"); err != nil {
 			return err
 		}
-		return c.checkNamedAlarms()
+		return checkRuleAlarms(c)
 	},
-	Update: (*Call).checkNamedAlarms,
-	Delete: (*Call).checkComposites,
+	Update: checkRuleAlarms,
+	Delete: checkNotInComposite,
 }
 
-// checkNamedAlarms refuses a rule about alarms that are not there, and one about the alarm itself.
-func (c *Call) checkNamedAlarms() error {
+// checkRuleAlarms refuses a rule about alarms that are not there, and one about the alarm itself.
+func checkRuleAlarms(c *Call) error {
 	names, err := parseRule(c.New.Text("alarmRule"))
 	if err != nil {
 		return Refuse("ValidationError: AlarmRule: %v", err)
@@ -237,5 +233,5 @@ func (c *Call) checkNamedAlarms() error {
 			return Refuse("ValidationError: AlarmRule: the alarm %s does not exist, or is this one", name)
 		}
 	}
-	return c.checkActions()
+	return checkActionsExist(c)
 }

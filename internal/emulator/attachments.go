@@ -12,10 +12,6 @@ import (
 
 const VolumeAttachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
 
-func init() {
-	define(volumeAttachmentKind)
-}
-
 // deviceName is what AWS recommends for data volumes; /dev/sda1 and /dev/xvda are the root's.
 var deviceName = regexp.MustCompile(`^/dev/(sd[b-z]|xvd[b-z][a-z]?)$`)
 

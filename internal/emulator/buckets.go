@@ -23,17 +23,6 @@ const (
 
 const noBucket = "NoSuchBucket: The specified bucket does not exist: %s"
 
-func init() {
-	define(bucketKind,
-		bucketAspectKind(BucketPublicAccessBlockType, checkNothing, nil),
-		bucketAspectKind(BucketEncryptionType, checkBucketEncryption, nil),
-		bucketAspectKind(BucketVersioningType, checkVersioning, nil),
-		bucketAspectKind(BucketPolicyType, checkBucketPolicy, (*Call).checkPublicPolicy),
-		bucketAspectKind(BucketOwnershipType, checkOwnership, nil))
-	kinds[BucketPublicAccessBlockType].Defaults = map[string]any{
-		"blockPublicAcls": false, "blockPublicPolicy": false, "ignorePublicAcls": false, "restrictPublicBuckets": false}
-}
-
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // bucketKind: what used to be set inline has types of its own here.
@@ -109,7 +98,13 @@ func bucketAspectKind(typ string, check func(*Inputs), place func(*Call) error) 
 	}
 }
 
-func checkNothing(*Inputs) {}
+// publicAccessBlockKind holds the rules of what keeps a bucket from being public.
+func publicAccessBlockKind() *Kind {
+	k := bucketAspectKind(BucketPublicAccessBlockType, func(*Inputs) {}, nil)
+	k.Defaults = map[string]any{
+		"blockPublicAcls": false, "blockPublicPolicy": false, "ignorePublicAcls": false, "restrictPublicBuckets": false}
+	return k
+}
 
 func checkBucketEncryption(l *Inputs) {
 	rules := l.Items("rules")
@@ -137,12 +132,12 @@ func checkOwnership(l *Inputs) {
 
 func checkBucketPolicy(l *Inputs) {
 	if s, known := l.Values["policy"].(string); known {
-		*l.found = append(*l.found, checkPolicyDocument(resource.PropertyMap{"policy": resource.NewProperty(s)}, "policy")...)
+		l.Add(checkPolicyDocument(resource.PropertyMap{"policy": resource.NewProperty(s)}, "policy")...)
 	}
 }
 
 // checkPublicPolicy refuses a policy that lets everyone in while the bucket's access block forbids that.
-func (c *Call) checkPublicPolicy() error {
+func checkPublicPolicy(c *Call) error {
 	block := c.Find(c.New.Text("bucket"), BucketPublicAccessBlockType)
 	if block != nil && block.Bool("blockPublicPolicy") && allowsEveryone(c.New.Text("policy")) {
 		return Refuse("AccessDenied: User is not authorized to perform: s3:PutBucketPolicy on resource: %q "+

@@ -66,14 +66,7 @@ func (c *Call) rollBack() {
 
 // KeyOf names something of a type in the call's account and region.
 func (c *Call) KeyOf(typ, id string) Key {
-	if packageOf(typ) == gcpPackage {
-		return keyIn(c.Scope, typ, id)
-	}
-	k := Key{Type: typ, Account: c.Account, Region: c.Region, ID: id}
-	if kindOf(typ).Global {
-		k.Region = ""
-	}
-	return k
+	return c.State.KeyIn(c.Scope, typ, id)
 }
 
 // Find returns what has an id among some types in the call's account and region, or nil.
@@ -96,9 +89,29 @@ func (c *Call) ListHere(typ string) []*Record {
 
 // NewID gives out the next id. Ids count upwards: they are the same in every run of the same calls.
 func (c *Call) NewID(prefix string) string {
-	c.State.ids++
-	return fmt.Sprintf("%s-%017x", prefix, c.State.ids)
+	return fmt.Sprintf("%s-%017x", prefix, c.NextNumber())
 }
+
+// NextNumber returns the next number for an id of another form.
+func (c *Call) NextNumber() int {
+	c.State.ids++
+	return c.State.ids
+}
+
+// LastNumber returns the number of the newest id.
+func (c *Call) LastNumber() int { return c.State.ids }
+
+// NextOperation returns the sequence number that the call has in the journal.
+func (c *Call) NextOperation() int { return c.cloud.seq + 1 }
+
+// CheckReachable refuses when a region does not answer.
+func (c *Call) CheckReachable(region string) error { return c.cloud.CheckReachable(region) }
+
+// LacksCapacity reports whether a zone has no machines of a type, because a fault says so.
+func (c *Call) LacksCapacity(zone, typ string) bool { return c.cloud.faults.lacksCapacity(zone, typ) }
+
+// Referenced returns the record of a type that a reference of the call's record means. checkReferences has found it before.
+func (c *Call) Referenced(path, typ string) *Record { return c.State.Referenced(c.New, path, typ) }
 
 // NewRecord starts a record of what the cloud makes by itself.
 func (c *Call) NewRecord(typ, id string, owner *Record) *Record {
@@ -133,8 +146,7 @@ func (c *Call) checkReferences() error {
 				return c.RefuseMissing(rule, id)
 			}
 			if other := c.State.NetworkOf(target); network != "" && other != "" && other != network {
-				return Refuse("InvalidParameterValue: %s: %s is in %s and not in %s; they belong to different networks",
-					rule.Path, id, other, network)
+				return Refuse(c.State.registry.PlatformOf(c.New.Type).MixedNetworks, rule.Path, id, other, network)
 			}
 		}
 	}
@@ -143,7 +155,7 @@ func (c *Call) checkReferences() error {
 
 // RefuseMissing says that a reference leads nowhere, and where the id lives if it is only in another region.
 func (c *Call) RefuseMissing(rule *Reference, id string) error {
-	text := fmt.Sprintf(kindOf(rule.To[0]).Missing, id)
+	text := fmt.Sprintf(c.State.KindOf(rule.To[0]).Missing, id)
 	for _, r := range c.State.allRecords() {
 		if r.ID == id && slices.Contains(rule.To, r.Type) && r.Region != c.Region {
 			text += fmt.Sprintf(" (in %s; it is in %s)", c.Region, r.Region)
@@ -167,7 +179,7 @@ func (c *Call) CheckUnused(r *Record) error {
 	if len(users) == 0 {
 		return nil
 	}
-	return RefuseInUse("%s (used by %s)", fmt.Sprintf(kindOf(r.Type).InUse, r.ID), strings.Join(users, ", "))
+	return RefuseInUse("%s (used by %s)", fmt.Sprintf(c.State.KindOf(r.Type).InUse, r.ID), strings.Join(users, ", "))
 }
 
 // DropAll removes a record with what it owns and what fades with it.
@@ -199,23 +211,24 @@ func (s *State) VisibleRecord(r *Record) *Record {
 	return r
 }
 
-// NetworkOf follows a record's references to its VPC; empty when it is in none.
+// NetworkOf follows a record's references to its network, and returns an empty string when it belongs to none.
 func (s *State) NetworkOf(r *Record) string {
-	if r.Type == VPCType {
-		return r.ID
+	network := s.registry.PlatformOf(r.Type).Network
+	if network == nil {
+		return ""
 	}
-	if id := r.Text("vpcId"); id != "" {
+	if id := network(r); id != "" {
 		return id
 	}
-	k := kindOf(r.Type)
+	k := s.KindOf(r.Type)
 	for i := range k.References {
 		for _, id := range r.referencedIDs(&k.References[i]) {
 			t := s.FindTarget(r, &k.References[i], id)
 			if t == nil || t.Type == r.Type {
 				continue
 			}
-			if vpc := s.NetworkOf(t); vpc != "" {
-				return vpc
+			if id := s.NetworkOf(t); id != "" {
+				return id
 			}
 		}
 	}

@@ -30,8 +30,9 @@ type Options struct {
 
 // Cloud is an emulated cloud. Its methods may be called at the same time.
 type Cloud struct {
-	options Options
-	faults  *faultSet
+	options  Options
+	registry *Registry
+	faults   *faultSet
 
 	mu      sync.Mutex
 	journal *journal
@@ -41,7 +42,7 @@ type Cloud struct {
 
 // Open opens the emulated cloud in a directory, and makes an empty one when there is none. It fails when the directory cannot be
 // written or the journal is damaged other than at its torn end.
-func Open(o Options) (*Cloud, error) {
+func OpenCloud(o Options, reg *Registry) (*Cloud, error) {
 	if o.Kill == nil {
 		o.Kill = func() { _ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) }
 	}
@@ -52,13 +53,30 @@ func Open(o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cloud{options: o, faults: newFaultSet(o.Faults), journal: j, state: newState()}
+	c := &Cloud{options: o, registry: reg, faults: newFaultSet(o.Faults), journal: j, state: newState(reg)}
 	if err := c.withLock(func() error { return nil }); err != nil {
 		_ = j.file.Close()
 		return nil, err
 	}
 	return c, nil
 }
+
+// Platforms lists the public clouds that this one emulates.
+func (c *Cloud) Platforms() []*Platform { return c.registry.Platforms() }
+
+// KindOf returns the rules of a type, or nil.
+func (c *Cloud) KindOf(typ string) *Kind { return c.registry.KindOf(typ) }
+
+// CheckReachable refuses when a region does not answer, because a fault says so.
+func (c *Cloud) CheckReachable(region string) error {
+	if c.faults.isSilent(region) {
+		return refuseSilent(region)
+	}
+	return nil
+}
+
+// AccountOverride returns the account that a fault sets, or an empty string.
+func (c *Cloud) AccountOverride() string { return c.faults.accountOverride() }
 
 // Close lets go of the journal. The cloud stays on disk.
 func (c *Cloud) Close() error { return c.journal.file.Close() }
@@ -110,7 +128,7 @@ func (c *Cloud) Operations() ([]Operation, error) {
 // the visit only. An error of visit ends the replay and is returned.
 func (c *Cloud) Replay(visit func(op Operation, after *State) error) error {
 	return c.withLock(func() error {
-		s := newState()
+		s := newState(c.registry)
 		return c.journal.replayLines(func(l *journalLine) error {
 			s.applyLine(l)
 			return visit(l.Operation, s)

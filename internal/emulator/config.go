@@ -10,51 +10,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
-
-// awsPlatform presents pulumi-aws v6.
-var awsPlatform = &Platform{
-	Package: "aws",
-	Settings: map[string]bool{
-		"accessKey": false, "allowedAccountIds": true, "assumeRole": true, "assumeRoleWithWebIdentity": true,
-		"customCaBundle": false, "defaultTags": true, "ec2MetadataServiceEndpoint": false,
-		"ec2MetadataServiceEndpointMode": false, "endpoints": true, "forbiddenAccountIds": true, "httpProxy": false,
-		"httpsProxy": false, "ignoreTags": true, "insecure": false, "maxRetries": false, "noProxy": false, "profile": false,
-		"region": false, "retryMode": false, "s3UsEast1RegionalEndpoint": false, "s3UsePathStyle": false, "secretKey": false,
-		"sharedConfigFiles": true, "sharedCredentialsFiles": true, "skipCredentialsValidation": false,
-		"skipMetadataApiCheck": false, "skipRegionValidation": false, "skipRequestingAccountId": false, "stsRegion": false,
-		"token": false, "tokenBucketRateLimiterCapacity": false, "useDualstackEndpoint": false, "useFipsEndpoint": false,
-		"version": false, "pluginDownloadURL": false,
-	},
-	Required:    []string{"region"},
-	Replacing:   []string{"region"},
-	Locate:      locateRegion,
-	DefaultTags: func(settings map[string]any) map[string]any { return Object(Object(settings["defaultTags"])["tags"]) },
-}
-
-// exampleAccount is whose cloud it is when neither a fault nor the configuration says; AWS's documentation uses the number.
-const exampleAccount = "123456789012"
-
-func locateRegion(c *Cloud, settings map[string]any) (Scope, error) {
-	region := Text(settings["region"])
-	if len(ec2types.Zones(region)) == 0 {
-		return Scope{}, Refuse("invalid AWS Region: %s", region)
-	}
-	if c.faults.isSilent(region) {
-		return Scope{}, refuseSilent(region) // the provider asks the region whose credentials it has
-	}
-	allowed := Texts(settings["allowedAccountIds"])
-	account := c.faults.accountOverride()
-	if account == "" {
-		account = append(allowed, exampleAccount)[0]
-	}
-	if len(allowed) > 0 && !slices.Contains(allowed, account) || slices.Contains(Texts(settings["forbiddenAccountIds"]), account) {
-		return Scope{}, Refuse("AWS account ID not allowed: %s", account)
-	}
-	return Scope{Account: account, Region: region}, nil
-}
 
 // CheckConfig refuses unknown settings and missing ones.
 func (p *provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {

@@ -17,10 +17,6 @@ const (
 	LogMetricFilterType = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 )
 
-func init() {
-	define(dashboardKind, metricFilterKind)
-}
-
 var dashboardName = regexp.MustCompile(`^[\w-]{1,255}$`)
 
 var dashboardKind = &Kind{

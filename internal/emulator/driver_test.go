@@ -62,7 +62,7 @@ func openWith(t testing.TB, o Options) *driver {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cloud.Close() })
-	server, err := cloud.Serve()
+	server, err := Serve(cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func connectTo(t testing.TB, server *Server, pkg string) pulumirpc.ResourceProvi
 // elsewhere is another provider of the same cloud, as an engine attaches it: over a connection of its own.
 func (d *driver) elsewhere(config props) *driver {
 	d.t.Helper()
-	server, err := d.cloud.Serve()
+	server, err := Serve(d.cloud)
 	if err != nil {
 		d.t.Fatal(err)
 	}

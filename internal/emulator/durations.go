@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -58,16 +57,4 @@ func OperationSeconds(k *Kind, op string, r *Record) float64 {
 		seconds = max(1, seconds/4)
 	}
 	return seconds
-}
-
-// bootSeconds is how long a machine takes from its launch to the first login.
-func bootSeconds() float64 { return durations().machine["launchToLogin"] }
-
-// parseTimeout reads one of Terraform's durations, 10m, in seconds.
-func parseTimeout(s string, otherwise float64) float64 {
-	d, err := time.ParseDuration(s)
-	if err != nil {
-		return otherwise
-	}
-	return d.Seconds()
 }

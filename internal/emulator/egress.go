@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -13,10 +12,6 @@ const (
 	NATGatewayType       = "aws:ec2/natGateway:NatGateway"
 	NetworkInterfaceType = "aws:ec2/networkInterface:NetworkInterface"
 )
-
-func init() {
-	define(eipKind, eipAssociationKind, natGatewayKind)
-}
 
 var eipKind = &Kind{
 	Type: EIPType, IDPrefix: "eipalloc", ARN: "arn:aws:ec2:%s:%s:elastic-ip/%s",
@@ -30,24 +25,11 @@ var eipKind = &Kind{
 			return nil
 		}
 		disassociate(c.New)
-		return c.associateOwn()
+		return associateOwnInterface(c)
 	},
 	Derive: func(_ *State, r *Record) map[string]any {
 		return map[string]any{"networkInterface": associatedInterface(r)}
 	},
-}
-
-// publicPool is where public addresses come from: the range for benchmarks, which routes nowhere.
-var publicPool = netip.MustParsePrefix("198.18.0.0/15")
-
-// NewAddress gives out the next public address. They come round again after 131,072.
-func (c *Call) NewAddress() string {
-	c.State.addresses++
-	base := publicPool.Addr().As4()
-	n := c.State.addresses
-	base[1] += byte(n >> 16 & 1)
-	base[2], base[3] = byte(n>>8), byte(n)
-	return netip.AddrFrom4(base).String()
 }
 
 func allocateAddress(c *Call) error {
@@ -59,24 +41,24 @@ func allocateAddress(c *Call) error {
 		"allocationId": c.New.ID, "publicIp": ip, "publicDns": publicDNSName(c.Region, ip),
 		"domain": "vpc", "networkBorderGroup": c.Region, "publicIpv4Pool": "amazon", "vpc": true,
 	}
-	return c.associateOwn()
+	return associateOwnInterface(c)
 }
 
 func publicDNSName(region, ip string) string {
 	return fmt.Sprintf("ec2-%s.%s.compute.amazonaws.com", strings.ReplaceAll(ip, ".", "-"), region)
 }
 
-// associateOwn associates an address with the interface that its own inputs name, if any.
-func (c *Call) associateOwn() error {
+// associateOwnInterface associates an address with the interface that its own inputs name, if any.
+func associateOwnInterface(c *Call) error {
 	id := c.New.Text("networkInterface")
 	if id == "" {
 		return nil
 	}
-	return c.associate(c.New, c.Find(id, NetworkInterfaceType), "")
+	return associateAddress(c, c.New, c.Find(id, NetworkInterfaceType), "")
 }
 
-// associate maps an address to a private one of an interface, the first unless another is given. The caller stores the address.
-func (c *Call) associate(eip, eni *Record, private string) error {
+// associateAddress maps an address to a private one of an interface, the first unless another is given. The caller stores the address.
+func associateAddress(c *Call, eip, eni *Record, private string) error {
 	if other := eip.Text("associationId"); other != "" {
 		return Refuse("Resource.AlreadyAssociated: Elastic IP address [%s] is already associated (%s)", eip.ID, other)
 	}
@@ -92,7 +74,7 @@ func (c *Call) associate(eip, eni *Record, private string) error {
 		}
 	}
 	vpc := c.State.NetworkOf(eni)
-	if c.State.gatewayOf(c.Scope, vpc) == nil {
+	if attachedGateway(c.State, c.Scope, vpc) == nil {
 		return Refuse("Gateway.NotAttached: Network %s is not attached to any internet gateway", vpc)
 	}
 	eip.Outputs["associationId"] = c.NewID("eipassoc")
@@ -117,7 +99,7 @@ func associatedInterface(eip *Record) string {
 }
 
 // addressesOf lists the addresses that are mapped to an interface.
-func (s *State) addressesOf(eni *Record) []*Record {
+func addressesOf(s *State, eni *Record) []*Record {
 	var list []*Record
 	for _, eip := range s.RecordsOf(EIPType) {
 		if eip.Account == eni.Account && eip.Region == eni.Region && associatedInterface(eip) == eni.ID {
@@ -127,17 +109,17 @@ func (s *State) addressesOf(eni *Record) []*Record {
 	return list
 }
 
-// publicAddress is by what an interface is known outside: an address mapped to it, or the one it was launched with.
-func (s *State) publicAddress(eni *Record) string {
-	for _, eip := range s.addressesOf(eni) {
+// publicAddressOf is by what an interface is known outside: an address mapped to it, or the one it was launched with.
+func publicAddressOf(s *State, eni *Record) string {
+	for _, eip := range addressesOf(s, eni) {
 		return eip.Text("publicIp")
 	}
 	return Text(eni.Extra["publicIp"])
 }
 
-// unmapAll takes all addresses off an interface.
-func (c *Call) unmapAll(eni *Record) {
-	for _, eip := range c.State.addressesOf(eni) {
+// disassociateAll takes all addresses off an interface.
+func disassociateAll(c *Call, eni *Record) {
+	for _, eip := range addressesOf(c.State, eni) {
 		eip = eip.Clone()
 		disassociate(eip)
 		c.Store(eip)
@@ -161,7 +143,7 @@ var eipAssociationKind = &Kind{
 		if c.New.Bool("allowReassociation") && held != nil && held.Text("interfaceType") != "nat_gateway" {
 			disassociate(eip) // a NAT gateway does not give its address away
 		}
-		if err := c.associate(eip, eni, c.New.Text("privateIpAddress")); err != nil {
+		if err := associateAddress(c, eip, eni, c.New.Text("privateIpAddress")); err != nil {
 			return err
 		}
 		c.Store(eip)
@@ -179,7 +161,7 @@ var eipAssociationKind = &Kind{
 	},
 	Derive: func(s *State, r *Record) map[string]any {
 		if eni := s.RecordNear(r, NetworkInterfaceType, r.Text("networkInterfaceId")); eni != nil {
-			if machine := s.machineOf(eni); machine != nil {
+			if machine := instanceOf(s, eni); machine != nil {
 				return map[string]any{"instanceId": machine.ID}
 			}
 		}
@@ -198,20 +180,24 @@ var natGatewayKind = &Kind{
 		{Path: "allocationId", To: []string{EIPType}, OnDelete: Block},
 		{Path: "secondaryAllocationIds[]", To: []string{EIPType}, OnDelete: Block},
 	},
-	Create: createNATGateway,
+	Create:         createNATGateway,
+	FailureSeconds: natFailureSeconds,
 	Update: func(c *Call) error {
 		if !c.HasChanged("secondaryAllocationIds") {
 			return nil
 		}
-		return c.mapNAT(c.Find(c.New.Text("networkInterfaceId"), NetworkInterfaceType).Clone())
+		return associateNATAddresses(c, c.Find(c.New.Text("networkInterfaceId"), NetworkInterfaceType).Clone())
 	},
 	Delete: func(c *Call) error {
 		if eni := c.Find(c.Old.Text("networkInterfaceId"), NetworkInterfaceType); eni != nil {
-			c.unmapAll(eni)
+			disassociateAll(c, eni)
 		}
 		return nil
 	},
 }
+
+// natFailureSeconds is what a NAT gateway takes to report that it failed (docs/facts.md, section 1).
+const natFailureSeconds = 220
 
 func createNATGateway(c *Call) error {
 	public := c.New.Text("connectivityType") != "private"
@@ -222,11 +208,11 @@ func createNATGateway(c *Call) error {
 		return Refuse("InvalidParameter: AllocationId cannot be given for a private NAT gateway")
 	}
 	subnet := c.Find(c.New.Text("subnetId"), SubnetType)
-	if c.natGatewaysIn(subnet.Text("availabilityZone")) >= c.Quota(quotaNATGatewaysPerZone) {
+	if countNATGateways(c, subnet.Text("availabilityZone")) >= c.Quota(quotaNATGatewaysPerZone) {
 		return RefuseQuota("NatGatewayLimitExceeded: Performing this operation would exceed the limit of %d NAT gateways in %s",
 			c.Quota(quotaNATGatewaysPerZone), subnet.Text("availabilityZone"))
 	}
-	eni, err := c.newInterface(subnet, c.New, []string{c.New.Text("privateIp")})
+	eni, err := newInterface(c, subnet, c.New, []string{c.New.Text("privateIp")})
 	if err != nil {
 		return err
 	}
@@ -237,14 +223,14 @@ func createNATGateway(c *Call) error {
 		c.Store(eni)
 		return nil
 	}
-	if vpc := subnet.Text("vpcId"); c.State.gatewayOf(c.Scope, vpc) == nil {
+	if vpc := subnet.Text("vpcId"); attachedGateway(c.State, c.Scope, vpc) == nil {
 		return RefuseAfter(natFailureSeconds, "Gateway.NotAttached: Network %s has no Internet gateway attached", vpc)
 	}
-	return c.mapNAT(eni)
+	return associateNATAddresses(c, eni)
 }
 
-// natGatewaysIn counts the NAT gateways of a zone: that is how AWS counts them, not by region.
-func (c *Call) natGatewaysIn(zone string) int {
+// countNATGateways counts the NAT gateways of a zone: that is how AWS counts them, not by region.
+func countNATGateways(c *Call, zone string) int {
 	n := 0
 	for _, nat := range c.ListHere(NATGatewayType) {
 		if s := c.Find(nat.Text("subnetId"), SubnetType); s != nil && s.Text("availabilityZone") == zone {
@@ -254,13 +240,13 @@ func (c *Call) natGatewaysIn(zone string) int {
 	return n
 }
 
-// mapNAT maps each of a NAT gateway's addresses to a private one of its interface, and takes the others off.
-func (c *Call) mapNAT(eni *Record) error {
+// associateNATAddresses maps each of a NAT gateway's addresses to a private one of its interface, and takes the others off.
+func associateNATAddresses(c *Call, eni *Record) error {
 	ids := append([]string{c.New.Text("allocationId")}, c.New.Texts("secondaryAllocationIds")...)
 	if limit := c.Quota(quotaAddressesPerNAT); len(ids) > limit {
 		return RefuseQuota("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit, quotaAddressesPerNAT)
 	}
-	for _, eip := range c.State.addressesOf(eni) {
+	for _, eip := range addressesOf(c.State, eni) {
 		if !slices.Contains(ids, eip.ID) {
 			freed := eip.Clone()
 			eni.Outputs["privateIps"] = AnyList(removeString(eni.Texts("privateIps"), freed.Text("privateIp")))
@@ -276,20 +262,20 @@ func (c *Call) mapNAT(eni *Record) error {
 		private := eni.Text("privateIp")
 		if id != ids[0] {
 			var err error
-			if private, err = c.addPrivate(eni); err != nil {
+			if private, err = addPrivateAddress(c, eni); err != nil {
 				return err
 			}
 		}
-		if err := c.associate(eip, eni, private); err != nil {
+		if err := associateAddress(c, eip, eni, private); err != nil {
 			return err
 		}
 		c.Store(eip)
 	}
 	c.Store(eni)
-	return c.tellNAT(eni, ids)
+	return storeNATOutputs(c, eni, ids)
 }
 
-func (c *Call) tellNAT(eni *Record, ids []string) error {
+func storeNATOutputs(c *Call, eni *Record, ids []string) error {
 	first := c.Find(ids[0], EIPType)
 	c.New.Outputs["associationId"] = first.Text("associationId")
 	c.New.Outputs["publicIp"] = first.Text("publicIp")

@@ -9,10 +9,6 @@ import (
 
 const VPCEndpointType = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
-func init() {
-	define(vpcEndpointKind)
-}
-
 // The services that endpoints lead to here, of the hundreds that AWS has: those that a build region may need.
 var (
 	gatewayServices   = []string{"dynamodb", "s3"}
@@ -40,7 +36,7 @@ var vpcEndpointKind = &Kind{
 		return 6
 	},
 	Create: createEndpoint,
-	Update: (*Call).dressEndpoint,
+	Update: configureEndpoint,
 	Derive: func(s *State, r *Record) map[string]any {
 		ids, nets := []any{}, []any{}
 		for _, eni := range s.OwnedRecords(r.Key) {
@@ -51,8 +47,8 @@ var vpcEndpointKind = &Kind{
 	},
 }
 
-// serviceOf returns the service that an endpoint leads to, s3 of com.amazonaws.us-west-1.s3, when the region has it.
-func (c *Call) serviceOf(r *Record) (string, error) {
+// endpointService returns the service that an endpoint leads to, s3 of com.amazonaws.us-west-1.s3, when the region has it.
+func endpointService(c *Call, r *Record) (string, error) {
 	name := r.Text("serviceName")
 	services := gatewayServices
 	if r.Text("vpcEndpointType") == "Interface" {
@@ -72,12 +68,12 @@ func createEndpoint(c *Call) error {
 	default:
 		return Refuse("InvalidParameter: the emulator has no rules for endpoints of type %s", c.New.Text("vpcEndpointType"))
 	}
-	service, err := c.serviceOf(c.New)
+	service, err := endpointService(c, c.New)
 	if err != nil {
 		return err
 	}
 	gateway := c.New.Text("vpcEndpointType") == "Gateway"
-	if err := c.endpointQuota(gateway); err != nil {
+	if err := checkEndpointQuota(c, gateway); err != nil {
 		return err
 	}
 	c.New.Outputs = map[string]any{
@@ -92,11 +88,11 @@ func createEndpoint(c *Call) error {
 	} else {
 		c.New.Outputs["dnsOptions"] = map[string]any{"dnsRecordIpType": "ipv4", "privateDnsOnlyForInboundResolverEndpoint": false}
 	}
-	return c.dressEndpoint()
+	return configureEndpoint(c)
 }
 
-// endpointQuota refuses one more endpoint than the quota allows: gateway endpoints count in a region, interface endpoints in a VPC.
-func (c *Call) endpointQuota(gateway bool) error {
+// checkEndpointQuota refuses one more endpoint than the quota allows: gateway endpoints count in a region, interface endpoints in a VPC.
+func checkEndpointQuota(c *Call, gateway bool) error {
 	count, limit := 0, c.Quota(quotaInterfaceEndpoints)
 	if gateway {
 		limit = c.Quota(quotaGatewayEndpoints)
@@ -125,25 +121,25 @@ func isServicePrefixList(region, id string) bool {
 	return slices.ContainsFunc(gatewayServices, func(s string) bool { return prefixListID(region, s) == id })
 }
 
-// dressEndpoint gives an endpoint its routes, or its interfaces and names.
-func (c *Call) dressEndpoint() error {
+// configureEndpoint gives an endpoint its routes, or its interfaces and names.
+func configureEndpoint(c *Call) error {
 	if c.New.Text("vpcEndpointType") == "Gateway" {
-		return c.routeEndpoint()
+		return checkGatewayEndpoint(c)
 	}
 	if len(c.New.Texts("routeTableIds")) > 0 {
 		return Refuse("InvalidParameter: Route table IDs are not supported for interface endpoints.")
 	}
-	if err := c.checkGroups("securityGroupIds"); err != nil {
+	if err := checkGroupCount(c, "securityGroupIds"); err != nil {
 		return err
 	}
-	if err := c.checkPrivateDNS(); err != nil {
+	if err := checkPrivateDNS(c); err != nil {
 		return err
 	}
 	if len(c.New.Texts("securityGroupIds")) == 0 {
 		vpc := c.Find(c.New.Text("vpcId"), VPCType)
 		c.New.Outputs["securityGroupIds"] = []any{vpc.Text("defaultSecurityGroupId")}
 	}
-	if err := c.spreadEndpoint(); err != nil {
+	if err := placeEndpointInterfaces(c); err != nil {
 		return err
 	}
 	name := strings.TrimPrefix(c.New.Text("serviceName"), "com.amazonaws."+c.Region+".")
@@ -159,8 +155,8 @@ func newDNSEntry(name string) map[string]any {
 	return map[string]any{"dnsName": name, "hostedZoneId": "Z12I86A8N7VCZO"}
 }
 
-// routeEndpoint refuses a second gateway endpoint for a service in one route table, and what gateway endpoints do not have.
-func (c *Call) routeEndpoint() error {
+// checkGatewayEndpoint refuses a second gateway endpoint for a service in one route table, and what gateway endpoints do not have.
+func checkGatewayEndpoint(c *Call) error {
 	if len(c.New.Texts("subnetIds")) > 0 || len(c.New.Texts("securityGroupIds")) > 0 || c.New.Bool("privateDnsEnabled") {
 		return Refuse("InvalidParameter: Subnet IDs, security groups and private DNS are only supported for interface endpoints.")
 	}
@@ -179,7 +175,7 @@ func (c *Call) routeEndpoint() error {
 }
 
 // checkPrivateDNS refuses private names in a VPC that does not resolve names, or that has them already.
-func (c *Call) checkPrivateDNS() error {
+func checkPrivateDNS(c *Call) error {
 	if !c.New.Bool("privateDnsEnabled") {
 		return nil
 	}
@@ -198,8 +194,8 @@ func (c *Call) checkPrivateDNS() error {
 	return nil
 }
 
-// spreadEndpoint gives an interface endpoint one interface per subnet, at most one per zone, and takes away those of other subnets.
-func (c *Call) spreadEndpoint() error {
+// placeEndpointInterfaces gives an interface endpoint one interface per subnet, at most one per zone, and takes away those of other subnets.
+func placeEndpointInterfaces(c *Call) error {
 	want := c.New.Texts("subnetIds")
 	have := map[string]*Record{}
 	for _, eni := range c.State.OwnedRecords(c.New.Key) {
@@ -220,7 +216,7 @@ func (c *Call) spreadEndpoint() error {
 		eni := have[id]
 		if eni == nil {
 			var err error
-			if eni, err = c.newInterface(subnet, c.New, nil); err != nil {
+			if eni, err = newInterface(c, subnet, c.New, nil); err != nil {
 				return err
 			}
 			eni.Outputs["interfaceType"] = "vpc_endpoint"

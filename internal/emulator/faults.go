@@ -101,8 +101,6 @@ func (f *Fault) parseCount() bool {
 // Waits that no log gives: judgement. The real provider retries an API that does not answer for minutes on end.
 const (
 	silenceSeconds = 300
-	// natFailureSeconds is what a NAT gateway takes to report that it failed (docs/facts.md, section 1).
-	natFailureSeconds = 220
 	// maxRetries is how often the real provider repeats a throttled call before it gives up.
 	maxRetries = 25
 )
@@ -153,8 +151,8 @@ func (f *faultSet) delayOf(q *Request) (delay, error) {
 		}
 		fault.n--
 		h.seconds += OperationSeconds(q.Kind, q.Op, &Record{})
-		if q.Kind.Type == NATGatewayType && q.Op == "create" {
-			h.seconds = natFailureSeconds
+		if q.Kind.FailureSeconds > 0 && q.Op == "create" {
+			h.seconds = q.Kind.FailureSeconds
 		}
 		return h, Refuse("InternalError: An internal error has occurred. (fault fail=%s:%s)", q.Op, q.Kind.Type)
 	}
@@ -221,8 +219,16 @@ func (f *faultSet) accountOverride() string {
 
 // Quota is the number that a quota stands at.
 func (c *Call) Quota(code string) int {
-	if fault := c.cloud.faults.find("quota", code); fault != nil {
-		return fault.n
+	if n, set := c.QuotaOverride(code); set {
+		return n
 	}
-	return quotas[code]
+	return c.State.registry.PlatformOf(c.Kind.Type).Quotas[code]
+}
+
+// QuotaOverride returns the value that a fault sets for a quota, and whether one does.
+func (c *Call) QuotaOverride(code string) (int, bool) {
+	if fault := c.cloud.faults.find("quota", code); fault != nil {
+		return fault.n, true
+	}
+	return 0, false
 }

@@ -1,30 +1,59 @@
 package emulator
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
-
-	"google.golang.org/grpc/codes"
 )
 
-// gcpPackage is the provider of Google's types. A constant, since the platform itself leads back to what asks for it.
-const gcpPackage = "gcp"
+// GCPPlatform returns the rules of GCP, as pulumi-gcp v7 presents it.
+func GCPPlatform() *Platform {
+	return &Platform{
+		Package: "gcp",
+		Settings: map[string]bool{
+			"accessToken": false, "addPulumiAttributionLabel": true, "batching": true, "billingProject": false, "credentials": false,
+			"defaultLabels": true, "disableGooglePartnerName": true, "googlePartnerName": false, "impersonateServiceAccount": false,
+			"impersonateServiceAccountDelegates": true, "project": false, "region": false, "requestReason": false,
+			"requestTimeout": false, "scopes": true, "terraformAttributionLabelAdditionStrategy": false, "universeDomain": false,
+			"userProjectOverride": true, "zone": false, "version": false, "pluginDownloadURL": false,
+		},
+		// The real provider does not replace itself: it replaces, one by one, what took its project or region from it. That is the same.
+		Replacing:   []string{"project", "region"},
+		Locate:      locateProject,
+		DefaultTags: func(settings map[string]any) map[string]any { return Object(settings["defaultLabels"]) },
+		Kinds:       gcpKinds(),
+		Lookups:     map[string]*Lookup{"gcp:compute/getNetwork:getNetwork": {Type: NetworkType, Answer: getNetwork}},
+		Key:         keyIn,
+		FindTarget:  findGCPTarget,
+		Tags:        labelsOf,
+		Name:        func(r *Record, _ map[string]string) string { return r.Text("name") },
+	}
+}
 
-// gcpPlatform presents pulumi-gcp v7.
-var gcpPlatform = &Platform{
-	Package: gcpPackage,
-	Settings: map[string]bool{
-		"accessToken": false, "addPulumiAttributionLabel": true, "batching": true, "billingProject": false, "credentials": false,
-		"defaultLabels": true, "disableGooglePartnerName": true, "googlePartnerName": false, "impersonateServiceAccount": false,
-		"impersonateServiceAccountDelegates": true, "project": false, "region": false, "requestReason": false,
-		"requestTimeout": false, "scopes": true, "terraformAttributionLabelAdditionStrategy": false, "universeDomain": false,
-		"userProjectOverride": true, "zone": false, "version": false, "pluginDownloadURL": false,
-	},
-	// The real provider does not replace itself: it replaces, one by one, what took its project or region from it. That is the same.
-	Replacing:   []string{"project", "region"},
-	Locate:      locateProject,
-	DefaultTags: func(settings map[string]any) map[string]any { return Object(settings["defaultLabels"]) },
+// gcpKinds lists the resource types of GCP with rules. A new kind goes here.
+func gcpKinds() []*Kind {
+	return []*Kind{
+		securityPolicyKind(),
+		securityPolicyRuleKind(),
+		managedZoneKind(),
+		recordSetKind(),
+		networkKind(),
+		firewallKind(),
+		routerKind(),
+		routerInterfaceKind(),
+		routerPeerKind(),
+		haVPNGatewayKind(),
+		externalVPNGatewayKind(),
+		vpnTunnelKind(),
+	}
+}
+
+// labelsOf returns all labels of a record, the provider's default ones among them.
+func labelsOf(r *Record) map[string]string {
+	labels := map[string]string{}
+	for name, v := range Object(r.Get("effectiveLabels")) {
+		labels[name] = Text(v)
+	}
+	return labels
 }
 
 var regionPattern = regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]+$`)
@@ -38,8 +67,10 @@ func locateProject(c *Cloud, settings map[string]any) (Scope, error) {
 	if in.Region != "" && !regionPattern.MatchString(in.Region) {
 		return Scope{}, Refuse("invalid region %q: want one of Google's, such as us-west2", in.Region)
 	}
-	if in.Region != "" && c.faults.isSilent(in.Region) {
-		return Scope{}, refuseSilent(in.Region)
+	if in.Region != "" {
+		if err := c.CheckReachable(in.Region); err != nil {
+			return Scope{}, err
+		}
 	}
 	return in, nil
 }
@@ -53,9 +84,9 @@ func getNetwork(c *Call, args map[string]any) (map[string]any, error) {
 	if in.Account == "" {
 		return nil, Refuse("project: required field is not set")
 	}
-	r := c.State.RecordAt(keyIn(in, NetworkType, Text(args["name"])))
+	r := c.State.RecordAt(c.State.KeyIn(in, NetworkType, Text(args["name"])))
 	if r == nil {
-		return nil, &Refusal{Code: codes.NotFound, Text: fmt.Sprintf("projects/%s/global/networks/%s not found", in.Account, Text(args["name"]))}
+		return nil, RefuseNotFound("projects/%s/global/networks/%s not found", in.Account, Text(args["name"]))
 	}
 	all := c.State.OutputsOf(r)
 	out := map[string]any{"subnetworksSelfLinks": AnyList(subnetworksOf(r))}

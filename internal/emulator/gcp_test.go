@@ -12,12 +12,12 @@ import (
 // google is a provider of Google's on the same cloud, of the project backend and us-west2 unless a test says otherwise.
 func (d *driver) google(configs ...props) *driver {
 	d.t.Helper()
-	server, err := d.cloud.Serve()
+	server, err := Serve(d.cloud)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { _ = server.Close() })
-	g := &driver{t: d.t, cloud: d.cloud, client: connectTo(d.t, server, gcpPackage)}
+	g := &driver{t: d.t, cloud: d.cloud, client: connectTo(d.t, server, "gcp")}
 	g.configure(append(configs, props{"project": "backend", "region": "us-west2"})[0])
 	return g
 }
@@ -61,7 +61,7 @@ func addressOf(gateway *thing, list string, i int) string {
 
 func TestEnvironmentNamesBothClouds(t *testing.T) {
 	d := open(t)
-	server, err := d.cloud.Serve()
+	server, err := Serve(d.cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestGivenSecurityPolicy(t *testing.T) {
 	d := open(t)
 	g := d.google()
 	for range 2 {
-		if err := d.cloud.GiveSecurityPolicy(t.Context(), "backend", "edge"); err != nil {
+		if err := GiveSecurityPolicy(d.cloud, t.Context(), "backend", "edge"); err != nil {
 			t.Fatal(err)
 		}
 	}

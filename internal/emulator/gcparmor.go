@@ -14,10 +14,6 @@ const (
 	SecurityPolicyRuleType = "gcp:compute/securityPolicyRule:SecurityPolicyRule"
 )
 
-func init() {
-	define(securityPolicyKind(), securityPolicyRuleKind())
-}
-
 // lastPriority is that of the rule which every policy has: what none of the others decides.
 const lastPriority = 2147483647
 

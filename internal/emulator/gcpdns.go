@@ -15,10 +15,6 @@ const (
 	RecordSetType   = "gcp:dns/recordSet:RecordSet"
 )
 
-func init() {
-	define(managedZoneKind(), recordSetKind())
-}
-
 // absoluteName is a domain name with its final dot, perhaps a wildcard.
 var absoluteName = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?\.)+$`)
 
@@ -51,19 +47,19 @@ func managedZoneKind() *Kind {
 				}
 			}
 			c.New.Outputs["nameServers"] = servers
-			return c.checkVisibility()
+			return checkZoneVisibility(c)
 		},
-		Update: (*Call).checkVisibility,
+		Update: checkZoneVisibility,
 		Delete: checkZoneEmpty,
 	}, collectionID)
 }
 
-// checkVisibility refuses a network that sees another private zone of the same name.
-func (c *Call) checkVisibility() error {
+// checkZoneVisibility refuses a network that sees another private zone of the same name.
+func checkZoneVisibility(c *Call) error {
 	see := func(zone *Record) map[Key]bool {
 		seen := map[Key]bool{}
 		for _, url := range ValuesAt(zone.Inputs, "privateVisibilityConfig.networks[].networkUrl") {
-			seen[keyIn(scopeOf(zone, Scope{Account: zone.Account}), NetworkType, url)] = true
+			seen[c.State.KeyIn(scopeOf(zone, Scope{Account: zone.Account}), NetworkType, url)] = true
 		}
 		return seen
 	}
@@ -110,8 +106,8 @@ func recordSetKind() *Kind {
 			}
 			return l.Failures()
 		},
-		Create: (*Call).checkRecordSet,
-		Update: (*Call).checkRecordSet,
+		Create: checkRecordSet,
+		Update: checkRecordSet,
 	}, func(in Scope, r *Record) string {
 		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.Account, lastSegment(r.Text("managedZone")), r.Text("name"), r.Text("type"))
 	})
@@ -129,7 +125,7 @@ func recordDataFault(typ, data string) string {
 }
 
 // checkRecordSet refuses names outside the zone, and an alias beside other records or at the zone's own name.
-func (c *Call) checkRecordSet() error {
+func checkRecordSet(c *Call) error {
 	zone := c.Referenced("managedZone", ManagedZoneType)
 	name, apex := c.New.Text("name"), zone.Text("dnsName")
 	if name != apex && !strings.HasSuffix(name, "."+apex) {
@@ -139,11 +135,11 @@ func (c *Call) checkRecordSet() error {
 	if alias && name == apex {
 		return Refuse("googleapi: Error 400: The zone's own name '%s' cannot be a CNAME, cnameResourceRecordSetConflict", name)
 	}
-	return c.checkNeighbours(zone, name, alias)
+	return checkSameName(c, zone, name, alias)
 }
 
-// checkNeighbours refuses a second record of a name and type, and an alias beside records of other types.
-func (c *Call) checkNeighbours(zone *Record, name string, alias bool) error {
+// checkSameName refuses a second record of a name and type, and an alias beside records of other types.
+func checkSameName(c *Call, zone *Record, name string, alias bool) error {
 	for _, other := range c.State.ReferrersOf(zone.Key) {
 		if other.Type != RecordSetType || other.Key == c.New.Key || other.Text("name") != name {
 			continue

@@ -34,14 +34,14 @@ func newKind(k *Kind, id func(in Scope, r *Record) string) *Kind {
 	}
 	create, update, check := k.Create, k.Update, k.Check
 	k.Create = func(c *Call) error {
-		if err := c.settle(id); err != nil {
+		if err := placeResource(c, id); err != nil {
 			return err
 		}
-		c.label()
+		storeLabels(c)
 		return runIfSet(create, c)
 	}
 	k.Update = func(c *Call) error {
-		c.label()
+		storeLabels(c)
 		return runIfSet(update, c)
 	}
 	k.Check = func(m resource.PropertyMap) []catalog.Failure {
@@ -78,8 +78,8 @@ func checkName(k *Kind, m resource.PropertyMap) []catalog.Failure {
 		"%q doesn't match regexp %q: small letters, digits and hyphens, a letter first, at most 63", name, namePattern)}}
 }
 
-// settle gives a new thing its project, region, id and links, and refuses a name that is taken.
-func (c *Call) settle(id func(in Scope, r *Record) string) error {
+// placeResource gives a new thing its project, region, id and links, and refuses a name that is taken.
+func placeResource(c *Call, id func(in Scope, r *Record) string) error {
 	in := scopeOf(c.New, c.Scope)
 	if in.Account == "" {
 		return Refuse("project: required field is not set")
@@ -104,8 +104,8 @@ func (c *Call) settle(id func(in Scope, r *Record) string) error {
 	return nil
 }
 
-// label tells all labels of a thing, the provider's default ones under its own.
-func (c *Call) label() {
+// storeLabels tells all labels of a thing, the provider's default ones under its own.
+func storeLabels(c *Call) {
 	if _, labelled := c.Kind.Properties().Inputs["labels"]; !labelled {
 		return
 	}
@@ -133,7 +133,8 @@ func scopeOf(r *Record, in Scope) Scope {
 }
 
 // keyIn places an id as Google takes it: a path, a link, or a bare name in the given project and region.
-func keyIn(in Scope, typ, id string) Key {
+func keyIn(in Scope, kind *Kind, id string) Key {
+	typ := kind.Type
 	path := resourcePath(in, typ, id)
 	k := Key{Type: typ, Account: in.Account, Region: in.Region, ID: path}
 	steps := strings.Split(path, "/")
@@ -145,9 +146,6 @@ func keyIn(in Scope, typ, id string) Key {
 		}
 	case typ == RouterInterfaceType && len(steps) == 3: // region/router/name
 		k.Region = steps[0]
-	}
-	if kindOf(typ).Global {
-		k.Region = ""
 	}
 	return k
 }
@@ -169,13 +167,13 @@ func resourcePath(in Scope, typ, id string) string {
 	return path
 }
 
-// gcpTarget finds what a reference of a record to one of Google's things means.
-func (s *State) gcpTarget(r *Record, _ *Reference, typ, id string) *Record {
+// findGCPTarget finds what a reference of a record to one of Google's things means.
+func findGCPTarget(s *State, r *Record, _ *Reference, typ, id string) *Record {
 	in := scopeOf(r, Scope{Account: r.Account, Region: r.Region})
 	if typ == RouterInterfaceType && !strings.Contains(id, "/") {
 		id = in.Region + "/" + lastSegment(r.Text("router")) + "/" + id
 	}
-	return s.RecordAt(keyIn(in, typ, id))
+	return s.RecordAt(s.KeyIn(in, typ, id))
 }
 
 // lastSegment is the name at the end of a path.

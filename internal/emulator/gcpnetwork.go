@@ -20,19 +20,14 @@ const (
 	FirewallType = "gcp:compute/firewall:Firewall"
 )
 
-func init() {
-	define(networkKind(), firewallKind())
-	lookups["gcp:compute/getNetwork:getNetwork"] = &Lookup{Kind: kindOf(NetworkType), Answer: getNetwork}
-}
-
 // defaultNetwork is the name of the network that every project begins with. The backend lives in it: it can be looked up, referred
 // to and imported, and it cannot be deleted.
 const defaultNetwork = "default"
 
-// RecordAt returns what a key names, with what every project begins with.
-func (s *State) RecordAt(k Key) *Record {
-	if r := s.records[k]; r != nil || k.Type != NetworkType || k.Account == "" || !strings.HasSuffix(k.ID, "/networks/"+defaultNetwork) {
-		return r
+// implicitNetwork returns the network that every project begins with, when a key names it.
+func implicitNetwork(k Key) *Record {
+	if k.Account == "" || !strings.HasSuffix(k.ID, "/networks/"+defaultNetwork) {
+		return nil
 	}
 	return &Record{Key: k, Inputs: map[string]any{"name": defaultNetwork, "autoCreateSubnetworks": true, "project": k.Account},
 		Outputs: map[string]any{"selfLink": selfLink(k.ID), "mtu": 1460.0, "numericId": numericID(k.ID), "routingMode": "REGIONAL",
@@ -50,7 +45,7 @@ func fingerprintOf(v any) string {
 
 func networkKind() *Kind {
 	return newKind(&Kind{
-		Type: NetworkType, Global: true,
+		Type: NetworkType, Global: true, Implicit: implicitNetwork,
 		Defaults: map[string]any{"autoCreateSubnetworks": true, "deleteDefaultRoutesOnCreate": false,
 			"networkFirewallPolicyEnforcementOrder": "AFTER_CLASSIC_FIREWALL"},
 		Unsupported: []string{"enableUlaInternalIpv6", "internalIpv6Range"},
@@ -124,16 +119,16 @@ func checkFirewall(m resource.PropertyMap) []catalog.Failure {
 	case (!set || l.Text("direction") == "INGRESS") && len(GivenInputs(m, sourceInputs)) == 0:
 		l.Fail("sourceRanges", "one of source_tags, source_ranges, or source_service_accounts must be defined for an INGRESS rule")
 	}
-	l.ranges("sourceRanges")
-	l.ranges("destinationRanges")
+	checkPrefixes(l, "sourceRanges")
+	checkPrefixes(l, "destinationRanges")
 	for _, rule := range slices.Concat(l.Items("allows"), l.Items("denies")) {
-		rule.protocol()
+		checkProtocol(rule)
 	}
 	return l.Failures()
 }
 
-// ranges wants a list of networks, each written as its first address and length.
-func (l *Inputs) ranges(name string) {
+// checkPrefixes wants a list of networks, each written as its first address and length.
+func checkPrefixes(l *Inputs, name string) {
 	for i, s := range Texts(l.Values[name]) {
 		if p, err := netip.ParsePrefix(s); err != nil || p.Masked() != p {
 			l.Fail(fmt.Sprintf("%s[%d]", name, i), "%q is not a valid network range", s)
@@ -147,8 +142,8 @@ var (
 	withPorts    = []string{"tcp", "udp", "sctp"}
 )
 
-// protocol wants a protocol and, where it has such, ports.
-func (l *Inputs) protocol() {
+// checkProtocol wants a protocol and, where it has such, ports.
+func checkProtocol(l *Inputs) {
 	l.CheckPattern("protocol", protocolWord)
 	ports := Texts(l.Values["ports"])
 	if len(ports) > 0 && l.Has("protocol") && !slices.Contains(withPorts, l.Text("protocol")) {

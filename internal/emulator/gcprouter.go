@@ -3,7 +3,6 @@ package emulator
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
@@ -15,10 +14,6 @@ const (
 	RouterInterfaceType = "gcp:compute/routerInterface:RouterInterface"
 	RouterPeerType      = "gcp:compute/routerPeer:RouterPeer"
 )
-
-func init() {
-	define(routerKind(), routerInterfaceKind(), routerPeerKind())
-}
 
 func routerKind() *Kind {
 	return newKind(&Kind{
@@ -32,19 +27,14 @@ func routerKind() *Kind {
 				bgp.Fail("asn", "%.0f: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294 (RFC 6996)", asn)
 			}
 			bgp.CheckRange("keepaliveInterval", 20, 60)
-			bgp.advertisement("ALL_SUBNETS")
+			checkAdvertisement(bgp, "ALL_SUBNETS")
 			return l.Failures()
 		},
 	}, collectionID)
 }
 
-// IsPrivateASN holds on both sides of the link: for Cloud Routers (docs/facts.md, section 2) and for AWS's VPN gateways.
-func IsPrivateASN(asn float64) bool {
-	return asn >= 64512 && asn <= 65534 || asn >= 4200000000 && asn <= 4294967294
-}
-
-// advertisement wants groups and ranges with the mode CUSTOM only, and valid ones.
-func (l *Inputs) advertisement(groups ...string) {
+// checkAdvertisement wants groups and ranges with the mode CUSTOM only, and valid ones.
+func checkAdvertisement(l *Inputs, groups ...string) {
 	l.CheckChoice("advertiseMode", "DEFAULT", "CUSTOM")
 	custom := l.Text("advertiseMode") == "CUSTOM"
 	for _, name := range []string{"advertisedGroups", "advertisedIpRanges"} {
@@ -88,9 +78,6 @@ func routerInterfaceKind() *Kind {
 	})
 }
 
-// LinkLocal is where the inside addresses of tunnels lie.
-var LinkLocal = netip.MustParsePrefix("169.254.0.0/16")
-
 // createRouterInterface refuses a tunnel's second interface and ranges of one router that overlap.
 func createRouterInterface(c *Call) error {
 	tunnel, router := c.Referenced("vpnTunnel", VPNTunnelType), c.Referenced("router", RouterType)
@@ -127,7 +114,7 @@ func routerPeerKind() *Kind {
 		Check:  checkRouterPeer,
 		Create: createRouterPeer,
 		Update: func(c *Call) error {
-			if err := c.checkPeerASN(); err != nil {
+			if err := checkPeerASN(c); err != nil {
 				return err
 			}
 			c.WaitTurn(c.Referenced("router", RouterType).Key)
@@ -147,7 +134,7 @@ func routerPeerKind() *Kind {
 func checkRouterPeer(m resource.PropertyMap) []catalog.Failure {
 	l := ReadInputs(m)
 	l.CheckRange("peerAsn", 1, 4294967295)
-	l.advertisement("ALL_SUBNETS", "ALL_VPC_SUBNETS", "ALL_PEER_VPC_SUBNETS")
+	checkAdvertisement(l, "ALL_SUBNETS", "ALL_VPC_SUBNETS", "ALL_PEER_VPC_SUBNETS")
 	for _, name := range []string{"ipAddress", "peerIpAddress"} {
 		if s := l.Text(name); s != "" && !IsIPv4(s) {
 			l.Fail(name, "%q is not a valid IPv4 address", s)
@@ -160,7 +147,7 @@ func checkRouterPeer(m resource.PropertyMap) []catalog.Failure {
 }
 
 func createRouterPeer(c *Call) error {
-	if err := c.checkPeerASN(); err != nil {
+	if err := checkPeerASN(c); err != nil {
 		return err
 	}
 	face := c.Referenced("interface", RouterInterfaceType)
@@ -187,7 +174,7 @@ func createRouterPeer(c *Call) error {
 }
 
 // checkPeerASN refuses a peer on a router without BGP, and one with the router's own number.
-func (c *Call) checkPeerASN() error {
+func checkPeerASN(c *Call) error {
 	router := c.Referenced("router", RouterType)
 	switch asn := Number(Object(router.Get("bgp"))["asn"]); asn {
 	case 0:
@@ -196,40 +183,4 @@ func (c *Call) checkPeerASN() error {
 		return Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.peerAsn': '%d'. It is the ASN of '%s' itself, invalid", asn, router.ID)
 	}
 	return nil
-}
-
-// Queue holds back what a run does to one thing while something else is under way there. It lives as long as a provider's
-// configuration: one run.
-type Queue struct {
-	free  map[Key]time.Time // when a thing is free again, with a pace
-	ahead map[Key]float64   // the model seconds that a run has given it to do; without a pace all is asked at once
-}
-
-func NewQueue() *Queue { return &Queue{free: map[Key]time.Time{}, ahead: map[Key]float64{}} }
-
-// reserveTurn tells how many model seconds pass before a thing is free, and occupies it from then on.
-func (q *Queue) reserveTurn(k Key, seconds float64, now time.Time, pace float64) float64 {
-	if pace == 0 {
-		before := q.ahead[k]
-		q.ahead[k] += seconds
-		return before
-	}
-	real := func(model float64) time.Duration { return time.Duration(model / pace * float64(time.Second)) }
-	from := now
-	if q.free[k].After(now) {
-		from = q.free[k]
-	}
-	q.free[k] = from.Add(real(seconds))
-	return from.Sub(now).Seconds() * pace
-}
-
-// WaitTurn adds to an operation's time the wait for a thing that does one at a time, as a router does with its peers.
-func (c *Call) WaitTurn(k Key) {
-	op := "update" // and a delete takes as long
-	if c.Old == nil {
-		op = "create"
-	}
-	if c.queue != nil {
-		c.ExtraSeconds += c.queue.reserveTurn(k, OperationSeconds(c.Kind, op, &Record{}), c.Now, c.cloud.options.Pace)
-	}
 }

@@ -1,9 +1,6 @@
 package emulator
 
 import (
-	"fmt"
-	"net/netip"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
@@ -14,10 +11,6 @@ const (
 	ExternalVPNGatewayType = "gcp:compute/externalVpnGateway:ExternalVpnGateway"
 	VPNTunnelType          = "gcp:compute/vPNTunnel:VPNTunnel"
 )
-
-func init() {
-	define(haVPNGatewayKind(), externalVPNGatewayKind(), vpnTunnelKind())
-}
 
 func haVPNGatewayKind() *Kind {
 	return newKind(&Kind{
@@ -64,12 +57,12 @@ func checkExternalGateway(m resource.PropertyMap) []catalog.Failure {
 	if !known {
 		want = 4
 	}
-	l.numbered("interfaces", want)
+	checkInterfaceNumbers(l, "interfaces", want)
 	return l.Failures()
 }
 
-// numbered wants interfaces with numbers from 0, each once, and with addresses.
-func (l *Inputs) numbered(name string, n int) {
+// checkInterfaceNumbers wants interfaces with numbers from 0, each once, and with addresses.
+func checkInterfaceNumbers(l *Inputs, name string, n int) {
 	seen := map[int]bool{}
 	for _, i := range l.Items(name) {
 		id := Number(i.Values["id"])
@@ -81,11 +74,6 @@ func (l *Inputs) numbered(name string, n int) {
 			i.Fail("ipAddress", "%q is not a valid IPv4 address", s)
 		}
 	}
-}
-
-func IsIPv4(s string) bool {
-	a, err := netip.ParseAddr(s)
-	return err == nil && a.Is4()
 }
 
 // checkInterfaceAddresses refuses an interface without an address and an address twice.
@@ -142,9 +130,6 @@ func vpnTunnelKind() *Kind {
 			return l.Failures()
 		},
 		Create: createTunnel,
-		Derive: func(s *State, r *Record) map[string]any {
-			return map[string]any{"detailedStatus": s.detailedStatus(r)}
-		},
 	}, collectionID)
 }
 
@@ -157,7 +142,7 @@ func createTunnel(c *Call) error {
 			return Refuse("googleapi: Error 400: Invalid value: '%s' is not in the tunnel's region %s, invalid", near.ID, c.New.Region)
 		}
 	}
-	if gateway.Text("network") != "" && !c.State.sameNetwork(gateway, router) {
+	if gateway.Text("network") != "" && !inSameNetwork(c.State, gateway, router) {
 		return Refuse("googleapi: Error 400: The router '%s' and the VPN gateway '%s' must be in the same network, invalid", router.ID, gateway.ID)
 	}
 	peer := InterfaceAddress(external, "interfaces", c.New.Number("peerExternalGatewayInterface"))
@@ -174,31 +159,8 @@ func createTunnel(c *Call) error {
 	return nil
 }
 
-// Referenced is what one reference of the call's record means; checkRefs has seen that it is there.
-func (c *Call) Referenced(path, typ string) *Record { return c.State.Referenced(c.New, path, typ) }
-
-func (s *State) Referenced(r *Record, path, typ string) *Record {
-	if r == nil || r.Text(path) == "" {
-		return nil
-	}
-	return s.FindTarget(r, &Reference{To: []string{typ}}, r.Text(path))
-}
-
-// sameNetwork says whether two of Google's things lie in one network.
-func (s *State) sameNetwork(a, b *Record) bool {
+// inSameNetwork says whether two of Google's things lie in one network.
+func inSameNetwork(s *State, a, b *Record) bool {
 	m, n := s.Referenced(a, "network", NetworkType), s.Referenced(b, "network", NetworkType)
 	return m != nil && n != nil && m.Key == n.Key
-}
-
-// detailedStatus tells of a tunnel what Google's console does, and why it is down.
-func (s *State) detailedStatus(r *Record) string {
-	for _, t := range s.Tunnels() {
-		if t.GCP == r.ID {
-			if t.Up {
-				return "Tunnel is up and running."
-			}
-			return fmt.Sprintf("No incoming packets from peer (%s)", t.Why[0])
-		}
-	}
-	return "No incoming packets from peer"
 }

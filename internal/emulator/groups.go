@@ -11,10 +11,6 @@ import (
 
 const AutoScalingGroupType = "aws:autoscaling/group:Group"
 
-func init() {
-	define(autoScalingGroupKind)
-}
-
 // What a group launches, and where: exactly one of each must be given.
 var (
 	groupLaunches = []string{"launchTemplate", "mixedInstancesPolicy", "launchConfiguration"}
@@ -45,7 +41,7 @@ var autoScalingGroupKind = &Kind{
 	},
 	Check: checkGroupInputs,
 	Create: func(c *Call) error {
-		if err := c.nameUnique("AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
+		if err := assignUniqueName(c, "AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
 			return err
 		}
 		c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:%s:autoScalingGroupName/%s",
@@ -58,7 +54,7 @@ var autoScalingGroupKind = &Kind{
 		c.New.Outputs["predictedCapacity"] = 0.0
 		c.New.Outputs["warmPoolSize"] = 0.0
 		c.New.Outputs["desiredCapacity"] = c.New.Get("minSize")
-		return c.scale()
+		return scaleGroup(c)
 	},
 	Update: func(c *Call) error {
 		for _, name := range slices.Concat(groupLaunches, groupPlaces) { // one of each is given: what was before it has no say
@@ -68,9 +64,10 @@ var autoScalingGroupKind = &Kind{
 			n := min(max(c.Old.Number("desiredCapacity"), c.New.Number("minSize")), c.New.Number("maxSize"))
 			c.New.Outputs["desiredCapacity"] = float64(n)
 		}
-		return c.scale()
+		return scaleGroup(c)
 	},
-	Derive: describeGroup,
+	Derive:     describeGroup,
+	CreateWait: groupWaitSeconds,
 }
 
 const mixedTemplate = "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification."
@@ -106,7 +103,7 @@ func describeGroup(s *State, r *Record) map[string]any {
 	}
 	if spec, ok := r.Inputs["launchTemplate"].(map[string]any); ok {
 		full := CopyMap(spec)
-		if t := s.templateOf(r); t != nil {
+		if t := launchTemplateOf(s, r); t != nil {
 			full["id"], full["name"] = t.ID, t.Text("name")
 		}
 		out["launchTemplate"] = full
@@ -114,12 +111,7 @@ func describeGroup(s *State, r *Record) map[string]any {
 	return out
 }
 
-// templateOf finds the launch template of a group, directly or in its mixed instances policy; nil when it is gone.
-func (s *State) templateOf(group *Record) *Record {
-	for _, l := range s.resolveReferences(group) {
-		if l.to.Type == LaunchTemplateType {
-			return s.records[l.to]
-		}
-	}
-	return nil
+// launchTemplateOf finds the launch template of a group, directly or in its mixed instances policy; nil when it is gone.
+func launchTemplateOf(s *State, group *Record) *Record {
+	return s.TargetOfType(group, LaunchTemplateType)
 }

@@ -11,10 +11,6 @@ import (
 
 const LifecycleHookType = "aws:autoscaling/lifecycleHook:LifecycleHook"
 
-func init() {
-	define(lifecycleHookKind)
-}
-
 // What a hook holds a machine at.
 const (
 	LaunchTransition    = "autoscaling:EC2_INSTANCE_LAUNCHING"
@@ -45,9 +41,9 @@ var lifecycleHookKind = &Kind{
 			return Refuse("AlreadyExists: the lifecycle hook %s already exists", c.New.ID) // PutLifecycleHook would overwrite it silently
 		}
 		c.New.Outputs["defaultResult"] = AbandonResult
-		return c.checkGroupAlone()
+		return checkHookTarget(c)
 	},
-	Update: (*Call).checkGroupAlone,
+	Update: checkHookTarget,
 }
 
 const AbandonResult = "ABANDON"
@@ -63,8 +59,8 @@ func checkHook(l *Inputs) {
 	}
 }
 
-// checkGroupAlone refuses to carry a hook over to another group: the provider would put a new one and leave the old one there.
-func (c *Call) checkGroupAlone() error {
+// checkHookTarget refuses to carry a hook over to another group: the provider would put a new one and leave the old one there.
+func checkHookTarget(c *Call) error {
 	if c.Old != nil && c.HasChanged("autoscalingGroupName") {
 		return Refuse("the emulator has no rules for moving %s to another group", c.New.ID)
 	}
@@ -74,8 +70,8 @@ func (c *Call) checkGroupAlone() error {
 	return nil
 }
 
-// launchHooks lists what holds a machine of a group before it goes into service.
-func (s *State) launchHooks(group *Record) []map[string]any {
+// launchHooksOf lists what holds a machine of a group before it goes into service.
+func launchHooksOf(s *State, group *Record) []map[string]any {
 	all := Objects(group.Get("initialLifecycleHooks"))
 	for _, u := range s.ReferrersOf(group.Key) {
 		if u.Type == LifecycleHookType {
@@ -93,21 +89,21 @@ func (s *State) launchHooks(group *Record) []map[string]any {
 
 // agentSeconds is what the agent needs on a new machine, from the login until it completes the launch hook.
 func agentSeconds() float64 {
-	m := durations().machine
-	return m["packages"] + m["selfCheck"] + m["register"]
+	m := MachineModel()
+	return m.Packages + m.SelfCheck + m.Register
 }
 
-// maturity says how long a group's machine takes from its launch until it is in service. Nothing runs on machines here, so the
+// secondsToService says how long a group's machine takes from its launch until it is in service. Nothing runs on machines here, so the
 // agent is a model: it completes the launch hooks when its work is done. A group without one takes a machine when it has booted.
 // The error says that no machine will ever be in service: the hook gives up on it before the agent is done.
-func (s *State) maturity(group *Record) (float64, error) {
-	seconds := bootSeconds()
-	for _, h := range s.launchHooks(group) {
+func secondsToService(s *State, group *Record) (float64, error) {
+	seconds := MachineModel().LaunchToLogin
+	for _, h := range launchHooksOf(s, group) {
 		patience := float64(Number(h["heartbeatTimeout"]))
 		if patience == 0 {
 			patience = 3600
 		}
-		need := bootSeconds() + agentSeconds()
+		need := MachineModel().LaunchToLogin + agentSeconds()
 		if patience >= need {
 			seconds = max(seconds, need)
 			continue

@@ -18,10 +18,6 @@ const (
 	InstanceProfileType = "aws:iam/instanceProfile:InstanceProfile"
 )
 
-func init() {
-	define(roleKind, rolePolicyKind, instanceProfileKind)
-}
-
 var iamName = regexp.MustCompile(`^[\w+=,.@-]+$`)
 
 // checkIAMName refuses names that IAM takes for nothing.
@@ -66,15 +62,15 @@ var roleKind = &Kind{
 		return out
 	},
 	Create: func(c *Call) error {
-		if err := c.nameUnique("EntityAlreadyExists: Role with name %s already exists."); err != nil {
+		if err := assignUniqueName(c, "EntityAlreadyExists: Role with name %s already exists."); err != nil {
 			return err
 		}
-		return c.born("role", "AROA")
+		return storeIAMOutputs(c, "role", "AROA")
 	},
 }
 
-// nameUnique makes the name the id, and refuses one that is taken.
-func (c *Call) nameUnique(words string) error {
+// assignUniqueName makes the name the id, and refuses one that is taken.
+func assignUniqueName(c *Call, words string) error {
 	name := c.New.Text(c.Kind.NameProperty())
 	if other := c.Find(name, c.Kind.Type); other != nil {
 		return Refuse(words, name)
@@ -83,16 +79,15 @@ func (c *Call) nameUnique(words string) error {
 	return nil
 }
 
-// born gives something of IAM its full name, its unique id and its birthday.
-func (c *Call) born(what, prefix string) error {
+// storeIAMOutputs gives something of IAM its full name, its unique id and its birthday.
+func storeIAMOutputs(c *Call, what, prefix string) error {
 	path := c.New.Text("path")
 	if path == "" {
 		path = "/"
 	}
 	c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:iam::%s:%s%s%s", c.Account, what, path, c.New.ID)
 	c.New.Outputs["createDate"] = c.Now.Format(time.RFC3339)
-	c.State.ids++
-	c.New.Outputs["uniqueId"] = fmt.Sprintf("%s%017X", prefix, c.State.ids)
+	c.New.Outputs["uniqueId"] = fmt.Sprintf("%s%017X", prefix, c.NextNumber())
 	return nil
 }
 
@@ -123,9 +118,9 @@ var instanceProfileKind = &Kind{
 	References:     []Reference{{Path: "role", To: []string{RoleType}, OnDelete: Block}},
 	Check:          func(m resource.PropertyMap) []catalog.Failure { return checkIAMName(m, 128) },
 	Create: func(c *Call) error {
-		if err := c.nameUnique("EntityAlreadyExists: Instance Profile %s already exists."); err != nil {
+		if err := assignUniqueName(c, "EntityAlreadyExists: Instance Profile %s already exists."); err != nil {
 			return err
 		}
-		return c.born("instance-profile", "AIPA")
+		return storeIAMOutputs(c, "instance-profile", "AIPA")
 	},
 }

@@ -16,10 +16,6 @@ const (
 	RolePolicyAttachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 )
 
-func init() {
-	define(iamPolicyKind, policyAttachmentKind)
-}
-
 const (
 	maxPolicy = 6144 // characters other than white space
 	awsPolicy = "arn:aws:iam::aws:policy/"
@@ -59,8 +55,7 @@ var iamPolicyKind = &Kind{
 			}
 		}
 		c.New.Outputs["arn"] = c.New.ID
-		c.State.ids++
-		c.New.Outputs["policyId"] = fmt.Sprintf("ANPA%017X", c.State.ids)
+		c.New.Outputs["policyId"] = fmt.Sprintf("ANPA%017X", c.NextNumber())
 		return nil
 	},
 	Derive: func(s *State, r *Record) map[string]any {

@@ -25,7 +25,7 @@ func isDefaulted(m resource.PropertyMap, name string) bool {
 }
 
 // completeInputs fills in what a bridged provider does before it validates: default tags, Terraform's defaults and automatic names.
-func (k *Kind) completeInputs(spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) error {
+func completeInputs(k *Kind, spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) error {
 	delete(news, defaultsKey)
 	var filled []string
 	if spec.Inputs["tags"].Type == "{string}" && len(tags) > 0 {
@@ -37,7 +37,7 @@ func (k *Kind) completeInputs(spec *catalog.Resource, tags map[string]any, olds,
 			filled = append(filled, name)
 		}
 	}
-	named, err := k.assignName(olds, news, req)
+	named, err := assignName(k, olds, news, req)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func mergeDefaultTags(news resource.PropertyMap, tags map[string]any) {
 
 // assignName gives a resource without a fixed name an automatic one, the logical name and 7 hexadecimal digits from the engine's seed, or
 // the one that it has got before. It says whether it did.
-func (k *Kind) assignName(olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) (bool, error) {
+func assignName(k *Kind, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) (bool, error) {
 	as := resource.PropertyKey(k.NameProperty())
 	_, named := news[as]
 	_, prefixed := news[as+"Prefix"]
@@ -99,7 +99,7 @@ func (k *Kind) assignName(olds, news resource.PropertyMap, req *pulumirpc.CheckR
 }
 
 // validateInputs applies the rules that need no cloud.
-func (k *Kind) validateInputs(news resource.PropertyMap) []catalog.Failure {
+func validateInputs(k *Kind, news resource.PropertyMap) []catalog.Failure {
 	var out []catalog.Failure
 	bad := func(property, format string, args ...any) {
 		out = append(out, catalog.Failure{Property: property, Reason: fmt.Sprintf(format, args...)})

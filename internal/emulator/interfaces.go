@@ -8,10 +8,6 @@ import (
 	"strings"
 )
 
-func init() {
-	define(networkInterfaceKind)
-}
-
 var networkInterfaceKind = &Kind{
 	Type: NetworkInterfaceType, IDPrefix: "eni", ARN: "arn:aws:ec2:%s:%s:network-interface/%s",
 	Missing:  "InvalidNetworkInterfaceID.NotFound: The networkInterface ID '%s' does not exist",
@@ -25,27 +21,27 @@ var networkInterfaceKind = &Kind{
 	},
 	Create: func(c *Call) error {
 		subnet := c.Find(c.New.Text("subnetId"), SubnetType)
-		if err := c.dressInterface(c.New, subnet, c.New.Texts("privateIps")); err != nil {
+		if err := configureInterface(c, c.New, subnet, c.New.Texts("privateIps")); err != nil {
 			return err
 		}
-		return c.checkGroups("securityGroups")
+		return checkGroupCount(c, "securityGroups")
 	},
 	Update: func(c *Call) error {
-		if err := c.checkGroups("securityGroups"); err != nil {
+		if err := checkGroupCount(c, "securityGroups"); err != nil {
 			return err
 		}
-		return c.reassignPrivate()
+		return checkReassignment(c)
 	},
 	Delete: func(c *Call) error {
-		if machine := c.State.machineOf(c.Old); machine != nil {
+		if machine := instanceOf(c.State, c.Old); machine != nil {
 			return RefuseInUse("InvalidParameterValue: Network interface '%s' is currently in use. (attached to %s)", c.Old.ID, machine.ID)
 		}
-		c.unmapAll(c.Old)
+		disassociateAll(c, c.Old)
 		return nil
 	},
 	Derive: func(s *State, r *Record) map[string]any {
 		attachments := []any{}
-		if machine := s.machineOf(r); machine != nil {
+		if machine := instanceOf(s, r); machine != nil {
 			attachments = append(attachments, map[string]any{
 				"attachmentId": Text(r.Extra["attachment"]), "deviceIndex": 0.0, "instance": machine.ID})
 		}
@@ -53,16 +49,16 @@ var networkInterfaceKind = &Kind{
 	},
 }
 
-// machineOf finds the running machine that an interface is attached to, or nil.
-func (s *State) machineOf(eni *Record) *Record {
+// instanceOf finds the running machine that an interface is attached to, or nil.
+func instanceOf(s *State, eni *Record) *Record {
 	if eni == nil {
 		return nil
 	}
 	return s.RecordNear(eni, InstanceType, Text(eni.Extra["machine"]))
 }
 
-// checkGroups refuses more security groups than an interface may have.
-func (c *Call) checkGroups(property string) error {
+// checkGroupCount refuses more security groups than an interface may have.
+func checkGroupCount(c *Call, property string) error {
 	if n, limit := len(c.New.Texts(property)), c.Quota(quotaGroupsPerInterface); n > limit {
 		return RefuseQuota("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been reached. (%d, limit %d)",
 			n, limit)
@@ -71,24 +67,24 @@ func (c *Call) checkGroups(property string) error {
 }
 
 // newInterface makes an interface for something of the cloud's own: a NAT gateway, an endpoint, a machine. The caller stores it.
-func (c *Call) newInterface(subnet, owner *Record, private []string) (*Record, error) {
+func newInterface(c *Call, subnet, owner *Record, private []string) (*Record, error) {
 	eni := c.NewRecord(NetworkInterfaceType, c.NewID("eni"), owner)
 	eni.Outputs["subnetId"] = subnet.ID
 	eni.Outputs["sourceDestCheck"] = true
 	private = slices.DeleteFunc(private, func(s string) bool { return s == "" })
-	return eni, c.dressInterface(eni, subnet, private)
+	return eni, configureInterface(c, eni, subnet, private)
 }
 
-// dressInterface gives an interface its private addresses, the fixed ones or the next free one, and what else it is born with.
-func (c *Call) dressInterface(eni, subnet *Record, fixed []string) error {
+// configureInterface gives an interface its private addresses, the fixed ones or the next free one, and what else it is born with.
+func configureInterface(c *Call, eni, subnet *Record, fixed []string) error {
 	for _, ip := range fixed {
-		if err := c.checkPrivate(subnet, eni.ID, ip); err != nil {
+		if err := checkPrivateAddress(c, subnet, eni.ID, ip); err != nil {
 			return err
 		}
 	}
 	private := slices.Clone(fixed)
 	if len(private) == 0 {
-		ip, err := c.freePrivate(subnet)
+		ip, err := findFreeAddress(c, subnet)
 		if err != nil {
 			return err
 		}
@@ -98,7 +94,7 @@ func (c *Call) dressInterface(eni, subnet *Record, fixed []string) error {
 	eni.Outputs["privateIps"] = AnyList(private)
 	eni.Outputs["privateDnsName"] = privateDNSName(c.Region, private[0])
 	eni.Outputs["interfaceType"] = "interface"
-	n := uint32(c.State.ids)
+	n := uint32(c.LastNumber())
 	mac := binary.BigEndian.AppendUint32(nil, n)
 	eni.Outputs["macAddress"] = fmt.Sprintf("0a:be:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3])
 	if len(eni.Texts("securityGroups")) == 0 {
@@ -112,8 +108,8 @@ func privateDNSName(region, ip string) string {
 	return fmt.Sprintf("ip-%s.%s.compute.internal", strings.ReplaceAll(ip, ".", "-"), region)
 }
 
-// takenPrivate lists the private addresses in use in a subnet, with what uses them.
-func (c *Call) takenPrivate(subnet *Record) map[string]*Record {
+// takenAddresses lists the private addresses in use in a subnet, with what uses them.
+func takenAddresses(c *Call, subnet *Record) map[string]*Record {
 	taken := map[string]*Record{}
 	for _, u := range c.State.ReferrersOf(subnet.Key) {
 		if u.Type == NetworkInterfaceType {
@@ -135,14 +131,14 @@ func usableRange(subnet *Record) (first, last netip.Addr) {
 	return at(start + 4), at(start + 1<<(32-p.Bits()) - 2)
 }
 
-// checkPrivate refuses a fixed address outside the subnet, a reserved one, or one in use by another interface.
-func (c *Call) checkPrivate(subnet *Record, eni, ip string) error {
+// checkPrivateAddress refuses a fixed address outside the subnet, a reserved one, or one in use by another interface.
+func checkPrivateAddress(c *Call, subnet *Record, eni, ip string) error {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return Refuse("InvalidParameterValue: invalid value for parameter address: %s", ip)
 	}
 	first, last := usableRange(subnet)
-	switch other := c.takenPrivate(subnet)[addr.String()]; {
+	switch other := takenAddresses(c, subnet)[addr.String()]; {
 	case !netip.MustParsePrefix(subnet.Text("cidrBlock")).Contains(addr):
 		return Refuse("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip, subnet.Text("cidrBlock"))
 	case addr.Less(first) || last.Less(addr):
@@ -153,9 +149,9 @@ func (c *Call) checkPrivate(subnet *Record, eni, ip string) error {
 	return nil
 }
 
-// freePrivate is the lowest free address of a subnet, outside its reservations.
-func (c *Call) freePrivate(subnet *Record) (string, error) {
-	taken, kept := c.takenPrivate(subnet), c.reservations(subnet)
+// findFreeAddress is the lowest free address of a subnet, outside its reservations.
+func findFreeAddress(c *Call, subnet *Record) (string, error) {
+	taken, kept := takenAddresses(c, subnet), reservationsOf(c, subnet)
 	first, last := usableRange(subnet)
 	for ip := first; !last.Less(ip); ip = ip.Next() {
 		isKept := slices.ContainsFunc(kept, func(r reservedRange) bool { return r.prefix.Contains(ip) })
@@ -167,18 +163,18 @@ func (c *Call) freePrivate(subnet *Record) (string, error) {
 		subnet.ID)
 }
 
-// addPrivate gives an interface one more private address.
-func (c *Call) addPrivate(eni *Record) (string, error) {
+// addPrivateAddress gives an interface one more private address.
+func addPrivateAddress(c *Call, eni *Record) (string, error) {
 	c.Store(eni.Clone()) // so that its own addresses count as taken
-	ip, err := c.freePrivate(c.Find(eni.Text("subnetId"), SubnetType))
+	ip, err := findFreeAddress(c, c.Find(eni.Text("subnetId"), SubnetType))
 	if err == nil {
 		eni.Outputs["privateIps"] = AnyList(append(eni.Texts("privateIps"), ip))
 	}
 	return ip, err
 }
 
-// reassignPrivate changes an interface's addresses; the primary one stays for its life.
-func (c *Call) reassignPrivate() error {
+// checkReassignment changes an interface's addresses; the primary one stays for its life.
+func checkReassignment(c *Call) error {
 	if !c.HasChanged("privateIps") {
 		return nil
 	}
@@ -188,7 +184,7 @@ func (c *Call) reassignPrivate() error {
 	}
 	subnet := c.Find(c.New.Text("subnetId"), SubnetType)
 	for _, ip := range want {
-		if err := c.checkPrivate(subnet, c.New.ID, ip); err != nil {
+		if err := checkPrivateAddress(c, subnet, c.New.ID, ip); err != nil {
 			return err
 		}
 	}

@@ -215,7 +215,7 @@ func (m *monkey) act() bool {
 	m.n++
 	typ := rapid.SampledFrom([]string{VPCType, SubnetType, InternetGatewayType, RouteTableType, RouteType, RouteTableAssociationType, EIPType,
 		NATGatewayType, NetworkInterfaceType, SecurityGroupType, IngressRuleType, VPCEndpointType, LaunchTemplateType, AutoScalingGroupType}).Draw(m.t, "type")
-	k := kindOf(typ)
+	k := registry().KindOf(typ)
 	var id string
 	q := &Request{Scope: monkeyScope, Kind: k, Op: "create", Run: func(c *Call) error { return c.Create(m.inputs(typ), "urn") }}
 	if list := m.cloud.state.RecordsOf(typ); len(list) > 0 && rapid.IntRange(0, 2).Draw(m.t, "op") == 0 {
@@ -316,7 +316,7 @@ func TestConcurrentCalls(t *testing.T) {
 
 func TestServerEnds(t *testing.T) {
 	d := open(t)
-	server, err := d.cloud.Serve()
+	server, err := Serve(d.cloud)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,10 +16,6 @@ const (
 	KMSAliasType = "aws:kms/alias:Alias"
 )
 
-func init() {
-	define(kmsKeyKind, kmsAliasKind)
-}
-
 var aliasName = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
 
 var kmsKeyKind = &Kind{
@@ -41,8 +37,7 @@ var kmsKeyKind = &Kind{
 		return slices.Concat(l.Failures(), checkPolicyDocument(m, "policy"))
 	},
 	Create: func(c *Call) error {
-		c.State.ids++
-		c.New.ID = fmt.Sprintf("00000000-0000-4000-8000-%012x", c.State.ids)
+		c.New.ID = fmt.Sprintf("00000000-0000-4000-8000-%012x", c.NextNumber())
 		c.New.Outputs["keyId"] = c.New.ID
 		c.New.Outputs["policy"] = fmt.Sprintf(`{"Statement":[{"Action":"kms:*","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Resource":"*"}]}`,
 			c.Account)
@@ -72,26 +67,26 @@ var kmsAliasKind = &Kind{
 		return l.Failures()
 	},
 	Create: func(c *Call) error {
-		return c.nameUnique("AlreadyExistsException: An alias with the name %s already exists")
+		return assignUniqueName(c, "AlreadyExistsException: An alias with the name %s already exists")
 	},
 	Derive: func(s *State, r *Record) map[string]any {
 		if key := s.FindTarget(r, &Reference{To: []string{KMSKeyType}}, r.Text("targetKeyId")); key != nil {
-			return map[string]any{"targetKeyArn": s.arn(key)}
+			return map[string]any{"targetKeyArn": arnOf(s, key)}
 		}
 		return nil
 	},
 }
 
-// managedKey is the full name of the key that AWS keeps for one of its services.
-func (c *Call) managedKey(service string) string {
+// awsManagedKey is the full name of the key that AWS keeps for one of its services.
+func awsManagedKey(c *Call, service string) string {
 	return fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/%s", c.Region, c.Account, service)
 }
 
-// checkKey refuses a key that is not there or is off, by id, ARN or alias. Keys may go before what they encrypt does, in life as
+// checkKMSKey refuses a key that is not there or is off, by id, ARN or alias. Keys may go before what they encrypt does, in life as
 // here; that is why this is no reference of the tables. AWS's own keys, alias/aws/…, are always there.
-func (c *Call) checkKey(property string) error {
+func checkKMSKey(c *Call, property string) error {
 	id := c.New.Text(property)
-	if id == "" || !c.HasChanged(property) || strings.HasPrefix(id, "alias/aws/") || strings.HasPrefix(id, c.managedKey("")) {
+	if id == "" || !c.HasChanged(property) || strings.HasPrefix(id, "alias/aws/") || strings.HasPrefix(id, awsManagedKey(c, "")) {
 		return nil
 	}
 	found := c.State.FindTarget(c.New, &Reference{To: []string{KMSAliasType, KMSKeyType}}, id)

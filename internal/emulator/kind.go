@@ -49,6 +49,13 @@ type Kind struct {
 	Delete   func(*Call) error                            // nil: nothing beyond what references say
 	Retain   func(*Record) bool                           // a delete lets go of the thing and leaves it there
 	Derive   func(*State, *Record) map[string]any         // outputs that follow from other records; they win
+
+	// FailureSeconds is how long a create takes to fail; 0: as long as it takes to succeed.
+	FailureSeconds float64
+	// CreateWait returns how many model seconds a create waits for what the new record starts, beyond Seconds; nil: none. ModelSeconds adds it.
+	CreateWait func(*State, *Record) float64
+	// Implicit returns the record that a key names although nobody created it, or nil; nil: the kind has no such records.
+	Implicit func(Key) *Record
 }
 
 // What becomes of a reference when its target is deleted, from weak to strong.
@@ -78,17 +85,6 @@ func (k *Kind) IsCreateOnly(p catalog.Property, name string) bool {
 	return p.CreateOnly || slices.Contains(k.CreateOnly, name)
 }
 
-// kinds is filled by the files of the areas.
-var kinds = map[string]*Kind{}
-
-func define(list ...*Kind) {
-	for _, k := range list {
-		kinds[k.Type] = k
-	}
-}
-
-func kindOf(typ string) *Kind { return kinds[typ] }
-
 // NameProperty is the input that holds the name.
 func (k *Kind) NameProperty() string {
 	if k.NameInput != "" {
@@ -116,7 +112,7 @@ func packageOf(typ string) string {
 }
 
 // fillOutputs adds what every resource of the kind tells: its ARN, all its tags, and zero values for what is never absent.
-func (k *Kind) fillOutputs(r *Record, out map[string]any) {
+func (k *Kind) fillOutputs(r *Record, tags map[string]string, out map[string]any) {
 	spec := k.Properties()
 	add := func(name string, v any) {
 		if _, ok := out[name]; !ok && (slices.Contains(spec.AlwaysSet, name) || slices.Contains(spec.Computed, name)) {
@@ -127,11 +123,11 @@ func (k *Kind) fillOutputs(r *Record, out map[string]any) {
 		add("arn", fmt.Sprintf(k.ARN, r.Region, r.Account, r.ID))
 	}
 	add("ownerId", r.Account)
-	tags := map[string]any{}
-	for name, v := range tagsOf(r) {
-		tags[name] = v
+	all := map[string]any{}
+	for name, v := range tags {
+		all[name] = v
 	}
-	add("tagsAll", tags)
+	add("tagsAll", all)
 	for _, name := range spec.AlwaysSet {
 		add(name, zeroValue(spec.Inputs[name].Type))
 	}
@@ -183,7 +179,7 @@ func (r *Record) referencedIDs(rule *Reference) []string {
 // resolveReferences finds the targets of all references of a record; those to nothing are left out.
 func (s *State) resolveReferences(r *Record) []resolvedReference {
 	var links []resolvedReference
-	if k := kindOf(r.Type); k != nil {
+	if k := s.KindOf(r.Type); k != nil {
 		for i := range k.References {
 			for _, id := range r.referencedIDs(&k.References[i]) {
 				if target := s.FindTarget(r, &k.References[i], id); target != nil {
@@ -198,44 +194,13 @@ func (s *State) resolveReferences(r *Record) []resolvedReference {
 	return links
 }
 
-// FindTarget finds what a reference of a record means: by id, by ARN or by name, in the record's region; by path or link
-// among Google's.
+// FindTarget returns the record that a reference of r with the value id names, or nil. The platform of the target's type decides what an
+// id may look like.
 func (s *State) FindTarget(r *Record, rule *Reference, id string) *Record {
 	for _, typ := range rule.To {
-		find := s.awsTarget
-		if packageOf(typ) == gcpPackage {
-			find = s.gcpTarget
-		}
-		if t := find(r, rule, typ, id); t != nil {
+		if t := s.registry.PlatformOf(typ).FindTarget(s, r, rule, typ, id); t != nil {
 			return t
 		}
 	}
 	return nil
-}
-
-func (s *State) awsTarget(r *Record, rule *Reference, typ, id string) *Record {
-	place := Key{Type: typ, Account: r.Account, Region: r.Region, ID: id}
-	if kindOf(typ).Global {
-		place.Region = ""
-	}
-	if t := s.records[place]; t != nil {
-		return t
-	}
-	if !rule.ByName && !strings.HasPrefix(id, "arn:") {
-		return nil
-	}
-	for k, t := range s.byType[typ] {
-		if k.Account == place.Account && k.Region == place.Region && (t.Text("name") == id || s.arn(t) == strings.TrimSuffix(id, ":*")) {
-			return t
-		}
-	}
-	return nil
-}
-
-// arn is the full name of a record, as other services refer to it.
-func (s *State) arn(r *Record) string {
-	if a := r.Text("arn"); a != "" {
-		return a
-	}
-	return fmt.Sprintf(kindOf(r.Type).ARN, r.Region, r.Account, r.ID)
 }

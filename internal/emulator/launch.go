@@ -17,10 +17,6 @@ const (
 	InstanceType       = "aws:ec2/instance:Instance"
 )
 
-func init() {
-	define(launchTemplateKind, instanceKind)
-}
-
 // maxUserData is what EC2 takes, before base64.
 const maxUserData = 16 * 1024
 
@@ -53,13 +49,13 @@ var launchTemplateKind = &Kind{
 			}
 		}
 		c.New.Outputs["defaultVersion"] = 1.0
-		return c.addVersion()
+		return addTemplateVersion(c)
 	},
 	Update: func(c *Call) error {
-		if !c.versionDiffers() {
+		if !templateDataDiffers(c) {
 			return nil
 		}
-		if err := c.addVersion(); err != nil {
+		if err := addTemplateVersion(c); err != nil {
 			return err
 		}
 		if c.New.Bool("updateDefaultVersion") {
@@ -118,12 +114,12 @@ func templateData(r *Record) map[string]any {
 	return data
 }
 
-func (c *Call) versionDiffers() bool {
+func templateDataDiffers(c *Call) bool {
 	return fmt.Sprint(templateData(c.New)) != fmt.Sprint(templateData(c.Old))
 }
 
-// addVersion keeps the data of every version: a group may launch an old one.
-func (c *Call) addVersion() error {
+// addTemplateVersion keeps the data of every version: a group may launch an old one.
+func addTemplateVersion(c *Call) error {
 	versions, _ := c.New.Extra["versions"].([]any)
 	versions = append(append([]any{}, versions...), templateData(c.New))
 	c.New.Extra["versions"] = versions
@@ -180,13 +176,13 @@ type launchOrder struct {
 	inService float64
 }
 
-// attach finds the interface that a machine is to have: that which its template names, or a new one that goes when it goes.
-func (c *Call) attach(o *launchOrder, machine *Record) (*Record, error) {
+// attachInterface finds the interface that a machine is to have: that which its template names, or a new one that goes when it goes.
+func attachInterface(c *Call, o *launchOrder, machine *Record) (*Record, error) {
 	nic := firstInterface(o.data)
 	if eni := c.Find(Text(nic["networkInterfaceId"]), NetworkInterfaceType); eni != nil {
 		return eni.Clone(), nil
 	}
-	eni, err := c.newInterface(o.subnet, machine, nil)
+	eni, err := newInterface(c, o.subnet, machine, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -200,10 +196,10 @@ func (c *Call) attach(o *launchOrder, machine *Record) (*Record, error) {
 	return eni, nil
 }
 
-// launch starts one machine.
-func (c *Call) launch(o launchOrder) error {
+// launchInstance starts one machine.
+func launchInstance(c *Call, o launchOrder) error {
 	machine := c.NewRecord(InstanceType, c.NewID("i"), o.group)
-	eni, err := c.attach(&o, machine)
+	eni, err := attachInterface(c, &o, machine)
 	if err != nil {
 		return err
 	}
@@ -224,8 +220,8 @@ func (c *Call) launch(o launchOrder) error {
 	machine.Outputs = map[string]any{
 		"ami": o.data["imageId"], "instanceType": o.typ, "availabilityZone": o.zone, "subnetId": subnet.ID, "tags": tags,
 		"iamInstanceProfile": Object(o.data["iamInstanceProfile"])["name"], "instanceState": "running",
-		"primaryNetworkInterfaceId": eni.ID, "privateIp": eni.Text("privateIp"), "publicIp": c.State.publicAddress(eni),
-		"lifecycleState": "InService", "inServiceSeconds": o.inService, "launchedBy": float64(c.cloud.seq + 1),
+		"primaryNetworkInterfaceId": eni.ID, "privateIp": eni.Text("privateIp"), "publicIp": publicAddressOf(c.State, eni),
+		"lifecycleState": "InService", "inServiceSeconds": o.inService, "launchedBy": float64(c.NextOperation()),
 	}
 	if o.spot {
 		machine.Outputs["instanceLifecycle"] = "spot"

@@ -16,10 +16,6 @@ const (
 	FlowLogType  = "aws:ec2/flowLog:FlowLog"
 )
 
-func init() {
-	define(logGroupKind, flowLogKind)
-}
-
 var (
 	logGroupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
 	// retentions are the days that CloudWatch Logs keeps things for; 0 is for ever.
@@ -46,7 +42,7 @@ var logGroupKind = &Kind{
 	},
 	Create: func(c *Call) error {
 		c.New.Outputs["logGroupClass"] = "STANDARD"
-		return c.nameUnique("ResourceAlreadyExistsException: The specified log group already exists: %s")
+		return assignUniqueName(c, "ResourceAlreadyExistsException: The specified log group already exists: %s")
 	},
 	Retain: func(r *Record) bool { return r.Bool("skipDestroy") },
 }

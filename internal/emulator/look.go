@@ -61,6 +61,18 @@ func (l *Inputs) CheckChoice(name string, words ...string) {
 	}
 }
 
+// CheckEach wants every element of a list to be one of some words.
+func (l *Inputs) CheckEach(name string, words ...string) {
+	for _, s := range Texts(l.Values[name]) {
+		if !slices.Contains(words, s) {
+			l.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
+		}
+	}
+}
+
+// Add adds failures that were found elsewhere.
+func (l *Inputs) Add(failures ...catalog.Failure) { *l.found = append(*l.found, failures...) }
+
 // CheckSupported wants one of some words, of which the cloud knows more.
 func (l *Inputs) CheckSupported(name string, words ...string) {
 	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {

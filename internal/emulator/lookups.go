@@ -17,16 +17,14 @@ import (
 
 // Lookup answers a function of a provider: it asks the cloud and changes nothing.
 type Lookup struct {
-	Kind   *Kind // what it is about: faults of this type hit the look-up too
+	// Type is the resource type that it is about. Faults of this type apply to the look-up too.
+	Type   string
 	Answer func(c *Call, args map[string]any) (map[string]any, error)
 }
 
-// lookups is filled by the files of the areas, by token.
-var lookups = map[string]*Lookup{}
-
 // Invoke answers look-ups; those without rules are refused.
 func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
-	f, spec := lookups[req.GetTok()], p.table.Functions[req.GetTok()]
+	f, spec := p.Lookups[req.GetTok()], p.table.Functions[req.GetTok()]
 	if f == nil || spec == nil {
 		return nil, status.Errorf(codes.Unimplemented, "the emulator has no rules for the function %s", req.GetTok())
 	}
@@ -57,7 +55,7 @@ func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*p
 
 // LookUp lets a look-up see the cloud. It never writes.
 func (c *Cloud) LookUp(ctx context.Context, in Scope, f *Lookup, args map[string]any) (map[string]any, error) {
-	hitch, err := c.faults.delayOf(&Request{Scope: in, Kind: f.Kind, Op: "read"})
+	hitch, err := c.faults.delayOf(&Request{Scope: in, Kind: c.KindOf(f.Type), Op: "read"})
 	c.waitSeconds(ctx, time.Now(), hitch.seconds)
 	if err != nil {
 		return nil, err
@@ -65,15 +63,15 @@ func (c *Cloud) LookUp(ctx context.Context, in Scope, f *Lookup, args map[string
 	var answer map[string]any
 	err = c.withLock(func() error {
 		var err error
-		answer, err = f.Answer(&Call{State: c.state, cloud: c, Scope: in, Kind: f.Kind}, args)
+		answer, err = f.Answer(&Call{State: c.state, cloud: c, Scope: in, Kind: c.KindOf(f.Type)}, args)
 		return err
 	})
 	return answer, err
 }
 
-// matching lists the records of some types in the call's region that have all the tags and pass all the filters of a look-up.
+// matchRecords lists the records of some types in the call's region that have all the tags and pass all the filters of a look-up.
 // The values that filters compare are given by name; tags are known without being given.
-func (c *Call) matching(args map[string]any, types []string, values func(*Record) map[string]string) ([]*Record, error) {
+func matchRecords(c *Call, args map[string]any, types []string, values func(*Record) map[string]string) ([]*Record, error) {
 	var list []*Record
 	for _, typ := range types {
 		for _, r := range c.ListHere(typ) {

@@ -23,12 +23,8 @@ func checkGroupInputs(m resource.PropertyMap) []catalog.Failure {
 	if n, ok := l.Values["maxInstanceLifetime"].(float64); ok && n != 0 {
 		l.CheckRange("maxInstanceLifetime", 86400, 31536000)
 	}
-	for _, name := range Texts(l.Values["enabledMetrics"]) {
-		(&Inputs{Values: map[string]any{"enabledMetrics": name}, path: l.path, found: l.found}).CheckChoice("enabledMetrics", groupMetrics...)
-	}
-	for _, name := range Texts(l.Values["suspendedProcesses"]) {
-		(&Inputs{Values: map[string]any{"suspendedProcesses": name}, path: l.path, found: l.found}).CheckChoice("suspendedProcesses", groupProcesses...)
-	}
+	l.CheckEach("enabledMetrics", groupMetrics...)
+	l.CheckEach("suspendedProcesses", groupProcesses...)
 	l.CheckChoice("healthCheckType", "EC2", "ELB")
 	l.CheckSupported("desiredCapacityType", "units")
 	names := map[string]bool{}

@@ -5,17 +5,14 @@ package emulator
 // machines. Waits that follow from what else is there are not in it: for a turn at a router, after throttling, for machines that an
 // update adds. Type is a Pulumi type token, op is create, update or delete, and inputs are plain JSON values, of which those that are
 // not known yet may be missing. A type without a duration of its own takes the default one.
-func ModelSeconds(typ, op string, inputs map[string]any) float64 {
-	k, r := kindOf(typ), &Record{Key: Key{Type: typ}, Inputs: inputs}
+func (reg *Registry) ModelSeconds(typ, op string, inputs map[string]any) float64 {
+	k, r := reg.KindOf(typ), &Record{Key: Key{Type: typ}, Inputs: inputs}
 	if k == nil {
 		k = &Kind{Type: typ}
 	}
 	seconds := OperationSeconds(k, op, r)
-	wanted := max(r.Number("minSize"), r.Number("desiredCapacity"))
-	if typ == AutoScalingGroupType && op == "create" && wanted > 0 && (&Call{New: r}).waits() {
-		if ready, err := newState().maturity(r); err == nil { // with the error, the emulated cloud refuses the group
-			seconds += ready
-		}
+	if op == "create" && k.CreateWait != nil {
+		seconds += k.CreateWait(newState(reg), r)
 	}
 	return seconds
 }

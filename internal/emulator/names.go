@@ -38,7 +38,7 @@ var route53RecordKind = &Kind{
 		return r.Text("zoneId") + "_" + strings.TrimSuffix(r.Text("name"), ".") + "_" + r.Text("type")
 	},
 	Create: func(c *Call) error {
-		if err := c.placeRecord(); err != nil {
+		if err := checkRecordName(c); err != nil {
 			return err
 		}
 		c.New.ID = c.New.Text("zoneId") + "_" + c.New.Text("fqdn") + "_" + c.New.Text("type")
@@ -47,7 +47,7 @@ var route53RecordKind = &Kind{
 		}
 		return nil
 	},
-	Update: (*Call).placeRecord,
+	Update: checkRecordName,
 }
 
 func checkRecord(m resource.PropertyMap) []catalog.Failure {
@@ -70,8 +70,8 @@ func checkRecord(m resource.PropertyMap) []catalog.Failure {
 	return l.Failures()
 }
 
-// placeRecord refuses a name outside the zone and one that is taken. A CNAME stands alone, and never at the zone's apex.
-func (c *Call) placeRecord() error {
+// checkRecordName refuses a name outside the zone and one that is taken. A CNAME stands alone, and never at the zone's apex.
+func checkRecordName(c *Call) error {
 	zone := c.Find(c.New.Text("zoneId"), Route53ZoneType)
 	name, err := fullRecordName(zoneNameOf(zone), c.New.Text("name"))
 	if err != nil {

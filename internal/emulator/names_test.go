@@ -146,7 +146,7 @@ func TestParameterWrittenByAMachine(t *testing.T) {
 	} {
 		p["name"] = name
 		r := d.make(ParameterType, name, p)
-		if err := d.cloud.WriteParameter(t.Context(), "123456789012", "us-west-1", name, `{"epoch":1}`); err != nil {
+		if err := WriteParameter(d.cloud, t.Context(), "123456789012", "us-west-1", name, `{"epoch":1}`); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.cloud.View(func(now *State) error {
@@ -162,7 +162,7 @@ func TestParameterWrittenByAMachine(t *testing.T) {
 	}
 	secret := d.make(ParameterType, "token", props{"name": "/beachhead/token", "type": "SecureString", "value": "x"})
 	for _, name := range []string{secret.id, "/beachhead/none"} {
-		if err := d.cloud.WriteParameter(t.Context(), "123456789012", "us-west-1", name, "y"); err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {
+		if err := WriteParameter(d.cloud, t.Context(), "123456789012", "us-west-1", name, "y"); err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {
 			t.Errorf("%s: %v, want a refusal", name, err)
 		}
 	}

@@ -18,10 +18,6 @@ const (
 	InternetGatewayType = "aws:ec2/internetGateway:InternetGateway"
 )
 
-func init() {
-	define(vpcKind, subnetKind, internetGatewayKind)
-}
-
 var vpcKind = &Kind{
 	Type: VPCType, IDPrefix: "vpc", ARN: "arn:aws:ec2:%s:%s:vpc/%s",
 	Missing:  "InvalidVpcID.NotFound: The vpc ID '%s' does not exist",
@@ -97,7 +93,7 @@ var subnetKind = &Kind{
 }
 
 func createSubnet(c *Call) error {
-	if err := c.placeSubnet(); err != nil {
+	if err := checkSubnetRange(c); err != nil {
 		return err
 	}
 	zones := ec2types.Zones(c.Region)
@@ -116,8 +112,8 @@ func createSubnet(c *Call) error {
 	return nil
 }
 
-// placeSubnet refuses a range outside the VPC's or over another subnet's.
-func (c *Call) placeSubnet() error {
+// checkSubnetRange refuses a range outside the VPC's or over another subnet's.
+func checkSubnetRange(c *Call) error {
 	vpc := c.Find(c.New.Text("vpcId"), VPCType)
 	cidr := c.New.Text("cidrBlock")
 	p, err := netip.ParsePrefix(cidr)
@@ -155,38 +151,38 @@ var internetGatewayKind = &Kind{
 		if len(c.ListHere(InternetGatewayType)) >= c.Quota(quotaInternetGateways) {
 			return RefuseQuota("InternetGatewayLimitExceeded: The maximum number of internet gateways has been reached.")
 		}
-		return c.attachGateway()
+		return checkOneGateway(c)
 	},
 	Update: func(c *Call) error {
 		if !c.HasChanged("vpcId") {
 			return nil
 		}
-		if err := c.detachGateway(); err != nil {
+		if err := checkNoPublicAddresses(c); err != nil {
 			return err
 		}
-		return c.attachGateway()
+		return checkOneGateway(c)
 	},
-	Delete: (*Call).detachGateway,
+	Delete: checkNoPublicAddresses,
 }
 
-// attachGateway refuses a second internet gateway for a VPC.
-func (c *Call) attachGateway() error {
+// checkOneGateway refuses a second internet gateway for a VPC.
+func checkOneGateway(c *Call) error {
 	vpc := c.New.Text("vpcId")
-	if other := c.State.gatewayOf(c.Scope, vpc); vpc != "" && other != nil {
+	if other := attachedGateway(c.State, c.Scope, vpc); vpc != "" && other != nil {
 		return Refuse("InvalidParameterValue: Network %s already has an internet gateway attached (%s)", vpc, other.ID)
 	}
 	return nil
 }
 
-// detachGateway refuses to take a gateway from a VPC in which something has a public address.
-func (c *Call) detachGateway() error {
+// checkNoPublicAddresses refuses to take a gateway from a VPC in which something has a public address.
+func checkNoPublicAddresses(c *Call) error {
 	vpc := c.Old.Text("vpcId")
 	if vpc == "" {
 		return nil
 	}
 	var mapped []string
 	for _, eni := range c.ListHere(NetworkInterfaceType) {
-		if c.State.NetworkOf(eni) == vpc && c.State.publicAddress(eni) != "" {
+		if c.State.NetworkOf(eni) == vpc && publicAddressOf(c.State, eni) != "" {
 			mapped = append(mapped, c.State.VisibleRecord(eni).ID)
 		}
 	}
@@ -197,8 +193,8 @@ func (c *Call) detachGateway() error {
 	return nil
 }
 
-// gatewayOf finds the internet gateway attached to a VPC, or nil.
-func (s *State) gatewayOf(in Scope, vpc string) *Record {
+// attachedGateway finds the internet gateway attached to a VPC, or nil.
+func attachedGateway(s *State, in Scope, vpc string) *Record {
 	for _, igw := range s.RecordsOf(InternetGatewayType) {
 		if igw.Account == in.Account && igw.Region == in.Region && igw.Text("vpcId") == vpc {
 			return igw

@@ -12,10 +12,6 @@ import (
 
 const BucketObjectType = "aws:s3/bucketObjectv2:BucketObjectv2"
 
-func init() {
-	define(bucketObjectKind)
-}
-
 // Ids are bucket and key: a key alone, the real provider's id, means something in every bucket.
 var bucketObjectKind = &Kind{
 	Type:       BucketObjectType,
@@ -50,14 +46,14 @@ var bucketObjectKind = &Kind{
 		c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:s3:::%s/%s", bucket, c.New.Text("key"))
 		c.New.Outputs["contentType"] = "application/octet-stream"
 		c.New.Outputs["storageClass"] = "STANDARD"
-		return c.store()
+		return storeObjectOutputs(c)
 	},
-	Update: (*Call).store,
+	Update: storeObjectOutputs,
 }
 
-// store notes what S3 makes of an object: its etag, its encryption, and a new version where the bucket keeps versions.
-func (c *Call) store() error {
-	if err := c.checkKey("kmsKeyId"); err != nil {
+// storeObjectOutputs notes what S3 makes of an object: its etag, its encryption, and a new version where the bucket keeps versions.
+func storeObjectOutputs(c *Call) error {
+	if err := checkKMSKey(c, "kmsKeyId"); err != nil {
 		return err
 	}
 	c.New.Outputs["serverSideEncryption"] = "AES256"
@@ -68,8 +64,7 @@ func (c *Call) store() error {
 	}
 	versioning := c.Find(c.New.Text("bucket"), BucketVersioningType)
 	if versioning != nil && Text(Object(versioning.Get("versioningConfiguration"))["status"]) == "Enabled" {
-		c.State.ids++
-		c.New.Outputs["versionId"] = fmt.Sprintf("%032x", c.State.ids)
+		c.New.Outputs["versionId"] = fmt.Sprintf("%032x", c.NextNumber())
 	}
 	c.New.Outputs["etag"] = contentMD5(c.New)
 	return nil

@@ -12,10 +12,6 @@ import (
 
 const ParameterType = "aws:ssm/parameter:Parameter"
 
-func init() {
-	define(parameterKind)
-}
-
 // The limits of Parameter Store, in bytes, levels and parameters in a region.
 const (
 	standardParameter = 4 * 1024
@@ -56,19 +52,19 @@ var parameterKind = &Kind{
 					other.ID)
 			}
 			c.New.Outputs["version"] = float64(other.Number("version") + 1)
-			return c.fitParameter(other)
+			return checkParameterChange(c, other)
 		}
 		if len(c.ListHere(ParameterType)) >= maxParameters {
 			return RefuseQuota("ParameterLimitExceeded: You have exceeded the number of parameters for this AWS account. (%d)", maxParameters)
 		}
-		return c.fitParameter(nil)
+		return checkParameterChange(c, nil)
 	},
 	Update: func(c *Call) error {
 		written := slices.ContainsFunc([]string{"value", "insecureValue", "type", "tier", "description", "keyId", "allowedPattern"}, c.HasChanged)
 		if written { // tags are another call
 			c.New.Outputs["version"] = float64(c.Old.Number("version") + 1)
 		}
-		return c.fitParameter(c.Old)
+		return checkParameterChange(c, c.Old)
 	},
 }
 
@@ -130,8 +126,8 @@ func checkParameterLimits(l *Inputs, name, value string) {
 	}
 }
 
-// fitParameter refuses what PutParameter refuses over an existing parameter, and a key that is not there.
-func (c *Call) fitParameter(was *Record) error {
+// checkParameterChange refuses what PutParameter refuses over an existing parameter, and a key that is not there.
+func checkParameterChange(c *Call, was *Record) error {
 	if was != nil && was.Text("type") != c.New.Text("type") {
 		return Refuse("HierarchyTypeMismatchException: Parameter Store doesn't support changing a parameter type: %s is a %s", was.ID, was.Text("type"))
 	}
@@ -142,5 +138,5 @@ func (c *Call) fitParameter(was *Record) error {
 	if c.New.Text("type") == "SecureString" && c.New.Text("keyId") == "" {
 		c.New.Outputs["keyId"] = "alias/aws/ssm"
 	}
-	return c.checkKey("keyId")
+	return checkKMSKey(c, "keyId")
 }

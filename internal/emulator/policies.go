@@ -11,10 +11,6 @@ import (
 
 const ScalingPolicyType = "aws:autoscaling/policy:Policy"
 
-func init() {
-	define(scalingPolicyKind)
-}
-
 // Ids carry the group's name, as those of hooks do. Policies never scale anything here: nothing publishes what they track.
 var scalingPolicyKind = &Kind{
 	Type:           ScalingPolicyType,

@@ -129,7 +129,7 @@ func (p *provider) findKind(urn string) (*Kind, *catalog.Resource, error) {
 		return nil, nil, status.Errorf(codes.InvalidArgument, "unknown resource type %s: pulumi-%s %s has none in our table",
 			typ, p.Package, p.table.Version)
 	}
-	k := kindOf(typ)
+	k := p.cloud.KindOf(typ)
 	if k == nil || k.Hidden {
 		return nil, nil, status.Errorf(codes.InvalidArgument, "the emulator has no rules for %s", typ)
 	}
@@ -154,13 +154,13 @@ func (p *provider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pul
 	if err != nil {
 		return nil, err
 	}
-	if err := k.completeInputs(spec, conf.tags, olds, news, req); err != nil {
+	if err := completeInputs(k, spec, conf.tags, olds, news, req); err != nil {
 		return nil, statusOf(err)
 	}
 	out := &pulumirpc.CheckResponse{}
 	failures := p.table.Check(spec, news)
 	if len(failures) == 0 { // the other rules take the types for granted
-		failures = k.validateInputs(news)
+		failures = validateInputs(k, news)
 	}
 	for _, f := range failures {
 		out.Failures = append(out.Failures, &pulumirpc.CheckFailure{Property: f.Property, Reason: f.Reason})

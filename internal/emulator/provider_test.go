@@ -81,7 +81,7 @@ func TestAnotherRegionIsAnotherProvider(t *testing.T) {
 // One server serves the providers of several regions at once: the connection tells them apart.
 func TestTwoProvidersOfOneServer(t *testing.T) {
 	d := open(t)
-	server, err := d.cloud.Serve()
+	server, err := Serve(d.cloud)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,5 +18,6 @@ const (
 var quotas = map[string]int{
 	quotaAddresses: 5, quotaVPCs: 5, quotaInternetGateways: 5, quotaNATGatewaysPerZone: 5, quotaAddressesPerNAT: 2,
 	quotaRulesPerGroup: 60, quotaGroupsPerInterface: 5, quotaRoutesPerTable: 50,
-	quotaGatewayEndpoints: 20, quotaInterfaceEndpoints: 50,
+	quotaGatewayEndpoints: 20, quotaInterfaceEndpoints: 50, quotaCustomerGateways: 50, quotaVPNGateways: 5,
+	quotaVPNConnections: 50, quotaVPNsPerGateway: 10,
 }

@@ -30,6 +30,11 @@ func RefuseInUse(format string, args ...any) error {
 	return &Refusal{Code: codes.FailedPrecondition, Text: fmt.Sprintf(format, args...)}
 }
 
+// RefuseNotFound refuses because something that was named does not exist.
+func RefuseNotFound(format string, args ...any) error {
+	return &Refusal{Code: codes.NotFound, Text: fmt.Sprintf(format, args...)}
+}
+
 // RefuseQuota refuses for a quota.
 func RefuseQuota(format string, args ...any) error {
 	return &Refusal{Code: codes.ResourceExhausted, Text: fmt.Sprintf(format, args...)}

@@ -11,10 +11,6 @@ import (
 
 const SubnetReservationType = "aws:ec2/subnetCidrReservation:SubnetCidrReservation"
 
-func init() {
-	define(subnetReservationKind)
-}
-
 // A reservation keeps addresses of a subnet from being given out by themselves: who wants one says so. What has one already keeps it.
 var subnetReservationKind = &Kind{
 	Type: SubnetReservationType, IDPrefix: "scr",
@@ -41,7 +37,7 @@ var subnetReservationKind = &Kind{
 		if err != nil || !whole.Contains(p.Addr()) || p.Bits() < whole.Bits() {
 			return Refuse("InvalidParameterValue: The CIDR '%s' is not within the subnet's CIDR range. (%s has %s)", c.New.Text("cidrBlock"), subnet.ID, whole)
 		}
-		for _, other := range c.reservations(subnet) {
+		for _, other := range reservationsOf(c, subnet) {
 			if other.prefix.Overlaps(p) {
 				return Refuse("InvalidSubnetCidrReservation.Conflict: The CIDR '%s' conflicts with another reservation (%s has %s)", p, other.id, other.prefix)
 			}
@@ -56,7 +52,7 @@ type reservedRange struct {
 	prefix netip.Prefix
 }
 
-func (c *Call) reservations(subnet *Record) []reservedRange {
+func reservationsOf(c *Call, subnet *Record) []reservedRange {
 	var list []reservedRange
 	for _, u := range c.State.ReferrersOf(subnet.Key) {
 		if u.Type != SubnetReservationType {

@@ -26,21 +26,14 @@ type Resource struct {
 func (s *State) describeRecord(r *Record) Resource {
 	out := Resource{
 		Type: r.Type, ID: r.ID, ImportID: r.ID, Region: r.Region, Account: r.Account,
-		Tags: map[string]string{}, Inputs: maps.Clone(r.Inputs), Outputs: s.OutputsOf(r), Managed: r.Managed,
+		Inputs: maps.Clone(r.Inputs), Outputs: s.OutputsOf(r), Managed: r.Managed,
 	}
-	if k := kindOf(r.Type); k != nil && k.ImportID != nil {
+	if k := s.KindOf(r.Type); k != nil && k.ImportID != nil {
 		out.ImportID = k.ImportID(r)
 	}
-	for name, v := range tagsOf(r) {
-		out.Tags[name] = v
-	}
-	out.Name = out.Tags["Name"]
-	if packageOf(r.Type) == gcpPackage {
-		out.Name = r.Text("name")
-		for label, v := range Object(r.Get("effectiveLabels")) {
-			out.Tags[label] = Text(v)
-		}
-	}
+	p := s.registry.PlatformOf(r.Type)
+	out.Tags = p.Tags(r)
+	out.Name = p.Name(r, out.Tags)
 	return out
 }
 
@@ -63,14 +56,17 @@ func tagsOf(r *Record) map[string]string {
 func (s *State) OutputsOf(r *Record) map[string]any {
 	out := CopyMap(r.Outputs)
 	maps.Copy(out, r.Inputs)
-	k := kindOf(r.Type)
+	k := s.KindOf(r.Type)
 	if k == nil {
 		return out
 	}
 	if k.Derive != nil {
 		maps.Copy(out, k.Derive(s, r))
 	}
-	k.fillOutputs(r, out)
+	if derive := s.registry.derived[r.Type]; derive != nil {
+		maps.Copy(out, derive(s, r))
+	}
+	k.fillOutputs(r, s.registry.PlatformOf(r.Type).Tags(r), out)
 	out["id"] = r.ID
 	return out
 }

@@ -15,10 +15,6 @@ const (
 	RouteTableAssociationType = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 )
 
-func init() {
-	define(routeTableKind, routeKind, routeTableAssociationKind)
-}
-
 var routeTableKind = &Kind{
 	Type: RouteTableType, IDPrefix: "rtb", ARN: "arn:aws:ec2:%s:%s:route-table/%s",
 	Missing:     "InvalidRouteTableID.NotFound: The routeTable ID '%s' does not exist",
@@ -79,15 +75,15 @@ func createRoute(c *Call) error {
 	if vpc != nil && vpc.Text("cidrBlock") == destination {
 		return Refuse("RouteAlreadyExists: The route identified by %s already exists in %s: it is the local route.", destination, table)
 	}
-	if c.routesIn(table) >= c.Quota(quotaRoutesPerTable) {
+	if countRoutes(c, table) >= c.Quota(quotaRoutesPerTable) {
 		return RefuseQuota("RouteLimitExceeded: The maximum number of routes has been reached in %s.", table)
 	}
 	c.New.Outputs["origin"] = "CreateRoute"
-	return c.checkGatewayOfRoute()
+	return checkRouteGateway(c)
 }
 
-// routesIn counts a table's routes, gateway endpoints' among them.
-func (c *Call) routesIn(table string) int {
+// countRoutes counts a table's routes, gateway endpoints' among them.
+func countRoutes(c *Call, table string) int {
 	n := 0
 	for _, u := range c.State.ReferrersOf(c.KeyOf(RouteTableType, table)) {
 		if u.Type == RouteType || u.Type == VPCEndpointType {
@@ -104,11 +100,11 @@ func updateRoute(c *Call) error {
 			delete(c.New.Outputs, target)
 		}
 	}
-	return c.checkGatewayOfRoute()
+	return checkRouteGateway(c)
 }
 
-// checkGatewayOfRoute refuses a gateway that is attached to no VPC; one attached elsewhere is refused with all references.
-func (c *Call) checkGatewayOfRoute() error {
+// checkRouteGateway refuses a gateway that is attached to no VPC; one attached elsewhere is refused with all references.
+func checkRouteGateway(c *Call) error {
 	id := c.New.Text("gatewayId")
 	if igw := c.Find(id, InternetGatewayType); igw != nil && igw.Text("vpcId") == "" {
 		return Refuse("InvalidParameterValue: route table %s and network gateway %s belong to different networks", c.New.Text("routeTableId"), id)
@@ -120,7 +116,7 @@ func (c *Call) checkGatewayOfRoute() error {
 func describeRoute(s *State, r *Record) map[string]any {
 	out := map[string]any{"state": "blackhole", "instanceId": "", "instanceOwnerId": ""}
 	eni := s.RecordNear(r, NetworkInterfaceType, r.Text("networkInterfaceId"))
-	if machine := s.machineOf(eni); machine != nil {
+	if machine := instanceOf(s, eni); machine != nil {
 		out["instanceId"], out["instanceOwnerId"], out["state"] = machine.ID, machine.Account, "active"
 	}
 	igw := s.RecordNear(r, InternetGatewayType, r.Text("gatewayId"))
@@ -128,11 +124,6 @@ func describeRoute(s *State, r *Record) map[string]any {
 		out["state"] = "active"
 	}
 	return out
-}
-
-// RecordNear finds something in the region of a record, or nil.
-func (s *State) RecordNear(r *Record, typ, id string) *Record {
-	return s.records[Key{Type: typ, Account: r.Account, Region: r.Region, ID: id}]
 }
 
 var routeTableAssociationKind = &Kind{
@@ -146,7 +137,7 @@ var routeTableAssociationKind = &Kind{
 	},
 	ImportID: func(r *Record) string { return r.Text("subnetId") + "/" + r.Text("routeTableId") },
 	Create: func(c *Call) error {
-		if other := c.State.associationOf(c.Find(c.New.Text("subnetId"), SubnetType)); other != nil {
+		if other := associationOf(c.State, c.Find(c.New.Text("subnetId"), SubnetType)); other != nil {
 			return Refuse("Resource.AlreadyAssociated: the specified association for route table %s conflicts with an existing association (%s of %s)",
 				c.New.Text("routeTableId"), other.ID, other.Text("routeTableId"))
 		}
@@ -155,7 +146,7 @@ var routeTableAssociationKind = &Kind{
 }
 
 // associationOf finds a subnet's association with a route table, or nil: then the VPC's main table holds.
-func (s *State) associationOf(subnet *Record) *Record {
+func associationOf(s *State, subnet *Record) *Record {
 	if subnet == nil {
 		return nil
 	}

@@ -5,58 +5,72 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
-// scale launches or terminates machines until there is as much capacity as desired, and waits for those it launched, as the real
+// scaleGroup launches or terminates machines until there is as much capacity as desired, and waits for those it launched, as the real
 // provider does unless told otherwise.
-func (c *Call) scale() error {
+func scaleGroup(c *Call) error {
 	c.Store(c.New) // machines refer to it
 	want := c.New.Number("desiredCapacity")
-	c.shrink(want)
-	o, places, err := c.order()
+	terminateSurplus(c, want)
+	o, places, err := planLaunches(c)
 	if err != nil {
 		return err
 	}
-	ready, stuck := c.State.maturity(c.New)
+	ready, stuck := secondsToService(c.State, c.New)
 	if stuck == nil && len(places) == 0 {
-		stuck = c.starved()
+		stuck = noCapacityError(c)
 	}
-	o.inService = OperationSeconds(c.Kind, c.op(), c.New) + ready
+	o.inService = OperationSeconds(c.Kind, operationName(c), c.New) + ready
 	machines := c.State.OwnedRecords(c.New.Key)
 	total, hourly := countCapacity(machines)
 	for n := len(machines); total < want; n++ {
 		if stuck == nil {
 			o.assignPlace(places[n%len(places)], total, hourly)
-			stuck = c.overVCPUs(&o)
+			stuck = checkVCPUQuota(c, &o)
 		}
 		if stuck != nil {
-			c.giveUp(want, total, stuck)
+			failCapacityWait(c, want, total, stuck)
 			return nil
 		}
-		if err := c.launch(o); err != nil {
+		if err := launchInstance(c, o); err != nil {
 			return err
 		}
 		if total += o.weight; !o.spot {
 			hourly += o.weight
 		}
-		if c.waits() {
+		if waitsForCapacity(c.New) {
 			c.ExtraSeconds = ready
 		}
 	}
 	return nil
 }
 
-// waits says whether the provider waits for a group's machines.
-func (c *Call) waits() bool {
-	timeout := c.New.Text("waitForCapacityTimeout")
+// groupWaitSeconds returns how long the provider waits for the machines of a new group. It is 0 when the emulated cloud refuses the group,
+// because no machine would reach service.
+func groupWaitSeconds(s *State, group *Record) float64 {
+	if max(group.Number("minSize"), group.Number("desiredCapacity")) <= 0 || !waitsForCapacity(group) {
+		return 0
+	}
+	ready, err := secondsToService(s, group)
+	if err != nil {
+		return 0
+	}
+	return ready
+}
+
+// waitsForCapacity says whether the provider waits for a group's machines.
+func waitsForCapacity(group *Record) bool {
+	timeout := group.Text("waitForCapacityTimeout")
 	return timeout != "0" && timeout != "0s"
 }
 
-// giveUp is what comes of waiting in vain. The group stands, and the next update tries again.
-func (c *Call) giveUp(want, have int, why error) {
-	if !c.waits() {
+// failCapacityWait is what comes of waiting in vain. The group stands, and the next update tries again.
+func failCapacityWait(c *Call, want, have int, why error) {
+	if !waitsForCapacity(c.New) {
 		return
 	}
 	c.ExtraSeconds += parseTimeout(c.New.Text("waitForCapacityTimeout"), 600)
@@ -64,17 +78,17 @@ func (c *Call) giveUp(want, have int, why error) {
 		c.New.ID, want, have, why)
 }
 
-// op is how the journal will call what the call does.
-func (c *Call) op() string {
+// operationName is how the journal will call what the call does.
+func operationName(c *Call) string {
 	if c.Old == nil {
 		return "create"
 	}
 	return "update"
 }
 
-// shrink terminates the youngest machines that are too many. None goes with which the group would have too little, and none that
+// terminateSurplus terminates the youngest machines that are too many. None goes with which the group would have too little, and none that
 // is protected; an interface that was there before stays.
-func (c *Call) shrink(want int) {
+func terminateSurplus(c *Call, want int) {
 	machines := c.State.OwnedRecords(c.New.Key)
 	total, _ := countCapacity(machines)
 	for _, m := range slices.Backward(machines) {
@@ -99,8 +113,8 @@ func countCapacity(machines []*Record) (total, hourly int) {
 // instanceWeight is how much a machine counts against its group's desired capacity.
 func instanceWeight(machine *Record) int { return max(1, Number(machine.Extra["weight"])) }
 
-// starved is what the API says when there is no capacity anywhere.
-func (c *Call) starved() error {
+// noCapacityError is what the API says when there is no capacity anywhere.
+func noCapacityError(c *Call) error {
 	return fmt.Errorf("InsufficientInstanceCapacity: We currently do not have sufficient capacity in the Availability Zone you requested (%s)",
 		strings.Join(Texts(c.State.OutputsOf(c.New)["availabilityZones"]), ", "))
 }
@@ -124,37 +138,37 @@ type launchPlace struct {
 	subnet    *Record
 }
 
-// order works out what a group launches and where. Zones without capacity are left out; a zone that offers none of the group's types
+// planLaunches works out what a group launches and where. Zones without capacity are left out; a zone that offers none of the group's types
 // is refused.
-func (c *Call) order() (launchOrder, []launchPlace, error) {
-	o := launchOrder{group: c.New, tags: map[string]string{groupTag: c.New.ID}, weights: c.weights()}
+func planLaunches(c *Call) (launchOrder, []launchPlace, error) {
+	o := launchOrder{group: c.New, tags: map[string]string{groupTag: c.New.ID}, weights: typeWeights(c)}
 	// Who launches machines protected has an agent let them go when they are idle, and here they always are.
-	o.protected = c.New.Bool("protectFromScaleIn") && len(c.State.launchHooks(c.New)) == 0
+	o.protected = c.New.Bool("protectFromScaleIn") && len(launchHooksOf(c.State, c.New)) == 0
 	for _, t := range Objects(c.New.Get("tags")) {
 		if Bool(t["propagateAtLaunch"]) {
 			o.tags[Text(t["key"])] = Text(t["value"])
 		}
 	}
-	data, err := c.launchData()
+	data, err := groupLaunchData(c)
 	if err != nil {
 		return o, nil, err
 	}
 	o.data = data
-	types, err := c.typesOf(data)
+	types, err := groupInstanceTypes(c, data)
 	if err != nil {
 		return o, nil, err
 	}
-	places, err := c.placesFor(types, firstInterface(data))
+	places, err := findPlaces(c, types, firstInterface(data))
 	return o, places, err
 }
 
-// launchData is what the group's version of its launch template says.
-func (c *Call) launchData() (map[string]any, error) {
-	template := c.State.templateOf(c.New)
+// groupLaunchData is what the group's version of its launch template says.
+func groupLaunchData(c *Call) (map[string]any, error) {
+	template := launchTemplateOf(c.State, c.New)
 	if template == nil {
 		return nil, Refuse("ValidationError: You must use a valid fully-formed launch template.")
 	}
-	data, _, err := findTemplateVersion(template, c.versionWanted())
+	data, _, err := findTemplateVersion(template, wantedVersion(c))
 	if err != nil {
 		return nil, err
 	}
@@ -165,9 +179,9 @@ func (c *Call) launchData() (map[string]any, error) {
 	return data, nil
 }
 
-// placesFor picks the first type for each place that is offered and to be had there.
-func (c *Call) placesFor(types []string, nic map[string]any) ([]launchPlace, error) {
-	candidates, err := c.candidates(nic)
+// findPlaces picks the first type for each place that is offered and to be had there.
+func findPlaces(c *Call, types []string, nic map[string]any) ([]launchPlace, error) {
+	candidates, err := candidatePlaces(c, nic)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +192,7 @@ func (c *Call) placesFor(types []string, nic map[string]any) ([]launchPlace, err
 			return nil, Refuse("ValidationError: Your requested instance type (%s) is not supported in your requested Availability Zone (%s).",
 				strings.Join(types, ", "), p.zone)
 		}
-		if i := slices.IndexFunc(types, func(typ string) bool { return offered(typ) && !c.cloud.faults.lacksCapacity(p.zone, typ) }); i >= 0 {
+		if i := slices.IndexFunc(types, func(typ string) bool { return offered(typ) && !c.LacksCapacity(p.zone, typ) }); i >= 0 {
 			p.typ = types[i]
 			places = append(places, p)
 		}
@@ -186,7 +200,7 @@ func (c *Call) placesFor(types []string, nic map[string]any) ([]launchPlace, err
 	return places, nil
 }
 
-func (c *Call) versionWanted() string {
+func wantedVersion(c *Call) string {
 	if spec, ok := c.New.Inputs["launchTemplate"]; ok {
 		return Text(Object(spec)["version"])
 	}
@@ -194,8 +208,8 @@ func (c *Call) versionWanted() string {
 	return Text(Object(policy["launchTemplateSpecification"])["version"])
 }
 
-// weights says how much each type counts, for groups that say so.
-func (c *Call) weights() map[string]int {
+// typeWeights says how much each type counts, for groups that say so.
+func typeWeights(c *Call) map[string]int {
 	weights := map[string]int{}
 	policy := Object(Object(c.New.Inputs["mixedInstancesPolicy"])["launchTemplate"])
 	for _, o := range Objects(policy["overrides"]) {
@@ -206,8 +220,8 @@ func (c *Call) weights() map[string]int {
 	return weights
 }
 
-// typesOf lists the instance types that a group may launch: the overrides of its policy, or that of its template.
-func (c *Call) typesOf(data map[string]any) ([]string, error) {
+// groupInstanceTypes lists the instance types that a group may launch: the overrides of its policy, or that of its template.
+func groupInstanceTypes(c *Call, data map[string]any) ([]string, error) {
 	var types []string
 	policy := Object(Object(c.New.Inputs["mixedInstancesPolicy"])["launchTemplate"])
 	for _, o := range Objects(policy["overrides"]) {
@@ -224,10 +238,10 @@ func (c *Call) typesOf(data map[string]any) ([]string, error) {
 	return types, nil
 }
 
-// candidates lists where a group's machines may start: its subnets, or the zones when the template brings an interface along.
-func (c *Call) candidates(nic map[string]any) ([]launchPlace, error) {
+// candidatePlaces lists where a group's machines may start: its subnets, or the zones when the template brings an interface along.
+func candidatePlaces(c *Call, nic map[string]any) ([]launchPlace, error) {
 	if id := Text(nic["networkInterfaceId"]); id != "" {
-		return c.besideInterface(id)
+		return placeAtInterface(c, id)
 	}
 	var out []launchPlace
 	for _, id := range c.New.Texts("vpcZoneIdentifiers") {
@@ -244,9 +258,9 @@ func (c *Call) candidates(nic map[string]any) ([]launchPlace, error) {
 	return out, nil
 }
 
-// besideInterface refuses a group whose template names an interface unless it is one machine in that interface's zone: the
+// placeAtInterface refuses a group whose template names an interface unless it is one machine in that interface's zone: the
 // interface decides the subnet, and serves one.
-func (c *Call) besideInterface(id string) ([]launchPlace, error) {
+func placeAtInterface(c *Call, id string) ([]launchPlace, error) {
 	eni := c.Find(id, NetworkInterfaceType)
 	if eni == nil {
 		return nil, Refuse("ValidationError: "+networkInterfaceKind.Missing, id)
@@ -262,8 +276,17 @@ func (c *Call) besideInterface(id string) ([]launchPlace, error) {
 	if zones := c.New.Texts("availabilityZones"); len(zones) != 1 || zones[0] != zone {
 		return nil, Refuse("ValidationError: availabilityZones must be %s only, where the network interface %s is", zone, id)
 	}
-	if machine := c.State.machineOf(eni); machine != nil && !c.State.IsOwnedBy(machine, c.New.Key) {
+	if machine := instanceOf(c.State, eni); machine != nil && !c.State.IsOwnedBy(machine, c.New.Key) {
 		return nil, Refuse("InvalidNetworkInterface.InUse: Interface: [%s] in use. (by %s)", id, c.State.VisibleRecord(machine).ID)
 	}
 	return []launchPlace{{zone: zone, subnet: subnet}}, nil
+}
+
+// parseTimeout reads one of Terraform's durations, 10m, in seconds.
+func parseTimeout(s string, otherwise float64) float64 {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return otherwise
+	}
+	return d.Seconds()
 }

@@ -17,10 +17,6 @@ const (
 	EgressRuleType           = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 )
 
-func init() {
-	define(securityGroupKind, defaultSecurityGroupKind, securityGroupRuleKind(IngressRuleType), securityGroupRuleKind(EgressRuleType))
-}
-
 var (
 	anyGroup = []string{SecurityGroupType, DefaultSecurityGroupType}
 	// inlineRefs are the groups that rules written into a group refer to.
@@ -65,13 +61,13 @@ var securityGroupKind = &Kind{
 				return Refuse("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.Text("name"), vpc, other.ID)
 			}
 		}
-		return c.checkInline()
+		return checkInlineRuleCount(c)
 	},
-	Update: (*Call).checkInline,
+	Update: checkInlineRuleCount,
 }
 
-// checkInline refuses more rules in a group than the quota allows.
-func (c *Call) checkInline() error {
+// checkInlineRuleCount refuses more rules in a group than the quota allows.
+func checkInlineRuleCount(c *Call) error {
 	for _, way := range []string{"ingress", "egress"} {
 		if n := len(Objects(c.New.Get(way))); n > c.Quota(quotaRulesPerGroup) {
 			return RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)", n, way)
@@ -97,9 +93,9 @@ var defaultSecurityGroupKind = &Kind{
 		group := c.Find(vpc.Text("defaultSecurityGroupId"), DefaultSecurityGroupType)
 		c.New.ID, c.New.Owner = group.ID, group.Owner
 		c.New.Outputs = CopyMap(group.Outputs)
-		return c.checkInline()
+		return checkInlineRuleCount(c)
 	},
-	Update: (*Call).checkInline,
+	Update: checkInlineRuleCount,
 	Retain: func(*Record) bool { return true },
 }
 
@@ -120,9 +116,9 @@ func securityGroupRuleKind(typ string) *Kind {
 		Check: checkRulePorts,
 		Create: func(c *Call) error {
 			c.New.Outputs["securityGroupRuleId"] = c.New.ID
-			return c.checkRule()
+			return checkSecurityGroupRule(c)
 		},
-		Update: (*Call).checkRule,
+		Update: checkSecurityGroupRule,
 	}
 }
 
@@ -151,8 +147,8 @@ func checkRulePorts(m resource.PropertyMap) []catalog.Failure {
 	return nil
 }
 
-// checkRule refuses a rule that the group has already, one too many, and one for a list of addresses that is not there.
-func (c *Call) checkRule() error {
+// checkSecurityGroupRule refuses a rule that the group has already, one too many, and one for a list of addresses that is not there.
+func checkSecurityGroupRule(c *Call) error {
 	group := c.New.Text("securityGroupId")
 	if pl := c.New.Text("prefixListId"); pl != "" && !isServicePrefixList(c.Region, pl) {
 		return Refuse("InvalidPrefixListID.NotFound: The prefix list ID '%s' does not exist", pl)

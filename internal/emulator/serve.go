@@ -11,21 +11,6 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Platform is one public cloud as its Pulumi provider presents it.
-type Platform struct {
-	Package string
-	// Settings are the provider's own properties, those with true holding lists or objects; they come as JSON in strings.
-	Settings map[string]bool
-	// Required settings, replacing ones (another value means another provider, and all its resources with it).
-	Required, Replacing []string
-	// Locate says where a configured provider works, or refuses the configuration.
-	Locate func(c *Cloud, settings map[string]any) (Scope, error)
-	// DefaultTags returns the tags that the configuration lays under those of every resource.
-	DefaultTags func(settings map[string]any) map[string]any
-}
-
-var platforms = []*Platform{awsPlatform, gcpPlatform}
-
 // Server serves a cloud to the Pulumi engine: one provider per platform, each on a port of its own.
 type Server struct {
 	addresses []string // aws:12345
@@ -36,9 +21,9 @@ type Server struct {
 }
 
 // Serve starts gRPC servers on loopback, on ports of the system's choice. They live until Close.
-func (c *Cloud) Serve() (*Server, error) {
+func Serve(c *Cloud) (*Server, error) {
 	s := &Server{cancel: make(chan bool)}
-	for _, p := range platforms {
+	for _, p := range c.Platforms() {
 		provider, err := newProvider(c, p)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())

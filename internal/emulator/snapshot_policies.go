@@ -12,10 +12,6 @@ import (
 
 const LifecyclePolicyType = "aws:dlm/lifecyclePolicy:LifecyclePolicy"
 
-func init() {
-	define(lifecyclePolicyKind)
-}
-
 var (
 	policyWords  = regexp.MustCompile(`^[0-9A-Za-z _-]{1,500}$`)
 	scheduleName = regexp.MustCompile(`^[0-9A-Za-z _.-]{1,120}$`)
@@ -59,8 +55,8 @@ var lifecyclePolicyKind = &Kind{
 		}
 		return l.Failures()
 	},
-	Create: (*Call).checkCopyTargets,
-	Update: (*Call).checkCopyTargets,
+	Create: checkCopyTargets,
+	Update: checkCopyTargets,
 }
 
 // nestedObject is a nested object of some inputs, empty when it is absent or not known yet.
@@ -116,7 +112,7 @@ func checkRetention(l *Inputs, counts bool) {
 }
 
 // checkCopyTargets refuses copies into the policy's own region.
-func (c *Call) checkCopyTargets() error {
+func checkCopyTargets(c *Call) error {
 	for _, s := range Objects(Object(c.New.Get("policyDetails"))["schedules"]) {
 		for _, copied := range Objects(s["crossRegionCopyRules"]) {
 			if Text(copied["target"]) == c.Region {

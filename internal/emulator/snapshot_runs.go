@@ -14,11 +14,11 @@ const policyTag = "aws:dlm:lifecycle-policy-id"
 // TakeSnapshots has every enabled snapshot policy act once, as if its time had come: each of its schedules snapshots the volumes
 // that have its tags, copies to other regions, and drops what it keeps no longer. The snapshots are as old as the moment that is
 // given. Policies and copies of regions that do not answer are left out. Each policy that acts is one operation of the journal.
-func (c *Cloud) TakeSnapshots(ctx context.Context, at time.Time) error {
+func TakeSnapshots(c *Cloud, ctx context.Context, at time.Time) error {
 	var policies []Key
-	err := c.withLock(func() error {
-		for _, r := range c.state.RecordsOf(LifecyclePolicyType) {
-			if r.Text("state") == "ENABLED" && !c.faults.isSilent(r.Region) {
+	err := c.View(func(now *State) error {
+		for _, r := range now.RecordsOf(LifecyclePolicyType) {
+			if r.Text("state") == "ENABLED" && c.CheckReachable(r.Region) == nil {
 				policies = append(policies, r.Key)
 			}
 		}
@@ -29,13 +29,13 @@ func (c *Cloud) TakeSnapshots(ctx context.Context, at time.Time) error {
 			return err
 		}
 		_, err = c.Do(ctx, &Request{Scope: Scope{Account: k.Account, Region: k.Region}, Kind: lifecyclePolicyKind, Op: "update", ID: k.ID,
-			Run: func(call *Call) error { return call.runPolicy(k.ID, at) }})
+			Run: func(call *Call) error { return runLifecyclePolicy(call, k.ID, at) }})
 	}
 	return err
 }
 
-// runPolicy does what a policy's schedules say. A policy without volumes changes nothing and is no operation.
-func (c *Call) runPolicy(id string, at time.Time) error {
+// runLifecyclePolicy does what a policy's schedules say. A policy without volumes changes nothing and is no operation.
+func runLifecyclePolicy(c *Call, id string, at time.Time) error {
 	if c.Old = c.Find(id, LifecyclePolicyType); c.Old == nil {
 		return nil // deleted since
 	}
@@ -48,7 +48,7 @@ func (c *Call) runPolicy(id string, at time.Time) error {
 			continue
 		}
 		for _, s := range Objects(details["schedules"]) {
-			c.runSchedule(s, volume)
+			runSnapshotSchedule(c, s, volume)
 		}
 	}
 	return nil
@@ -65,26 +65,26 @@ func hasAnyTag(r *Record, want map[string]any) bool {
 	return false
 }
 
-// runSchedule snapshots one volume.
-func (c *Call) runSchedule(schedule map[string]any, volume *Record) {
+// runSnapshotSchedule snapshots one volume.
+func runSnapshotSchedule(c *Call, schedule map[string]any, volume *Record) {
 	tags := map[string]any{policyTag: c.Old.ID, "aws:dlm:lifecycle-schedule-name": schedule["name"], "dlm:managed": "true"}
 	if Bool(schedule["copyTags"]) {
 		maps.Copy(tags, Object(volume.Get("tags")))
 	}
 	maps.Copy(tags, Object(schedule["tagsToAdd"]))
-	snapshot := c.snapshotOf(volume)
+	snapshot := newSnapshot(c, volume)
 	snapshot.Outputs["tags"] = tags
 	c.Store(snapshot)
-	c.expire(schedule, volume.Region, func(r *Record) bool { return r.Text("volumeId") == volume.ID })
+	expireSnapshots(c, schedule, volume.Region, func(r *Record) bool { return r.Text("volumeId") == volume.ID })
 	for _, rule := range Objects(schedule["crossRegionCopyRules"]) {
-		if target := Text(rule["target"]); !c.cloud.faults.isSilent(target) {
-			c.copyAcross(schedule, rule, snapshot, target)
+		if target := Text(rule["target"]); c.CheckReachable(target) == nil {
+			copySnapshot(c, schedule, rule, snapshot, target)
 		}
 	}
 }
 
-// copyAcross copies a snapshot to another region, as DLM does: with the source's tags when the rule says so.
-func (c *Call) copyAcross(schedule, rule map[string]any, source *Record, target string) {
+// copySnapshot copies a snapshot to another region, as DLM does: with the source's tags when the rule says so.
+func copySnapshot(c *Call, schedule, rule map[string]any, source *Record, target string) {
 	r := c.NewRecord(SnapshotType, c.NewID("snap"), nil)
 	r.Region = target
 	maps.Copy(r.Outputs, source.Outputs)
@@ -105,11 +105,11 @@ func (c *Call) copyAcross(schedule, rule map[string]any, source *Record, target 
 	}
 	r.Outputs["tags"] = tags
 	c.Store(r)
-	c.expire(rule, target, func(other *Record) bool { return Text(other.Extra["copyOf"]) == source.Text("volumeId") })
+	expireSnapshots(c, rule, target, func(other *Record) bool { return Text(other.Extra["copyOf"]) == source.Text("volumeId") })
 }
 
-// expire drops the snapshots of a volume, or copies of them, that a retention rule keeps no longer. Without a rule all are kept.
-func (c *Call) expire(of map[string]any, region string, mine func(*Record) bool) {
+// expireSnapshots drops the snapshots of a volume, or copies of them, that a retention rule keeps no longer. Without a rule all are kept.
+func expireSnapshots(c *Call, of map[string]any, region string, mine func(*Record) bool) {
 	var list []*Record
 	for _, r := range c.State.RecordsOf(SnapshotType) {
 		if r.Account == c.Account && r.Region == region && tagsOf(r)[policyTag] == c.Old.ID && mine(r) {

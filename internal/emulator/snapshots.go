@@ -12,10 +12,6 @@ const (
 	SnapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"
 )
 
-func init() {
-	define(snapshotKind, snapshotCopyKind)
-}
-
 // anySnapshot lists what a volume can be made from. EC2 makes no difference between a snapshot and a copy.
 var anySnapshot = []string{SnapshotType, SnapshotCopyType}
 
@@ -31,13 +27,13 @@ var snapshotKind = &Kind{
 	Unsupported: []string{"outpostArn", "permanentRestore", "storageTier", "temporaryRestoreDays"},
 	References:  []Reference{{Path: "volumeId", To: []string{VolumeType}}}, // snapshots outlive their volumes
 	Create: func(c *Call) error {
-		c.fillSnapshot(c.New, c.Find(c.New.Text("volumeId"), VolumeType))
+		storeSnapshotOutputs(c, c.New, c.Find(c.New.Text("volumeId"), VolumeType))
 		return nil
 	},
 }
 
-// fillSnapshot notes what a snapshot has from its volume.
-func (c *Call) fillSnapshot(r, volume *Record) {
+// storeSnapshotOutputs notes what a snapshot has from its volume.
+func storeSnapshotOutputs(c *Call, r, volume *Record) {
 	r.Outputs["volumeSize"] = volume.Get("size")
 	r.Outputs["encrypted"] = volume.Bool("encrypted")
 	r.Outputs["kmsKeyId"] = volume.Text("kmsKeyId")
@@ -45,10 +41,10 @@ func (c *Call) fillSnapshot(r, volume *Record) {
 	r.Extra["created"] = sortableTime(c.Now)
 }
 
-// snapshotOf makes a snapshot that no program asked for. It has the tags of its volume.
-func (c *Call) snapshotOf(volume *Record) *Record {
+// newSnapshot makes a snapshot that no program asked for. It has the tags of its volume.
+func newSnapshot(c *Call, volume *Record) *Record {
 	r := c.NewRecord(SnapshotType, c.NewID("snap"), nil)
-	c.fillSnapshot(r, volume)
+	storeSnapshotOutputs(c, r, volume)
 	r.Outputs["volumeId"] = volume.ID
 	r.Outputs["tags"] = Object(volume.Get("tags"))
 	return r
@@ -71,29 +67,29 @@ var snapshotCopyKind = &Kind{
 	},
 	Create: func(c *Call) error {
 		id, from := c.New.Text("sourceSnapshotId"), c.New.Text("sourceRegion")
-		if c.cloud.faults.isSilent(from) {
-			return refuseSilent(from)
+		if err := c.CheckReachable(from); err != nil {
+			return err
 		}
-		source := c.State.snapshotIn(c.Account, from, id)
+		source := findSnapshot(c.State, c.Account, from, id)
 		if source == nil {
 			return Refuse(noSnapshot+" (in %s)", id, from)
 		}
-		return c.fillCopy(source)
+		return storeCopyOutputs(c, source)
 	},
 }
 
-// snapshotIn finds a snapshot in any region, or nil.
-func (s *State) snapshotIn(account, region, id string) *Record {
+// findSnapshot finds a snapshot in any region, or nil.
+func findSnapshot(s *State, account, region, id string) *Record {
 	for _, typ := range anySnapshot {
-		if r := s.records[Key{Type: typ, Account: account, Region: region, ID: id}]; r != nil {
+		if r := s.RecordAt(Key{Type: typ, Account: account, Region: region, ID: id}); r != nil {
 			return r
 		}
 	}
 	return nil
 }
 
-// fillCopy notes what a copy has from its source. A copy of something encrypted is encrypted, with a key of its own region.
-func (c *Call) fillCopy(source *Record) error {
+// storeCopyOutputs notes what a copy has from its source. A copy of something encrypted is encrypted, with a key of its own region.
+func storeCopyOutputs(c *Call, source *Record) error {
 	c.New.Outputs["volumeSize"] = source.Get("volumeSize")
 	c.New.Outputs["volumeId"] = copiedVolume
 	c.New.Outputs["storageTier"] = "standard"
@@ -106,9 +102,9 @@ func (c *Call) fillCopy(source *Record) error {
 	}
 	c.New.Extra["encrypted"] = c.New.Bool("encrypted") || isEncrypted(source)
 	if Bool(c.New.Extra["encrypted"]) && c.New.Text("kmsKeyId") == "" {
-		c.New.Outputs["kmsKeyId"] = c.managedKey("ebs")
+		c.New.Outputs["kmsKeyId"] = awsManagedKey(c, "ebs")
 	}
-	return c.checkKey("kmsKeyId")
+	return checkKMSKey(c, "kmsKeyId")
 }
 
 // isEncrypted says whether a snapshot or a copy is encrypted, be it that it was asked for or that its source was.

@@ -93,7 +93,7 @@ func TestTakeSnapshots(t *testing.T) {
 	policy := d.make(LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.out("arn"), "policyDetails": details})
 	monday := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
 	for day := range 5 {
-		if err := d.cloud.TakeSnapshots(context.Background(), monday.AddDate(0, 0, day)); err != nil {
+		if err := TakeSnapshots(d.cloud, context.Background(), monday.AddDate(0, 0, day)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestTakeSnapshots(t *testing.T) {
 	east.make(VolumeType, "seeded", gp3(props{"availabilityZone": "us-east-2a", "snapshotId": got["id"], "size": 200}))
 	v.delete()
 	n := len(d.operations())
-	if err := d.cloud.TakeSnapshots(context.Background(), monday); err != nil || len(d.operations()) != n {
+	if err := TakeSnapshots(d.cloud, context.Background(), monday); err != nil || len(d.operations()) != n {
 		t.Errorf("without volumes: %d operations more, %v", len(d.operations())-n, err)
 	}
 }
@@ -202,7 +202,7 @@ func TestStorageLookups(t *testing.T) {
 
 // elsewhereSilent looks something up in a region that answers nothing, with a provider that was configured before it fell silent.
 func (d *driver) elsewhereSilent() (map[string]any, error) {
-	return d.cloud.LookUp(context.Background(), Scope{Account: exampleAccount, Region: "us-east-2"}, lookups["aws:ebs/getVolume:getVolume"], nil)
+	return d.cloud.LookUp(context.Background(), Scope{Account: exampleAccount, Region: "us-east-2"}, awsLookups["aws:ebs/getVolume:getVolume"], nil)
 }
 
 // Regions that answer nothing get no copies, and their own policies do not act.
@@ -218,7 +218,7 @@ func TestTakeSnapshotsInSilence(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := len(d.resources())
-		if err := cloud.TakeSnapshots(context.Background(), time.Now()); err != nil {
+		if err := TakeSnapshots(cloud, context.Background(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if got := len(d.resources()) - before; got != want {

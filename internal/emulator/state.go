@@ -1,13 +1,16 @@
 package emulator
 
 import (
+	"iter"
+	"maps"
 	"slices"
 )
 
 // State is the emulated cloud at one moment, for reading. One that Replay hands out is valid during the visit only.
 type State struct {
-	records map[Key]*Record
-	byType  map[string]map[Key]*Record
+	registry *Registry
+	records  map[Key]*Record
+	byType   map[string]map[Key]*Record
 	// links holds, for each record, what it refers to; users is the inverse.
 	links map[Key][]resolvedReference
 	users map[Key]map[Key]*Reference
@@ -21,12 +24,13 @@ type resolvedReference struct {
 	rule *Reference
 }
 
-func newState() *State {
+func newState(reg *Registry) *State {
 	return &State{
-		records: map[Key]*Record{},
-		byType:  map[string]map[Key]*Record{},
-		links:   map[Key][]resolvedReference{},
-		users:   map[Key]map[Key]*Reference{},
+		registry: reg,
+		records:  map[Key]*Record{},
+		byType:   map[string]map[Key]*Record{},
+		links:    map[Key][]resolvedReference{},
+		users:    map[Key]map[Key]*Reference{},
 	}
 }
 
@@ -62,6 +66,59 @@ func (s *State) dropRecord(k Key) {
 		delete(s.users[l.to], k)
 	}
 	delete(s.links, k)
+}
+
+// KindOf returns the rules of a type, or nil.
+func (s *State) KindOf(typ string) *Kind { return s.registry.KindOf(typ) }
+
+// KeyIn returns the key of a record of a type in an account and region. The id may have any form that the type's platform accepts.
+func (s *State) KeyIn(in Scope, typ, id string) Key { return s.registry.keyIn(in, typ, id) }
+
+// RecordAt returns the record with a key, or nil. Records that exist without having been created are among them.
+func (s *State) RecordAt(k Key) *Record {
+	if r := s.records[k]; r != nil {
+		return r
+	}
+	if kind := s.KindOf(k.Type); kind != nil && kind.Implicit != nil {
+		return kind.Implicit(k)
+	}
+	return nil
+}
+
+// RecordNear returns the record of a type with an id in the account and region of another one, or nil.
+func (s *State) RecordNear(r *Record, typ, id string) *Record {
+	return s.records[Key{Type: typ, Account: r.Account, Region: r.Region, ID: id}]
+}
+
+// Each goes through the records of a type, in no order.
+func (s *State) Each(typ string) iter.Seq[*Record] { return maps.Values(s.byType[typ]) }
+
+// TargetOfType returns the first record of a type that a record refers to, or nil.
+func (s *State) TargetOfType(r *Record, typ string) *Record {
+	for _, l := range s.resolveReferences(r) {
+		if l.to.Type == typ {
+			return s.records[l.to]
+		}
+	}
+	return nil
+}
+
+// Referenced returns the record of a type that the reference at a path of a record means; nil when the record or the value is absent.
+func (s *State) Referenced(r *Record, path, typ string) *Record {
+	if r == nil || r.Text(path) == "" {
+		return nil
+	}
+	return s.FindTarget(r, &Reference{To: []string{typ}}, r.Text(path))
+}
+
+// FirstReferrer returns the first record of a type that refers to a record, or nil.
+func (s *State) FirstReferrer(r *Record, typ string) *Record {
+	for _, u := range s.ReferrersOf(r.Key) {
+		if u.Type == typ {
+			return u
+		}
+	}
+	return nil
 }
 
 // applyLine makes a journal line's changes.

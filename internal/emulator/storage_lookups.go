@@ -7,16 +7,17 @@ import (
 	"strconv"
 )
 
-func init() {
-	lookups["aws:ebs/getVolume:getVolume"] = &Lookup{volumeKind, getVolume}
-	lookups["aws:ebs/getEbsVolumes:getEbsVolumes"] = &Lookup{volumeKind, getVolumes}
-	lookups["aws:ebs/getSnapshot:getSnapshot"] = &Lookup{snapshotKind, getSnapshot}
-	lookups["aws:ebs/getSnapshotIds:getSnapshotIds"] = &Lookup{snapshotKind, getSnapshotIDs}
+// awsLookups are the functions of AWS's provider with rules, by token.
+var awsLookups = map[string]*Lookup{
+	"aws:ebs/getVolume:getVolume":           {VolumeType, getVolume},
+	"aws:ebs/getEbsVolumes:getEbsVolumes":   {VolumeType, getVolumes},
+	"aws:ebs/getSnapshot:getSnapshot":       {SnapshotType, getSnapshot},
+	"aws:ebs/getSnapshotIds:getSnapshotIds": {SnapshotType, getSnapshotIDs},
 }
 
 // getVolume finds one volume, the newest when several are allowed to match.
 func getVolume(c *Call, args map[string]any) (map[string]any, error) {
-	list, err := c.matching(args, []string{VolumeType}, c.State.volumeValues)
+	list, err := matchRecords(c, args, []string{VolumeType}, func(r *Record) map[string]string { return volumeFilterValues(c.State, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func getVolume(c *Call, args map[string]any) (map[string]any, error) {
 
 // getVolumes lists the ids of volumes. Finding none is an error, as with the real provider.
 func getVolumes(c *Call, args map[string]any) (map[string]any, error) {
-	list, err := c.matching(args, []string{VolumeType}, c.State.volumeValues)
+	list, err := matchRecords(c, args, []string{VolumeType}, func(r *Record) map[string]string { return volumeFilterValues(c.State, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +43,8 @@ func getVolumes(c *Call, args map[string]any) (map[string]any, error) {
 	return map[string]any{"id": c.Region, "ids": idsOf(list)}, nil
 }
 
-// volumeValues are what filters of DescribeVolumes compare.
-func (s *State) volumeValues(r *Record) map[string]string {
+// volumeFilterValues are what filters of DescribeVolumes compare.
+func volumeFilterValues(s *State, r *Record) map[string]string {
 	out := map[string]string{
 		"availability-zone": r.Text("availabilityZone"), "encrypted": strconv.FormatBool(r.Bool("encrypted")),
 		"size": strconv.Itoa(r.Number("size")), "snapshot-id": r.Text("snapshotId"), "status": "available", "volume-id": r.ID,
@@ -59,7 +60,7 @@ func (s *State) volumeValues(r *Record) map[string]string {
 
 // getSnapshot finds one snapshot or copy, the newest when several are allowed to match.
 func getSnapshot(c *Call, args map[string]any) (map[string]any, error) {
-	list, err := c.snapshots(args)
+	list, err := listSnapshots(c, args)
 	if err != nil {
 		return nil, err
 	}
@@ -78,19 +79,19 @@ func getSnapshot(c *Call, args map[string]any) (map[string]any, error) {
 
 // getSnapshotIDs lists the ids of snapshots and copies, newest first. Finding none is no error.
 func getSnapshotIDs(c *Call, args map[string]any) (map[string]any, error) {
-	list, err := c.snapshots(args)
+	list, err := listSnapshots(c, args)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]any{"id": fmt.Sprint(crc32.ChecksumIEEE(fmt.Append(nil, args))), "ids": idsOf(list)}, nil
 }
 
-// snapshots lists what a look-up of snapshots matches, newest first. Snapshots of other owners, Amazon's among them, there are none.
-func (c *Call) snapshots(args map[string]any) ([]*Record, error) {
+// listSnapshots lists what a look-up of snapshots matches, newest first. Snapshots of other owners, Amazon's among them, there are none.
+func listSnapshots(c *Call, args map[string]any) ([]*Record, error) {
 	if len(Texts(args["restorableByUserIds"])) > 0 {
 		return nil, Refuse("restorableByUserIds: the emulator has no rules for this property")
 	}
-	list, err := c.matching(args, anySnapshot, snapshotValues)
+	list, err := matchRecords(c, args, anySnapshot, snapshotValues)
 	if err != nil {
 		return nil, err
 	}

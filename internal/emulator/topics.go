@@ -18,10 +18,6 @@ const (
 	TopicSubscriptionType = "aws:sns/topicSubscription:TopicSubscription"
 )
 
-func init() {
-	define(topicKind, topicPolicyKind, subscriptionKind)
-}
-
 var topicName = regexp.MustCompile(`^[\w-]{1,256}$`)
 
 var topicKind = &Kind{
@@ -53,9 +49,9 @@ var topicKind = &Kind{
 		c.New.Outputs["owner"] = c.Account
 		c.New.Outputs["policy"] = fmt.Sprintf(`{"Statement":[{"Action":["SNS:Publish","SNS:Subscribe"],"Condition":{"StringEquals":{"AWS:SourceOwner":%q}},`+
 			`"Effect":"Allow","Principal":{"AWS":"*"},"Resource":%q}]}`, c.Account, c.New.ID)
-		return c.checkKey("kmsMasterKeyId")
+		return checkKMSKey(c, "kmsMasterKeyId")
 	},
-	Update: func(c *Call) error { return c.checkKey("kmsMasterKeyId") },
+	Update: func(c *Call) error { return checkKMSKey(c, "kmsMasterKeyId") },
 }
 
 var topicPolicyKind = &Kind{

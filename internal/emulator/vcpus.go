@@ -13,14 +13,14 @@ const (
 	quotaSpotVCPUs = "L-34B43A08"
 )
 
-// overVCPUs says why the next machine of an order would be one too many; nil when it is not.
-func (c *Call) overVCPUs(o *launchOrder) error {
+// checkVCPUQuota says why the next machine of an order would be one too many; nil when it is not.
+func checkVCPUQuota(c *Call, o *launchOrder) error {
 	code, words := quotaVCPUs, "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of %d allows"
 	if o.spot {
 		code, words = quotaSpotVCPUs, "MaxSpotInstanceCountExceeded: Max spot instance count exceeded: the limit is %d vCPU"
 	}
-	fault := c.cloud.faults.find("quota", code)
-	if fault == nil {
+	limit, set := c.QuotaOverride(code)
+	if !set {
 		return nil
 	}
 	typ, _ := ec2types.Lookup(o.typ)
@@ -31,8 +31,8 @@ func (c *Call) overVCPUs(o *launchOrder) error {
 			running += t.VCPU
 		}
 	}
-	if running > fault.n {
-		return fmt.Errorf(words+" (%d would run)", fault.n, running)
+	if running > limit {
+		return fmt.Errorf(words+" (%d would run)", limit, running)
 	}
 	return nil
 }

@@ -13,10 +13,6 @@ import (
 
 const VolumeType = "aws:ebs/volume:Volume"
 
-func init() {
-	define(volumeKind)
-}
-
 // The limits of gp3 (docs/facts.md, section 5).
 const (
 	maxVolumeGiB         = 65536
@@ -48,10 +44,10 @@ var volumeKind = &Kind{
 		c.New.Outputs["encrypted"] = false
 		c.New.Outputs["createTime"] = c.Now.Format(time.RFC3339)
 		c.New.Extra["created"] = sortableTime(c.Now)
-		if err := c.restoreVolume(); err != nil {
+		if err := applySnapshot(c); err != nil {
 			return err
 		}
-		return c.encryptVolume()
+		return applyEncryption(c)
 	},
 	Update: func(c *Call) error {
 		if was, is := c.Old.Number("size"), c.New.Number("size"); is < was {
@@ -66,7 +62,7 @@ var volumeKind = &Kind{
 		if err := c.CheckUnused(c.Old); err != nil {
 			return err
 		}
-		c.Store(c.snapshotOf(c.Old))
+		c.Store(newSnapshot(c, c.Old))
 		return nil
 	},
 }
@@ -111,8 +107,8 @@ func checkGP3Limits(l *Inputs, m resource.PropertyMap) {
 	}
 }
 
-// restoreVolume takes size and encryption from the volume's snapshot, and refuses a volume that is smaller than it.
-func (c *Call) restoreVolume() error {
+// applySnapshot takes size and encryption from the volume's snapshot, and refuses a volume that is smaller than it.
+func applySnapshot(c *Call) error {
 	snapshot := c.Find(c.New.Text("snapshotId"), anySnapshot...)
 	if snapshot == nil {
 		return nil
@@ -132,10 +128,10 @@ func (c *Call) restoreVolume() error {
 	return nil
 }
 
-// encryptVolume checks the key, or takes that which AWS keeps for EBS.
-func (c *Call) encryptVolume() error {
+// applyEncryption checks the key, or takes that which AWS keeps for EBS.
+func applyEncryption(c *Call) error {
 	if c.New.Bool("encrypted") && c.New.Text("kmsKeyId") == "" {
-		c.New.Outputs["kmsKeyId"] = c.managedKey("ebs")
+		c.New.Outputs["kmsKeyId"] = awsManagedKey(c, "ebs")
 	}
-	return c.checkKey("kmsKeyId")
+	return checkKMSKey(c, "kmsKeyId")
 }

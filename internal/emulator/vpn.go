@@ -23,12 +23,6 @@ const (
 	quotaVPNsPerGateway      = "L-B91E5754"
 )
 
-func init() {
-	define(customerGatewayKind(), vpnGatewayKind(), vpnAttachmentKind(), routePropagationKind())
-	quotas[quotaCustomerGateways], quotas[quotaVPNGateways] = 50, 5
-	quotas[quotaVPNConnections], quotas[quotaVPNsPerGateway] = 50, 10
-}
-
 func customerGatewayKind() *Kind {
 	return &Kind{
 		Type: CustomerGatewayType, IDPrefix: "cgw", ARN: "arn:aws:ec2:%s:%s:customer-gateway/%s",
@@ -40,8 +34,8 @@ func customerGatewayKind() *Kind {
 		Check: func(m resource.PropertyMap) []catalog.Failure {
 			l := ReadInputs(m)
 			l.CheckChoice("type", "ipsec.1")
-			l.asn("bgpAsn", 1, 2147483647)
-			l.asn("bgpAsnExtended", 2147483648, 4294967295)
+			checkASN(l, "bgpAsn", 1, 2147483647)
+			checkASN(l, "bgpAsnExtended", 2147483648, 4294967295)
 			if s := l.Text("ipAddress"); l.Has("ipAddress") && !IsIPv4(s) {
 				l.Fail("ipAddress", "expected ipAddress to contain a valid IPv4 address, got: %s", s)
 			}
@@ -64,8 +58,8 @@ func customerGatewayKind() *Kind {
 	}
 }
 
-// asn wants an ASN, which AWS's types hold as text, between two.
-func (l *Inputs) asn(name string, least, most uint64) {
+// checkASN wants an ASN, which AWS's types hold as text, between two.
+func checkASN(l *Inputs, name string, least, most uint64) {
 	s, given := l.Values[name].(string)
 	if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || n < least || n > most) {
 		l.Fail(name, "%q: want an ASN from %d to %d", s, least, most)
@@ -100,25 +94,25 @@ func vpnGatewayKind() *Kind {
 				return RefuseQuota("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).", quotaVPNGateways)
 			}
 			c.New.Outputs["amazonSideAsn"] = defaultAmazonSideASN
-			return c.attachVPN(c.New.ID, c.New.Text("vpcId"))
+			return checkVPNAttachment(c, c.New.ID, c.New.Text("vpcId"))
 		},
 		Update: func(c *Call) error {
 			if !c.HasChanged("vpcId") {
 				return nil
 			}
-			return c.attachVPN(c.New.ID, c.New.Text("vpcId"))
+			return checkVPNAttachment(c, c.New.ID, c.New.Text("vpcId"))
 		},
-		Derive: func(s *State, r *Record) map[string]any { return map[string]any{"vpcId": s.vpcOfVPN(r)} },
+		Derive: func(s *State, r *Record) map[string]any { return map[string]any{"vpcId": VPCOfVPNGateway(s, r)} },
 	}
 }
 
-// attachVPN refuses a second VPN gateway for a VPC, and a second VPC for a VPN gateway.
-func (c *Call) attachVPN(gateway, vpc string) error {
+// checkVPNAttachment refuses a second VPN gateway for a VPC, and a second VPC for a VPN gateway.
+func checkVPNAttachment(c *Call, gateway, vpc string) error {
 	if vpc == "" {
 		return nil
 	}
 	for _, other := range c.ListHere(VPNGatewayType) {
-		at := c.State.vpcOfVPN(other)
+		at := VPCOfVPNGateway(c.State, other)
 		switch {
 		case at == "":
 		case other.ID != gateway && at == vpc:
@@ -130,8 +124,8 @@ func (c *Call) attachVPN(gateway, vpc string) error {
 	return nil
 }
 
-// vpcOfVPN is where a VPN gateway is attached, by its own input or by an attachment; empty when nowhere.
-func (s *State) vpcOfVPN(gateway *Record) string {
+// VPCOfVPNGateway is where a VPN gateway is attached, by its own input or by an attachment; empty when nowhere.
+func VPCOfVPNGateway(s *State, gateway *Record) string {
 	if id := gateway.Text("vpcId"); id != "" {
 		return id
 	}
@@ -157,7 +151,7 @@ func vpnAttachmentKind() *Kind {
 			if c.Find(c.New.ID, VPNGatewayAttachmentType) != nil {
 				return Refuse("IncorrectState: The vpnGateway %s is attached to %s already", gateway, vpc)
 			}
-			return c.attachVPN(gateway, vpc)
+			return checkVPNAttachment(c, gateway, vpc)
 		},
 	}
 }
@@ -177,7 +171,7 @@ func routePropagationKind() *Kind {
 				return Refuse("RouteTable.PropagationExists: %s propagates the routes of %s already", table, gateway)
 			}
 			vpc := c.State.NetworkOf(c.Find(table, RouteTableType))
-			if at := c.State.vpcOfVPN(c.Find(gateway, VPNGatewayType)); at != vpc {
+			if at := VPCOfVPNGateway(c.State, c.Find(gateway, VPNGatewayType)); at != vpc {
 				return Refuse("Gateway.NotAttached: The gateway %s is not attached to the VPC %s of %s", gateway, vpc, table)
 			}
 			return nil

@@ -139,7 +139,7 @@ func compareSessions(_ *State, g *gcpEnd, a *awsEnd) []string {
 const maxRoutesIn = 100
 
 func compareRoutes(s *State, g *gcpEnd, a *awsEnd) []string {
-	if n := len(s.advertised(g)); n > maxRoutesIn {
+	if n := len(advertisedRanges(s, g)); n > maxRoutesIn {
 		return []string{fmt.Sprintf("advertisedIpRanges: %d routes; %s takes %d", n, a.connection.ID, maxRoutesIn)}
 	}
 	return nil

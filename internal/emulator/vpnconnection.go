@@ -8,10 +8,6 @@ import (
 
 const VPNConnectionType = "aws:ec2/vpnConnection:VpnConnection"
 
-func init() {
-	define(vpnConnectionKind())
-}
-
 func vpnConnectionKind() *Kind {
 	return &Kind{
 		Type: VPNConnectionType, IDPrefix: "vpn", ARN: "arn:aws:ec2:%s:%s:vpn-connection/%s",
@@ -30,9 +26,8 @@ func vpnConnectionKind() *Kind {
 			if !c.HasChanged("vpnGatewayId") {
 				return nil
 			}
-			return c.checkInside()
+			return checkInsideRanges(c)
 		},
-		Derive: liveConnection,
 	}
 }
 
@@ -61,8 +56,8 @@ func createConnection(c *Call) error {
 		out[TunnelProperty(n, "PresharedKey")] = generateKey(c.New.ID, n)
 	}
 	c.New.Outputs = out
-	c.chooseInside()
-	if err := c.checkInside(); err != nil {
+	assignInsideRanges(c)
+	if err := checkInsideRanges(c); err != nil {
 		return err
 	}
 	for n := 1; n <= 2; n++ {
@@ -91,8 +86,8 @@ func generateKey(id string, n int) string {
 	return string(key)
 }
 
-// insideTaken tells which connection of the same gateway has an inside range.
-func (c *Call) insideTaken() map[string]string {
+// takenInsideRanges tells which connection of the same gateway has an inside range.
+func takenInsideRanges(c *Call) map[string]string {
 	taken := map[string]string{}
 	for _, other := range c.ListHere(VPNConnectionType) {
 		if other.ID != c.New.ID && other.Text("vpnGatewayId") == c.New.Text("vpnGatewayId") {
@@ -102,9 +97,9 @@ func (c *Call) insideTaken() map[string]string {
 	return taken
 }
 
-// chooseInside gives tunnels without an inside range the first that is free.
-func (c *Call) chooseInside() {
-	taken := c.insideTaken()
+// assignInsideRanges gives tunnels without an inside range the first that is free.
+func assignInsideRanges(c *Call) {
+	taken := takenInsideRanges(c)
 	for n := 1; n <= 2; n++ {
 		taken[c.New.Text(TunnelProperty(n, "InsideCidr"))] = c.New.ID
 	}
@@ -123,9 +118,9 @@ func (c *Call) chooseInside() {
 	}
 }
 
-// checkInside refuses inside ranges that another tunnel of the same gateway has.
-func (c *Call) checkInside() error {
-	taken := c.insideTaken()
+// checkInsideRanges refuses inside ranges that another tunnel of the same gateway has.
+func checkInsideRanges(c *Call) error {
+	taken := takenInsideRanges(c)
 	for n := 1; n <= 2; n++ {
 		cidr := c.New.Text(TunnelProperty(n, "InsideCidr"))
 		if why := insideRangeFault(cidr); why != "" {
@@ -137,27 +132,4 @@ func (c *Call) checkInside() error {
 		taken[cidr] = c.New.ID
 	}
 	return nil
-}
-
-func liveConnection(s *State, r *Record) map[string]any {
-	asn := ""
-	if gateway := s.RecordNear(r, VPNGatewayType, r.Text("vpnGatewayId")); gateway != nil {
-		asn = gateway.Text("amazonSideAsn")
-	}
-	var list []any
-	pairs := s.pairs()
-	for n := 1; n <= 2; n++ {
-		address := r.Text(TunnelProperty(n, "Address"))
-		told := map[string]any{"acceptedRouteCount": 0.0, "certificateArn": "", "lastStatusChange": "", "outsideIpAddress": address,
-			"status": "DOWN", "statusMessage": "IPSEC IS DOWN"}
-		for _, p := range pairs {
-			if p.aws != nil && p.aws.connection.Key == r.Key && p.aws.n == n && len(p.differences(s)) == 0 {
-				routes := len(s.advertised(p.gcp))
-				told["acceptedRouteCount"], told["status"] = float64(routes), "UP"
-				told["statusMessage"] = fmt.Sprintf("%d BGP ROUTES", routes)
-			}
-		}
-		list = append(list, told)
-	}
-	return map[string]any{"vgwTelemetries": list, "tunnel1BgpAsn": asn, "tunnel2BgpAsn": asn}
 }

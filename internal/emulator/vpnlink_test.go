@@ -99,7 +99,7 @@ func seen[T any](d *driver, read func(*State) T) T {
 
 func TestRightLink(t *testing.T) {
 	l := linked(open(t), "", nil)
-	tunnels := seen(l.driver, (*State).Tunnels)
+	tunnels := seen(l.driver, Tunnels)
 	if len(tunnels) != 4 {
 		t.Fatalf("%d tunnels: %v", len(tunnels), tunnels)
 	}
@@ -109,10 +109,10 @@ func TestRightLink(t *testing.T) {
 		}
 	}
 	want := []string{"10.168.0.0/20", "199.36.153.8/30"}
-	if got := seen(l.driver, func(s *State) []string { return s.PropagatedRoutes(l.table.id) }); !slices.Equal(got, want) {
+	if got := seen(l.driver, func(s *State) []string { return PropagatedRoutes(s, l.table.id) }); !slices.Equal(got, want) {
 		t.Errorf("AWS's table has %v, want %v", got, want)
 	}
-	if got := seen(l.driver, func(s *State) []string { return s.LearnedRoutes(l.things["router"].id) }); !slices.Equal(got, []string{"10.42.0.0/16"}) {
+	if got := seen(l.driver, func(s *State) []string { return LearnedRoutes(s, l.things["router"].id) }); !slices.Equal(got, []string{"10.42.0.0/16"}) {
 		t.Errorf("Google's router learned %v", got)
 	}
 	vpn := l.things["vpn-0"]
@@ -225,7 +225,7 @@ func TestSwappedKeys(t *testing.T) {
 func (l *span) checkDown(t *testing.T, f fault) {
 	t.Helper()
 	down := map[int]string{}
-	for _, tunnel := range seen(l.driver, (*State).Tunnels) {
+	for _, tunnel := range seen(l.driver, Tunnels) {
 		why := strings.Join(tunnel.Why, "\n")
 		if tunnel.Up != (why == "") {
 			t.Errorf("%+v", tunnel)
@@ -247,7 +247,7 @@ func (l *span) checkDown(t *testing.T, f fault) {
 			t.Errorf("tunnel %d is down for %q, want %q", i, why, f.why)
 		}
 	}
-	routes := seen(l.driver, func(s *State) []string { return s.PropagatedRoutes(l.table.id) })
+	routes := seen(l.driver, func(s *State) []string { return PropagatedRoutes(s, l.table.id) })
 	if (len(routes) == 0) != (len(f.down) == 4) {
 		t.Errorf("routes %v with %d tunnels down", routes, len(f.down))
 	}
@@ -263,7 +263,7 @@ func (l *span) checkDown(t *testing.T, f fault) {
 func TestRoutesNeedAnAttachedGateway(t *testing.T) {
 	l := linked(open(t), "propagation", nil)
 	routes := func() []string {
-		return seen(l.driver, func(s *State) []string { return s.PropagatedRoutes(l.table.id) })
+		return seen(l.driver, func(s *State) []string { return PropagatedRoutes(s, l.table.id) })
 	}
 	if got := routes(); len(got) > 0 {
 		t.Errorf("a table without propagation has %v", got)
@@ -286,7 +286,7 @@ func TestDefaultAdvertisement(t *testing.T) {
 	for mode, want := range map[string]int{"REGIONAL": 1, "GLOBAL": len(AutoRanges)} {
 		n := g.make(NetworkType, strings.ToLower(mode), props{"routingMode": mode})
 		r := g.make(RouterType, strings.ToLower(mode), props{"network": n.id, "bgp": props{"asn": 64520}})
-		got := seen(d, func(s *State) []string { return s.subnetsOfRouter(s.RecordAt(keyIn(Scope{}, RouterType, r.id))) })
+		got := seen(d, func(s *State) []string { return subnetRangesOf(s, s.RecordAt(s.KeyIn(Scope{}, RouterType, r.id))) })
 		if len(got) != want || !slices.Contains(got, "10.168.0.0/20") {
 			t.Errorf("%s: %v", mode, got)
 		}

@@ -43,16 +43,16 @@ func checkConnection(m resource.PropertyMap) []catalog.Failure {
 	l.CheckSupported("outsideIpAddressType", "PublicIpv4")
 	l.CheckSupported("tunnelInsideIpVersion", "ipv4")
 	for _, n := range []string{"tunnel1", "tunnel2"} {
-		l.tunnel(n)
+		checkTunnelOptions(l, n)
 	}
 	return l.Failures()
 }
 
-// tunnel looks at the options of one of a connection's tunnels.
-func (l *Inputs) tunnel(n string) {
+// checkTunnelOptions looks at the options of one of a connection's tunnels.
+func checkTunnelOptions(l *Inputs, n string) {
 	l.CheckChoice(n+"StartupAction", "add", "start")
 	l.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
-	l.lists(n)
+	checkTunnelLists(l, n)
 	for _, name := range slices.Sorted(maps.Keys(tunnelLimits)) {
 		l.CheckRange(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
 	}
@@ -71,8 +71,8 @@ func (l *Inputs) tunnel(n string) {
 	}
 }
 
-// lists looks at a tunnel's lists of what it offers.
-func (l *Inputs) lists(n string) {
+// checkTunnelLists looks at a tunnel's lists of what it offers.
+func checkTunnelLists(l *Inputs, n string) {
 	for _, name := range slices.Sorted(maps.Keys(tunnelOptions)) {
 		words := tunnelOptions[name]
 		list, _ := l.Values[n+name].([]any)

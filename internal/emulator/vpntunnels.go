@@ -22,9 +22,9 @@ type Tunnel struct {
 
 // Tunnels lists all tunnels between the clouds, by name. A tunnel is up if both ends agree on addresses, keys, versions, ranges and
 // ASNs. Where they do not, that end is taken for the other one with which a tunnel agrees most.
-func (s *State) Tunnels() []Tunnel {
+func Tunnels(s *State) []Tunnel {
 	list := []Tunnel{}
-	for _, p := range s.pairs() {
+	for _, p := range pairEnds(s) {
 		t := Tunnel{Why: p.differences(s)}
 		if p.aws != nil {
 			t.AWS, t.Number = p.aws.connection.ID, p.aws.n
@@ -67,7 +67,7 @@ type endPair struct {
 	aws *awsEnd
 }
 
-func (s *State) googleEnds() []*gcpEnd {
+func gcpEnds(s *State) []*gcpEnd {
 	list := []*gcpEnd{}
 	for _, t := range s.RecordsOf(VPNTunnelType) {
 		g := &gcpEnd{tunnel: t, router: s.Referenced(t, "router", RouterType), gateway: s.Referenced(t, "vpnGateway", HAVPNGatewayType),
@@ -86,17 +86,7 @@ func (s *State) googleEnds() []*gcpEnd {
 	return list
 }
 
-// FirstReferrer is the first thing of a type that refers to a record, or nil.
-func (s *State) FirstReferrer(r *Record, typ string) *Record {
-	for _, u := range s.ReferrersOf(r.Key) {
-		if u.Type == typ {
-			return u
-		}
-	}
-	return nil
-}
-
-func (s *State) amazonEnds() []*awsEnd {
+func awsEnds(s *State) []*awsEnd {
 	list := []*awsEnd{}
 	for _, r := range s.RecordsOf(VPNConnectionType) {
 		for n := 1; n <= 2; n++ {
@@ -133,14 +123,14 @@ func matchScore(g *gcpEnd, a *awsEnd) int {
 // minMatchScore is what two ends must have in common to be compared: more than a customer gateway.
 const minMatchScore = 2
 
-// pairs brings the ends of all tunnels together, the closest first.
-func (s *State) pairs() []*endPair {
+// pairEnds brings the ends of all tunnels together, the closest first.
+func pairEnds(s *State) []*endPair {
 	type match struct {
 		endPair
 		points int
 	}
 	var matches []match
-	googles, amazons := s.googleEnds(), s.amazonEnds()
+	googles, amazons := gcpEnds(s), awsEnds(s)
 	for _, g := range googles {
 		for _, a := range amazons {
 			if points := matchScore(g, a); points >= minMatchScore {

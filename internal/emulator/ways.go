@@ -21,32 +21,32 @@ const defaultDestination = "0.0.0.0/0"
 // A NAT gateway leads out when it has an address and its own subnet's default route goes to an attached internet gateway; an
 // interface when it is attached to a running machine, with its source/destination check off, a public address and such a subnet;
 // an internet gateway when it is attached to this VPC.
-func (s *State) DefaultRoute(subnetID string) EgressRoute {
+func DefaultRoute(s *State, subnetID string) EgressRoute {
 	for _, subnet := range s.RecordsOf(SubnetType) {
 		if subnet.ID == subnetID {
-			return s.defaultRoute(subnet)
+			return followDefaultRoute(s, subnet)
 		}
 	}
 	return EgressRoute{Why: fmt.Sprintf("subnet %s does not exist", subnetID)}
 }
 
-func (s *State) defaultRoute(subnet *Record) EgressRoute {
-	switch r, table := s.routeOut(subnet); {
+func followDefaultRoute(s *State, subnet *Record) EgressRoute {
+	switch r, table := findDefaultRoute(s, subnet); {
 	case r == nil:
 		return EgressRoute{Why: fmt.Sprintf("%s has no route to %s", table, defaultDestination)}
 	case r.Text("natGatewayId") != "":
-		return s.throughNAT(r)
+		return viaNATGateway(s, r)
 	case r.Text("networkInterfaceId") != "":
-		return s.throughInterface(r)
+		return viaNetworkInterface(s, r)
 	default:
-		return s.throughGateway(r, subnet)
+		return viaInternetGateway(s, r, subnet)
 	}
 }
 
-// routeOut finds the default route that holds for a subnet, or nil, and the table where it was looked for.
-func (s *State) routeOut(subnet *Record) (*Record, string) {
+// findDefaultRoute finds the default route that holds for a subnet, or nil, and the table where it was looked for.
+func findDefaultRoute(s *State, subnet *Record) (*Record, string) {
 	table := s.RecordNear(subnet, VPCType, subnet.Text("vpcId")).Text("mainRouteTableId")
-	if a := s.associationOf(subnet); a != nil {
+	if a := associationOf(s, subnet); a != nil {
 		table = a.Text("routeTableId")
 	}
 	for _, r := range s.ReferrersOf(Key{Type: RouteTableType, Account: subnet.Account, Region: subnet.Region, ID: table}) {
@@ -57,7 +57,7 @@ func (s *State) routeOut(subnet *Record) (*Record, string) {
 	return nil, table
 }
 
-func (s *State) throughGateway(r, subnet *Record) EgressRoute {
+func viaInternetGateway(s *State, r, subnet *Record) EgressRoute {
 	w := EgressRoute{Kind: "internet-gateway", Target: r.Text("gatewayId")}
 	switch igw := s.RecordNear(r, InternetGatewayType, w.Target); {
 	case igw == nil:
@@ -70,7 +70,7 @@ func (s *State) throughGateway(r, subnet *Record) EgressRoute {
 	return w
 }
 
-func (s *State) throughNAT(r *Record) EgressRoute {
+func viaNATGateway(s *State, r *Record) EgressRoute {
 	w := EgressRoute{Kind: "nat-gateway", Target: r.Text("natGatewayId")}
 	nat := s.RecordNear(r, NATGatewayType, w.Target)
 	if nat == nil {
@@ -78,45 +78,45 @@ func (s *State) throughNAT(r *Record) EgressRoute {
 		return w
 	}
 	eni := s.RecordNear(r, NetworkInterfaceType, nat.Text("networkInterfaceId"))
-	if eni == nil || s.publicAddress(eni) == "" {
+	if eni == nil || publicAddressOf(s, eni) == "" {
 		w.Why = fmt.Sprintf("NAT gateway %s has no public address", w.Target)
 		return w
 	}
-	return s.fromPublic(w, nat.Text("subnetId"), r)
+	return requirePublicSubnet(s, w, nat.Text("subnetId"), r)
 }
 
-func (s *State) throughInterface(r *Record) EgressRoute {
+func viaNetworkInterface(s *State, r *Record) EgressRoute {
 	w := EgressRoute{Kind: "network-interface", Target: r.Text("networkInterfaceId")}
 	eni := s.RecordNear(r, NetworkInterfaceType, w.Target)
 	switch {
 	case eni == nil:
 		w.Why = fmt.Sprintf("interface %s does not exist", w.Target)
-	case s.machineOf(eni) == nil:
+	case instanceOf(s, eni) == nil:
 		w.Why = fmt.Sprintf("interface %s is attached to no running machine", w.Target)
 	case eni.Bool("sourceDestCheck"):
 		w.Why = fmt.Sprintf("interface %s checks source and destination, and drops what it should forward", w.Target)
-	case s.publicAddress(eni) == "":
+	case publicAddressOf(s, eni) == "":
 		w.Why = fmt.Sprintf("interface %s has no public address", w.Target)
 	default:
-		return s.fromPublic(w, eni.Text("subnetId"), r)
+		return requirePublicSubnet(s, w, eni.Text("subnetId"), r)
 	}
 	return w
 }
 
-// fromPublic completes a way by what stands in a subnet, which must lead straight to an internet gateway itself.
-func (s *State) fromPublic(w EgressRoute, subnetID string, near *Record) EgressRoute {
+// requirePublicSubnet completes a way by what stands in a subnet, which must lead straight to an internet gateway itself.
+func requirePublicSubnet(s *State, w EgressRoute, subnetID string, near *Record) EgressRoute {
 	subnet := s.RecordNear(near, SubnetType, subnetID)
 	if subnet == nil {
 		w.Why = fmt.Sprintf("%s stands in %s, which does not exist", w.Target, subnetID)
 		return w
 	}
 	// Only a gateway will do here: following any way would go round in circles when two NAT gateways point at each other.
-	out, table := s.routeOut(subnet)
+	out, table := findDefaultRoute(s, subnet)
 	if out == nil || out.Text("gatewayId") == "" {
 		w.Why = fmt.Sprintf("%s stands in %s, whose table %s has no route to an internet gateway", w.Target, subnetID, table)
 		return w
 	}
-	gateway := s.throughGateway(out, subnet)
+	gateway := viaInternetGateway(s, out, subnet)
 	w.Live, w.Why = gateway.Live, gateway.Why
 	return w
 }

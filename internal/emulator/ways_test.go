@@ -9,7 +9,7 @@ func (d *driver) way(subnet *thing) EgressRoute {
 	d.t.Helper()
 	var w EgressRoute
 	if err := d.cloud.View(func(s *State) error {
-		w = s.DefaultRoute(subnet.id)
+		w = DefaultRoute(s, subnet.id)
 		return nil
 	}); err != nil {
 		d.t.Fatal(err)

@@ -70,7 +70,7 @@ func everything(d *driver) *world {
 func TestEveryKind(t *testing.T) {
 	d := open(t)
 	w := everything(d)
-	for typ, k := range kinds {
+	for typ, k := range registry().kinds {
 		if k.Hidden {
 			continue
 		}
@@ -112,13 +112,13 @@ func TestEveryKindReadsBack(t *testing.T) {
 			if imported.id != r.id {
 				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.id], imported.id, r.id)
 			}
-			for _, name := range kindOf(typ).WriteOnly {
+			for _, name := range registry().KindOf(typ).WriteOnly {
 				if v, ok := imported.d.unpack(imported.state)[name]; ok {
 					t.Errorf("after an import: %s is %v, which no cloud tells", name, v)
 				}
 			}
 			for path := range imported.diff(w.asked[typ]).GetDetailedDiff() {
-				if !slices.Contains(kindOf(typ).WriteOnly, path) {
+				if !slices.Contains(registry().KindOf(typ).WriteOnly, path) {
 					t.Errorf("after an import: %s differs", path)
 				}
 			}
@@ -159,7 +159,7 @@ func TestEveryReference(t *testing.T) {
 	d := open(t, "quota=L-0263D0A3:50", "quota=L-F678F1CE:50", "quota=L-A4707A72:50", "quota=L-FE5A380F:50")
 	w := everything(d)
 	for _, typ := range w.order {
-		for _, rule := range kindOf(typ).References {
+		for _, rule := range registry().KindOf(typ).References {
 			if strings.Contains(rule.Path, ".") || ValuesAt(plainProps(w.asked[typ]), rule.Path) == nil {
 				continue
 			}

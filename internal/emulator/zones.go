@@ -16,10 +16,6 @@ const (
 	Route53RecordType = "aws:route53/record:Record"
 )
 
-func init() {
-	define(route53ZoneKind, route53RecordKind)
-}
-
 var domainNamePattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}$`)
 
 // Zones belong to the account; the VPCs of a private one may be in any region. A VPC may go while a zone knows it.
@@ -41,13 +37,12 @@ var route53ZoneKind = &Kind{
 		return l.Failures()
 	},
 	Create: func(c *Call) error {
-		c.State.ids++
-		c.New.ID = fmt.Sprintf("Z%020X", c.State.ids)
+		c.New.ID = fmt.Sprintf("Z%020X", c.NextNumber())
 		c.New.Outputs["zoneId"] = c.New.ID
 		c.New.Outputs["arn"] = "arn:aws:route53:::hostedzone/" + c.New.ID
 		servers := []any{"ns-0.awsdns-00.com.", "ns-512.awsdns-00.net.", "ns-1024.awsdns-00.org.", "ns-1536.awsdns-00.co.uk."}
 		c.New.Outputs["nameServers"], c.New.Outputs["primaryNameServer"] = servers, servers[0]
-		return c.checkZoneVPCs()
+		return checkZoneVPCs(c)
 	},
 	Update: func(c *Call) error {
 		switch was, is := Objects(c.Old.Get("vpcs")), Objects(c.New.Get("vpcs")); {
@@ -57,7 +52,7 @@ var route53ZoneKind = &Kind{
 			return Refuse("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC that is associated with %s.",
 				c.New.ID)
 		}
-		return c.checkZoneVPCs()
+		return checkZoneVPCs(c)
 	},
 	Delete: func(c *Call) error {
 		if c.Old.Bool("forceDestroy") {
@@ -73,13 +68,13 @@ var route53ZoneKind = &Kind{
 }
 
 // checkZoneVPCs refuses VPCs that are not there, that do not resolve names, or that know another zone of the same name.
-func (c *Call) checkZoneVPCs() error {
+func checkZoneVPCs(c *Call) error {
 	for _, v := range Objects(c.New.Get("vpcs")) {
 		id, region := Text(v["vpcId"]), Text(v["vpcRegion"])
 		if region == "" {
 			region = c.Region
 		}
-		vpc := c.State.records[Key{Type: VPCType, Account: c.Account, Region: region, ID: id}]
+		vpc := c.State.RecordAt(Key{Type: VPCType, Account: c.Account, Region: region, ID: id})
 		if vpc == nil {
 			return Refuse("InvalidVPCId: The VPC ID '%s' does not exist in %s", id, region)
 		}
