@@ -2,13 +2,13 @@ package emulator
 
 import "net/netip"
 
-// publicPool is where public addresses come from: the range for benchmarks, which routes nowhere.
-var publicPool = netip.MustParsePrefix("198.18.0.0/15")
+// PublicPool is where public addresses come from: the range for benchmarks, which routes nowhere.
+var PublicPool = netip.MustParsePrefix("198.18.0.0/15")
 
 // NewAddress gives out the next public address. They come round again after 131,072.
 func (c *Call) NewAddress() string {
 	c.State.addresses++
-	base := publicPool.Addr().As4()
+	base := PublicPool.Addr().As4()
 	n := c.State.addresses
 	base[1] += byte(n >> 16 & 1)
 	base[2], base[3] = byte(n>>8), byte(n)

@@ -8,9 +8,9 @@ import (
 // BenchmarkCall makes and deletes a subnet in a cloud with 2,000 things in it: check, create, delete, over a real connection.
 func BenchmarkCall(b *testing.B) {
 	d := crowd(b)
-	vpc := d.vpc("10.250.0.0/16")
+	vpc := d.VPC("10.250.0.0/16")
 	for b.Loop() {
-		d.subnet(vpc, "us-west-1a", "10.250.0.0/24").delete()
+		d.Subnet(vpc, "us-west-1a", "10.250.0.0/24").Delete()
 	}
 }
 
@@ -18,7 +18,7 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	d := crowd(b)
 	for b.Loop() {
-		c, err := Open(Options{Dir: d.cloud.options.Dir})
+		c, err := Open(Options{Dir: d.Cloud.options.Dir})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -26,13 +26,13 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-func crowd(b *testing.B) *driver {
-	d := open(b, "quota=L-F678F1CE:100")
+func crowd(b *testing.B) *Driver {
+	d := Start(b, "quota=L-F678F1CE:100")
 	for i := range 8 {
-		vpc := d.vpc(fmt.Sprintf("10.%d.0.0/16", i))
+		vpc := d.VPC(fmt.Sprintf("10.%d.0.0/16", i))
 		for j := range 120 {
-			d.subnet(vpc, "us-west-1a", fmt.Sprintf("10.%d.%d.0/24", i, j))
-			d.make(RouteTableType, fmt.Sprint(i, j), props{"vpcId": vpc.id})
+			d.Subnet(vpc, "us-west-1a", fmt.Sprintf("10.%d.%d.0/24", i, j))
+			d.Create(RouteTableType, fmt.Sprint(i, j), Props{"vpcId": vpc.ID})
 		}
 	}
 	return d

@@ -5,88 +5,88 @@ import "testing"
 const open2all = `{"Statement":{"Effect":"Allow","Principal":{"AWS":["*"]},"Action":"s3:GetObject","Resource":"*"}}`
 
 func TestBuckets(t *testing.T) {
-	d := open(t)
+	d := Start(t)
 	for _, name := range []string{"Big", "a", "a..b", "under_score", "-a-"} {
-		d.refusesToMake(BucketType, props{"bucket": name}, "bucket: ")
+		d.RequireCreateRefusal(BucketType, Props{"bucket": name}, "bucket: ")
 	}
-	d.refusesToMake(BucketType, props{"acl": "private"}, "acl: the emulator has no rules")
-	b := d.make(BucketType, "b", props{"bucket": "agents"})
-	if b.id != "agents" || b.out("arn") != "arn:aws:s3:::agents" || b.out("bucketRegionalDomainName") != "agents.s3.us-west-1.amazonaws.com" {
-		t.Errorf("%s: %v, %v", b.id, b.out("arn"), b.out("bucketRegionalDomainName"))
+	d.RequireCreateRefusal(BucketType, Props{"acl": "private"}, "acl: the emulator has no rules")
+	b := d.Create(BucketType, "b", Props{"bucket": "agents"})
+	if b.ID != "agents" || b.Output("arn") != "arn:aws:s3:::agents" || b.Output("bucketRegionalDomainName") != "agents.s3.us-west-1.amazonaws.com" {
+		t.Errorf("%s: %v, %v", b.ID, b.Output("arn"), b.Output("bucketRegionalDomainName"))
 	}
-	d.refusesToMake(BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou")
-	d.elsewhere(props{"region": "us-east-2"}).refusesToMake(BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou", "us-west-1")
-	d.elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).refusesToMake(BucketType, props{"bucket": "agents"}, "BucketAlreadyExists")
-	if diff := b.diff(props{"bucket": "others"}); len(diff.GetReplaces()) != 1 || diff.GetDeleteBeforeReplace() {
+	d.RequireCreateRefusal(BucketType, Props{"bucket": "agents"}, "BucketAlreadyOwnedByYou")
+	d.Elsewhere(Props{"region": "us-east-2"}).RequireCreateRefusal(BucketType, Props{"bucket": "agents"}, "BucketAlreadyOwnedByYou", "us-west-1")
+	d.Elsewhere(Props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).RequireCreateRefusal(BucketType, Props{"bucket": "agents"}, "BucketAlreadyExists")
+	if diff := b.Diff(Props{"bucket": "others"}); len(diff.GetReplaces()) != 1 || diff.GetDeleteBeforeReplace() {
 		t.Errorf("replaces %v, deleting first: %v; another name leaves room for both", diff.GetReplaces(), diff.GetDeleteBeforeReplace())
 	}
-	auto := d.make(BucketType, "auto", props{})
-	if len(auto.id) != len("auto-")+7 || len(auto.diff(props{}).GetDetailedDiff()) > 0 {
-		t.Errorf("automatic name %q changes", auto.id)
+	auto := d.Create(BucketType, "auto", Props{})
+	if len(auto.ID) != len("auto-")+7 || len(auto.Diff(Props{}).GetDetailedDiff()) > 0 {
+		t.Errorf("automatic name %q changes", auto.ID)
 	}
-	if prefixed := d.make(BucketType, "p", props{"bucketPrefix": "ci-"}); prefixed.id[:3] != "ci-" {
-		t.Errorf("name %q", prefixed.id)
+	if prefixed := d.Create(BucketType, "p", Props{"bucketPrefix": "ci-"}); prefixed.ID[:3] != "ci-" {
+		t.Errorf("name %q", prefixed.ID)
 	}
 }
 
 func TestBucketAspects(t *testing.T) {
-	d := open(t)
-	b := d.make(BucketType, "b", props{})
-	sse := func(p props) props {
-		return props{"bucket": b.id, "rules": []any{props{"applyServerSideEncryptionByDefault": p}}}
+	d := Start(t)
+	b := d.Create(BucketType, "b", Props{})
+	sse := func(p Props) Props {
+		return Props{"bucket": b.ID, "rules": []any{Props{"applyServerSideEncryptionByDefault": p}}}
 	}
-	d.refusesToMake(BucketPublicAccessBlockType, props{"bucket": "none"}, "NoSuchBucket", "none")
-	d.refusesToMake(BucketEncryptionType, sse(props{"sseAlgorithm": "ROT13"}), "sseAlgorithm")
-	d.refusesToMake(BucketEncryptionType, sse(props{"sseAlgorithm": "AES256", "kmsMasterKeyId": "alias/aws/s3"}), "not applicable")
-	d.refusesToMake(BucketEncryptionType, props{"bucket": b.id, "rules": []any{}}, "want one rule")
-	d.refusesToMake(BucketVersioningType, props{"bucket": b.id, "versioningConfiguration": props{"status": "On"}}, "status")
-	d.refusesToMake(BucketOwnershipType, props{"bucket": b.id, "rule": props{"objectOwnership": "Mine"}}, "objectOwnership")
-	d.refusesToMake(BucketPolicyType, props{"bucket": b.id, "policy": "no"}, "invalid JSON policy")
-	block := d.make(BucketPublicAccessBlockType, "a", props{"bucket": b.id, "blockPublicPolicy": true})
-	d.refusesToMake(BucketPublicAccessBlockType, props{"bucket": b.id}, "has one already")
-	d.refusesToMake(BucketPolicyType, props{"bucket": b.id, "policy": open2all}, "AccessDenied", "BlockPublicPolicy")
-	block.update(props{"bucket": b.id, "blockPublicPolicy": false})
-	policy := d.make(BucketPolicyType, "p", props{"bucket": b.id, "policy": open2all})
-	block.update(props{"bucket": b.id, "blockPublicPolicy": true})
-	refuses(t, policy.tryUpdate(props{"bucket": b.id, "policy": open2all}), "AccessDenied")
-	b.delete() // with its aspects
-	if list := d.resources(); len(list) != 0 {
+	d.RequireCreateRefusal(BucketPublicAccessBlockType, Props{"bucket": "none"}, "NoSuchBucket", "none")
+	d.RequireCreateRefusal(BucketEncryptionType, sse(Props{"sseAlgorithm": "ROT13"}), "sseAlgorithm")
+	d.RequireCreateRefusal(BucketEncryptionType, sse(Props{"sseAlgorithm": "AES256", "kmsMasterKeyId": "alias/aws/s3"}), "not applicable")
+	d.RequireCreateRefusal(BucketEncryptionType, Props{"bucket": b.ID, "rules": []any{}}, "want one rule")
+	d.RequireCreateRefusal(BucketVersioningType, Props{"bucket": b.ID, "versioningConfiguration": Props{"status": "On"}}, "status")
+	d.RequireCreateRefusal(BucketOwnershipType, Props{"bucket": b.ID, "rule": Props{"objectOwnership": "Mine"}}, "objectOwnership")
+	d.RequireCreateRefusal(BucketPolicyType, Props{"bucket": b.ID, "policy": "no"}, "invalid JSON policy")
+	block := d.Create(BucketPublicAccessBlockType, "a", Props{"bucket": b.ID, "blockPublicPolicy": true})
+	d.RequireCreateRefusal(BucketPublicAccessBlockType, Props{"bucket": b.ID}, "has one already")
+	d.RequireCreateRefusal(BucketPolicyType, Props{"bucket": b.ID, "policy": open2all}, "AccessDenied", "BlockPublicPolicy")
+	block.Update(Props{"bucket": b.ID, "blockPublicPolicy": false})
+	policy := d.Create(BucketPolicyType, "p", Props{"bucket": b.ID, "policy": open2all})
+	block.Update(Props{"bucket": b.ID, "blockPublicPolicy": true})
+	RequireRefusal(t, policy.TryUpdate(Props{"bucket": b.ID, "policy": open2all}), "AccessDenied")
+	b.Delete() // with its aspects
+	if list := d.Resources(); len(list) != 0 {
 		t.Errorf("left: %v", list)
 	}
 }
 
 func TestBucketObjects(t *testing.T) {
-	d := open(t)
-	b := d.make(BucketType, "b", props{"forceDestroy": false})
-	with := func(more props) props {
-		p := props{"bucket": b.id, "key": "agent"}
+	d := Start(t)
+	b := d.Create(BucketType, "b", Props{"forceDestroy": false})
+	with := func(more Props) Props {
+		p := Props{"bucket": b.ID, "key": "agent"}
 		for name, v := range more {
 			p[name] = v
 		}
 		return p
 	}
-	d.refusesToMake(BucketObjectType, with(props{"content": "a", "source": asset("a")}), "source and content cannot be given together")
-	d.refusesToMake(BucketObjectType, with(props{"contentBase64": "*"}), "is no base64")
-	d.refusesToMake(BucketObjectType, with(props{"bucket": "none"}), "NoSuchBucket")
-	d.refusesToMake(BucketObjectType, with(props{"storageClass": "ATTIC"}), "storageClass")
-	d.refusesToMake(BucketObjectType, props{"bucket": b.id}, "key: exactly one of key")
-	o := d.make(BucketObjectType, "o", with(props{"content": "hello"}))
-	if o.out("etag") != "5d41402abc4b2a76b9719d911017c592" || o.out("versionId") != "" || o.out("serverSideEncryption") != "AES256" {
-		t.Errorf("etag %v, version %q, encryption %v", o.out("etag"), o.out("versionId"), o.out("serverSideEncryption"))
+	d.RequireCreateRefusal(BucketObjectType, with(Props{"content": "a", "source": TextAsset("a")}), "source and content cannot be given together")
+	d.RequireCreateRefusal(BucketObjectType, with(Props{"contentBase64": "*"}), "is no base64")
+	d.RequireCreateRefusal(BucketObjectType, with(Props{"bucket": "none"}), "NoSuchBucket")
+	d.RequireCreateRefusal(BucketObjectType, with(Props{"storageClass": "ATTIC"}), "storageClass")
+	d.RequireCreateRefusal(BucketObjectType, Props{"bucket": b.ID}, "key: exactly one of key")
+	o := d.Create(BucketObjectType, "o", with(Props{"content": "hello"}))
+	if o.Output("etag") != "5d41402abc4b2a76b9719d911017c592" || o.Output("versionId") != "" || o.Output("serverSideEncryption") != "AES256" {
+		t.Errorf("etag %v, version %q, encryption %v", o.Output("etag"), o.Output("versionId"), o.Output("serverSideEncryption"))
 	}
-	d.refusesToMake(BucketObjectType, with(nil), "exists already")
-	d.make(BucketVersioningType, "v", props{"bucket": b.id, "versioningConfiguration": props{"status": "Enabled"}})
-	o.update(with(props{"source": asset("elf")}))
-	if o.out("versionId") == "" {
+	d.RequireCreateRefusal(BucketObjectType, with(nil), "exists already")
+	d.Create(BucketVersioningType, "v", Props{"bucket": b.ID, "versioningConfiguration": Props{"status": "Enabled"}})
+	o.Update(with(Props{"source": TextAsset("elf")}))
+	if o.Output("versionId") == "" {
 		t.Error("an update makes no version")
 	}
-	if diff := o.diff(with(props{"source": asset("fle")})).GetDetailedDiff(); diff["source"] == nil {
+	if diff := o.Diff(with(Props{"source": TextAsset("fle")})).GetDetailedDiff(); diff["source"] == nil {
 		t.Errorf("another file differs in %v", diff)
 	}
-	refuses(t, b.tryDelete(), "BucketNotEmpty: The bucket you tried to delete is not empty: "+b.id, o.id)
-	b.update(props{"forceDestroy": true})
-	b.delete()
-	if r := d.read(BucketObjectType, "o", o.id, o.inputs); r.id != "" {
+	RequireRefusal(t, b.TryDelete(), "BucketNotEmpty: The bucket you tried to delete is not empty: "+b.ID, o.ID)
+	b.Update(Props{"forceDestroy": true})
+	b.Delete()
+	if r := d.Read(BucketObjectType, "o", o.ID, o.Inputs); r.ID != "" {
 		t.Error("the object outlives its bucket")
 	}
 }

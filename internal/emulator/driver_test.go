@@ -17,32 +17,32 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// props are a resource's inputs in a test.
-type props map[string]any
+// Props are a resource's inputs in a test.
+type Props map[string]any
 
-// unknown is a value that the engine does not know yet.
-type unknown struct{}
+// Unknown is a value that the engine does not know yet.
+type Unknown struct{}
 
-// driver does what the engine does: it checks, diffs and creates through a real connection.
-type driver struct {
-	t      testing.TB
-	cloud  *Cloud
-	client pulumirpc.ResourceProviderClient
+// Driver does what the engine does: it checks, diffs and creates through a real connection.
+type Driver struct {
+	T      testing.TB
+	Cloud  *Cloud
+	Client pulumirpc.ResourceProviderClient
 	seeds  atomic.Int64 // the engine's are new in every run
 }
 
-// open starts a cloud with faults and a provider of us-west-1 that is connected to it.
-func open(t testing.TB, faults ...string) *driver {
+// Start starts a cloud with faults and a provider of us-west-1 that is connected to it.
+func Start(t testing.TB, faults ...string) *Driver {
 	t.Helper()
-	return openAt(t, t.TempDir(), faults...)
+	return StartAt(t, t.TempDir(), faults...)
 }
 
-func openAt(t testing.TB, dir string, faults ...string) *driver {
+func StartAt(t testing.TB, dir string, faults ...string) *Driver {
 	t.Helper()
-	return openWith(t, Options{Dir: dir, Faults: parsed(t, faults...)})
+	return StartWith(t, Options{Dir: dir, Faults: ParseFaults(t, faults...)})
 }
 
-func parsed(t testing.TB, faults ...string) []Fault {
+func ParseFaults(t testing.TB, faults ...string) []Fault {
 	t.Helper()
 	var list []Fault
 	for _, s := range faults {
@@ -55,7 +55,7 @@ func parsed(t testing.TB, faults ...string) []Fault {
 	return list
 }
 
-func openWith(t testing.TB, o Options) *driver {
+func StartWith(t testing.TB, o Options) *Driver {
 	t.Helper()
 	cloud, err := Open(o)
 	if err != nil {
@@ -67,19 +67,19 @@ func openWith(t testing.TB, o Options) *driver {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	d := &driver{t: t, cloud: cloud}
-	d.client = connect(t, server)
-	d.configure(props{"region": "us-west-1"})
+	d := &Driver{T: t, Cloud: cloud}
+	d.Client = Connect(t, server)
+	d.Configure(Props{"region": "us-west-1"})
 	return d
 }
 
-func connect(t testing.TB, server *Server) pulumirpc.ResourceProviderClient {
+func Connect(t testing.TB, server *Server) pulumirpc.ResourceProviderClient {
 	t.Helper()
-	return connectTo(t, server, "aws")
+	return ConnectTo(t, server, "aws")
 }
 
-// connectTo connects to the provider of a package.
-func connectTo(t testing.TB, server *Server, pkg string) pulumirpc.ResourceProviderClient {
+// ConnectTo connects to the provider of a package.
+func ConnectTo(t testing.TB, server *Server, pkg string) pulumirpc.ResourceProviderClient {
 	t.Helper()
 	_, ports, _ := strings.Cut(server.Env()["PULUMI_DEBUG_PROVIDERS"], pkg+":")
 	port, _, _ := strings.Cut(ports, ",")
@@ -91,92 +91,92 @@ func connectTo(t testing.TB, server *Server, pkg string) pulumirpc.ResourceProvi
 	return pulumirpc.NewResourceProviderClient(conn)
 }
 
-// elsewhere is another provider of the same cloud, as an engine attaches it: over a connection of its own.
-func (d *driver) elsewhere(config props) *driver {
-	d.t.Helper()
-	server, err := Serve(d.cloud)
+// Elsewhere is another provider of the same cloud, as an engine attaches it: over a connection of its own.
+func (d *Driver) Elsewhere(config Props) *Driver {
+	d.T.Helper()
+	server, err := Serve(d.Cloud)
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
-	d.t.Cleanup(func() { _ = server.Close() })
-	other := &driver{t: d.t, cloud: d.cloud, client: connect(d.t, server)}
-	other.configure(config)
+	d.T.Cleanup(func() { _ = server.Close() })
+	other := &Driver{T: d.T, Cloud: d.Cloud, Client: Connect(d.T, server)}
+	other.Configure(config)
 	return other
 }
 
-func (d *driver) configure(config props) {
-	d.t.Helper()
-	if err := d.tryConfigure(config); err != nil {
-		d.t.Fatal(err)
+func (d *Driver) Configure(config Props) {
+	d.T.Helper()
+	if err := d.TryConfigure(config); err != nil {
+		d.T.Fatal(err)
 	}
 }
 
-func (d *driver) tryConfigure(config props) error {
-	_, err := d.client.Configure(context.Background(), &pulumirpc.ConfigureRequest{Args: d.pack(config)})
+func (d *Driver) TryConfigure(config Props) error {
+	_, err := d.Client.Configure(context.Background(), &pulumirpc.ConfigureRequest{Args: d.Pack(config)})
 	return err
 }
 
-// property turns Go values into properties, unknown and secrets among them.
-func property(v any) resource.PropertyValue {
+// Property turns Go values into properties, unknown and secrets among them.
+func Property(v any) resource.PropertyValue {
 	switch v := v.(type) {
-	case unknown:
+	case Unknown:
 		return resource.MakeComputed(resource.NewProperty(""))
 	case resource.PropertyValue:
 		return v
-	case props:
+	case Props:
 		m := resource.PropertyMap{}
 		for name, e := range v {
-			m[resource.PropertyKey(name)] = property(e)
+			m[resource.PropertyKey(name)] = Property(e)
 		}
 		return resource.NewProperty(m)
 	case []any:
 		list := make([]resource.PropertyValue, len(v))
 		for i, e := range v {
-			list[i] = property(e)
+			list[i] = Property(e)
 		}
 		return resource.NewProperty(list)
 	}
 	return resource.NewPropertyValue(v)
 }
 
-func (d *driver) pack(p props) *structpb.Struct {
-	d.t.Helper()
-	s, err := plugin.MarshalProperties(property(p).ObjectValue(), plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true})
+func (d *Driver) Pack(p Props) *structpb.Struct {
+	d.T.Helper()
+	s, err := plugin.MarshalProperties(Property(p).ObjectValue(), plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true})
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	return s
 }
 
-func (d *driver) unpack(s *structpb.Struct) map[string]any {
-	d.t.Helper()
+func (d *Driver) Unpack(s *structpb.Struct) map[string]any {
+	d.T.Helper()
 	m, err := unmarshalProperties(s)
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	return PlainMap(m)
 }
 
-func urn(typ, name string) string {
+func URN(typ, name string) string {
 	return "urn:pulumi:us-west-1::beachhead::" + typ + "::" + name
 }
 
-// thing is a resource in a test's hands.
-type thing struct {
-	d       *driver
-	typ, id string
-	name    string
-	inputs  *structpb.Struct // as checked
-	state   *structpb.Struct
+// Handle is a resource in a test's hands.
+type Handle struct {
+	Driver   *Driver
+	Type, ID string
+	Name     string
+	Inputs   *structpb.Struct // as checked
+	State    *structpb.Struct
 }
 
-// out reads one of its outputs.
-func (r *thing) out(name string) any { return r.d.unpack(r.state)[name] }
+// Output reads one of its outputs.
+func (r *Handle) Output(name string) any { return r.Driver.Unpack(r.State)[name] }
 
-func (d *driver) check(typ, name string, olds *structpb.Struct, p props) (*structpb.Struct, error) {
-	d.t.Helper()
-	out, err := d.client.Check(context.Background(), &pulumirpc.CheckRequest{
-		Urn: urn(typ, name), Olds: olds, News: d.pack(p), RandomSeed: fmt.Append(nil, d.seeds.Add(1))})
+func (d *Driver) Check(typ, name string, olds *structpb.Struct, p Props) (*structpb.Struct, error) {
+	d.T.Helper()
+	out, err := d.Client.Check(context.Background(), &pulumirpc.CheckRequest{
+		Urn: URN(typ, name), Olds: olds, News: d.Pack(p), RandomSeed: fmt.Append(nil, d.seeds.Add(1))})
 	if err != nil {
 		return nil, err
 	}
@@ -190,95 +190,95 @@ func (d *driver) check(typ, name string, olds *structpb.Struct, p props) (*struc
 	return out.GetInputs(), nil
 }
 
-// try creates a resource, or tells why not.
-func (d *driver) try(typ, name string, p props) (*thing, error) {
-	d.t.Helper()
-	inputs, err := d.check(typ, name, nil, p)
+// TryCreate creates a resource, or tells why not.
+func (d *Driver) TryCreate(typ, name string, p Props) (*Handle, error) {
+	d.T.Helper()
+	inputs, err := d.Check(typ, name, nil, p)
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.client.Create(context.Background(), &pulumirpc.CreateRequest{Urn: urn(typ, name), Properties: inputs})
+	out, err := d.Client.Create(context.Background(), &pulumirpc.CreateRequest{Urn: URN(typ, name), Properties: inputs})
 	if err != nil {
 		return nil, err
 	}
-	return &thing{d: d, typ: typ, id: out.GetId(), name: name, inputs: inputs, state: out.GetProperties()}, nil
+	return &Handle{Driver: d, Type: typ, ID: out.GetId(), Name: name, Inputs: inputs, State: out.GetProperties()}, nil
 }
 
-func (d *driver) make(typ, name string, p props) *thing {
-	d.t.Helper()
-	r, err := d.try(typ, name, p)
+func (d *Driver) Create(typ, name string, p Props) *Handle {
+	d.T.Helper()
+	r, err := d.TryCreate(typ, name, p)
 	if err != nil {
-		d.t.Fatalf("%s %s: %v", typ, name, err)
+		d.T.Fatalf("%s %s: %v", typ, name, err)
 	}
 	return r
 }
 
-// diff asks what a change of inputs would mean.
-func (r *thing) diff(p props) *pulumirpc.DiffResponse {
-	r.d.t.Helper()
-	news, err := r.d.check(r.typ, r.name, r.inputs, p)
+// Diff asks what a change of inputs would mean.
+func (r *Handle) Diff(p Props) *pulumirpc.DiffResponse {
+	r.Driver.T.Helper()
+	news, err := r.Driver.Check(r.Type, r.Name, r.Inputs, p)
 	if err != nil {
-		r.d.t.Fatal(err)
+		r.Driver.T.Fatal(err)
 	}
-	out, err := r.d.client.Diff(context.Background(), &pulumirpc.DiffRequest{
-		Id: r.id, Urn: urn(r.typ, r.name), Olds: r.state, OldInputs: r.inputs, News: news})
+	out, err := r.Driver.Client.Diff(context.Background(), &pulumirpc.DiffRequest{
+		Id: r.ID, Urn: URN(r.Type, r.Name), Olds: r.State, OldInputs: r.Inputs, News: news})
 	if err != nil {
-		r.d.t.Fatal(err)
+		r.Driver.T.Fatal(err)
 	}
 	return out
 }
 
-// tryUpdate changes a resource in place, as the engine does after a diff without replacement.
-func (r *thing) tryUpdate(p props) error {
-	r.d.t.Helper()
-	news, err := r.d.check(r.typ, r.name, r.inputs, p)
+// TryUpdate changes a resource in place, as the engine does after a diff without replacement.
+func (r *Handle) TryUpdate(p Props) error {
+	r.Driver.T.Helper()
+	news, err := r.Driver.Check(r.Type, r.Name, r.Inputs, p)
 	if err != nil {
 		return err
 	}
-	out, err := r.d.client.Update(context.Background(), &pulumirpc.UpdateRequest{
-		Id: r.id, Urn: urn(r.typ, r.name), Olds: r.state, OldInputs: r.inputs, News: news})
+	out, err := r.Driver.Client.Update(context.Background(), &pulumirpc.UpdateRequest{
+		Id: r.ID, Urn: URN(r.Type, r.Name), Olds: r.State, OldInputs: r.Inputs, News: news})
 	if err != nil {
 		return err
 	}
-	r.inputs, r.state = news, out.GetProperties()
+	r.Inputs, r.State = news, out.GetProperties()
 	return nil
 }
 
-func (r *thing) update(p props) {
-	r.d.t.Helper()
-	if d := r.diff(p); len(d.GetReplaces()) > 0 {
-		r.d.t.Fatalf("%s would be replaced for %v", r.name, d.GetReplaces())
+func (r *Handle) Update(p Props) {
+	r.Driver.T.Helper()
+	if d := r.Diff(p); len(d.GetReplaces()) > 0 {
+		r.Driver.T.Fatalf("%s would be replaced for %v", r.Name, d.GetReplaces())
 	}
-	if err := r.tryUpdate(p); err != nil {
-		r.d.t.Fatal(err)
+	if err := r.TryUpdate(p); err != nil {
+		r.Driver.T.Fatal(err)
 	}
 }
 
-func (r *thing) tryDelete() error {
-	_, err := r.d.client.Delete(context.Background(), &pulumirpc.DeleteRequest{
-		Id: r.id, Urn: urn(r.typ, r.name), Properties: r.state, OldInputs: r.inputs})
+func (r *Handle) TryDelete() error {
+	_, err := r.Driver.Client.Delete(context.Background(), &pulumirpc.DeleteRequest{
+		Id: r.ID, Urn: URN(r.Type, r.Name), Properties: r.State, OldInputs: r.Inputs})
 	return err
 }
 
-func (r *thing) delete() {
-	r.d.t.Helper()
-	if err := r.tryDelete(); err != nil {
-		r.d.t.Fatalf("deleting %s: %v", r.name, err)
+func (r *Handle) Delete() {
+	r.Driver.T.Helper()
+	if err := r.TryDelete(); err != nil {
+		r.Driver.T.Fatalf("deleting %s: %v", r.Name, err)
 	}
 }
 
-// read reads something by id, as a refresh does when inputs are given and as an import does when not.
-func (d *driver) read(typ, name, id string, inputs *structpb.Struct) *thing {
-	d.t.Helper()
-	out, err := d.client.Read(context.Background(), &pulumirpc.ReadRequest{Id: id, Urn: urn(typ, name), Inputs: inputs})
+// Read reads something by id, as a refresh does when inputs are given and as an import does when not.
+func (d *Driver) Read(typ, name, id string, inputs *structpb.Struct) *Handle {
+	d.T.Helper()
+	out, err := d.Client.Read(context.Background(), &pulumirpc.ReadRequest{Id: id, Urn: URN(typ, name), Inputs: inputs})
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
-	return &thing{d: d, typ: typ, id: out.GetId(), name: name, inputs: out.GetInputs(), state: out.GetProperties()}
+	return &Handle{Driver: d, Type: typ, ID: out.GetId(), Name: name, Inputs: out.GetInputs(), State: out.GetProperties()}
 }
 
-// refuses checks that an error is there and holds some words.
-func refuses(t testing.TB, err error, words ...string) {
+// RequireRefusal checks that an error is there and holds some words.
+func RequireRefusal(t testing.TB, err error, words ...string) {
 	t.Helper()
 	if err == nil {
 		t.Fatalf("nothing was refused; want %q", words)
@@ -290,40 +290,40 @@ func refuses(t testing.TB, err error, words ...string) {
 	}
 }
 
-// refusesToMake tries to create something and checks the refusal, and that it left no trace.
-func (d *driver) refusesToMake(typ string, p props, words ...string) {
-	d.t.Helper()
-	before := d.journal()
-	_, err := d.try(typ, "refused", p)
-	refuses(d.t, err, words...)
-	if d.journal() != before {
-		d.t.Error("a refused call is in the journal")
+// RequireCreateRefusal tries to create something and checks the refusal, and that it left no trace.
+func (d *Driver) RequireCreateRefusal(typ string, p Props, words ...string) {
+	d.T.Helper()
+	before := d.Journal()
+	_, err := d.TryCreate(typ, "refused", p)
+	RequireRefusal(d.T, err, words...)
+	if d.Journal() != before {
+		d.T.Error("a refused call is in the journal")
 	}
 }
 
-func (d *driver) journal() string {
-	d.t.Helper()
-	raw, err := os.ReadFile(filepath.Join(d.cloud.options.Dir, journalName))
+func (d *Driver) Journal() string {
+	d.T.Helper()
+	raw, err := os.ReadFile(filepath.Join(d.Cloud.options.Dir, JournalName))
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	return string(raw)
 }
 
-func (d *driver) resources() []Resource {
-	d.t.Helper()
-	list, err := d.cloud.Resources()
+func (d *Driver) Resources() []Resource {
+	d.T.Helper()
+	list, err := d.Cloud.Resources()
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	return list
 }
 
-func (d *driver) operations() []Operation {
-	d.t.Helper()
-	list, err := d.cloud.Operations()
+func (d *Driver) Operations() []Operation {
+	d.T.Helper()
+	list, err := d.Cloud.Operations()
 	if err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	return list
 }

@@ -32,68 +32,68 @@ func TestParseFault(t *testing.T) {
 }
 
 func TestThrottling(t *testing.T) {
-	d := open(t, "throttle="+VPCType+":3")
-	d.vpc("10.0.0.0/16")
-	op := d.operations()[0]
+	d := Start(t, "throttle="+VPCType+":3")
+	d.VPC("10.0.0.0/16")
+	op := d.Operations()[0]
 	if op.Throttled != 3 || op.ModelSeconds != 15+1+2+4 {
 		t.Errorf("throttled %d times, %v model seconds", op.Throttled, op.ModelSeconds)
 	}
-	d.vpc("10.1.0.0/16")
-	if op := d.operations()[1]; op.Throttled != 0 || op.ModelSeconds != 15 {
+	d.VPC("10.1.0.0/16")
+	if op := d.Operations()[1]; op.Throttled != 0 || op.ModelSeconds != 15 {
 		t.Errorf("throttled %d times, %v model seconds", op.Throttled, op.ModelSeconds)
 	}
-	hard := open(t, "throttle="+VPCType+":26")
-	hard.refusesToMake(VPCType, props{"cidrBlock": "10.0.0.0/16"}, "RequestLimitExceeded", "25")
-	hard.vpc("10.0.0.0/16")
+	hard := Start(t, "throttle="+VPCType+":26")
+	hard.RequireCreateRefusal(VPCType, Props{"cidrBlock": "10.0.0.0/16"}, "RequestLimitExceeded", "25")
+	hard.VPC("10.0.0.0/16")
 }
 
 func TestFailures(t *testing.T) {
-	d := open(t, "fail=create:"+VPCType+":2", "fail=delete:"+VPCType)
+	d := Start(t, "fail=create:"+VPCType+":2", "fail=delete:"+VPCType)
 	for range 2 {
-		d.refusesToMake(VPCType, props{"cidrBlock": "10.0.0.0/16"}, "InternalError", "fail=create:"+VPCType)
+		d.RequireCreateRefusal(VPCType, Props{"cidrBlock": "10.0.0.0/16"}, "InternalError", "fail=create:"+VPCType)
 	}
-	vpc := d.vpc("10.0.0.0/16")
-	refuses(t, vpc.tryDelete(), "InternalError")
-	vpc.delete()
+	vpc := d.VPC("10.0.0.0/16")
+	RequireRefusal(t, vpc.TryDelete(), "InternalError")
+	vpc.Delete()
 }
 
 func TestNATGatewayFailsLate(t *testing.T) {
-	f := newFaultSet(parsed(t, "fail=create:"+NATGatewayType))
+	f := newFaultSet(ParseFaults(t, "fail=create:"+NATGatewayType))
 	h, err := f.delayOf(&Request{Kind: natGatewayKind, Op: "create"})
 	if err == nil || h.seconds != natFailureSeconds {
 		t.Errorf("failed after %v model seconds, %v", h.seconds, err)
 	}
-	d := openWith(t, Options{Dir: t.TempDir(), Pace: 1000})
-	subnet := d.subnet(d.vpc("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
-	eip := d.eip("e")
+	d := StartWith(t, Options{Dir: t.TempDir(), Pace: 1000})
+	subnet := d.Subnet(d.VPC("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
+	eip := d.EIP("e")
 	start := time.Now()
-	d.refusesToMake(NATGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id}, "Gateway.NotAttached")
+	d.RequireCreateRefusal(NATGatewayType, Props{"subnetId": subnet.ID, "allocationId": eip.ID}, "Gateway.NotAttached")
 	if took := time.Since(start); took < 210*time.Millisecond {
 		t.Errorf("said so after %v, want 220 ms", took)
 	}
 }
 
 func TestSilentRegion(t *testing.T) {
-	d := open(t, "silent-region=us-east-2")
-	d.vpc("10.0.0.0/16")
-	refuses(t, d.tryConfigure(props{"region": "us-east-2"}), "region us-east-2 does not answer")
+	d := Start(t, "silent-region=us-east-2")
+	d.VPC("10.0.0.0/16")
+	RequireRefusal(t, d.TryConfigure(Props{"region": "us-east-2"}), "region us-east-2 does not answer")
 	// A region that falls silent later answers none of the calls.
 	dir := t.TempDir()
-	vpc := openAt(t, dir).vpc("10.0.0.0/16")
-	silent := openAt(t, dir)
-	silent.cloud.faults = newFaultSet(parsed(t, "silent-region=us-west-1"))
-	vpc.d.client = silent.client
-	refuses(t, vpc.tryDelete(), "region us-west-1 does not answer")
-	silent.refusesToMake(VPCType, props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
-	_, err := silent.cloud.ReadRecord(context.Background(), &Request{Scope: Scope{Region: "us-west-1"}, Kind: vpcKind, ID: vpc.id})
-	refuses(t, err, "does not answer")
+	vpc := StartAt(t, dir).VPC("10.0.0.0/16")
+	silent := StartAt(t, dir)
+	silent.Cloud.faults = newFaultSet(ParseFaults(t, "silent-region=us-west-1"))
+	vpc.Driver.Client = silent.Client
+	RequireRefusal(t, vpc.TryDelete(), "region us-west-1 does not answer")
+	silent.RequireCreateRefusal(VPCType, Props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
+	_, err := silent.Cloud.ReadRecord(context.Background(), &Request{Scope: Scope{Region: "us-west-1"}, Kind: vpcKind, ID: vpc.ID})
+	RequireRefusal(t, err, "does not answer")
 }
 
 func TestKillAfter(t *testing.T) {
 	var killed atomic.Int32
 	dir := t.TempDir()
 	var seen int
-	d := openWith(t, Options{Dir: dir, Faults: parsed(t, "kill-after=2"), Kill: func() {
+	d := StartWith(t, Options{Dir: dir, Faults: ParseFaults(t, "kill-after=2"), Kill: func() {
 		killed.Add(1)
 		other, err := Open(Options{Dir: dir})
 		if err != nil {
@@ -107,13 +107,13 @@ func TestKillAfter(t *testing.T) {
 		}
 		seen = len(list)
 	}})
-	vpc := d.vpc("10.0.0.0/16")
-	(&thing{d: d, typ: VPCType, id: "vpc-none"}).delete() // there is none: no operation
+	vpc := d.VPC("10.0.0.0/16")
+	(&Handle{Driver: d, Type: VPCType, ID: "vpc-none"}).Delete() // there is none: no operation
 	if killed.Load() != 0 {
 		t.Error("killed by what changed nothing")
 	}
-	vpc.delete()
-	d.vpc("10.1.0.0/16")
+	vpc.Delete()
+	d.VPC("10.1.0.0/16")
 	if killed.Load() != 1 || seen != 2 {
 		t.Errorf("killed %d times, with %d operations on disk", killed.Load(), seen)
 	}
@@ -121,24 +121,24 @@ func TestKillAfter(t *testing.T) {
 
 func TestKillAfterAnOperation(t *testing.T) {
 	var killed []string
-	var d *driver
-	d = openWith(t, Options{Dir: t.TempDir(), Faults: parsed(t, "kill-after=delete:"+VPCType+":2"), Kill: func() {
-		last := d.operations()[len(d.operations())-1]
+	var d *Driver
+	d = StartWith(t, Options{Dir: t.TempDir(), Faults: ParseFaults(t, "kill-after=delete:"+VPCType+":2"), Kill: func() {
+		last := d.Operations()[len(d.Operations())-1]
 		killed = append(killed, last.Op+" "+last.ID)
 	}})
-	first, second := d.vpc("10.0.0.0/16"), d.vpc("10.1.0.0/16")
-	first.delete()
-	second.delete()
-	d.vpc("10.2.0.0/16").delete()
-	if want := "delete " + second.id; len(killed) != 1 || killed[0] != want {
+	first, second := d.VPC("10.0.0.0/16"), d.VPC("10.1.0.0/16")
+	first.Delete()
+	second.Delete()
+	d.VPC("10.2.0.0/16").Delete()
+	if want := "delete " + second.ID; len(killed) != 1 || killed[0] != want {
 		t.Errorf("killed after %q, want %q alone", killed, want)
 	}
 }
 
 func TestPace(t *testing.T) {
-	d := openWith(t, Options{Dir: t.TempDir(), Pace: 100})
+	d := StartWith(t, Options{Dir: t.TempDir(), Pace: 100})
 	start := time.Now()
-	d.vpc("10.0.0.0/16") // 15 model seconds
+	d.VPC("10.0.0.0/16") // 15 model seconds
 	if took := time.Since(start); took < 140*time.Millisecond || took > 2*time.Second {
 		t.Errorf("took %v, want about 150 ms", took)
 	}
@@ -149,18 +149,18 @@ func TestPace(t *testing.T) {
 
 // A wait ends early when the engine gives up; what was committed stands.
 func TestCancel(t *testing.T) {
-	d := openWith(t, Options{Dir: t.TempDir(), Pace: 0.1})
-	done := make(chan *thing)
-	go func() { done <- d.vpc("10.0.0.0/16") }() // two and a half minutes
-	for len(d.resources()) == 0 {
+	d := StartWith(t, Options{Dir: t.TempDir(), Pace: 0.1})
+	done := make(chan *Handle)
+	go func() { done <- d.VPC("10.0.0.0/16") }() // two and a half minutes
+	for len(d.Resources()) == 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := d.client.Cancel(context.Background(), nil); err != nil {
+	if _, err := d.Client.Cancel(context.Background(), nil); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case vpc := <-done:
-		if vpc.id == "" {
+		if vpc.ID == "" {
 			t.Error("no id")
 		}
 	case <-time.After(10 * time.Second):
@@ -169,12 +169,12 @@ func TestCancel(t *testing.T) {
 }
 
 func TestDurations(t *testing.T) {
-	d := open(t)
-	w := everything(d)
-	w.things[NATGatewayType].delete()
+	d := Start(t)
+	w := Everything(d)
+	w.Handles[NATGatewayType].Delete()
 	want := map[string]float64{"create " + VPCType: 15, "create " + SubnetType: 2, "create " + NATGatewayType: 105, "delete " + NATGatewayType: 26.25,
 		"create " + VPCEndpointType: 90, "create " + RouteType: 2, "create " + AutoScalingGroupType: 46, "create " + InstanceProfileType: 10}
-	for _, op := range d.operations() {
+	for _, op := range d.Operations() {
 		if s, ok := want[op.Op+" "+op.Type]; ok && s != op.ModelSeconds {
 			t.Errorf("%s of %s: %v model seconds, want %v", op.Op, op.Type, op.ModelSeconds, s)
 		}
@@ -190,14 +190,14 @@ func TestDurations(t *testing.T) {
 
 // What an answer takes to find is part of how long an operation takes: one that was found late enough does not wait again.
 func TestWaitCountsFromTheQuestion(t *testing.T) {
-	d := openWith(t, Options{Dir: t.TempDir(), Pace: 1})
+	d := StartWith(t, Options{Dir: t.TempDir(), Pace: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	d.cloud.waitSeconds(ctx, time.Now().Add(-time.Hour), 3600)
+	d.Cloud.waitSeconds(ctx, time.Now().Add(-time.Hour), 3600)
 	if ctx.Err() != nil {
 		t.Error("an operation that was asked for an hour ago and takes an hour waited all the same")
 	}
-	d.cloud.waitSeconds(ctx, time.Now(), 3600)
+	d.Cloud.waitSeconds(ctx, time.Now(), 3600)
 	if ctx.Err() == nil {
 		t.Error("an operation of an hour did not wait")
 	}

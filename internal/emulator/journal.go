@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// journalName is the one file of an emulated cloud: one line of JSON per committed operation.
-const journalName = "operations.jsonl"
+// JournalName is the one file of an emulated cloud: one line of JSON per committed operation.
+const JournalName = "operations.jsonl"
 
 // Operation is one committed change of the emulated cloud, as the program asked for it. What was refused is none, and neither is
 // deleting what is gone. What the cloud did by itself on the way, such as terminating a group's machines, is part of it.
@@ -55,7 +55,7 @@ func openJournal(dir string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the emulated cloud's directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, journalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, JournalName), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the emulated cloud: %w", err)
 	}

@@ -18,16 +18,16 @@ import (
 
 func TestTwoCloudsSeeEachOther(t *testing.T) {
 	dir := t.TempDir()
-	one, two := openAt(t, dir), openAt(t, dir)
-	vpc := one.vpc("10.42.0.0/16")
-	subnet := two.subnet(vpc, "us-west-1a", "10.42.0.0/24")
-	refuses(t, vpc.tryDelete(), subnet.id)
-	subnet.delete()
-	vpc.delete()
-	if left := two.resources(); len(left) > 0 {
+	one, two := StartAt(t, dir), StartAt(t, dir)
+	vpc := one.VPC("10.42.0.0/16")
+	subnet := two.Subnet(vpc, "us-west-1a", "10.42.0.0/24")
+	RequireRefusal(t, vpc.TryDelete(), subnet.ID)
+	subnet.Delete()
+	vpc.Delete()
+	if left := two.Resources(); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
-	for i, op := range one.operations() {
+	for i, op := range one.Operations() {
 		if op.Seq != i+1 {
 			t.Errorf("operation %d has number %d", i+1, op.Seq)
 		}
@@ -35,8 +35,8 @@ func TestTwoCloudsSeeEachOther(t *testing.T) {
 }
 
 func TestJournalIsPrivate(t *testing.T) {
-	d := open(t)
-	info, err := os.Stat(filepath.Join(d.cloud.options.Dir, journalName))
+	d := Start(t)
+	info, err := os.Stat(filepath.Join(d.Cloud.options.Dir, JournalName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
@@ -44,28 +44,28 @@ func TestJournalIsPrivate(t *testing.T) {
 
 func TestDamagedJournal(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, journalName), []byte("{}\nno\n{}\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, JournalName), []byte("{}\nno\n{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Open(Options{Dir: dir})
-	refuses(t, err, journalName+" is damaged at byte 3", "remove its directory")
+	RequireRefusal(t, err, JournalName+" is damaged at byte 3", "remove its directory")
 }
 
 func TestShrunkJournal(t *testing.T) {
-	d := open(t)
-	d.vpc("10.0.0.0/16")
-	if err := os.Truncate(filepath.Join(d.cloud.options.Dir, journalName), 0); err != nil {
+	d := Start(t)
+	d.VPC("10.0.0.0/16")
+	if err := os.Truncate(filepath.Join(d.Cloud.options.Dir, JournalName), 0); err != nil {
 		t.Fatal(err)
 	}
-	_, err := d.cloud.Resources()
-	refuses(t, err, "has shrunk")
+	_, err := d.Cloud.Resources()
+	RequireRefusal(t, err, "has shrunk")
 }
 
 func TestReplay(t *testing.T) {
-	d := open(t)
-	w := everything(d)
+	d := Start(t)
+	w := Everything(d)
 	n := 0
-	if err := d.cloud.Replay(func(op Operation, after *State) error {
+	if err := d.Cloud.Replay(func(op Operation, after *State) error {
 		n++
 		if _, there := after.Get(op.ID); !there && op.Op == "create" {
 			t.Errorf("%s is not there after its creation", op.ID)
@@ -74,21 +74,21 @@ func TestReplay(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if n != len(d.operations()) || n < len(w.order) {
+	if n != len(d.Operations()) || n < len(w.Order) {
 		t.Errorf("%d operations replayed", n)
 	}
 	stop := fmt.Errorf("stop")
-	if err := d.cloud.Replay(func(Operation, *State) error { return stop }); err != stop { //nolint:errorlint // the very error
+	if err := d.Cloud.Replay(func(Operation, *State) error { return stop }); err != stop { //nolint:errorlint // the very error
 		t.Errorf("the visit's error became %v", err)
 	}
-	if err := d.cloud.View(func(s *State) error {
+	if err := d.Cloud.View(func(s *State) error {
 		if got := s.List(SubnetType); len(got) != 1 || got[0].ImportID != got[0].ID {
 			t.Errorf("subnets: %v", got)
 		}
-		if r, _ := s.Get(w.things[RouteType].id); r.ImportID != w.things[RouteTableType].id+"_0.0.0.0/0" {
+		if r, _ := s.Get(w.Handles[RouteType].ID); r.ImportID != w.Handles[RouteTableType].ID+"_0.0.0.0/0" {
 			t.Errorf("import id of the route: %s", r.ImportID)
 		}
-		if r, _ := s.Get(w.things[RouteTableAssociationType].id); r.ImportID != w.things[SubnetType].id+"/"+w.things[RouteTableType].id {
+		if r, _ := s.Get(w.Handles[RouteTableAssociationType].ID); r.ImportID != w.Handles[SubnetType].ID+"/"+w.Handles[RouteTableType].ID {
 			t.Errorf("import id of the association: %s", r.ImportID)
 		}
 		return nil
@@ -137,8 +137,8 @@ func TestJournalIsTheState(t *testing.T) {
 				rt.Fatalf("a refused call changed the state\nfrom %s\nto %s", before, after)
 			}
 		}
-		reread(rt, dir, states[len(states)-1])
-		path := filepath.Join(dir, journalName)
+		requireReread(rt, dir, states[len(states)-1])
+		path := filepath.Join(dir, JournalName)
 		raw, err := os.ReadFile(path)
 		if err != nil {
 			rt.Fatal(err)
@@ -147,13 +147,13 @@ func TestJournalIsTheState(t *testing.T) {
 		if err := os.WriteFile(path, raw[:cut], 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		reread(rt, dir, states[bytes.Count(raw[:cut], []byte("\n"))])
-		goesOn(rt, dir)
+		requireReread(rt, dir, states[bytes.Count(raw[:cut], []byte("\n"))])
+		checkGoesOn(rt, dir)
 	})
 }
 
-// goesOn does more in a cloud whose last line was torn off, and reads it again.
-func goesOn(t *rapid.T, dir string) {
+// checkGoesOn does more in a cloud whose last line was torn off, and reads it again.
+func checkGoesOn(t *rapid.T, dir string) {
 	cloud, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -161,36 +161,36 @@ func goesOn(t *rapid.T, dir string) {
 	defer cloud.Close() //nolint:errcheck // read again below
 	m := &monkey{t: t, cloud: cloud}
 	m.act()
-	reread(t, dir, dump(t, cloud.state))
+	requireReread(t, dir, dump(t, cloud.state))
 }
 
 // A call that touches a thing twice and is refused then leaves it as it was.
 func TestRollBack(t *testing.T) {
-	d := open(t)
-	r := routes(d)
+	d := Start(t)
+	r := newRouted(d)
 	vpc, nat := r.vpc, r.nat("nat")
-	route := d.make(RouteType, "r", r.route("0.0.0.0/0", "natGatewayId", nat))
-	nat.delete() // and the route points to nothing
-	before := dump(t, d.cloud.state)
-	_, err := d.cloud.Do(t.Context(), &Request{Scope: monkeyScope, Kind: vpcKind, Op: "update", Run: func(c *Call) error {
-		rec := c.Find(vpc.id, VPCType)
+	route := d.Create(RouteType, "r", r.route("0.0.0.0/0", "natGatewayId", nat))
+	nat.Delete() // and the route points to nothing
+	before := dump(t, d.Cloud.state)
+	_, err := d.Cloud.Do(t.Context(), &Request{Scope: monkeyScope, Kind: vpcKind, Op: "update", Run: func(c *Call) error {
+		rec := c.Find(vpc.ID, VPCType)
 		for _, name := range []string{"one", "two"} {
 			changed := rec.Clone()
 			changed.Outputs["name"] = name
 			c.Store(changed)
 		}
-		c.Store(c.Find(route.id, RouteType).Clone())
+		c.Store(c.Find(route.ID, RouteType).Clone())
 		c.DropAll(rec)
 		c.NewID("x")
 		return Refuse("no")
 	}})
-	refuses(t, err, "no")
-	if after := dump(t, d.cloud.state); after != before {
+	RequireRefusal(t, err, "no")
+	if after := dump(t, d.Cloud.state); after != before {
 		t.Errorf("from %s\nto %s", before, after)
 	}
 }
 
-func reread(t *rapid.T, dir, want string) {
+func requireReread(t *rapid.T, dir, want string) {
 	again, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +264,7 @@ func (m *monkey) inputs(typ string) map[string]any {
 	case VPCEndpointType:
 		return map[string]any{"vpcId": m.some(VPCType), "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface", "subnetIds": []any{m.some(SubnetType)}}
 	case LaunchTemplateType:
-		return map[string]any{"imageId": debian, "instanceType": "m7g.large", "name": fmt.Sprint("name", m.n)}
+		return map[string]any{"imageId": DebianImage, "instanceType": "m7g.large", "name": fmt.Sprint("name", m.n)}
 	case AutoScalingGroupType:
 		return map[string]any{"name": fmt.Sprint("name", rapid.IntRange(0, 1).Draw(m.t, "name")), "minSize": 0.0, "maxSize": 4.0, "desiredCapacity": float64(rapid.IntRange(0, 3).Draw(m.t, "want")),
 			"vpcZoneIdentifiers": []any{m.some(SubnetType)}, "launchTemplate": map[string]any{"id": m.some(LaunchTemplateType)}}
@@ -275,10 +275,10 @@ func (m *monkey) inputs(typ string) map[string]any {
 // What is read back from the journal is what was there, to the types of the values.
 func TestOutputsSurviveTheJournal(t *testing.T) {
 	dir := t.TempDir()
-	d := openAt(t, dir)
-	everything(d)
-	again := openAt(t, dir)
-	if a, b := d.resources(), again.resources(); !reflect.DeepEqual(a, b) {
+	d := StartAt(t, dir)
+	Everything(d)
+	again := StartAt(t, dir)
+	if a, b := d.Resources(), again.Resources(); !reflect.DeepEqual(a, b) {
 		t.Error("resources differ when read again")
 	}
 }
@@ -286,17 +286,17 @@ func TestOutputsSurviveTheJournal(t *testing.T) {
 // Two clouds on one directory, many calls at once: quotas and overlaps hold between all of them.
 func TestConcurrentCalls(t *testing.T) {
 	dir := t.TempDir()
-	one, two := openAt(t, dir), openAt(t, dir)
-	vpc := one.vpc("10.42.0.0/16")
+	one, two := StartAt(t, dir), StartAt(t, dir)
+	vpc := one.VPC("10.42.0.0/16")
 	var wg sync.WaitGroup
 	var made, addresses atomic.Int32
 	for i := range 40 {
-		d := []*driver{one, two}[i%2]
+		d := []*Driver{one, two}[i%2]
 		wg.Go(func() {
-			if _, err := d.try(SubnetType, fmt.Sprint(i), props{"vpcId": vpc.id, "cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
+			if _, err := d.TryCreate(SubnetType, fmt.Sprint(i), Props{"vpcId": vpc.ID, "cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
 				made.Add(1)
 			}
-			if _, err := d.try(EIPType, fmt.Sprint(i), props{}); err == nil {
+			if _, err := d.TryCreate(EIPType, fmt.Sprint(i), Props{}); err == nil {
 				addresses.Add(1)
 			}
 		})
@@ -306,7 +306,7 @@ func TestConcurrentCalls(t *testing.T) {
 		t.Errorf("%d subnets of 20 ranges, %d addresses of 5", made.Load(), addresses.Load())
 	}
 	ids := map[string]bool{}
-	for i, op := range two.operations() {
+	for i, op := range two.Operations() {
 		if ids[op.ID] || op.Seq != i+1 {
 			t.Errorf("operation %d has number %d and id %s", i+1, op.Seq, op.ID)
 		}
@@ -315,8 +315,8 @@ func TestConcurrentCalls(t *testing.T) {
 }
 
 func TestServerEnds(t *testing.T) {
-	d := open(t)
-	server, err := Serve(d.cloud)
+	d := Start(t)
+	server, err := Serve(d.Cloud)
 	if err != nil {
 		t.Fatal(err)
 	}

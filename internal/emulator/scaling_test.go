@@ -5,10 +5,10 @@ import (
 )
 
 // mixed is a group of mixed instances, with weights by type where they are given.
-func (f *fleet) mixed(want int, distribution props, more props, types ...string) props {
+func (f *fleet) mixed(want int, distribution Props, more Props, types ...string) Props {
 	var overrides []any
 	for i := 0; i < len(types); i += 2 {
-		o := props{"instanceType": types[i]}
+		o := Props{"instanceType": types[i]}
 		if types[i+1] != "" {
 			o["weightedCapacity"] = types[i+1]
 		}
@@ -16,72 +16,72 @@ func (f *fleet) mixed(want int, distribution props, more props, types ...string)
 	}
 	p := f.group(0, want, 100, more)
 	delete(p, "launchTemplate")
-	p["mixedInstancesPolicy"] = props{"instancesDistribution": distribution, "launchTemplate": props{
-		"launchTemplateSpecification": props{"launchTemplateId": f.template.id, "version": "$Latest"}, "overrides": overrides}}
+	p["mixedInstancesPolicy"] = Props{"instancesDistribution": distribution, "launchTemplate": Props{
+		"launchTemplateSpecification": Props{"launchTemplateId": f.template.ID, "version": "$Latest"}, "overrides": overrides}}
 	return p
 }
 
 func TestMixedGroupRefusals(t *testing.T) {
-	f := fleets(open(t))
-	none := props{}
-	f.refusesToMake(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "0"), "overrides[0].weightedCapacity", "between 1 and 999")
-	f.refusesToMake(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "x"), "between 1 and 999")
-	f.refusesToMake(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "2", "m6g.large", ""), "for all instance types or for none")
-	f.refusesToMake(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "", "m7g.large", ""), "given more than once")
-	f.refusesToMake(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.huge", ""), "Invalid instance type")
+	f := newFleets(Start(t))
+	none := Props{}
+	f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "0"), "overrides[0].weightedCapacity", "between 1 and 999")
+	f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "x"), "between 1 and 999")
+	f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "2", "m6g.large", ""), "for all instance types or for none")
+	f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "", "m7g.large", ""), "given more than once")
+	f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, none, nil, "m7g.huge", ""), "Invalid instance type")
 	for name, v := range map[string]any{"onDemandAllocationStrategy": "cheapest", "spotAllocationStrategy": "random", "onDemandBaseCapacity": -1,
 		"onDemandPercentageAboveBaseCapacity": 101, "spotInstancePools": 21, "spotMaxPrice": "much"} {
-		f.refusesToMake(AutoScalingGroupType, f.mixed(0, props{name: v}, nil, "m7g.large", ""), "mixedInstancesPolicy.instancesDistribution."+name)
+		f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, Props{name: v}, nil, "m7g.large", ""), "mixedInstancesPolicy.instancesDistribution."+name)
 	}
-	f.refusesToMake(AutoScalingGroupType, f.mixed(0, props{"spotInstancePools": 2, "spotAllocationStrategy": "capacity-optimized"}, nil, "m7g.large", ""),
+	f.RequireCreateRefusal(AutoScalingGroupType, f.mixed(0, Props{"spotInstancePools": 2, "spotAllocationStrategy": "capacity-optimized"}, nil, "m7g.large", ""),
 		"only available with the lowest-price")
-	spot := f.make(LaunchTemplateType, "spot", props{"imageId": debian, "instanceMarketOptions": props{"marketType": "spot"}})
+	spot := f.Create(LaunchTemplateType, "spot", Props{"imageId": DebianImage, "instanceMarketOptions": Props{"marketType": "spot"}})
 	p := f.mixed(0, none, nil, "m7g.large", "")
-	p["mixedInstancesPolicy"].(props)["launchTemplate"].(props)["launchTemplateSpecification"] = props{"launchTemplateId": spot.id}
-	f.refusesToMake(AutoScalingGroupType, p, "Incompatible launch template")
+	p["mixedInstancesPolicy"].(Props)["launchTemplate"].(Props)["launchTemplateSpecification"] = Props{"launchTemplateId": spot.ID}
+	f.RequireCreateRefusal(AutoScalingGroupType, p, "Incompatible launch template")
 	for name, v := range map[string]any{"maxInstanceLifetime": 3600, "enabledMetrics": []any{"GroupMood"}, "suspendedProcesses": []any{"Thinking"},
-		"healthCheckType": "ECG", "desiredCapacityType": "vcpu", "instanceRefresh": props{"strategy": "Rolling"}, "serviceLinkedRoleArn": "arn:aws:iam::1:role/x",
-		"initialLifecycleHooks": []any{props{"name": "a", "lifecycleTransition": "sleep"}}} {
-		f.refusesToMake(AutoScalingGroupType, f.group(0, 0, 1, props{name: v}), name)
+		"healthCheckType": "ECG", "desiredCapacityType": "vcpu", "instanceRefresh": Props{"strategy": "Rolling"}, "serviceLinkedRoleArn": "arn:aws:iam::1:role/x",
+		"initialLifecycleHooks": []any{Props{"name": "a", "lifecycleTransition": "sleep"}}} {
+		f.RequireCreateRefusal(AutoScalingGroupType, f.group(0, 0, 1, Props{name: v}), name)
 	}
-	f.make(AutoScalingGroupType, "good", f.group(0, 0, 1, props{"maxInstanceLifetime": 0, "enabledMetrics": []any{"GroupInServiceInstances"},
+	f.Create(AutoScalingGroupType, "good", f.group(0, 0, 1, Props{"maxInstanceLifetime": 0, "enabledMetrics": []any{"GroupInServiceInstances"},
 		"capacityRebalance": true, "waitForCapacityTimeout": "0"}))
-	if ops := f.operations(); ops[len(ops)-1].ModelSeconds != 20 {
+	if ops := f.Operations(); ops[len(ops)-1].ModelSeconds != 20 {
 		t.Errorf("a group of none takes %v model seconds, want those of the call", ops[len(ops)-1].ModelSeconds)
 	}
 }
 
 // Weights count against the capacity; a base is paid by the hour, and above it a share, rounded up.
 func TestMixedGroupLaunches(t *testing.T) {
-	f := fleets(open(t))
-	p := f.mixed(20, props{"onDemandBaseCapacity": 8, "onDemandPercentageAboveBaseCapacity": 25, "spotAllocationStrategy": "capacity-optimized"},
+	f := newFleets(Start(t))
+	p := f.mixed(20, Props{"onDemandBaseCapacity": 8, "onDemandPercentageAboveBaseCapacity": 25, "spotAllocationStrategy": "capacity-optimized"},
 		nil, "c6id.large", "2", "m7g.large", "4", "m6g.large", "4")
-	g := f.make(AutoScalingGroupType, "g", p)
+	g := f.Create(AutoScalingGroupType, "g", p)
 	lifecycles := map[any]int{}
-	for _, m := range f.machines() {
+	for _, m := range f.Machines() {
 		lifecycles[m.Outputs["instanceLifecycle"]]++
-		if m.Tags[groupTag] != g.id || m.Outputs["instanceType"] != "m7g.large" {
-			t.Errorf("%s of %s is tagged %v", m.Outputs["instanceType"], g.id, m.Tags)
+		if m.Tags[groupTag] != g.ID || m.Outputs["instanceType"] != "m7g.large" {
+			t.Errorf("%s of %s is tagged %v", m.Outputs["instanceType"], g.ID, m.Tags)
 		}
 	}
 	if lifecycles[""] != 3 || lifecycles["spot"] != 2 {
 		t.Errorf("paid as %v, want 3 machines by the hour and 2 spot", lifecycles)
 	}
 	p["desiredCapacity"] = 7
-	g.update(p)
-	if n := len(f.machines()); n != 2 {
+	g.Update(p)
+	if n := len(f.Machines()); n != 2 {
 		t.Errorf("%d machines of weight 4, want 2 for 7", n)
 	}
 }
 
 // What a changed template or list of types and subnets would replace stays; only new machines are new.
 func TestGroupChangesInPlace(t *testing.T) {
-	f := fleets(open(t))
-	g := f.make(AutoScalingGroupType, "g", f.mixed(1, props{}, nil, "m7g.large", ""))
-	old := f.machines()[0].ID
-	f.template.update(props{"imageId": debian, "instanceType": "m7g.xlarge"})
-	g.update(f.mixed(2, props{}, props{"vpcZoneIdentifiers": []any{f.b.id}}, "m6g.large", ""))
-	list := f.machines()
+	f := newFleets(Start(t))
+	g := f.Create(AutoScalingGroupType, "g", f.mixed(1, Props{}, nil, "m7g.large", ""))
+	old := f.Machines()[0].ID
+	f.template.Update(Props{"imageId": DebianImage, "instanceType": "m7g.xlarge"})
+	g.Update(f.mixed(2, Props{}, Props{"vpcZoneIdentifiers": []any{f.b.ID}}, "m6g.large", ""))
+	list := f.Machines()
 	if len(list) != 2 || list[0].ID != old || list[0].Outputs["instanceType"] != "m7g.large" {
 		t.Fatalf("machines %v, want the old one and a new one", list)
 	}
@@ -91,9 +91,9 @@ func TestGroupChangesInPlace(t *testing.T) {
 }
 
 func TestTypeWithoutCapacity(t *testing.T) {
-	f := fleets(open(t, "no-capacity=us-west-1a:m7g.large"))
-	f.make(AutoScalingGroupType, "g", f.mixed(2, props{}, nil, "m7g.large", "", "m6g.large", ""))
-	for _, m := range f.machines() {
+	f := newFleets(Start(t, "no-capacity=us-west-1a:m7g.large"))
+	f.Create(AutoScalingGroupType, "g", f.mixed(2, Props{}, nil, "m7g.large", "", "m6g.large", ""))
+	for _, m := range f.Machines() {
 		if want := map[any]any{"us-west-1a": "m6g.large", "us-west-1b": "m7g.large"}; m.Outputs["instanceType"] != want[m.Outputs["availabilityZone"]] {
 			t.Errorf("%v in %v", m.Outputs["instanceType"], m.Outputs["availabilityZone"])
 		}
@@ -102,9 +102,9 @@ func TestTypeWithoutCapacity(t *testing.T) {
 
 // The agent, modelled, completes the launch hook when its work is done: boot 26, packages 45, self-check 3, registration 5.
 func TestMachinesWaitInTheirLaunchHook(t *testing.T) {
-	f := fleets(open(t))
-	hook := func(more props) []any {
-		h := props{"name": "ready", "lifecycleTransition": LaunchTransition}
+	f := newFleets(Start(t))
+	hook := func(more Props) []any {
+		h := Props{"name": "ready", "lifecycleTransition": LaunchTransition}
 		for name, v := range more {
 			h[name] = v
 		}
@@ -112,135 +112,135 @@ func TestMachinesWaitInTheirLaunchHook(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name            string
-		more            props
+		more            Props
 		seconds, inserv float64
 	}{
 		{"no hook", nil, 20 + 26, 46},
-		{"a hook", props{"initialLifecycleHooks": hook(nil)}, 20 + 79, 99},
-		{"not waiting", props{"initialLifecycleHooks": hook(nil), "waitForCapacityTimeout": "0"}, 20, 99},
-		{"an impatient one that goes on", props{"initialLifecycleHooks": hook(props{"heartbeatTimeout": 60, "defaultResult": "CONTINUE"})}, 20 + 60, 80},
+		{"a hook", Props{"initialLifecycleHooks": hook(nil)}, 20 + 79, 99},
+		{"not waiting", Props{"initialLifecycleHooks": hook(nil), "waitForCapacityTimeout": "0"}, 20, 99},
+		{"an impatient one that goes on", Props{"initialLifecycleHooks": hook(Props{"heartbeatTimeout": 60, "defaultResult": "CONTINUE"})}, 20 + 60, 80},
 	} {
-		g := f.make(AutoScalingGroupType, "g", f.group(1, 1, 1, c.more))
-		ops := f.operations()
+		g := f.Create(AutoScalingGroupType, "g", f.group(1, 1, 1, c.more))
+		ops := f.Operations()
 		if got := ops[len(ops)-1].ModelSeconds; got != c.seconds {
 			t.Errorf("%s: took %v model seconds, want %v", c.name, got, c.seconds)
 		}
-		m := f.machines()[0].Outputs
+		m := f.Machines()[0].Outputs
 		if m["lifecycleState"] != "InService" || m["inServiceSeconds"] != c.inserv || m["launchedBy"] != float64(ops[len(ops)-1].Seq) {
 			t.Errorf("%s: %v, in service after %v, launched by %v", c.name, m["lifecycleState"], m["inServiceSeconds"], m["launchedBy"])
 		}
-		g.delete()
+		g.Delete()
 	}
-	_, err := f.try(AutoScalingGroupType, "never", f.group(1, 1, 1, props{"initialLifecycleHooks": hook(props{"heartbeatTimeout": 60})}))
-	refuses(t, err, "want at least 1 healthy instance(s)", "lifecycle hook ready abandons a machine after 60 s, its agent needs 79 s")
+	_, err := f.TryCreate(AutoScalingGroupType, "never", f.group(1, 1, 1, Props{"initialLifecycleHooks": hook(Props{"heartbeatTimeout": 60})}))
+	RequireRefusal(t, err, "want at least 1 healthy instance(s)", "lifecycle hook ready abandons a machine after 60 s, its agent needs 79 s")
 }
 
 // No call tells a group's first hooks, so what is known of an imported group has none. The group has them still.
 func TestGroupKeepsHooksThatAnUpdateDoesNotName(t *testing.T) {
-	f := fleets(open(t))
-	hook := func(seconds int) props {
-		return props{"initialLifecycleHooks": []any{props{"name": "ready", "lifecycleTransition": LaunchTransition, "heartbeatTimeout": seconds}}}
+	f := newFleets(Start(t))
+	hook := func(seconds int) Props {
+		return Props{"initialLifecycleHooks": []any{Props{"name": "ready", "lifecycleTransition": LaunchTransition, "heartbeatTimeout": seconds}}}
 	}
-	g := f.make(AutoScalingGroupType, "g", f.group(0, 0, 3, hook(600)))
-	delete(g.inputs.Fields, "initialLifecycleHooks")
-	delete(g.state.Fields, "initialLifecycleHooks")
-	g.update(f.group(0, 0, 2, nil))
-	g.update(f.group(0, 1, 2, nil))
-	if got := f.machines()[0].Outputs["inServiceSeconds"]; got != 5.0+79 {
+	g := f.Create(AutoScalingGroupType, "g", f.group(0, 0, 3, hook(600)))
+	delete(g.Inputs.Fields, "initialLifecycleHooks")
+	delete(g.State.Fields, "initialLifecycleHooks")
+	g.Update(f.group(0, 0, 2, nil))
+	g.Update(f.group(0, 1, 2, nil))
+	if got := f.Machines()[0].Outputs["inServiceSeconds"]; got != 5.0+79 {
 		t.Errorf("in service after %v, want the update's 5 and the agent's 79", got)
 	}
-	if told, ok := g.state.Fields["initialLifecycleHooks"]; ok {
+	if told, ok := g.State.Fields["initialLifecycleHooks"]; ok {
 		t.Errorf("an update tells hooks that it was not given: %v", told)
 	}
-	refuses(t, g.tryUpdate(f.group(0, 1, 2, hook(700))), "at creation only")
+	RequireRefusal(t, g.TryUpdate(f.group(0, 1, 2, hook(700))), "at creation only")
 }
 
 // Protection outlives a scale-in where nobody takes it off. Where there is an agent it does: no job ever runs here.
 func TestScaleInProtection(t *testing.T) {
-	f := fleets(open(t))
-	p := f.group(0, 2, 2, props{"protectFromScaleIn": true})
-	g := f.make(AutoScalingGroupType, "plain", p)
+	f := newFleets(Start(t))
+	p := f.group(0, 2, 2, Props{"protectFromScaleIn": true})
+	g := f.Create(AutoScalingGroupType, "plain", p)
 	p["desiredCapacity"] = 0
-	g.update(p)
-	if n := len(f.machines()); n != 2 {
+	g.Update(p)
+	if n := len(f.Machines()); n != 2 {
 		t.Errorf("%d machines, want the protected ones", n)
 	}
-	g.delete() // the provider takes the protection off
-	p = f.group(0, 2, 2, props{"protectFromScaleIn": true, "initialLifecycleHooks": []any{props{"name": "ready", "lifecycleTransition": LaunchTransition}}})
-	g = f.make(AutoScalingGroupType, "agents", p)
+	g.Delete() // the provider takes the protection off
+	p = f.group(0, 2, 2, Props{"protectFromScaleIn": true, "initialLifecycleHooks": []any{Props{"name": "ready", "lifecycleTransition": LaunchTransition}}})
+	g = f.Create(AutoScalingGroupType, "agents", p)
 	p["desiredCapacity"] = 0
-	g.update(p)
-	if n := len(f.machines()); n != 0 {
+	g.Update(p)
+	if n := len(f.Machines()); n != 0 {
 		t.Errorf("%d machines, want none: the agents let go", n)
 	}
 }
 
 func TestLifecycleHook(t *testing.T) {
-	f := fleets(open(t))
-	g := f.make(AutoScalingGroupType, "g", f.group(0, 0, 3, nil))
-	with := func(more props) props {
-		p := props{"autoscalingGroupName": g.id, "name": "ready", "lifecycleTransition": LaunchTransition}
+	f := newFleets(Start(t))
+	g := f.Create(AutoScalingGroupType, "g", f.group(0, 0, 3, nil))
+	with := func(more Props) Props {
+		p := Props{"autoscalingGroupName": g.ID, "name": "ready", "lifecycleTransition": LaunchTransition}
 		for name, v := range more {
 			p[name] = v
 		}
 		return p
 	}
-	f.refusesToMake(LifecycleHookType, with(props{"autoscalingGroupName": "none"}), "AutoScalingGroup name not found - none")
-	f.refusesToMake(LifecycleHookType, with(props{"lifecycleTransition": "autoscaling:EC2_INSTANCE_SLEEPING"}), "lifecycleTransition")
-	f.refusesToMake(LifecycleHookType, with(props{"heartbeatTimeout": 29}), "heartbeatTimeout: must be between 30 and 7200")
-	f.refusesToMake(LifecycleHookType, with(props{"defaultResult": "MAYBE"}), "defaultResult")
-	f.refusesToMake(LifecycleHookType, with(props{"notificationTargetArn": f.make(TopicType, "t", props{}).id}), "roleArn must be given")
-	h := f.make(LifecycleHookType, "h", with(nil))
-	if h.id != g.id+"/ready" || h.out("defaultResult") != "ABANDON" {
-		t.Errorf("%s does %v", h.id, h.out("defaultResult"))
+	f.RequireCreateRefusal(LifecycleHookType, with(Props{"autoscalingGroupName": "none"}), "AutoScalingGroup name not found - none")
+	f.RequireCreateRefusal(LifecycleHookType, with(Props{"lifecycleTransition": "autoscaling:EC2_INSTANCE_SLEEPING"}), "lifecycleTransition")
+	f.RequireCreateRefusal(LifecycleHookType, with(Props{"heartbeatTimeout": 29}), "heartbeatTimeout: must be between 30 and 7200")
+	f.RequireCreateRefusal(LifecycleHookType, with(Props{"defaultResult": "MAYBE"}), "defaultResult")
+	f.RequireCreateRefusal(LifecycleHookType, with(Props{"notificationTargetArn": f.Create(TopicType, "t", Props{}).ID}), "roleArn must be given")
+	h := f.Create(LifecycleHookType, "h", with(nil))
+	if h.ID != g.ID+"/ready" || h.Output("defaultResult") != "ABANDON" {
+		t.Errorf("%s does %v", h.ID, h.Output("defaultResult"))
 	}
-	f.refusesToMake(LifecycleHookType, with(nil), "AlreadyExists")
-	h.update(with(props{"heartbeatTimeout": 900}))
-	refuses(t, h.tryUpdate(with(props{"autoscalingGroupName": f.make(AutoScalingGroupType, "other", f.group(0, 0, 1, nil)).id})), "another group")
-	g.update(f.group(0, 1, 3, nil))
-	if got := f.machines()[0].Outputs["inServiceSeconds"]; got != 5.0+79 {
+	f.RequireCreateRefusal(LifecycleHookType, with(nil), "AlreadyExists")
+	h.Update(with(Props{"heartbeatTimeout": 900}))
+	RequireRefusal(t, h.TryUpdate(with(Props{"autoscalingGroupName": f.Create(AutoScalingGroupType, "other", f.group(0, 0, 1, nil)).ID})), "another group")
+	g.Update(f.group(0, 1, 3, nil))
+	if got := f.Machines()[0].Outputs["inServiceSeconds"]; got != 5.0+79 {
 		t.Errorf("in service after %v, want the update's 5 and the agent's 79", got)
 	}
-	g.delete()
-	if r := f.read(LifecycleHookType, "h", h.id, h.inputs); r.id != "" {
+	g.Delete()
+	if r := f.Read(LifecycleHookType, "h", h.ID, h.Inputs); r.ID != "" {
 		t.Error("the hook outlives its group")
 	}
 }
 
 func TestScalingPolicy(t *testing.T) {
-	f := fleets(open(t))
-	g := f.make(AutoScalingGroupType, "g", f.group(0, 0, 3, nil))
-	metric := props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}
-	with := func(more, tracking props) props {
-		p := props{"autoscalingGroupName": g.id, "name": "busy", "policyType": "TargetTrackingScaling"}
+	f := newFleets(Start(t))
+	g := f.Create(AutoScalingGroupType, "g", f.group(0, 0, 3, nil))
+	metric := Props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}
+	with := func(more, tracking Props) Props {
+		p := Props{"autoscalingGroupName": g.ID, "name": "busy", "policyType": "TargetTrackingScaling"}
 		for name, v := range more {
 			p[name] = v
 		}
 		p["targetTrackingConfiguration"] = tracking
 		return p
 	}
-	good := props{"targetValue": 0.7, "customizedMetricSpecification": metric}
-	f.refusesToMake(ScalingPolicyType, with(props{"policyType": "StepScaling"}, good), "TargetTrackingScaling only")
-	f.refusesToMake(ScalingPolicyType, with(props{"cooldown": 60}, good), "cooldown: the emulator has no rules")
-	f.refusesToMake(ScalingPolicyType, with(nil, props{"targetValue": 0.7, "predefinedMetricSpecification": props{"predefinedMetricType": "x"}}), "no rules")
-	f.refusesToMake(ScalingPolicyType, with(nil, props{"targetValue": 0, "customizedMetricSpecification": metric}), "must be over 0")
-	f.refusesToMake(ScalingPolicyType, with(props{"autoscalingGroupName": "none"}, good), "name not found - none")
-	math := func(list ...any) props {
-		return with(nil, props{"targetValue": 1, "customizedMetricSpecification": props{"metrics": list}})
+	good := Props{"targetValue": 0.7, "customizedMetricSpecification": metric}
+	f.RequireCreateRefusal(ScalingPolicyType, with(Props{"policyType": "StepScaling"}, good), "TargetTrackingScaling only")
+	f.RequireCreateRefusal(ScalingPolicyType, with(Props{"cooldown": 60}, good), "cooldown: the emulator has no rules")
+	f.RequireCreateRefusal(ScalingPolicyType, with(nil, Props{"targetValue": 0.7, "predefinedMetricSpecification": Props{"predefinedMetricType": "x"}}), "no rules")
+	f.RequireCreateRefusal(ScalingPolicyType, with(nil, Props{"targetValue": 0, "customizedMetricSpecification": metric}), "must be over 0")
+	f.RequireCreateRefusal(ScalingPolicyType, with(Props{"autoscalingGroupName": "none"}, good), "name not found - none")
+	math := func(list ...any) Props {
+		return with(nil, Props{"targetValue": 1, "customizedMetricSpecification": Props{"metrics": list}})
 	}
-	f.refusesToMake(ScalingPolicyType, math(props{"id": "A", "expression": "b"}), "metrics[0].id")
-	f.refusesToMake(ScalingPolicyType, math(props{"id": "a", "expression": "b"}, props{"id": "b", "expression": "1"}), "exactly one query must have returnData true, 2 have")
-	f.refusesToMake(ScalingPolicyType, math(props{"id": "a", "expression": "a", "returnData": false}, props{"id": "a", "expression": "1"}), "used more than once")
-	policy := f.make(ScalingPolicyType, "p", with(nil, good))
-	f.refusesToMake(ScalingPolicyType, with(nil, good), "AlreadyExists")
-	policy.update(with(nil, props{"targetValue": 0.5, "customizedMetricSpecification": metric}))
-	g.delete()
+	f.RequireCreateRefusal(ScalingPolicyType, math(Props{"id": "A", "expression": "b"}), "metrics[0].id")
+	f.RequireCreateRefusal(ScalingPolicyType, math(Props{"id": "a", "expression": "b"}, Props{"id": "b", "expression": "1"}), "exactly one query must have returnData true, 2 have")
+	f.RequireCreateRefusal(ScalingPolicyType, math(Props{"id": "a", "expression": "a", "returnData": false}, Props{"id": "a", "expression": "1"}), "used more than once")
+	policy := f.Create(ScalingPolicyType, "p", with(nil, good))
+	f.RequireCreateRefusal(ScalingPolicyType, with(nil, good), "AlreadyExists")
+	policy.Update(with(nil, Props{"targetValue": 0.5, "customizedMetricSpecification": metric}))
+	g.Delete()
 }
 
 func TestProcessorQuotas(t *testing.T) {
-	f := fleets(open(t, "quota=L-1216C47A:5", "quota=L-34B43A08:2"))
-	_, err := f.try(AutoScalingGroupType, "hourly", f.group(3, 3, 3, nil))
-	refuses(t, err, "want at least 3 healthy instance(s) in Auto Scaling Group, have 2", "VcpuLimitExceeded", "limit of 5", "6 would run")
-	_, err = f.try(AutoScalingGroupType, "spot", f.mixed(2, props{"onDemandPercentageAboveBaseCapacity": 0}, nil, "m7g.large", ""))
-	refuses(t, err, "have 1", "MaxSpotInstanceCountExceeded")
+	f := newFleets(Start(t, "quota=L-1216C47A:5", "quota=L-34B43A08:2"))
+	_, err := f.TryCreate(AutoScalingGroupType, "hourly", f.group(3, 3, 3, nil))
+	RequireRefusal(t, err, "want at least 3 healthy instance(s) in Auto Scaling Group, have 2", "VcpuLimitExceeded", "limit of 5", "6 would run")
+	_, err = f.TryCreate(AutoScalingGroupType, "spot", f.mixed(2, Props{"onDemandPercentageAboveBaseCapacity": 0}, nil, "m7g.large", ""))
+	RequireRefusal(t, err, "have 1", "MaxSpotInstanceCountExceeded")
 }

@@ -10,17 +10,17 @@ import (
 
 // span is the whole of both ends: two connections, four tunnels.
 type span struct {
-	*driver
-	gcp        *driver
-	vpc, table *thing
-	things     map[string]*thing
+	*Driver
+	gcp        *Driver
+	vpc, table *Handle
+	things     map[string]*Handle
 	without    string // what is not to be made, by the beginning of its name
-	edits      map[string]func(props)
+	edits      map[string]func(Props)
 }
 
 // add makes one of the link's things with the change that a test wants, unless it wants none of it.
-func (l *span) add(on *driver, typ, name string, p props) *thing {
-	l.t.Helper()
+func (l *span) add(on *Driver, typ, name string, p Props) *Handle {
+	l.T.Helper()
 	if edit := l.edits[name]; edit != nil {
 		edit(p)
 	}
@@ -29,37 +29,37 @@ func (l *span) add(on *driver, typ, name string, p props) *thing {
 			return nil
 		}
 	}
-	l.things[name] = on.make(typ, name, p)
+	l.things[name] = on.Create(typ, name, p)
 	return l.things[name]
 }
 
-// linked makes a link in an empty cloud. Inside ranges and ASNs are written down on both sides, as a plan has them.
-func linked(d *driver, without string, edits map[string]func(props)) *span {
-	d.t.Helper()
-	l := &span{driver: d, gcp: d.google(), things: map[string]*thing{}, without: without, edits: edits}
-	l.vpc = d.vpc("10.42.0.0/16")
-	l.table = d.make(RouteTableType, "private", props{"vpcId": l.vpc.id})
-	gateway := l.add(l.gcp, HAVPNGatewayType, "ha", props{"network": "default"})
+// newSpan makes a link in an empty cloud. Inside ranges and ASNs are written down on both sides, as a plan has them.
+func newSpan(d *Driver, without string, edits map[string]func(Props)) *span {
+	d.T.Helper()
+	l := &span{Driver: d, gcp: d.GCP(), things: map[string]*Handle{}, without: without, edits: edits}
+	l.vpc = d.VPC("10.42.0.0/16")
+	l.table = d.Create(RouteTableType, "private", Props{"vpcId": l.vpc.ID})
+	gateway := l.add(l.gcp, HAVPNGatewayType, "ha", Props{"network": "default"})
 	for _, name := range []string{"router", "other-router"} {
-		l.add(l.gcp, RouterType, name, props{"name": name, "network": "default", "bgp": props{"asn": 64520, "advertiseMode": "CUSTOM",
-			"advertisedIpRanges": []any{props{"range": "10.168.0.0/20"}, props{"range": "199.36.153.8/30"}}}})
+		l.add(l.gcp, RouterType, name, Props{"name": name, "network": "default", "bgp": Props{"asn": 64520, "advertiseMode": "CUSTOM",
+			"advertisedIpRanges": []any{Props{"range": "10.168.0.0/20"}, Props{"range": "199.36.153.8/30"}}}})
 	}
-	vgw := l.add(d, VPNGatewayType, "vgw", props{"amazonSideAsn": "64620", "vpcId": l.vpc.id})
-	l.add(d, RoutePropagationType, "propagation", props{"routeTableId": l.table.id, "vpnGatewayId": vgw.id})
+	vgw := l.add(d, VPNGatewayType, "vgw", Props{"amazonSideAsn": "64620", "vpcId": l.vpc.ID})
+	l.add(d, RoutePropagationType, "propagation", Props{"routeTableId": l.table.ID, "vpnGatewayId": vgw.ID})
 	var interfaces []any
 	for i := range 2 {
 		l.add(d, CustomerGatewayType, fmt.Sprint("cgw-", i),
-			props{"bgpAsn": "64520", "type": "ipsec.1", "ipAddress": addressOf(gateway, "vpnInterfaces", i)})
+			Props{"bgpAsn": "64520", "type": "ipsec.1", "ipAddress": AddressOf(gateway, "vpnInterfaces", i)})
 	}
 	for i := range 2 {
-		vpn := l.add(d, VPNConnectionType, fmt.Sprint("vpn-", i), props{"customerGatewayId": l.things[fmt.Sprint("cgw-", i)].id,
-			"vpnGatewayId": vgw.id, "type": "ipsec.1", "tunnel1InsideCidr": fmt.Sprintf("169.254.%d.0/30", 10+2*i),
+		vpn := l.add(d, VPNConnectionType, fmt.Sprint("vpn-", i), Props{"customerGatewayId": l.things[fmt.Sprint("cgw-", i)].ID,
+			"vpnGatewayId": vgw.ID, "type": "ipsec.1", "tunnel1InsideCidr": fmt.Sprintf("169.254.%d.0/30", 10+2*i),
 			"tunnel2InsideCidr": fmt.Sprintf("169.254.%d.0/30", 11+2*i), "tunnel1IkeVersions": []any{"ikev2"}})
 		for n := 1; n <= 2; n++ {
-			interfaces = append(interfaces, props{"id": len(interfaces), "ipAddress": vpn.out(TunnelProperty(n, "Address"))})
+			interfaces = append(interfaces, Props{"id": len(interfaces), "ipAddress": vpn.Output(TunnelProperty(n, "Address"))})
 		}
 	}
-	external := l.add(l.gcp, ExternalVPNGatewayType, "external", props{"redundancyType": "FOUR_IPS_REDUNDANCY", "interfaces": interfaces})
+	external := l.add(l.gcp, ExternalVPNGatewayType, "external", Props{"redundancyType": "FOUR_IPS_REDUNDANCY", "interfaces": interfaces})
 	for i := range 4 {
 		l.addTunnel(i, gateway, external)
 	}
@@ -67,76 +67,76 @@ func linked(d *driver, without string, edits map[string]func(props)) *span {
 }
 
 // addTunnel makes Google's end of one tunnel, with its interface and its peer.
-func (l *span) addTunnel(i int, gateway, external *thing) {
-	l.t.Helper()
+func (l *span) addTunnel(i int, gateway, external *Handle) {
+	l.T.Helper()
 	name := func(what string) string { return fmt.Sprint(what, "-", i) }
-	l.add(l.gcp, VPNTunnelType, name("tunnel"), props{"name": name("tunnel"), "vpnGateway": gateway.id, "vpnGatewayInterface": i / 2,
-		"peerExternalGateway": external.id, "peerExternalGatewayInterface": i, "router": "router", "ikeVersion": 2,
+	l.add(l.gcp, VPNTunnelType, name("tunnel"), Props{"name": name("tunnel"), "vpnGateway": gateway.ID, "vpnGatewayInterface": i / 2,
+		"peerExternalGateway": external.ID, "peerExternalGatewayInterface": i, "router": "router", "ikeVersion": 2,
 		"sharedSecret": l.key(i)})
-	l.add(l.gcp, RouterInterfaceType, name("if"), props{"name": name("if"), "router": "router", "vpnTunnel": name("tunnel"),
+	l.add(l.gcp, RouterInterfaceType, name("if"), Props{"name": name("if"), "router": "router", "vpnTunnel": name("tunnel"),
 		"ipRange": fmt.Sprintf("169.254.%d.2/30", 10+i)})
-	l.add(l.gcp, RouterPeerType, name("peer"), props{"name": name("peer"), "router": "router", "interface": name("if"), "peerAsn": 64620,
+	l.add(l.gcp, RouterPeerType, name("peer"), Props{"name": name("peer"), "router": "router", "interface": name("if"), "peerAsn": 64620,
 		"peerIpAddress": fmt.Sprintf("169.254.%d.1", 10+i)})
 }
 
 // key is the one that AWS made for a tunnel.
 func (l *span) key(i int) string {
-	return Text(l.things[fmt.Sprint("vpn-", i/2)].out(TunnelProperty(i%2+1, "PresharedKey")))
+	return Text(l.things[fmt.Sprint("vpn-", i/2)].Output(TunnelProperty(i%2+1, "PresharedKey")))
 }
 
-// seen reads something of the state.
-func seen[T any](d *driver, read func(*State) T) T {
-	d.t.Helper()
+// readState reads something of the state.
+func readState[T any](d *Driver, read func(*State) T) T {
+	d.T.Helper()
 	var out T
-	if err := d.cloud.View(func(s *State) error {
+	if err := d.Cloud.View(func(s *State) error {
 		out = read(s)
 		return nil
 	}); err != nil {
-		d.t.Fatal(err)
+		d.T.Fatal(err)
 	}
 	return out
 }
 
 func TestRightLink(t *testing.T) {
-	l := linked(open(t), "", nil)
-	tunnels := seen(l.driver, Tunnels)
+	l := newSpan(Start(t), "", nil)
+	tunnels := readState(l.Driver, Tunnels)
 	if len(tunnels) != 4 {
 		t.Fatalf("%d tunnels: %v", len(tunnels), tunnels)
 	}
 	for i, tunnel := range tunnels {
-		if !tunnel.Up || tunnel.Name != fmt.Sprint("tunnel-", i) || tunnel.AWS != l.things[fmt.Sprint("vpn-", i/2)].id || tunnel.Number != i%2+1 {
+		if !tunnel.Up || tunnel.Name != fmt.Sprint("tunnel-", i) || tunnel.AWS != l.things[fmt.Sprint("vpn-", i/2)].ID || tunnel.Number != i%2+1 {
 			t.Errorf("tunnel %d is %+v", i, tunnel)
 		}
 	}
 	want := []string{"10.168.0.0/20", "199.36.153.8/30"}
-	if got := seen(l.driver, func(s *State) []string { return PropagatedRoutes(s, l.table.id) }); !slices.Equal(got, want) {
+	if got := readState(l.Driver, func(s *State) []string { return PropagatedRoutes(s, l.table.ID) }); !slices.Equal(got, want) {
 		t.Errorf("AWS's table has %v, want %v", got, want)
 	}
-	if got := seen(l.driver, func(s *State) []string { return LearnedRoutes(s, l.things["router"].id) }); !slices.Equal(got, []string{"10.42.0.0/16"}) {
+	if got := readState(l.Driver, func(s *State) []string { return LearnedRoutes(s, l.things["router"].ID) }); !slices.Equal(got, []string{"10.42.0.0/16"}) {
 		t.Errorf("Google's router learned %v", got)
 	}
 	vpn := l.things["vpn-0"]
-	for _, told := range Objects(l.read(VPNConnectionType, "vpn-0", vpn.id, vpn.inputs).out("vgwTelemetries")) {
+	for _, told := range Objects(l.Read(VPNConnectionType, "vpn-0", vpn.ID, vpn.Inputs).Output("vgwTelemetries")) {
 		if told["status"] != "UP" || told["statusMessage"] != "2 BGP ROUTES" || Number(told["acceptedRouteCount"]) != 2 {
 			t.Errorf("telemetry %v", told)
 		}
 	}
 	tunnel := l.things["tunnel-0"]
-	if got := l.gcp.read(VPNTunnelType, "tunnel-0", tunnel.id, tunnel.inputs).out("detailedStatus"); got != "Tunnel is up and running." {
+	if got := l.gcp.Read(VPNTunnelType, "tunnel-0", tunnel.ID, tunnel.Inputs).Output("detailedStatus"); got != "Tunnel is up and running." {
 		t.Errorf("status %v", got)
 	}
 }
 
-func put(name string, v any) func(props) { return func(p props) { p[name] = v } }
+func put(name string, v any) func(Props) { return func(p Props) { p[name] = v } }
 
-func nested(name, inner string, v any) func(props) {
-	return func(p props) { p[name].(props)[inner] = v }
+func nested(name, inner string, v any) func(Props) {
+	return func(p Props) { p[name].(Props)[inner] = v }
 }
 
 func ranges(n int) []any {
 	var list []any
 	for i := range n {
-		list = append(list, props{"range": fmt.Sprintf("10.200.%d.0/24", i)})
+		list = append(list, Props{"range": fmt.Sprintf("10.200.%d.0/24", i)})
 	}
 	return list
 }
@@ -144,7 +144,7 @@ func ranges(n int) []any {
 // fault is one thing wrong in an otherwise right link: a field of something, something missing, or a change afterwards.
 type fault struct {
 	name, of string
-	edit     func(props)
+	edit     func(Props)
 	without  string
 	after    func(*span)
 	down     []int
@@ -160,11 +160,11 @@ var singleFaults = []fault{
 	{name: "peer's ASN", of: "peer-1", edit: put("peerAsn", 64621), down: []int{1}, why: "peerAsn: 64621 in peer-1; amazonSideAsn of vgw-"},
 	{name: "AWS's ASN", of: "vgw", edit: put("amazonSideAsn", "64999"), down: []int{0, 1, 2, 3}, why: "amazonSideAsn of vgw-"},
 	{name: "customer gateway's address", of: "cgw-1", edit: put("ipAddress", "203.0.113.9"), down: []int{2, 3}, why: "ipAddress of the customer gateway"},
-	{name: "external address", of: "external", edit: func(p props) { p["interfaces"].([]any)[0].(props)["ipAddress"] = "203.0.113.9" },
+	{name: "external address", of: "external", edit: func(p Props) { p["interfaces"].([]any)[0].(Props)["ipAddress"] = "203.0.113.9" },
 		down: []int{0}, why: "interfaces[].ipAddress in external-"},
-	{name: "external addresses swapped", of: "external", down: []int{0, 1}, why: "interfaces[].ipAddress in external-", edit: func(p props) {
+	{name: "external addresses swapped", of: "external", down: []int{0, 1}, why: "interfaces[].ipAddress in external-", edit: func(p Props) {
 		list := p["interfaces"].([]any)
-		one, two := list[0].(props), list[1].(props)
+		one, two := list[0].(Props), list[1].(Props)
 		one["ipAddress"], two["ipAddress"] = two["ipAddress"], one["ipAddress"]
 	}},
 	{name: "external interface", of: "tunnel-0", edit: put("peerExternalGatewayInterface", 3), down: []int{0}, why: "peerExternalGatewayInterface: 3"},
@@ -175,7 +175,7 @@ var singleFaults = []fault{
 	{name: "Google's inside length", of: "if-1", edit: put("ipRange", "169.254.11.2/29"), down: []int{1}, why: "ipRange: /29; tunnel2InsideCidr"},
 	{name: "ends of the range swapped", of: "if-3", edit: put("ipRange", "169.254.13.1/30"), down: []int{3}, why: "ipRange: 169.254.13.1; tunnel2CgwInsideAddress"},
 	{name: "peer's address", of: "peer-2", edit: put("peerIpAddress", "169.254.12.3"), down: []int{2}, why: "peerIpAddress: 169.254.12.3; tunnel1VgwInsideAddress"},
-	{name: "no peer's address", of: "peer-2", edit: func(p props) { delete(p, "peerIpAddress") }, down: []int{2}, why: "peerIpAddress: none"},
+	{name: "no peer's address", of: "peer-2", edit: func(p Props) { delete(p, "peerIpAddress") }, down: []int{2}, why: "peerIpAddress: none"},
 	{name: "own address of the session", of: "peer-0", edit: put("ipAddress", "169.254.10.3"), down: []int{0}, why: "ipAddress: 169.254.10.3"},
 	{name: "peer missing", without: "peer-3", down: []int{3}, why: "interface: no BGP peer of router uses if-3"},
 	{name: "interface missing", without: "if-2 peer-2", down: []int{2}, why: "vpnTunnel: no router interface of router"},
@@ -183,30 +183,30 @@ var singleFaults = []fault{
 	{name: "tunnel on another router", of: "tunnel-1", edit: put("router", "other-router"), down: []int{1}, why: "router: the tunnel's is other-router, that of its interface if-1 is router"},
 	{name: "session switched off", of: "peer-1", edit: put("enable", false), down: []int{1}, why: "enable: false in the BGP peer peer-1"},
 	{name: "static connection", of: "vpn-1", edit: put("staticRoutesOnly", true), down: []int{2, 3}, why: "staticRoutesOnly: true"},
-	{name: "too many routes of a peer", of: "peer-0", down: []int{0}, why: "advertisedIpRanges: 101 routes", edit: func(p props) {
+	{name: "too many routes of a peer", of: "peer-0", down: []int{0}, why: "advertisedIpRanges: 101 routes", edit: func(p Props) {
 		p["advertiseMode"], p["advertisedIpRanges"] = "CUSTOM", ranges(101)
 	}},
 	{name: "too many routes", of: "router", edit: nested("bgp", "advertisedIpRanges", ranges(101)), down: []int{0, 1, 2, 3}, why: "advertisedIpRanges: 101 routes"},
-	{name: "the other customer gateway", down: []int{2, 3}, why: "vpnGatewayInterface: 1", after: func(l *span) { l.rekey(1, "customerGatewayId", l.things["cgw-0"].id) }},
+	{name: "the other customer gateway", down: []int{2, 3}, why: "vpnGatewayInterface: 1", after: func(l *span) { l.rekey(1, "customerGatewayId", l.things["cgw-0"].ID) }},
 }
 
 // rekey changes one property of a connection in place.
 func (l *span) rekey(i int, name string, v any) {
-	l.t.Helper()
+	l.T.Helper()
 	vpn := l.things[fmt.Sprint("vpn-", i)]
-	p := props{}
-	for key, e := range l.unpack(vpn.inputs) {
+	p := Props{}
+	for key, e := range l.Unpack(vpn.Inputs) {
 		p[key] = e
 	}
 	p[name] = v
-	vpn.update(p)
+	vpn.Update(p)
 }
 
 // TestSingleFaults: each leaves exactly those tunnels down that share the field, with a reason that names it, and no route of theirs.
 func TestSingleFaults(t *testing.T) {
 	for _, f := range singleFaults {
 		t.Run(f.name, func(t *testing.T) {
-			l := linked(open(t), f.without, map[string]func(props){f.of: f.edit})
+			l := newSpan(Start(t), f.without, map[string]func(Props){f.of: f.edit})
 			if f.after != nil {
 				f.after(l)
 			}
@@ -217,15 +217,15 @@ func TestSingleFaults(t *testing.T) {
 
 // The same calls give the same keys, so that the keys of one link can be swapped in another.
 func TestSwappedKeys(t *testing.T) {
-	right := linked(open(t), "", nil)
-	l := linked(open(t), "", map[string]func(props){"tunnel-0": put("sharedSecret", right.key(1)), "tunnel-1": put("sharedSecret", right.key(0))})
+	right := newSpan(Start(t), "", nil)
+	l := newSpan(Start(t), "", map[string]func(Props){"tunnel-0": put("sharedSecret", right.key(1)), "tunnel-1": put("sharedSecret", right.key(0))})
 	l.checkDown(t, fault{down: []int{0, 1}, why: "sharedSecret: it and tunnel"})
 }
 
 func (l *span) checkDown(t *testing.T, f fault) {
 	t.Helper()
 	down := map[int]string{}
-	for _, tunnel := range seen(l.driver, Tunnels) {
+	for _, tunnel := range readState(l.Driver, Tunnels) {
 		why := strings.Join(tunnel.Why, "\n")
 		if tunnel.Up != (why == "") {
 			t.Errorf("%+v", tunnel)
@@ -234,7 +234,7 @@ func (l *span) checkDown(t *testing.T, f fault) {
 			if strings.Contains(why, l.key(i)) {
 				t.Errorf("a key is in %q", why)
 			}
-			if !tunnel.Up && tunnel.AWS == l.things[fmt.Sprint("vpn-", i/2)].id && tunnel.Number == i%2+1 {
+			if !tunnel.Up && tunnel.AWS == l.things[fmt.Sprint("vpn-", i/2)].ID && tunnel.Number == i%2+1 {
 				down[i] = why
 			}
 		}
@@ -247,12 +247,12 @@ func (l *span) checkDown(t *testing.T, f fault) {
 			t.Errorf("tunnel %d is down for %q, want %q", i, why, f.why)
 		}
 	}
-	routes := seen(l.driver, func(s *State) []string { return PropagatedRoutes(s, l.table.id) })
+	routes := readState(l.Driver, func(s *State) []string { return PropagatedRoutes(s, l.table.ID) })
 	if (len(routes) == 0) != (len(f.down) == 4) {
 		t.Errorf("routes %v with %d tunnels down", routes, len(f.down))
 	}
 	vpn := l.things["vpn-1"]
-	for n, told := range Objects(l.read(VPNConnectionType, "vpn-1", vpn.id, vpn.inputs).out("vgwTelemetries")) {
+	for n, told := range Objects(l.Read(VPNConnectionType, "vpn-1", vpn.ID, vpn.Inputs).Output("vgwTelemetries")) {
 		if (told["status"] == "UP") == slices.Contains(f.down, 2+n) {
 			t.Errorf("telemetry of tunnel %d says %v", 2+n, told["status"])
 		}
@@ -261,19 +261,19 @@ func (l *span) checkDown(t *testing.T, f fault) {
 
 // Routes are told to the tables that take them, of the VPC that the gateway is attached to.
 func TestRoutesNeedAnAttachedGateway(t *testing.T) {
-	l := linked(open(t), "propagation", nil)
+	l := newSpan(Start(t), "propagation", nil)
 	routes := func() []string {
-		return seen(l.driver, func(s *State) []string { return PropagatedRoutes(s, l.table.id) })
+		return readState(l.Driver, func(s *State) []string { return PropagatedRoutes(s, l.table.ID) })
 	}
 	if got := routes(); len(got) > 0 {
 		t.Errorf("a table without propagation has %v", got)
 	}
-	l.make(RoutePropagationType, "p", props{"routeTableId": l.table.id, "vpnGatewayId": l.things["vgw"].id})
+	l.Create(RoutePropagationType, "p", Props{"routeTableId": l.table.ID, "vpnGatewayId": l.things["vgw"].ID})
 	if got := routes(); len(got) != 2 {
 		t.Errorf("with propagation: %v", got)
 	}
-	l.things["vgw"].update(props{"amazonSideAsn": "64620"})
-	l.things["vgw"].update(props{"amazonSideAsn": "64620", "vpcId": l.driver.vpc("10.43.0.0/16").id})
+	l.things["vgw"].Update(Props{"amazonSideAsn": "64620"})
+	l.things["vgw"].Update(Props{"amazonSideAsn": "64620", "vpcId": l.Driver.VPC("10.43.0.0/16").ID})
 	if got := routes(); len(got) > 0 {
 		t.Errorf("attached elsewhere: %v", got)
 	}
@@ -281,12 +281,12 @@ func TestRoutesNeedAnAttachedGateway(t *testing.T) {
 
 // In the default mode a router tells of the subnets of its region, or of all where its network routes globally.
 func TestDefaultAdvertisement(t *testing.T) {
-	d := open(t)
-	g := d.google()
+	d := Start(t)
+	g := d.GCP()
 	for mode, want := range map[string]int{"REGIONAL": 1, "GLOBAL": len(AutoRanges)} {
-		n := g.make(NetworkType, strings.ToLower(mode), props{"routingMode": mode})
-		r := g.make(RouterType, strings.ToLower(mode), props{"network": n.id, "bgp": props{"asn": 64520}})
-		got := seen(d, func(s *State) []string { return subnetRangesOf(s, s.RecordAt(s.KeyIn(Scope{}, RouterType, r.id))) })
+		n := g.Create(NetworkType, strings.ToLower(mode), Props{"routingMode": mode})
+		r := g.Create(RouterType, strings.ToLower(mode), Props{"network": n.ID, "bgp": Props{"asn": 64520}})
+		got := readState(d, func(s *State) []string { return subnetRangesOf(s, s.RecordAt(s.KeyIn(Scope{}, RouterType, r.ID))) })
 		if len(got) != want || !slices.Contains(got, "10.168.0.0/20") {
 			t.Errorf("%s: %v", mode, got)
 		}
@@ -295,26 +295,26 @@ func TestDefaultAdvertisement(t *testing.T) {
 
 // TestLinkGoes: what is in use stays, and taken down from its end the link leaves nothing.
 func TestLinkGoes(t *testing.T) {
-	l := linked(open(t), "", nil)
-	refuses(t, l.things["router"].tryDelete(), "already being used", "vpnTunnels/tunnel-0")
-	refuses(t, l.things["tunnel-0"].tryDelete(), "already being used", "us-west2/router/if-0")
-	refuses(t, l.things["if-0"].tryDelete(), "already being used", "routers/router/peer-0")
-	refuses(t, l.things["ha"].tryDelete(), "already being used", "vpnTunnels/tunnel-0")
-	refuses(t, l.things["external"].tryDelete(), "already being used", "vpnTunnels/tunnel-3")
-	refuses(t, l.things["cgw-0"].tryDelete(), "IncorrectState", l.things["vpn-0"].id)
-	refuses(t, l.things["vgw"].tryDelete(), "IncorrectState", l.things["vpn-1"].id)
-	refuses(t, l.vpc.tryDelete(), "DependencyViolation", l.things["vgw"].id)
+	l := newSpan(Start(t), "", nil)
+	RequireRefusal(t, l.things["router"].TryDelete(), "already being used", "vpnTunnels/tunnel-0")
+	RequireRefusal(t, l.things["tunnel-0"].TryDelete(), "already being used", "us-west2/router/if-0")
+	RequireRefusal(t, l.things["if-0"].TryDelete(), "already being used", "routers/router/peer-0")
+	RequireRefusal(t, l.things["ha"].TryDelete(), "already being used", "vpnTunnels/tunnel-0")
+	RequireRefusal(t, l.things["external"].TryDelete(), "already being used", "vpnTunnels/tunnel-3")
+	RequireRefusal(t, l.things["cgw-0"].TryDelete(), "IncorrectState", l.things["vpn-0"].ID)
+	RequireRefusal(t, l.things["vgw"].TryDelete(), "IncorrectState", l.things["vpn-1"].ID)
+	RequireRefusal(t, l.vpc.TryDelete(), "DependencyViolation", l.things["vgw"].ID)
 	for i := range 4 {
 		for _, what := range []string{"peer", "if", "tunnel"} {
-			l.things[fmt.Sprint(what, "-", i)].delete()
+			l.things[fmt.Sprint(what, "-", i)].Delete()
 		}
 	}
 	for _, name := range []string{"external", "router", "other-router", "ha", "vpn-0", "vpn-1", "cgw-0", "cgw-1", "vgw"} {
-		l.things[name].delete()
+		l.things[name].Delete()
 	}
-	l.table.delete()
-	l.vpc.delete()
-	if left := l.resources(); len(left) > 0 {
+	l.table.Delete()
+	l.vpc.Delete()
+	if left := l.Resources(); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -11,74 +11,74 @@ const (
 )
 
 // fillRegion adds to a world what fleets, cache and alarms of a region are made of.
-func (w *world) fillRegion() {
-	w.d.t.Helper()
+func (w *World) fillRegion() {
+	w.Driver.T.Helper()
 	w.fillStorage()
 	w.fillNames()
 	w.fillBucket()
 	w.fillAlarms()
-	group := w.things[AutoScalingGroupType]
-	w.add(LifecycleHookType, props{"autoscalingGroupName": group.id, "name": "ready", "lifecycleTransition": LaunchTransition, "heartbeatTimeout": 600})
-	w.add(ScalingPolicyType, props{"autoscalingGroupName": group.id, "policyType": "TargetTrackingScaling", "targetTrackingConfiguration": props{
-		"targetValue": 0.7, "customizedMetricSpecification": props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}}})
-	policy := w.add(PolicyType, props{"policy": anything})
-	w.add(RolePolicyAttachmentType, props{"role": w.things[RoleType].id, "policyArn": policy.id})
+	group := w.Handles[AutoScalingGroupType]
+	w.Add(LifecycleHookType, Props{"autoscalingGroupName": group.ID, "name": "ready", "lifecycleTransition": LaunchTransition, "heartbeatTimeout": 600})
+	w.Add(ScalingPolicyType, Props{"autoscalingGroupName": group.ID, "policyType": "TargetTrackingScaling", "targetTrackingConfiguration": Props{
+		"targetValue": 0.7, "customizedMetricSpecification": Props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}}})
+	policy := w.Add(PolicyType, Props{"policy": anything})
+	w.Add(RolePolicyAttachmentType, Props{"role": w.Handles[RoleType].ID, "policyArn": policy.ID})
 }
 
-func (w *world) fillStorage() {
-	w.add(SubnetReservationType, props{"subnetId": w.things[SubnetType].id, "cidrBlock": "10.42.15.0/28", "reservationType": "explicit"})
-	tags := props{"Name": "one"}
-	key := w.add(KMSKeyType, props{"description": "cache", "deletionWindowInDays": 7})
-	w.add(KMSAliasType, props{"name": "alias/cache", "targetKeyId": key.id})
-	volume := w.add(VolumeType, props{"availabilityZone": "us-west-1a", "type": "gp3", "size": 100, "iops": 4000, "throughput": 500,
-		"encrypted": true, "kmsKeyId": key.out("arn"), "tags": tags})
-	w.add(VolumeAttachmentType, props{"volumeId": volume.id, "instanceId": w.d.machines()[0].ID, "deviceName": "/dev/sdf"})
-	snapshot := w.add(SnapshotType, props{"volumeId": volume.id, "tags": tags})
-	w.add(SnapshotCopyType, props{"sourceSnapshotId": snapshot.id, "sourceRegion": "us-west-1", "encrypted": true})
-	w.add(LifecyclePolicyType, props{"description": "daily", "executionRoleArn": w.things[RoleType].out("arn"), "policyDetails": daily("us-east-2")})
+func (w *World) fillStorage() {
+	w.Add(SubnetReservationType, Props{"subnetId": w.Handles[SubnetType].ID, "cidrBlock": "10.42.15.0/28", "reservationType": "explicit"})
+	tags := Props{"Name": "one"}
+	key := w.Add(KMSKeyType, Props{"description": "cache", "deletionWindowInDays": 7})
+	w.Add(KMSAliasType, Props{"name": "alias/cache", "targetKeyId": key.ID})
+	volume := w.Add(VolumeType, Props{"availabilityZone": "us-west-1a", "type": "gp3", "size": 100, "iops": 4000, "throughput": 500,
+		"encrypted": true, "kmsKeyId": key.Output("arn"), "tags": tags})
+	w.Add(VolumeAttachmentType, Props{"volumeId": volume.ID, "instanceId": w.Driver.Machines()[0].ID, "deviceName": "/dev/sdf"})
+	snapshot := w.Add(SnapshotType, Props{"volumeId": volume.ID, "tags": tags})
+	w.Add(SnapshotCopyType, Props{"sourceSnapshotId": snapshot.ID, "sourceRegion": "us-west-1", "encrypted": true})
+	w.Add(LifecyclePolicyType, Props{"description": "daily", "executionRoleArn": w.Handles[RoleType].Output("arn"), "policyDetails": DailySnapshots("us-east-2")})
 }
 
-// daily takes snapshots of everything called one, keeps two, and copies them to another region.
-func daily(target string) props {
-	schedule := props{"name": "daily", "createRule": props{"interval": 24, "intervalUnit": "HOURS", "times": "03:00"},
-		"retainRule": props{"count": 2}, "copyTags": true}
+// DailySnapshots takes snapshots of everything called one, keeps two, and copies them to another region.
+func DailySnapshots(target string) Props {
+	schedule := Props{"name": "daily", "createRule": Props{"interval": 24, "intervalUnit": "HOURS", "times": "03:00"},
+		"retainRule": Props{"count": 2}, "copyTags": true}
 	if target != "" {
-		schedule["crossRegionCopyRules"] = []any{props{"target": target, "encrypted": true, "copyTags": true,
-			"retainRule": props{"interval": 2, "intervalUnit": "DAYS"}}}
+		schedule["crossRegionCopyRules"] = []any{Props{"target": target, "encrypted": true, "copyTags": true,
+			"retainRule": Props{"interval": 2, "intervalUnit": "DAYS"}}}
 	}
-	return props{"resourceTypes": []any{"VOLUME"}, "targetTags": props{"Name": "one"}, "schedules": []any{schedule}}
+	return Props{"resourceTypes": []any{"VOLUME"}, "targetTags": Props{"Name": "one"}, "schedules": []any{schedule}}
 }
 
-func (w *world) fillNames() {
-	zone := w.add(Route53ZoneType, props{"name": "cache.internal", "vpcs": []any{props{"vpcId": w.things[VPCType].id}}})
-	w.add(Route53RecordType, props{"zoneId": zone.id, "name": "shard-0", "type": "A", "ttl": 60, "records": []any{"10.42.0.10"}})
-	w.add(ParameterType, props{"name": "/beachhead/map", "type": "String", "value": "{}"})
+func (w *World) fillNames() {
+	zone := w.Add(Route53ZoneType, Props{"name": "cache.internal", "vpcs": []any{Props{"vpcId": w.Handles[VPCType].ID}}})
+	w.Add(Route53RecordType, Props{"zoneId": zone.ID, "name": "shard-0", "type": "A", "ttl": 60, "records": []any{"10.42.0.10"}})
+	w.Add(ParameterType, Props{"name": "/beachhead/map", "type": "String", "value": "{}"})
 }
 
-func (w *world) fillBucket() {
-	bucket := w.add(BucketType, props{"tags": props{"Name": "one"}})
-	w.add(BucketPublicAccessBlockType, props{"bucket": bucket.id, "blockPublicAcls": true, "blockPublicPolicy": true})
-	w.add(BucketEncryptionType, props{"bucket": bucket.id, "rules": []any{props{"applyServerSideEncryptionByDefault": props{"sseAlgorithm": "AES256"}}}})
-	w.add(BucketVersioningType, props{"bucket": bucket.id, "versioningConfiguration": props{"status": "Enabled"}})
-	w.add(BucketPolicyType, props{"bucket": bucket.id, "policy": anything})
-	w.add(BucketOwnershipType, props{"bucket": bucket.id, "rule": props{"objectOwnership": "BucketOwnerEnforced"}})
-	w.add(BucketObjectType, props{"bucket": bucket.id, "key": "agent/arm64", "source": asset("elf")})
+func (w *World) fillBucket() {
+	bucket := w.Add(BucketType, Props{"tags": Props{"Name": "one"}})
+	w.Add(BucketPublicAccessBlockType, Props{"bucket": bucket.ID, "blockPublicAcls": true, "blockPublicPolicy": true})
+	w.Add(BucketEncryptionType, Props{"bucket": bucket.ID, "rules": []any{Props{"applyServerSideEncryptionByDefault": Props{"sseAlgorithm": "AES256"}}}})
+	w.Add(BucketVersioningType, Props{"bucket": bucket.ID, "versioningConfiguration": Props{"status": "Enabled"}})
+	w.Add(BucketPolicyType, Props{"bucket": bucket.ID, "policy": anything})
+	w.Add(BucketOwnershipType, Props{"bucket": bucket.ID, "rule": Props{"objectOwnership": "BucketOwnerEnforced"}})
+	w.Add(BucketObjectType, Props{"bucket": bucket.ID, "key": "agent/arm64", "source": TextAsset("elf")})
 }
 
-func (w *world) fillAlarms() {
-	topic := w.add(TopicType, props{"displayName": "CI"})
-	w.add(TopicPolicyType, props{"arn": topic.out("arn"), "policy": anything})
-	w.add(TopicSubscriptionType, props{"topic": topic.id, "protocol": "email", "endpoint": "ci@example.com"})
-	alarm := w.add(MetricAlarmType, props{"comparisonOperator": "LessThanThreshold", "evaluationPeriods": 3, "threshold": 1, "period": 60,
-		"metricName": "TunnelState", "namespace": "AWS/VPN", "statistic": "Maximum", "alarmActions": []any{topic.id}})
-	w.add(CompositeAlarmType, props{"alarmName": "both", "alarmRule": `ALARM("` + alarm.id + `")`, "okActions": []any{topic.id}})
-	w.add(DashboardType, props{"dashboardName": "region", "dashboardBody": oneBoard})
-	w.add(LogMetricFilterType, props{"logGroupName": w.things[LogGroupType].id, "pattern": "ERROR", "metricTransformation": props{
+func (w *World) fillAlarms() {
+	topic := w.Add(TopicType, Props{"displayName": "CI"})
+	w.Add(TopicPolicyType, Props{"arn": topic.Output("arn"), "policy": anything})
+	w.Add(TopicSubscriptionType, Props{"topic": topic.ID, "protocol": "email", "endpoint": "ci@example.com"})
+	alarm := w.Add(MetricAlarmType, Props{"comparisonOperator": "LessThanThreshold", "evaluationPeriods": 3, "threshold": 1, "period": 60,
+		"metricName": "TunnelState", "namespace": "AWS/VPN", "statistic": "Maximum", "alarmActions": []any{topic.ID}})
+	w.Add(CompositeAlarmType, Props{"alarmName": "both", "alarmRule": `ALARM("` + alarm.ID + `")`, "okActions": []any{topic.ID}})
+	w.Add(DashboardType, Props{"dashboardName": "region", "dashboardBody": oneBoard})
+	w.Add(LogMetricFilterType, Props{"logGroupName": w.Handles[LogGroupType].ID, "pattern": "ERROR", "metricTransformation": Props{
 		"name": "errors", "namespace": "Beachhead", "value": "1"}})
 }
 
-// asset is a file's content, as the engine passes it.
-func asset(text string) resource.PropertyValue {
+// TextAsset is a file's content, as the engine passes it.
+func TextAsset(text string) resource.PropertyValue {
 	a, err := rasset.FromText(text)
 	if err != nil {
 		panic(err)

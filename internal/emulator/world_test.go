@@ -7,60 +7,60 @@ import (
 	"testing"
 )
 
-const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+const TrustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-// world is one resource of every kind that a program can ask for, with the inputs that it was asked with.
-type world struct {
-	d      *driver
-	things map[string]*thing
-	asked  map[string]props
-	order  []string
-	// address is a second one, for the interface: the NAT gateway has the first.
-	address *thing
+// World is one resource of every kind that a program can ask for, with the inputs that it was asked with.
+type World struct {
+	Driver  *Driver
+	Handles map[string]*Handle
+	Asked   map[string]Props
+	Order   []string
+	// Address is a second one, for the interface: the NAT gateway has the first.
+	Address *Handle
 }
 
-func (w *world) add(typ string, p props) *thing {
-	w.d.t.Helper()
-	w.things[typ] = w.d.make(typ, "one", p)
-	w.asked[typ] = p
-	w.order = append(w.order, typ)
-	return w.things[typ]
+func (w *World) Add(typ string, p Props) *Handle {
+	w.Driver.T.Helper()
+	w.Handles[typ] = w.Driver.Create(typ, "one", p)
+	w.Asked[typ] = p
+	w.Order = append(w.Order, typ)
+	return w.Handles[typ]
 }
 
-// everything makes a world.
-func everything(d *driver) *world {
-	d.t.Helper()
-	w := &world{d: d, things: map[string]*thing{}, asked: map[string]props{}}
-	tags := props{"Name": "one"}
-	vpc := w.add(VPCType, props{"cidrBlock": "10.42.0.0/16", "enableDnsHostnames": true, "tags": tags})
-	subnet := w.add(SubnetType, props{"vpcId": vpc.id, "cidrBlock": "10.42.0.0/20", "availabilityZone": "us-west-1a"})
-	igw := w.add(InternetGatewayType, props{"vpcId": vpc.id, "tags": tags})
-	table := w.add(RouteTableType, props{"vpcId": vpc.id})
-	w.add(RouteType, props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.id})
-	w.add(RouteTableAssociationType, props{"routeTableId": table.id, "subnetId": subnet.id})
-	eip := w.add(EIPType, props{"domain": "vpc", "tags": tags})
-	w.add(NATGatewayType, props{"subnetId": subnet.id, "allocationId": eip.id})
-	group := w.add(SecurityGroupType, props{"vpcId": vpc.id, "description": "test"})
-	w.add(IngressRuleType, props{"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIpv4": "10.0.0.0/8"})
-	w.add(EgressRuleType, props{"securityGroupId": group.id, "ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"})
-	w.add(DefaultSecurityGroupType, props{"vpcId": vpc.id})
-	eni := w.add(NetworkInterfaceType, props{"subnetId": subnet.id, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false,
-		"securityGroups": []any{group.id}})
-	w.address = d.eip("fixed")
-	w.add(EIPAssociationType, props{"allocationId": w.address.id, "networkInterfaceId": eni.id})
-	w.add(VPCEndpointType, props{"vpcId": vpc.id, "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface",
-		"subnetIds": []any{subnet.id}, "securityGroupIds": []any{group.id}, "privateDnsEnabled": true})
-	logs := w.add(LogGroupType, props{"retentionInDays": 14})
-	role := w.add(RoleType, props{"assumeRolePolicy": trust})
-	w.add(RolePolicyType, props{"role": role.id, "policy": `{"Statement":[]}`})
-	profile := w.add(InstanceProfileType, props{"role": role.id})
-	w.add(FlowLogType, props{"vpcId": vpc.id, "trafficType": "ALL", "iamRoleArn": role.out("arn"), "logDestination": logs.out("arn")})
-	template := w.add(LaunchTemplateType, props{"imageId": "resolve:ssm:/aws/service/debian/release/12/latest/arm64",
-		"instanceType": "m7g.large", "vpcSecurityGroupIds": []any{group.id}, "iamInstanceProfile": props{"name": profile.id},
-		"metadataOptions": props{"httpTokens": "required"}})
-	w.add(AutoScalingGroupType, props{"minSize": 0, "maxSize": 3, "desiredCapacity": 2, "vpcZoneIdentifiers": []any{subnet.id},
-		"launchTemplate": props{"id": template.id, "version": "$Latest"},
-		"tags":           []any{props{"key": "Name", "value": "one", "propagateAtLaunch": true}}})
+// Everything makes a world.
+func Everything(d *Driver) *World {
+	d.T.Helper()
+	w := &World{Driver: d, Handles: map[string]*Handle{}, Asked: map[string]Props{}}
+	tags := Props{"Name": "one"}
+	vpc := w.Add(VPCType, Props{"cidrBlock": "10.42.0.0/16", "enableDnsHostnames": true, "tags": tags})
+	subnet := w.Add(SubnetType, Props{"vpcId": vpc.ID, "cidrBlock": "10.42.0.0/20", "availabilityZone": "us-west-1a"})
+	igw := w.Add(InternetGatewayType, Props{"vpcId": vpc.ID, "tags": tags})
+	table := w.Add(RouteTableType, Props{"vpcId": vpc.ID})
+	w.Add(RouteType, Props{"routeTableId": table.ID, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.ID})
+	w.Add(RouteTableAssociationType, Props{"routeTableId": table.ID, "subnetId": subnet.ID})
+	eip := w.Add(EIPType, Props{"domain": "vpc", "tags": tags})
+	w.Add(NATGatewayType, Props{"subnetId": subnet.ID, "allocationId": eip.ID})
+	group := w.Add(SecurityGroupType, Props{"vpcId": vpc.ID, "description": "test"})
+	w.Add(IngressRuleType, Props{"securityGroupId": group.ID, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIpv4": "10.0.0.0/8"})
+	w.Add(EgressRuleType, Props{"securityGroupId": group.ID, "ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"})
+	w.Add(DefaultSecurityGroupType, Props{"vpcId": vpc.ID})
+	eni := w.Add(NetworkInterfaceType, Props{"subnetId": subnet.ID, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false,
+		"securityGroups": []any{group.ID}})
+	w.Address = d.EIP("fixed")
+	w.Add(EIPAssociationType, Props{"allocationId": w.Address.ID, "networkInterfaceId": eni.ID})
+	w.Add(VPCEndpointType, Props{"vpcId": vpc.ID, "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface",
+		"subnetIds": []any{subnet.ID}, "securityGroupIds": []any{group.ID}, "privateDnsEnabled": true})
+	logs := w.Add(LogGroupType, Props{"retentionInDays": 14})
+	role := w.Add(RoleType, Props{"assumeRolePolicy": TrustPolicy})
+	w.Add(RolePolicyType, Props{"role": role.ID, "policy": `{"Statement":[]}`})
+	profile := w.Add(InstanceProfileType, Props{"role": role.ID})
+	w.Add(FlowLogType, Props{"vpcId": vpc.ID, "trafficType": "ALL", "iamRoleArn": role.Output("arn"), "logDestination": logs.Output("arn")})
+	template := w.Add(LaunchTemplateType, Props{"imageId": "resolve:ssm:/aws/service/debian/release/12/latest/arm64",
+		"instanceType": "m7g.large", "vpcSecurityGroupIds": []any{group.ID}, "iamInstanceProfile": Props{"name": profile.ID},
+		"metadataOptions": Props{"httpTokens": "required"}})
+	w.Add(AutoScalingGroupType, Props{"minSize": 0, "maxSize": 3, "desiredCapacity": 2, "vpcZoneIdentifiers": []any{subnet.ID},
+		"launchTemplate": Props{"id": template.ID, "version": "$Latest"},
+		"tags":           []any{Props{"key": "Name", "value": "one", "propagateAtLaunch": true}}})
 	w.addLink(vpc, table)
 	w.fillRegion()
 	return w
@@ -68,25 +68,25 @@ func everything(d *driver) *world {
 
 // TestEveryKind makes one of each, and checks it against the property table and against itself.
 func TestEveryKind(t *testing.T) {
-	d := open(t)
-	w := everything(d)
+	d := Start(t)
+	w := Everything(d)
 	for typ, k := range registry().kinds {
 		if k.Hidden {
 			continue
 		}
-		r, ok := w.things[typ]
+		r, ok := w.Handles[typ]
 		if !ok {
 			t.Errorf("%s has rules and is made by no test", typ)
 			continue
 		}
 		t.Run(typ, func(t *testing.T) {
-			state := d.unpack(r.state)
+			state := d.Unpack(r.State)
 			for _, name := range k.Properties().AlwaysSet {
 				if v, ok := state[name]; !ok || v == nil {
 					t.Errorf("output %s is never absent and is not set", name)
 				}
 			}
-			if d := r.diff(w.asked[typ]); len(d.GetDetailedDiff()) > 0 {
+			if d := r.Diff(w.Asked[typ]); len(d.GetDetailedDiff()) > 0 {
 				t.Errorf("a second run would change %v", d.GetDetailedDiff())
 			}
 		})
@@ -95,110 +95,110 @@ func TestEveryKind(t *testing.T) {
 
 // TestEveryKindReadsBack refreshes and imports one of each: neither may show a difference, save for what no cloud tells.
 func TestEveryKindReadsBack(t *testing.T) {
-	d := open(t)
-	w := everything(d)
+	d := Start(t)
+	w := Everything(d)
 	importIDs := map[string]string{}
-	for _, r := range d.resources() {
+	for _, r := range d.Resources() {
 		importIDs[r.Type+r.ID] = r.ImportID
 	}
-	before := d.journal()
-	for typ, r := range w.things {
+	before := d.Journal()
+	for typ, r := range w.Handles {
 		t.Run(typ, func(t *testing.T) {
-			refreshed := r.d.read(typ, "one", r.id, r.inputs)
-			if diff := refreshed.diff(w.asked[typ]); len(diff.GetDetailedDiff()) > 0 {
+			refreshed := r.Driver.Read(typ, "one", r.ID, r.Inputs)
+			if diff := refreshed.Diff(w.Asked[typ]); len(diff.GetDetailedDiff()) > 0 {
 				t.Errorf("after a refresh: %v", diff.GetDetailedDiff())
 			}
-			imported := r.d.read(typ, "one", importIDs[typ+r.id], nil)
-			if imported.id != r.id {
-				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.id], imported.id, r.id)
+			imported := r.Driver.Read(typ, "one", importIDs[typ+r.ID], nil)
+			if imported.ID != r.ID {
+				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.ID], imported.ID, r.ID)
 			}
 			for _, name := range registry().KindOf(typ).WriteOnly {
-				if v, ok := imported.d.unpack(imported.state)[name]; ok {
+				if v, ok := imported.Driver.Unpack(imported.State)[name]; ok {
 					t.Errorf("after an import: %s is %v, which no cloud tells", name, v)
 				}
 			}
-			for path := range imported.diff(w.asked[typ]).GetDetailedDiff() {
+			for path := range imported.Diff(w.Asked[typ]).GetDetailedDiff() {
 				if !slices.Contains(registry().KindOf(typ).WriteOnly, path) {
 					t.Errorf("after an import: %s differs", path)
 				}
 			}
 		})
 	}
-	if d.journal() != before {
+	if d.Journal() != before {
 		t.Error("reading wrote to the journal")
 	}
 }
 
 // TestEveryKindGoes deletes all in the reverse order: nothing is left, and a second delete of anything succeeds.
 func TestEveryKindGoes(t *testing.T) {
-	d := open(t)
-	w := everything(d)
-	order := slices.Clone(w.order)
+	d := Start(t)
+	w := Everything(d)
+	order := slices.Clone(w.Order)
 	slices.Reverse(order)
 	for _, typ := range order {
-		w.things[typ].delete()
+		w.Handles[typ].Delete()
 	}
-	w.address.delete()
-	for _, r := range d.resources() {
+	w.Address.Delete()
+	for _, r := range d.Resources() {
 		t.Errorf("%s %s is left", r.Type, r.ID)
 	}
-	n := len(d.operations())
+	n := len(d.Operations())
 	for _, typ := range order {
-		w.things[typ].delete()
-		if r := w.things[typ].d.read(typ, "one", w.things[typ].id, w.things[typ].inputs); r.id != "" {
-			t.Errorf("%s is gone and was read as %q", typ, r.id)
+		w.Handles[typ].Delete()
+		if r := w.Handles[typ].Driver.Read(typ, "one", w.Handles[typ].ID, w.Handles[typ].Inputs); r.ID != "" {
+			t.Errorf("%s is gone and was read as %q", typ, r.ID)
 		}
 	}
-	if got := len(d.operations()); got != n {
+	if got := len(d.Operations()); got != n {
 		t.Errorf("deleting what is gone made %d operations", got-n)
 	}
 }
 
 // TestEveryReference breaks each reference of each kind in turn.
 func TestEveryReference(t *testing.T) {
-	d := open(t, "quota=L-0263D0A3:50", "quota=L-F678F1CE:50", "quota=L-A4707A72:50", "quota=L-FE5A380F:50")
-	w := everything(d)
-	for _, typ := range w.order {
+	d := Start(t, "quota=L-0263D0A3:50", "quota=L-F678F1CE:50", "quota=L-A4707A72:50", "quota=L-FE5A380F:50")
+	w := Everything(d)
+	for _, typ := range w.Order {
 		for _, rule := range registry().KindOf(typ).References {
-			if strings.Contains(rule.Path, ".") || ValuesAt(plainProps(w.asked[typ]), rule.Path) == nil {
+			if strings.Contains(rule.Path, ".") || ValuesAt(PlainProps(w.Asked[typ]), rule.Path) == nil {
 				continue
 			}
 			t.Run(typ+"."+rule.Path, func(t *testing.T) {
-				on := w.things[typ].d
-				on.t = t
-				p := maps.Clone(w.asked[typ])
+				on := w.Handles[typ].Driver
+				on.T = t
+				p := maps.Clone(w.Asked[typ])
 				name, list := strings.CutSuffix(rule.Path, "[]")
 				p[name] = "arn:aws:none:us-west-1:123456789012:log-group:none-1"
 				if list {
 					p[name] = []any{"none-1"}
 				}
-				on.refusesToMake(typ, p, "none-1")
+				on.RequireCreateRefusal(typ, p, "none-1")
 			})
 		}
 	}
 }
 
-func plainProps(p props) map[string]any { return PlainMap(property(p).ObjectValue()) }
+func PlainProps(p Props) map[string]any { return PlainMap(Property(p).ObjectValue()) }
 
 func TestReferenceIntoAnotherRegion(t *testing.T) {
-	d := open(t)
-	other := d.elsewhere(props{"region": "us-east-2"})
-	vpc := other.vpc("10.1.0.0/16")
-	d.refusesToMake(SubnetType, props{"vpcId": vpc.id, "cidrBlock": "10.1.0.0/24"},
-		"InvalidVpcID.NotFound: The vpc ID '"+vpc.id+"' does not exist", "it is in us-east-2")
+	d := Start(t)
+	other := d.Elsewhere(Props{"region": "us-east-2"})
+	vpc := other.VPC("10.1.0.0/16")
+	d.RequireCreateRefusal(SubnetType, Props{"vpcId": vpc.ID, "cidrBlock": "10.1.0.0/24"},
+		"InvalidVpcID.NotFound: The vpc ID '"+vpc.ID+"' does not exist", "it is in us-east-2")
 }
 
 func TestReferenceIntoAnotherVPC(t *testing.T) {
-	d := open(t)
-	one, two := d.vpc("10.1.0.0/16"), d.vpc("10.2.0.0/16")
-	subnet := d.subnet(two, "us-west-1a", "10.2.0.0/24")
-	table := d.make(RouteTableType, "table", props{"vpcId": one.id})
-	d.refusesToMake(RouteTableAssociationType, props{"routeTableId": table.id, "subnetId": subnet.id}, "belong to different networks")
-	group := d.make(SecurityGroupType, "group", props{"vpcId": one.id})
-	d.refusesToMake(NetworkInterfaceType, props{"subnetId": subnet.id, "securityGroups": []any{group.id}}, "belong to different networks")
-	igw := d.gateway(two)
-	d.refusesToMake(RouteType, props{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.id},
+	d := Start(t)
+	one, two := d.VPC("10.1.0.0/16"), d.VPC("10.2.0.0/16")
+	subnet := d.Subnet(two, "us-west-1a", "10.2.0.0/24")
+	table := d.Create(RouteTableType, "table", Props{"vpcId": one.ID})
+	d.RequireCreateRefusal(RouteTableAssociationType, Props{"routeTableId": table.ID, "subnetId": subnet.ID}, "belong to different networks")
+	group := d.Create(SecurityGroupType, "group", Props{"vpcId": one.ID})
+	d.RequireCreateRefusal(NetworkInterfaceType, Props{"subnetId": subnet.ID, "securityGroups": []any{group.ID}}, "belong to different networks")
+	igw := d.InternetGateway(two)
+	d.RequireCreateRefusal(RouteType, Props{"routeTableId": table.ID, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.ID},
 		"belong to different networks")
-	d.refusesToMake(IngressRuleType, props{"securityGroupId": d.make(SecurityGroupType, "other", props{"vpcId": two.id}).id,
-		"ipProtocol": "-1", "referencedSecurityGroupId": group.id}, "belong to different networks")
+	d.RequireCreateRefusal(IngressRuleType, Props{"securityGroupId": d.Create(SecurityGroupType, "other", Props{"vpcId": two.ID}).ID,
+		"ipProtocol": "-1", "referencedSecurityGroupId": group.ID}, "belong to different networks")
 }
