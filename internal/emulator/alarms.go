@@ -128,7 +128,7 @@ func checkPeriod(l *Inputs, name string, times int) {
 var actionLists = []string{"alarmActions", "okActions", "insufficientDataActions"}
 
 func checkAlarmActions(l *Inputs) []catalog.Failure {
-	l = &Inputs{Values: l.Values, path: l.path, found: &[]catalog.Failure{}}
+	l = l.Fresh()
 	for _, name := range actionLists {
 		actions := Texts(l.Values[name])
 		if len(actions) > 5 {

@@ -18,7 +18,7 @@ func BenchmarkCall(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	d := crowd(b)
 	for b.Loop() {
-		c, err := Open(Options{Dir: d.Cloud.options.Dir})
+		c, err := Open(Options{Dir: d.Dir})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -27,6 +27,7 @@ type Unknown struct{}
 type Driver struct {
 	T      testing.TB
 	Cloud  *Cloud
+	Dir    string // of the cloud
 	Client pulumirpc.ResourceProviderClient
 	seeds  atomic.Int64 // the engine's are new in every run
 }
@@ -57,17 +58,17 @@ func ParseFaults(t testing.TB, faults ...string) []Fault {
 
 func StartWith(t testing.TB, o Options) *Driver {
 	t.Helper()
-	cloud, err := Open(o)
+	c, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cloud.Close() })
-	server, err := Serve(cloud)
+	t.Cleanup(func() { _ = c.Close() })
+	server, err := Serve(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	d := &Driver{T: t, Cloud: cloud}
+	d := &Driver{T: t, Cloud: c, Dir: o.Dir}
 	d.Client = Connect(t, server)
 	d.Configure(Props{"region": "us-west-1"})
 	return d
@@ -99,7 +100,7 @@ func (d *Driver) Elsewhere(config Props) *Driver {
 		d.T.Fatal(err)
 	}
 	d.T.Cleanup(func() { _ = server.Close() })
-	other := &Driver{T: d.T, Cloud: d.Cloud, Client: Connect(d.T, server)}
+	other := &Driver{T: d.T, Cloud: d.Cloud, Dir: d.Dir, Client: Connect(d.T, server)}
 	other.Configure(config)
 	return other
 }
@@ -150,7 +151,7 @@ func (d *Driver) Pack(p Props) *structpb.Struct {
 
 func (d *Driver) Unpack(s *structpb.Struct) map[string]any {
 	d.T.Helper()
-	m, err := unmarshalProperties(s)
+	m, err := UnmarshalProperties(s)
 	if err != nil {
 		d.T.Fatal(err)
 	}
@@ -303,7 +304,7 @@ func (d *Driver) RequireCreateRefusal(typ string, p Props, words ...string) {
 
 func (d *Driver) Journal() string {
 	d.T.Helper()
-	raw, err := os.ReadFile(filepath.Join(d.Cloud.options.Dir, JournalName))
+	raw, err := os.ReadFile(filepath.Join(d.Dir, JournalName))
 	if err != nil {
 		d.T.Fatal(err)
 	}
@@ -326,4 +327,9 @@ func (d *Driver) Operations() []Operation {
 		d.T.Fatal(err)
 	}
 	return list
+}
+
+// UnmarshalProperties reads properties as a provider returns them, unknown values and secrets among them.
+func UnmarshalProperties(s *structpb.Struct) (resource.PropertyMap, error) {
+	return plugin.UnmarshalProperties(s, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
 }

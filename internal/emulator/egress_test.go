@@ -24,7 +24,7 @@ func TestAddressQuota(t *testing.T) {
 }
 
 func TestAddressPool(t *testing.T) {
-	c := &Call{State: newState(registry())}
+	c := &Call{State: newState(NewRegistry())}
 	seen := map[string]bool{}
 	for range 1 << 17 {
 		seen[c.NewAddress()] = true

@@ -11,8 +11,8 @@ const VPCEndpointType = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
 // The services that endpoints lead to here, of the hundreds that AWS has: those that a build region may need.
 var (
-	gatewayServices   = []string{"dynamodb", "s3"}
-	interfaceServices = []string{"autoscaling", "ec2", "ec2messages", "ecr.api", "ecr.dkr", "elasticloadbalancing", "kms", "logs",
+	GatewayServices   = []string{"dynamodb", "s3"}
+	InterfaceServices = []string{"autoscaling", "ec2", "ec2messages", "ecr.api", "ecr.dkr", "elasticloadbalancing", "kms", "logs",
 		"monitoring", "s3", "secretsmanager", "sns", "sqs", "ssm", "ssmmessages", "sts"}
 )
 
@@ -50,9 +50,9 @@ var vpcEndpointKind = &Kind{
 // endpointService returns the service that an endpoint leads to, s3 of com.amazonaws.us-west-1.s3, when the region has it.
 func endpointService(c *Call, r *Record) (string, error) {
 	name := r.Text("serviceName")
-	services := gatewayServices
+	services := GatewayServices
 	if r.Text("vpcEndpointType") == "Interface" {
-		services = interfaceServices
+		services = InterfaceServices
 	}
 	service, ok := strings.CutPrefix(name, "com.amazonaws."+c.Region+".")
 	if !ok || !slices.Contains(services, service) {
@@ -118,7 +118,7 @@ func prefixListID(region, service string) string {
 
 // isServicePrefixList says whether a list of addresses is one of AWS's own in a region.
 func isServicePrefixList(region, id string) bool {
-	return slices.ContainsFunc(gatewayServices, func(s string) bool { return prefixListID(region, s) == id })
+	return slices.ContainsFunc(GatewayServices, func(s string) bool { return prefixListID(region, s) == id })
 }
 
 // configureEndpoint gives an endpoint its routes, or its interfaces and names.

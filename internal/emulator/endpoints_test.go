@@ -21,10 +21,10 @@ func TestEndpointServices(t *testing.T) {
 	d.RequireCreateRefusal(VPCEndpointType, endpointProps(vpc, "GatewayLoadBalancer", "s3", nil), "no rules for endpoints of type GatewayLoadBalancer")
 	elsewhere := Props{"vpcId": vpc.ID, "serviceName": "com.amazonaws.us-east-2.s3"}
 	d.RequireCreateRefusal(VPCEndpointType, elsewhere, "InvalidServiceName", "in us-west-1")
-	for _, service := range interfaceServices {
+	for _, service := range InterfaceServices {
 		d.Create(VPCEndpointType, service, endpointProps(vpc, "Interface", service, nil))
 	}
-	for _, service := range gatewayServices {
+	for _, service := range GatewayServices {
 		d.Create(VPCEndpointType, "gateway-"+service, endpointProps(vpc, "Gateway", service, nil))
 	}
 }
@@ -87,7 +87,7 @@ func TestEndpointQuotas(t *testing.T) {
 	for _, kind := range []string{"Gateway", "Interface"} {
 		d.RequireCreateRefusal(VPCEndpointType, endpointProps(vpc, kind, "s3", nil), "VpcEndpointLimitExceeded")
 	}
-	if got := quotas[quotaInterfaceEndpoints]; got != 50 {
+	if got := AWSPlatform().Quotas["L-29B6F2EB"]; got != 50 {
 		t.Errorf("default quota = %d", got)
 	}
 	d.Create(VPCEndpointType, "other", endpointProps(d.VPC("10.43.0.0/16"), "Interface", "ssm", nil)) // per VPC

@@ -18,7 +18,7 @@ func TestParseFault(t *testing.T) {
 			t.Errorf("%s was read as %s", s, f)
 		}
 	}
-	if f, err := ParseFault("fail=delete:aws:ec2/vpc:Vpc"); err != nil || f.n != 1 || f.op != "delete" {
+	if f, err := ParseFault("fail=delete:aws:ec2/vpc:Vpc"); err != nil || f.String() != "fail=delete:aws:ec2/vpc:Vpc:1" {
 		t.Errorf("%+v, %v", f, err)
 	}
 	for _, s := range []string{"", "fail", "fail=", "fail=read:aws:ec2/vpc:Vpc", "fail=create:vpc", "throttle=aws:ec2/vpc:Vpc", "throttle=aws:ec2/vpc:Vpc:0",
@@ -58,10 +58,9 @@ func TestFailures(t *testing.T) {
 }
 
 func TestNATGatewayFailsLate(t *testing.T) {
-	f := newFaultSet(ParseFaults(t, "fail=create:"+NATGatewayType))
-	h, err := f.delayOf(&Request{Kind: natGatewayKind, Op: "create"})
-	if err == nil || h.seconds != natFailureSeconds {
-		t.Errorf("failed after %v model seconds, %v", h.seconds, err)
+	seconds, err := DelayOf(ParseFaults(t, "fail=create:"+NATGatewayType), &Request{Kind: Rules().KindOf(NATGatewayType), Op: "create"})
+	if err == nil || seconds != 220 {
+		t.Errorf("failed after %v model seconds, %v", seconds, err)
 	}
 	d := StartWith(t, Options{Dir: t.TempDir(), Pace: 1000})
 	subnet := d.Subnet(d.VPC("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
@@ -81,11 +80,11 @@ func TestSilentRegion(t *testing.T) {
 	dir := t.TempDir()
 	vpc := StartAt(t, dir).VPC("10.0.0.0/16")
 	silent := StartAt(t, dir)
-	silent.Cloud.faults = newFaultSet(ParseFaults(t, "silent-region=us-west-1"))
+	SetFaults(silent.Cloud, ParseFaults(t, "silent-region=us-west-1"))
 	vpc.Driver.Client = silent.Client
 	RequireRefusal(t, vpc.TryDelete(), "region us-west-1 does not answer")
 	silent.RequireCreateRefusal(VPCType, Props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
-	_, err := silent.Cloud.ReadRecord(context.Background(), &Request{Scope: Scope{Region: "us-west-1"}, Kind: vpcKind, ID: vpc.ID})
+	_, err := silent.Cloud.ReadRecord(context.Background(), &Request{Scope: Scope{Region: "us-west-1"}, Kind: Rules().KindOf(VPCType), ID: vpc.ID})
 	RequireRefusal(t, err, "does not answer")
 }
 
@@ -179,11 +178,11 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%s of %s: %v model seconds, want %v", op.Op, op.Type, op.ModelSeconds, s)
 		}
 	}
-	public := OperationSeconds(subnetKind, "create", &Record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
-	if gateway := OperationSeconds(vpcEndpointKind, "create", &Record{}); public != 12 || gateway != 6 {
+	public := OperationSeconds(Rules().KindOf(SubnetType), "create", &Record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
+	if gateway := OperationSeconds(Rules().KindOf(VPCEndpointType), "create", &Record{}); public != 12 || gateway != 6 {
 		t.Errorf("subnet with public addresses %v, gateway endpoint %v", public, gateway)
 	}
-	if s := OperationSeconds(routeKind, "delete", &Record{}); s != 1 {
+	if s := OperationSeconds(Rules().KindOf(RouteType), "delete", &Record{}); s != 1 {
 		t.Errorf("delete of a route: %v, want at least 1", s)
 	}
 }
@@ -193,11 +192,11 @@ func TestWaitCountsFromTheQuestion(t *testing.T) {
 	d := StartWith(t, Options{Dir: t.TempDir(), Pace: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	d.Cloud.waitSeconds(ctx, time.Now().Add(-time.Hour), 3600)
+	WaitSeconds(ctx, d.Cloud, time.Now().Add(-time.Hour), 3600)
 	if ctx.Err() != nil {
 		t.Error("an operation that was asked for an hour ago and takes an hour waited all the same")
 	}
-	d.Cloud.waitSeconds(ctx, time.Now(), 3600)
+	WaitSeconds(ctx, d.Cloud, time.Now(), 3600)
 	if ctx.Err() == nil {
 		t.Error("an operation of an hour did not wait")
 	}

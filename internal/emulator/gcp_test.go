@@ -17,7 +17,7 @@ func (d *Driver) GCP(configs ...Props) *Driver {
 		d.T.Fatal(err)
 	}
 	d.T.Cleanup(func() { _ = server.Close() })
-	g := &Driver{T: d.T, Cloud: d.Cloud, Client: ConnectTo(d.T, server, "gcp")}
+	g := &Driver{T: d.T, Cloud: d.Cloud, Dir: d.Dir, Client: ConnectTo(d.T, server, "gcp")}
 	g.Configure(append(configs, Props{"project": "backend", "region": "us-west2"})[0])
 	return g
 }
@@ -170,7 +170,7 @@ func TestLabels(t *testing.T) {
 	if r := g.Resources()[0]; r.Name != e.Output("name") || r.Account != "backend" || r.Tags["team"] != "ci" || r.Tags["tier"] != "other" {
 		t.Errorf("seen from outside: %q of %q with %v", r.Name, r.Account, r.Tags)
 	}
-	m, err := unmarshalProperties(e.State)
+	m, err := UnmarshalProperties(e.State)
 	if err != nil || !m["pulumiLabels"].IsSecret() {
 		t.Errorf("pulumiLabels are open: the table says that they are secret (%v)", err)
 	}
@@ -184,7 +184,7 @@ func TestFirewallRefusals(t *testing.T) {
 		return p
 	}
 	g.Create(FirewallType, "good", rule(func(Props) {}))
-	g.Create(FirewallType, "narrow", rule(put("destinationRanges", []any{"10.168.0.10/32"})))
+	g.Create(FirewallType, "narrow", rule(func(p Props) { p["destinationRanges"] = []any{"10.168.0.10/32"} }))
 	g.Create(FirewallType, "out", Props{"network": "default", "direction": "EGRESS", "destinationRanges": []any{"10.0.0.0/8"}, "denies": []any{Props{"protocol": "all"}}})
 	for want, edit := range map[string]func(Props){
 		"must be defined for an INGRESS rule": func(p Props) { delete(p, "sourceRanges") },

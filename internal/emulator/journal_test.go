@@ -2,12 +2,10 @@ package emulator
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,7 +34,7 @@ func TestTwoCloudsSeeEachOther(t *testing.T) {
 
 func TestJournalIsPrivate(t *testing.T) {
 	d := Start(t)
-	info, err := os.Stat(filepath.Join(d.Cloud.options.Dir, JournalName))
+	info, err := os.Stat(filepath.Join(d.Dir, JournalName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
@@ -54,7 +52,7 @@ func TestDamagedJournal(t *testing.T) {
 func TestShrunkJournal(t *testing.T) {
 	d := Start(t)
 	d.VPC("10.0.0.0/16")
-	if err := os.Truncate(filepath.Join(d.Cloud.options.Dir, JournalName), 0); err != nil {
+	if err := os.Truncate(filepath.Join(d.Dir, JournalName), 0); err != nil {
 		t.Fatal(err)
 	}
 	_, err := d.Cloud.Resources()
@@ -97,22 +95,6 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// dump writes a state down, with all its indexes.
-func dump(t interface{ Fatal(...any) }, s *State) string {
-	users := map[string][]string{}
-	for to, list := range s.users {
-		for from, rule := range list {
-			users[fmt.Sprint(to)] = append(users[fmt.Sprint(to)], fmt.Sprint(from, rule.Path, rule.OnDelete))
-		}
-		slices.Sort(users[fmt.Sprint(to)])
-	}
-	raw, err := json.MarshalIndent([]any{s.allRecords(), users, len(s.links), s.ids, s.addresses}, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
-}
-
 // TestJournalIsTheState does things at random, refused ones among them, and reads the journal with new eyes: whole, and cut off
 // at a byte of chance.
 func TestJournalIsTheState(t *testing.T) {
@@ -122,18 +104,18 @@ func TestJournalIsTheState(t *testing.T) {
 			rt.Fatal(err)
 		}
 		defer os.RemoveAll(dir) //nolint:errcheck // temporary
-		cloud, err := Open(Options{Dir: dir, Faults: []Fault{{kind: "no-capacity", of: "us-west-1b"}}})
+		c, err := Open(Options{Dir: dir, Faults: ParseFaults(t, "no-capacity=us-west-1b")})
 		if err != nil {
 			rt.Fatal(err)
 		}
-		defer cloud.Close() //nolint:errcheck // at the end
-		states := []string{dump(rt, cloud.state)}
-		m := &monkey{t: rt, cloud: cloud}
+		defer c.Close() //nolint:errcheck // at the end
+		states := []string{Dump(rt, StateOf(c))}
+		m := &monkey{t: rt, cloud: c}
 		for range rapid.IntRange(1, 40).Draw(rt, "calls") {
-			before := dump(rt, cloud.state)
+			before := Dump(rt, StateOf(c))
 			if m.act() {
-				states = append(states, dump(rt, cloud.state))
-			} else if after := dump(rt, cloud.state); after != before {
+				states = append(states, Dump(rt, StateOf(c)))
+			} else if after := Dump(rt, StateOf(c)); after != before {
 				rt.Fatalf("a refused call changed the state\nfrom %s\nto %s", before, after)
 			}
 		}
@@ -154,25 +136,28 @@ func TestJournalIsTheState(t *testing.T) {
 
 // checkGoesOn does more in a cloud whose last line was torn off, and reads it again.
 func checkGoesOn(t *rapid.T, dir string) {
-	cloud, err := Open(Options{Dir: dir})
+	c, err := Open(Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cloud.Close() //nolint:errcheck // read again below
-	m := &monkey{t: t, cloud: cloud}
+	defer c.Close() //nolint:errcheck // read again below
+	m := &monkey{t: t, cloud: c}
 	m.act()
-	requireReread(t, dir, dump(t, cloud.state))
+	requireReread(t, dir, Dump(t, StateOf(c)))
 }
 
 // A call that touches a thing twice and is refused then leaves it as it was.
 func TestRollBack(t *testing.T) {
 	d := Start(t)
-	r := newRouted(d)
-	vpc, nat := r.vpc, r.nat("nat")
-	route := d.Create(RouteType, "r", r.route("0.0.0.0/0", "natGatewayId", nat))
+	vpc := d.VPC("10.42.0.0/16")
+	subnet := d.Subnet(vpc, "us-west-1a", "10.42.0.0/24")
+	d.InternetGateway(vpc)
+	table := d.Create(RouteTableType, "table", Props{"vpcId": vpc.ID})
+	nat := d.Create(NATGatewayType, "nat", Props{"subnetId": subnet.ID, "allocationId": d.EIP("nat").ID})
+	route := d.Create(RouteType, "r", Props{"routeTableId": table.ID, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat.ID})
 	nat.Delete() // and the route points to nothing
-	before := dump(t, d.Cloud.state)
-	_, err := d.Cloud.Do(t.Context(), &Request{Scope: monkeyScope, Kind: vpcKind, Op: "update", Run: func(c *Call) error {
+	before := Dump(t, StateOf(d.Cloud))
+	_, err := d.Cloud.Do(t.Context(), &Request{Scope: monkeyScope, Kind: Rules().KindOf(VPCType), Op: "update", Run: func(c *Call) error {
 		rec := c.Find(vpc.ID, VPCType)
 		for _, name := range []string{"one", "two"} {
 			changed := rec.Clone()
@@ -185,7 +170,7 @@ func TestRollBack(t *testing.T) {
 		return Refuse("no")
 	}})
 	RequireRefusal(t, err, "no")
-	if after := dump(t, d.Cloud.state); after != before {
+	if after := Dump(t, StateOf(d.Cloud)); after != before {
 		t.Errorf("from %s\nto %s", before, after)
 	}
 }
@@ -196,7 +181,7 @@ func requireReread(t *rapid.T, dir, want string) {
 		t.Fatal(err)
 	}
 	defer again.Close() //nolint:errcheck // read only
-	if got := dump(t, again.state); got != want {
+	if got := Dump(t, StateOf(again)); got != want {
 		t.Fatalf("read again:\n%s\nwant:\n%s", got, want)
 	}
 }
@@ -208,26 +193,26 @@ type monkey struct {
 	n     int
 }
 
-var monkeyScope = Scope{Account: exampleAccount, Region: "us-west-1"}
+var monkeyScope = Scope{Account: "123456789012", Region: "us-west-1"}
 
 // act makes, changes or deletes something, and says whether the cloud took it.
 func (m *monkey) act() bool {
 	m.n++
 	typ := rapid.SampledFrom([]string{VPCType, SubnetType, InternetGatewayType, RouteTableType, RouteType, RouteTableAssociationType, EIPType,
 		NATGatewayType, NetworkInterfaceType, SecurityGroupType, IngressRuleType, VPCEndpointType, LaunchTemplateType, AutoScalingGroupType}).Draw(m.t, "type")
-	k := registry().KindOf(typ)
+	k := Rules().KindOf(typ)
 	var id string
 	q := &Request{Scope: monkeyScope, Kind: k, Op: "create", Run: func(c *Call) error { return c.Create(m.inputs(typ), "urn") }}
-	if list := m.cloud.state.RecordsOf(typ); len(list) > 0 && rapid.IntRange(0, 2).Draw(m.t, "op") == 0 {
+	if list := StateOf(m.cloud).RecordsOf(typ); len(list) > 0 && rapid.IntRange(0, 2).Draw(m.t, "op") == 0 {
 		id = rapid.SampledFrom(list).Draw(m.t, "which").ID
 		q.Op, q.Run = "delete", func(c *Call) error { return c.Delete(id) }
 		if rapid.Bool().Draw(m.t, "update") {
 			q.Op, q.Run = "update", func(c *Call) error { return c.Update(k.Properties(), id, m.inputs(typ), "urn") }
 		}
 	}
-	before := m.cloud.seq
+	before := SeqOf(m.cloud)
 	_, err := m.cloud.Do(m.t.Context(), q)
-	if err == nil && m.cloud.seq == before {
+	if err == nil && SeqOf(m.cloud) == before {
 		m.t.Fatal("nothing was done and nothing was refused")
 	}
 	return err == nil
@@ -235,7 +220,7 @@ func (m *monkey) act() bool {
 
 // some is the id of something of a type, or of nothing.
 func (m *monkey) some(typ string) string {
-	list := m.cloud.state.RecordsOf(typ)
+	list := StateOf(m.cloud).RecordsOf(typ)
 	if len(list) == 0 {
 		return "none"
 	}

@@ -15,7 +15,7 @@ func TestLaunchTemplateRefusals(t *testing.T) {
 	d.RequireCreateRefusal(LaunchTemplateType, Props{"imageId": "debian"}, `imageId: "debian" is no image`)
 	d.RequireCreateRefusal(LaunchTemplateType, Props{"imageId": DebianImage, "instanceType": "m7g.huge"}, "Invalid instance type: m7g.huge")
 	d.RequireCreateRefusal(LaunchTemplateType, Props{"imageId": DebianImage, "userData": "#!/bin/sh"}, "Invalid BASE64 encoding")
-	long := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("#", maxUserData+1)))
+	long := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("#", 16*1024+1)))
 	d.RequireCreateRefusal(LaunchTemplateType, Props{"imageId": DebianImage, "userData": long}, "User data is limited to 16384 bytes, this has 16385")
 	d.RequireCreateRefusal(LaunchTemplateType, Props{"imageId": DebianImage, "vpcSecurityGroupIds": []any{group.ID}, "networkInterfaces": []any{Props{}}}, "InvalidParameterCombination")
 	d.RequireCreateRefusal(LaunchTemplateType, Props{"imageId": DebianImage, "networkInterfaces": []any{Props{"securityGroups": []any{"sg-none"}}}}, "InvalidGroup.NotFound")

@@ -70,6 +70,11 @@ func (l *Inputs) CheckEach(name string, words ...string) {
 	}
 }
 
+// Fresh returns the same inputs without the failures that were found so far.
+func (l *Inputs) Fresh() *Inputs {
+	return &Inputs{Values: l.Values, path: l.path, found: &[]catalog.Failure{}}
+}
+
 // Add adds failures that were found elsewhere.
 func (l *Inputs) Add(failures ...catalog.Failure) { *l.found = append(*l.found, failures...) }
 

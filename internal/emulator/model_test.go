@@ -47,7 +47,4 @@ func TestMachineModel(t *testing.T) {
 	if got := MachineModel(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if MachineModel().LaunchToLogin+agentSeconds() != want.LaunchToLogin+want.Packages+want.SelfCheck+want.Register {
-		t.Error("the emulated agent takes other stages than the model says")
-	}
 }

@@ -110,7 +110,7 @@ func TestParameterVersions(t *testing.T) {
 	if r.Output("version") != 1.0 || r.Output("keyId") != "alias/aws/ssm" || r.Output("arn") != "arn:aws:ssm:us-west-1:123456789012:parameter/beachhead/token" {
 		t.Errorf("version %v, key %v, %v", r.Output("version"), r.Output("keyId"), r.Output("arn"))
 	}
-	m, err := unmarshalProperties(r.State)
+	m, err := UnmarshalProperties(r.State)
 	if err != nil || !m["value"].IsSecret() {
 		t.Errorf("value is told in the open: %v", err)
 	}

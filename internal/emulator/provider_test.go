@@ -86,8 +86,8 @@ func TestTwoProvidersOfOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close() //nolint:errcheck // the test is over
-	west := &Driver{T: t, Cloud: d.Cloud, Client: Connect(t, server)}
-	east := &Driver{T: t, Cloud: d.Cloud, Client: Connect(t, server)}
+	west := &Driver{T: t, Cloud: d.Cloud, Dir: d.Dir, Client: Connect(t, server)}
+	east := &Driver{T: t, Cloud: d.Cloud, Dir: d.Dir, Client: Connect(t, server)}
 	west.Configure(Props{"region": "us-west-1"})
 	east.Configure(Props{"region": "us-east-2"})
 	if got := west.VPC("10.1.0.0/16").Output("arn").(string); !strings.Contains(got, "us-west-1") {
@@ -96,7 +96,7 @@ func TestTwoProvidersOfOneServer(t *testing.T) {
 	if got := east.VPC("10.1.0.0/16").Output("arn").(string); !strings.Contains(got, "us-east-2") {
 		t.Error(got)
 	}
-	stranger := &Driver{T: t, Cloud: d.Cloud, Client: Connect(t, server)}
+	stranger := &Driver{T: t, Cloud: d.Cloud, Dir: d.Dir, Client: Connect(t, server)}
 	_, err = stranger.Check(VPCType, "v", nil, Props{"cidrBlock": "10.0.0.0/16"})
 	RequireRefusal(t, err, "called before it was configured")
 }
@@ -176,7 +176,7 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := unmarshalProperties(out.GetProperties())
+	m, err := UnmarshalProperties(out.GetProperties())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestPreview(t *testing.T) {
 	if !m["imageId"].IsString() || !m["tagsAll"].IsObject() {
 		t.Errorf("imageId %v, tagsAll %v", m["imageId"], m["tagsAll"])
 	}
-	if _, ok := m[defaultsKey]; ok {
+	if _, ok := m["__defaults"]; ok {
 		t.Error("the bridge's notes are among the outputs")
 	}
 	if d.Journal() != "" {
@@ -203,7 +203,7 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err = unmarshalProperties(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() || !m["metadataOptions"].IsObject() {
+	if m, err = UnmarshalProperties(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() || !m["metadataOptions"].IsObject() {
 		t.Errorf("latestVersion %v, arn %v, metadataOptions %v, %v", m["latestVersion"], m["arn"], m["metadataOptions"], err)
 	}
 }
@@ -212,7 +212,7 @@ func TestSecrets(t *testing.T) {
 	d := Start(t)
 	secret := resource.MakeSecret(resource.NewProperty("s3cr3t"))
 	vpc := d.Create(VPCType, "vpc", Props{"cidrBlock": "10.0.0.0/16", "tags": Props{"key": secret}})
-	m, err := unmarshalProperties(vpc.State)
+	m, err := UnmarshalProperties(vpc.State)
 	if err != nil || !m["tags"].ContainsSecrets() {
 		t.Errorf("tags = %v, %v: the secret is open", m["tags"], err)
 	}

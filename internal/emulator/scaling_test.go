@@ -60,7 +60,7 @@ func TestMixedGroupLaunches(t *testing.T) {
 	lifecycles := map[any]int{}
 	for _, m := range f.Machines() {
 		lifecycles[m.Outputs["instanceLifecycle"]]++
-		if m.Tags[groupTag] != g.ID || m.Outputs["instanceType"] != "m7g.large" {
+		if m.Tags["aws:autoscaling:groupName"] != g.ID || m.Outputs["instanceType"] != "m7g.large" {
 			t.Errorf("%s of %s is tagged %v", m.Outputs["instanceType"], g.ID, m.Tags)
 		}
 	}

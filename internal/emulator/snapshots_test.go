@@ -41,7 +41,7 @@ func TestSnapshotCopies(t *testing.T) {
 	east.RequireCreateRefusal(VolumeType, GP3(Props{"availabilityZone": "us-east-2a", "snapshotId": s.ID}), "InvalidSnapshot.NotFound", "it is in us-west-1")
 	copied := east.Create(SnapshotCopyType, "c", from)
 	v := east.Create(VolumeType, "v", GP3(Props{"availabilityZone": "us-east-2a", "snapshotId": copied.ID}))
-	if v.Output("kmsKeyId") != "arn:aws:kms:us-east-2:123456789012:alias/aws/ebs" || copied.Output("volumeId") != copiedVolume {
+	if v.Output("kmsKeyId") != "arn:aws:kms:us-east-2:123456789012:alias/aws/ebs" || copied.Output("volumeId") != "vol-ffffffff" {
 		t.Errorf("key %v, copy of %v", v.Output("kmsKeyId"), copied.Output("volumeId"))
 	}
 	other := d.Elsewhere(Props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}})
@@ -101,7 +101,7 @@ func TestTakeSnapshots(t *testing.T) {
 	for _, r := range d.Resources() {
 		if r.Type == SnapshotType {
 			counts[r.Region]++
-			if r.Managed || r.Tags["shard"] != "0" || r.Tags[policyTag] != policy.ID || r.Outputs["encrypted"] != true {
+			if r.Managed || r.Tags["shard"] != "0" || r.Tags["aws:dlm:lifecycle-policy-id"] != policy.ID || r.Outputs["encrypted"] != true {
 				t.Errorf("%s in %s: %v", r.ID, r.Region, r.Tags)
 			}
 		}
@@ -202,7 +202,7 @@ func TestStorageLookups(t *testing.T) {
 
 // lookUpInSilence looks something up in a region that answers nothing, with a provider that was configured before it fell silent.
 func lookUpInSilence(d *Driver) (map[string]any, error) {
-	return d.Cloud.LookUp(context.Background(), Scope{Account: exampleAccount, Region: "us-east-2"}, awsLookups["aws:ebs/getVolume:getVolume"], nil)
+	return d.Cloud.LookUp(context.Background(), Scope{Account: "123456789012", Region: "us-east-2"}, AWSPlatform().Lookups["aws:ebs/getVolume:getVolume"], nil)
 }
 
 // Regions that answer nothing get no copies, and their own policies do not act.

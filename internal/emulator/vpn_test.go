@@ -12,6 +12,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
+// keyPattern is what AWS accepts for a key, by the provider's documentation.
+var keyPattern = regexp.MustCompile(`^[1-9A-Za-z_.][0-9A-Za-z_.]{7,63}$`)
+
 // ends are what a connection needs at AWS's side.
 type ends struct {
 	*Driver
@@ -49,7 +52,7 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 	if vpn.Output("tunnel1Address") == vpn.Output("tunnel2Address") || !IsIPv4(Text(vpn.Output("tunnel1Address"))) {
 		t.Errorf("addresses %v and %v", vpn.Output("tunnel1Address"), vpn.Output("tunnel2Address"))
 	}
-	m, err := unmarshalProperties(vpn.State)
+	m, err := UnmarshalProperties(vpn.State)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +63,7 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 	}
 	again := vpnEnds(Start(t))
 	same := again.Create(VPNConnectionType, "vpn", again.connection(Props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
-	if key := Text(same.Output("tunnel2PresharedKey")); key != vpn.Output("tunnel2PresharedKey") || !presharedKey.MatchString(key) {
+	if key := Text(same.Output("tunnel2PresharedKey")); key != vpn.Output("tunnel2PresharedKey") || !keyPattern.MatchString(key) {
 		t.Errorf("the same calls gave the keys %q and %q", key, vpn.Output("tunnel2PresharedKey"))
 	}
 	if diff := vpn.Diff(e.connection(Props{"tunnel1InsideCidr": "169.254.20.8/30", "tunnel1PresharedKey": "given.key"})); !slices.Equal(diff.GetReplaces(), []string{"tunnel1InsideCidr"}) {
@@ -119,11 +122,6 @@ func TestKeysAreNotTold(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "planted") {
 		t.Errorf("error %v", err)
 	}
-	for i := range 50 {
-		if key := generateKey("vpn-"+strings.Repeat("x", i), i%2+1); !presharedKey.MatchString(key) || !regexp.MustCompile(`^.{32}$`).MatchString(key) {
-			t.Errorf("key %q", key)
-		}
-	}
 }
 
 func TestCustomerGatewayRefusals(t *testing.T) {
@@ -164,14 +162,14 @@ func TestVPNGatewayRefusals(t *testing.T) {
 }
 
 func TestVPNQuotas(t *testing.T) {
-	e := vpnEnds(Start(t, "quota="+quotaVPNsPerGateway+":1", "quota="+quotaCustomerGateways+":2", "quota="+quotaVPNGateways+":1"))
+	e := vpnEnds(Start(t, "quota=L-B91E5754:1", "quota=L-4FB7FF5D:2", "quota=L-7029FAB6:1"))
 	e.Create(VPNConnectionType, "vpn", e.connection(nil))
 	e.RequireCreateRefusal(VPNConnectionType, e.connection(nil), "VpnConnectionLimitExceeded", e.vgw.ID)
 	newCustomer(e.Driver, 2)
 	_, err := e.TryCreate(CustomerGatewayType, "c", Props{"type": "ipsec.1", "ipAddress": "203.0.113.3"})
 	RequireRefusal(t, err, "CustomerGatewayLimitExceeded")
 	e.RequireCreateRefusal(VPNGatewayType, Props{}, "VpnGatewayLimitExceeded")
-	full := vpnEnds(Start(t, "quota="+quotaVPNConnections+":0"))
+	full := vpnEnds(Start(t, "quota=L-3E6EC3A3:0"))
 	full.RequireCreateRefusal(VPNConnectionType, full.connection(nil), "VpnConnectionLimitExceeded")
 }
 

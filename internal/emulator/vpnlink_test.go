@@ -286,7 +286,7 @@ func TestDefaultAdvertisement(t *testing.T) {
 	for mode, want := range map[string]int{"REGIONAL": 1, "GLOBAL": len(AutoRanges)} {
 		n := g.Create(NetworkType, strings.ToLower(mode), Props{"routingMode": mode})
 		r := g.Create(RouterType, strings.ToLower(mode), Props{"network": n.ID, "bgp": Props{"asn": 64520}})
-		got := readState(d, func(s *State) []string { return subnetRangesOf(s, s.RecordAt(s.KeyIn(Scope{}, RouterType, r.ID))) })
+		got := readState(d, func(s *State) []string { return SubnetRangesOf(s, s.RecordAt(s.KeyIn(Scope{}, RouterType, r.ID))) })
 		if len(got) != want || !slices.Contains(got, "10.168.0.0/20") {
 			t.Errorf("%s: %v", mode, got)
 		}

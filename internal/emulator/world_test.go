@@ -70,7 +70,8 @@ func Everything(d *Driver) *World {
 func TestEveryKind(t *testing.T) {
 	d := Start(t)
 	w := Everything(d)
-	for typ, k := range registry().kinds {
+	for _, k := range Rules().Kinds() {
+		typ := k.Type
 		if k.Hidden {
 			continue
 		}
@@ -112,13 +113,13 @@ func TestEveryKindReadsBack(t *testing.T) {
 			if imported.ID != r.ID {
 				t.Fatalf("import of %q found %q, want %q", importIDs[typ+r.ID], imported.ID, r.ID)
 			}
-			for _, name := range registry().KindOf(typ).WriteOnly {
+			for _, name := range Rules().KindOf(typ).WriteOnly {
 				if v, ok := imported.Driver.Unpack(imported.State)[name]; ok {
 					t.Errorf("after an import: %s is %v, which no cloud tells", name, v)
 				}
 			}
 			for path := range imported.Diff(w.Asked[typ]).GetDetailedDiff() {
-				if !slices.Contains(registry().KindOf(typ).WriteOnly, path) {
+				if !slices.Contains(Rules().KindOf(typ).WriteOnly, path) {
 					t.Errorf("after an import: %s differs", path)
 				}
 			}
@@ -159,7 +160,7 @@ func TestEveryReference(t *testing.T) {
 	d := Start(t, "quota=L-0263D0A3:50", "quota=L-F678F1CE:50", "quota=L-A4707A72:50", "quota=L-FE5A380F:50")
 	w := Everything(d)
 	for _, typ := range w.Order {
-		for _, rule := range registry().KindOf(typ).References {
+		for _, rule := range Rules().KindOf(typ).References {
 			if strings.Contains(rule.Path, ".") || ValuesAt(PlainProps(w.Asked[typ]), rule.Path) == nil {
 				continue
 			}
