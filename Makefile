@@ -68,7 +68,7 @@ fuzz: ## fuzz the region file loader for ten minutes
 
 .PHONY: bench
 bench: build agent tools ## measure; docs/performance.md has the figures and what they mean
-	go test -run '^$$' -bench . -benchmem ./regions/... ./internal/emulator ./tests/e2e
+	go test -run '^$$' -bench . -benchmem ./regions/... ./internal/emulator/cloud ./tests/e2e
 
 .PHONY: clean
 clean: ## remove what was built and every emulated cloud

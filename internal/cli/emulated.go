@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
+	"github.com/beachhead-build/beachhead/internal/emulator/link"
 	"github.com/beachhead-build/beachhead/internal/verify"
 )
 
@@ -27,7 +29,7 @@ func (c emulatedCloud) first(typ string, is func(emulator.Resource) bool) (emula
 }
 
 func (c emulatedCloud) DefaultRoute(_ context.Context, subnetID string) (verify.Way, error) {
-	way := c.state.DefaultRoute(subnetID)
+	way := aws.DefaultRoute(c.state, subnetID)
 	return verify.Way{Kind: way.Kind, Live: way.Live, Why: way.Why}, nil
 }
 
@@ -43,7 +45,7 @@ func (c emulatedCloud) PropagatedRoutes(_ context.Context, subnetID string) ([]s
 	if !found { // the VPC's main table holds, which no VPN gateway tells anything
 		return nil, true, nil
 	}
-	return c.state.PropagatedRoutes(text(association.Outputs["routeTableId"])), true, nil
+	return link.PropagatedRoutes(c.state, text(association.Outputs["routeTableId"])), true, nil
 }
 
 func (c emulatedCloud) Group(_ context.Context, name string) (verify.Group, bool, error) {
@@ -105,8 +107,8 @@ func (c emulatedCloud) Parameter(_ context.Context, name string) (string, bool, 
 
 // Tunnel takes both sessions for established when both ends agree on everything, which is when the emulated tunnel is up.
 func (c emulatedCloud) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (verify.Tunnel, bool, error) {
-	all := c.state.Tunnels()
-	i := slices.IndexFunc(all, func(t emulator.Tunnel) bool { return t.AWS == connectionID && t.Number == number })
+	all := link.Tunnels(c.state)
+	i := slices.IndexFunc(all, func(t link.Tunnel) bool { return t.AWS == connectionID && t.Number == number })
 	if i < 0 {
 		return verify.Tunnel{}, false, nil
 	}

@@ -100,7 +100,7 @@ func (m *monitor) pack(inputs resource.PropertyMap) *structpb.Struct {
 // connect gives providers of their own to a run, as the engine does.
 func (m *monitor) connect() {
 	m.t.Helper()
-	server, err := m.cloud.Serve()
+	server, err := emulator.Serve(m.cloud)
 	if err != nil {
 		m.t.Fatal(err)
 	}

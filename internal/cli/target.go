@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/preflight"
 	"github.com/beachhead-build/beachhead/stacks"
@@ -126,7 +127,7 @@ func (a *app) openEmulated(ctx context.Context, r *region, dir string, t target,
 	}
 	// The file says that the project has the policy already.
 	if a := r.plan.Admission; a != nil {
-		if err := opened.cloud.GiveSecurityPolicy(ctx, a.Project, a.Policy); err != nil {
+		if err := gcp.GiveSecurityPolicy(ctx, opened.cloud, a.Project, a.Policy); err != nil {
 			return nil, err
 		}
 	}
@@ -156,7 +157,7 @@ func serveEmulator(dir string, t target) (*emulator.Cloud, *emulator.Server, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the emulated cloud in %s: %w", options.Dir, err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("serving the emulated cloud: %w", err), cloud.Close())
 	}

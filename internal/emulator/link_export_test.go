@@ -1,4 +1,0 @@
-package emulator
-
-// SubnetRangesOf returns the ranges that a router advertises in the default mode.
-var SubnetRangesOf = subnetRangesOf
