@@ -55,7 +55,7 @@ generate: ## write regions/schema.json and docs/region-file.md anew from the Go 
 
 .PHONY: golden
 golden: ## write golden files anew; read the diff before you commit it
-	-UPDATE_GOLDEN=1 go test ./regions/... ./stacks/... ./internal/...
+	-UPDATE_GOLDEN=1 go test ./internal/... ./stacks/...
 	git diff --stat
 
 .PHONY: lint
@@ -64,11 +64,11 @@ lint: ## static checks: vet, golangci-lint, actionlint, shellcheck where there i
 
 .PHONY: fuzz
 fuzz: ## fuzz the region file loader for ten minutes
-	go test -run '^$$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x ./regions
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x ./internal/regionfile
 
 .PHONY: bench
 bench: build agent tools ## measure; docs/performance.md has the figures and what they mean
-	go test -run '^$$' -bench . -benchmem ./regions/... ./internal/emulator/cloud ./tests/e2e
+	go test -run '^$$' -bench . -benchmem ./internal/regionfile/... ./internal/plan/... ./internal/emulator/cloud ./tests/e2e
 
 .PHONY: clean
 clean: ## remove what was built and every emulated cloud

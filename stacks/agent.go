@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // ErrNoAgent says that the node agent has not been built.
@@ -21,7 +21,7 @@ var ErrNoAgent = errors.New("the node agent is not built")
 
 // agent is the node agent's builds, one for each architecture.
 type agent struct {
-	files map[regions.Arch]string
+	files map[regionfile.Arch]string
 	sums  plan.Agent
 }
 
@@ -32,8 +32,8 @@ func findAgent(dir string) (*agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the folder of the node agent: %w", err)
 	}
-	a := &agent{files: map[regions.Arch]string{}, sums: plan.Agent{}}
-	for _, arch := range []regions.Arch{regions.AMD64, regions.ARM64} {
+	a := &agent{files: map[regionfile.Arch]string{}, sums: plan.Agent{}}
+	for _, arch := range []regionfile.Arch{regionfile.AMD64, regionfile.ARM64} {
 		file := filepath.Join(dir, path.Base(plan.AgentKey(arch, "")))
 		build, err := os.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -48,4 +48,4 @@ func findAgent(dir string) (*agent, error) {
 	return a, nil
 }
 
-func (a *agent) architectures() []regions.Arch { return slices.Sorted(maps.Keys(a.sums)) }
+func (a *agent) architectures() []regionfile.Arch { return slices.Sorted(maps.Keys(a.sums)) }

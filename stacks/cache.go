@@ -5,7 +5,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/cache"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 const (
@@ -20,7 +20,7 @@ func (r *region) makeCache() error {
 	if c == nil {
 		return nil
 	}
-	document, err := c.Map.Document()
+	document, err := c.Map.MarshalDocument()
 	if err != nil {
 		return err
 	}

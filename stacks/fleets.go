@@ -9,8 +9,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/config"
 
 	"github.com/beachhead-build/beachhead/components/fleet"
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/node/shardmap"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // busyPercent is the part of busy machines that scaling aims at: under it a quarter of the jobs that run can come on top at once. Judgement.

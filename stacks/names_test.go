@@ -7,17 +7,17 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/beachhead-build/beachhead/components/machine"
-	"github.com/beachhead-build/beachhead/node"
+	"github.com/beachhead-build/beachhead/components/kit"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/node/shardmap"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/node/spec"
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
 var description = regexp.MustCompile(`'END_OF_DESCRIPTION'\n\s*(\{[^\n]*\})\n\s*END_OF_DESCRIPTION\n`)
 
 // told is what a launch template tells its machines.
-func told(t *testing.T, template recorder.Registration) node.Description {
+func told(t *testing.T, template recorder.Registration) spec.Description {
 	t.Helper()
 	text, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue())
 	if err != nil {
@@ -27,7 +27,7 @@ func told(t *testing.T, template recorder.Registration) node.Description {
 	if found == nil {
 		t.Fatalf("no description in the user data of %s", template.Name)
 	}
-	d, err := node.Parse(found[1])
+	d, err := spec.Parse(found[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func told(t *testing.T, template recorder.Registration) node.Description {
 
 // The plan tells machines by which names to call things, and the components call them something: both must be the same.
 func TestMachinesKnowThingsByTheirNames(t *testing.T) {
-	p := shipped(t, func(c *regions.Config) { c.Network.Egress = regions.NATInstance })[0]
+	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	recorded := record(t, p)
 	parameters := names(recorded.OfType("aws:ssm/parameter:Parameter"), "name")
 	volumes := tagged(recorded.OfType("aws:ebs/volume:Volume"))
@@ -49,7 +49,7 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 		hooks := names(hooksOf(group), "name")
 		wanted := map[string][]string{d.Hooks.Ready: hooks, d.Hooks.Drain: hooks}
 		switch d.Role {
-		case node.RunnerRole:
+		case spec.RunnerRole:
 			wanted[d.Runner.Agent.TokenParameter], wanted[d.Runner.Path+"/posture"], wanted[d.Runner.MapParameter] = parameters, parameters, parameters
 			for _, s := range p.Cache.Shards {
 				wanted[shardmap.MovedParameter(d.Runner.MapParameter, s.Number)] = parameters
@@ -57,12 +57,12 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 			scaling := recorded.Named(t, "aws:autoscaling/policy:Policy", template.Name).Inputs["targetTrackingConfiguration"]
 			metric := fmt.Sprint(recorder.Plain(scaling))
 			wanted[d.Metrics.Dimensions["Fleet"]] = regexp.MustCompile(`/beachhead/[^ \]]*`).FindAllString(metric, -1)
-		case node.CacheRole:
+		case spec.CacheRole:
 			wanted[d.Cache.MapParameter], wanted[d.Cache.Volume], wanted[d.Cache.Interface] = parameters, volumes, interfaces
 			wanted[shardmap.MovedParameter(d.Cache.MapParameter, d.Cache.Number)] = parameters
 			alarm := recorded.Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", "watch-health-"+d.Cache.Shard).Inputs["dimensions"]
 			wanted[d.Metrics.Dimensions["Shard"]] = []string{alarm.ObjectValue()["Shard"].StringValue()}
-		case node.NATRole:
+		case spec.NATRole:
 			wanted[d.NAT.Name], wanted[d.NAT.Sources[0].String()] = []string{group.Name}, []string{p.Network.CIDR.String()}
 		}
 		for name, there := range wanted {
@@ -70,8 +70,8 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 				t.Errorf("machines of %s look for %q, and there is %q", template.Name, name, there)
 			}
 		}
-		if d.Metrics.Namespace != machine.Namespace {
-			t.Errorf("machines of %s publish in %s, want %s", template.Name, d.Metrics.Namespace, machine.Namespace)
+		if d.Metrics.Namespace != kit.Namespace {
+			t.Errorf("machines of %s publish in %s, want %s", template.Name, d.Metrics.Namespace, kit.Namespace)
 		}
 	}
 	if want := len(p.Fleets) + len(p.Cache.Shards) + len(p.Network.Zones); machines != want {
@@ -106,7 +106,7 @@ func hooksOf(group recorder.Registration) recorder.Recording {
 
 // AWS tells nothing of a group's first hooks, so one that a killed run made is taken up without them: a group that minded would be replaced.
 func TestGroupsAreNotReplacedForTheirHooks(t *testing.T) {
-	p := shipped(t, func(c *regions.Config) { c.Network.Egress = regions.NATInstance })[0]
+	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	groups := record(t, p).OfType("aws:autoscaling/group:Group")
 	if want := len(p.Fleets) + len(p.Cache.Shards) + len(p.Network.Zones); len(groups) != want {
 		t.Errorf("%d groups, want %d", len(groups), want)

@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/components/network"
 	"github.com/beachhead-build/beachhead/components/watch"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // Whoever reads outputs knows them by the names in Outputs, so the stack must export exactly those.

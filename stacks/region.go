@@ -15,7 +15,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/components/network"
 	"github.com/beachhead-build/beachhead/components/watch"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // region is a region on its way.

@@ -13,21 +13,21 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/stacks"
 	"github.com/beachhead-build/beachhead/tests/golden"
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
 // shipped plans every region file that the project ships, as tests edit them.
-func shipped(t *testing.T, edits ...func(*regions.Config)) []*plan.Plan {
+func shipped(t *testing.T, edits ...func(*regionfile.Config)) []*plan.Plan {
 	t.Helper()
 	files, err := filepath.Glob("../regions/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	configs, err := regions.LoadAll(files)
+	configs, err := regionfile.LoadAll(files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestProviderRefusesOtherAccountsAndTags(t *testing.T) {
 
 // A region without machines and without GCP asks for neither agent nor credentials of GCP.
 func TestPartsCanBeAbsent(t *testing.T) {
-	p := shipped(t, func(c *regions.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0]
+	p := shipped(t, func(c *regionfile.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0]
 	recorded := recorder.Record(t, stacks.Region(p, ""))
 	for _, r := range recorded {
 		if strings.Contains(r.Type, "gcp") || strings.HasPrefix(r.Type, "aws:s3") {
@@ -243,7 +243,7 @@ func TestNobodyWaitsForTheLink(t *testing.T) {
 // The engine writes each resource's stack trace into the state. The program's own frames are all that anybody could use.
 func TestStackTracesEndInTheProgram(t *testing.T) {
 	frames := &traces{}
-	if err := pulumi.RunErr(stacks.Region(shipped(t, func(c *regions.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0], ""),
+	if err := pulumi.RunErr(stacks.Region(shipped(t, func(c *regionfile.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0], ""),
 		pulumi.WithMocks("beachhead", "test", frames)); err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/beachhead-build/beachhead/node"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
+	"github.com/beachhead-build/beachhead/node/spec"
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
@@ -19,7 +19,7 @@ var calls = regexp.MustCompile(`\.(ec2|autoscaling|cloudwatch)\.([A-Z]\w+)\(ctx|
 // called lists what the agent calls, as IAM names it.
 func called(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../node/cloud/*.go")
+	files, err := filepath.Glob("../node/aws/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,16 +42,16 @@ func called(t *testing.T) []string {
 }
 
 // needs are the calls by the roles that make them. One that is in none is one that a machine would be refused.
-var needs = map[node.Role][]string{
-	node.NATRole: {
+var needs = map[spec.Role][]string{
+	spec.NATRole: {
 		"autoscaling:CompleteLifecycleAction", "autoscaling:DescribeAutoScalingInstances", "autoscaling:RecordLifecycleActionHeartbeat",
 		"cloudwatch:PutMetricData",
 	},
-	node.RunnerRole: {
+	spec.RunnerRole: {
 		"autoscaling:CompleteLifecycleAction", "autoscaling:DescribeAutoScalingInstances", "autoscaling:RecordLifecycleActionHeartbeat",
 		"autoscaling:SetInstanceProtection", "cloudwatch:PutMetricData", "ssm:GetParameter",
 	},
-	node.CacheRole: {
+	spec.CacheRole: {
 		"autoscaling:CompleteLifecycleAction", "autoscaling:DescribeAutoScalingInstances", "autoscaling:RecordLifecycleActionHeartbeat",
 		"cloudwatch:PutMetricData", "ec2:AttachNetworkInterface", "ec2:AttachVolume", "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces",
 		"ec2:DescribeVolumes", "ec2:DetachNetworkInterface", "ec2:DetachVolume", "ssm:GetParameter", "ssm:PutParameter",
@@ -60,7 +60,7 @@ var needs = map[node.Role][]string{
 
 // What the agent calls, its machine's role may do, and no call of it is forgotten here.
 func TestRolesMayDoWhatTheAgentCalls(t *testing.T) {
-	p := shipped(t, func(c *regions.Config) { c.Network.Egress = regions.NATInstance })[0]
+	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	recorded := record(t, p)
 	var known []string
 	for _, template := range recorded.OfType("aws:ec2/launchTemplate:LaunchTemplate") {

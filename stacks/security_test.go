@@ -10,17 +10,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/node/hashserv"
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
 // every records the shipped regions in each egress mode: what is safe must be so in all of them.
 func every(t *testing.T, check func(t *testing.T, p *plan.Plan, r recorder.Recording)) {
 	t.Helper()
-	for _, egress := range []regions.Egress{regions.NATGatewayPerZone, regions.NATInstance, regions.Public, regions.None} {
-		for _, p := range shipped(t, func(c *regions.Config) { c.Network.Egress = egress }) {
+	for _, egress := range []regionfile.Egress{regionfile.NATGatewayPerZone, regionfile.NATInstance, regionfile.Public, regionfile.None} {
+		for _, p := range shipped(t, func(c *regionfile.Config) { c.Network.Egress = egress }) {
 			t.Run(fmt.Sprintf("%s %s", p.Name, egress), func(t *testing.T) { check(t, p, record(t, p)) })
 		}
 	}

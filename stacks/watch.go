@@ -3,13 +3,13 @@ package stacks
 import (
 	"fmt"
 
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
 
 func (r *region) makeWatch() error {
 	args := &watch.Args{
-		Region: r.plan.Region, Account: r.plan.Account, Stack: r.plan.Name, Namespace: machine.Namespace,
+		Region: r.plan.Region, Account: r.plan.Account, Stack: r.plan.Name, Namespace: kit.Namespace,
 		Email: r.plan.Alerts.Email, Webhooks: r.plan.Alerts.Webhooks,
 	}
 	for _, z := range r.plan.Network.Zones {

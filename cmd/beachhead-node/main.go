@@ -22,15 +22,15 @@ import (
 	"runtime/debug"
 	"syscall"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/agent"
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 	"github.com/beachhead-build/beachhead/node/ci"
 	"github.com/beachhead-build/beachhead/node/host"
-	"github.com/beachhead-build/beachhead/node/mirror"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// description is where user data writes it. The commands of builds read it there.
-const description = "/etc/beachhead/node.json"
+// descriptionFile is where user data writes it. The commands of builds read it there.
+const descriptionFile = "/etc/beachhead/node.json"
 
 const usage = `usage:
   beachhead-node version
@@ -60,7 +60,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errUsage), errors.Is(err, mirror.ErrUsage):
+	case errors.Is(err, errUsage), errors.Is(err, cacheclient.ErrUsage):
 		return 2
 	default:
 		return 1
@@ -76,26 +76,26 @@ func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
 		if len(rest) > 0 {
 			return errUsage
 		}
-		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", build(), node.Version, runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", buildVersion(), spec.Version, runtime.GOOS, runtime.GOARCH)
 		return nil
 	case "run":
-		return runDescribed(ctx, rest)
+		return runAgent(ctx, rest)
 	case "cache":
-		d, err := described(h.Path(description))
+		d, err := loadDescription(h.Path(descriptionFile))
 		if err != nil {
 			return err
 		}
-		return mirror.Command(ctx, d, rest, out)
+		return cacheclient.RunCommand(ctx, d, rest, out)
 	case "job":
 		if len(rest) != 2 || rest[0] != "started" && rest[0] != "finished" {
 			return errUsage
 		}
-		return ci.Job(h, rest[0], rest[1])
+		return ci.MarkJob(h, rest[0], rest[1])
 	}
 	return errUsage
 }
 
-func runDescribed(ctx context.Context, args []string) error {
+func runAgent(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error says it
 	file := flags.String("description", "", "")
@@ -105,28 +105,28 @@ func runDescribed(ctx context.Context, args []string) error {
 	if *file == "" || flags.NArg() > 0 {
 		return errUsage
 	}
-	d, err := described(*file)
+	d, err := loadDescription(*file)
 	if err != nil {
 		return err
 	}
 	return agent.Run(ctx, d)
 }
 
-func described(file string) (node.Description, error) {
+func loadDescription(file string) (spec.Description, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return node.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
+		return spec.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
 	}
-	d, err := node.Parse(text)
+	d, err := spec.Parse(text)
 	if err != nil {
 		return d, fmt.Errorf("%s: %w", file, err)
 	}
 	return d, nil
 }
 
-// build is the module's version, or (devel) from a checkout built with -buildvcs=false. The agent wants that flag: a binary that names its
+// buildVersion is the module's version, or (devel) from a checkout built with -buildvcs=false. The agent wants that flag: a binary that names its
 // commit has another digest after every commit, and every launch template changes with it.
-func build() string {
+func buildVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

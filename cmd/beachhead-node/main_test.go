@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 	"github.com/beachhead-build/beachhead/node/host"
-	"github.com/beachhead-build/beachhead/node/mirror"
 )
 
 const describedServer = `{"version":1,"role":"cache","stack":"us-west-1","region":"us-west-1",` +
@@ -27,7 +27,7 @@ const describedRunner = `{"version":1,"role":"runner","stack":"us-west-1","regio
 func machine(t *testing.T, text string) host.Host {
 	t.Helper()
 	h := host.Host{Root: t.TempDir()}
-	if _, err := h.Write(description, 0o644, text); err != nil {
+	if _, err := h.WriteFile(descriptionFile, 0o644, text); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -57,7 +57,7 @@ func TestExitCodes(t *testing.T) {
 	for want, errs := range [][]error{
 		{nil},
 		{errors.New("failed"), os.ErrNotExist, context.Canceled},
-		{errUsage, fmt.Errorf("flag: %w", errUsage), fmt.Errorf("not that: %w", mirror.ErrUsage)},
+		{errUsage, fmt.Errorf("flag: %w", errUsage), fmt.Errorf("not that: %w", cacheclient.ErrUsage)},
 	} {
 		for _, err := range errs {
 			if got := exitCode(err); got != want {

@@ -3,7 +3,7 @@ package cache
 import (
 	"fmt"
 
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 const rolePath = "/beachhead/"
@@ -21,21 +21,21 @@ type grants struct {
 func serverPolicy(g grants) (string, error) {
 	attach := []string{"ec2:AttachVolume", "ec2:DetachVolume"}
 	plug := []string{"ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface"}
-	return machine.Policy(append(machine.Basics(g.region, g.account, g.bucket),
+	return kit.Policy(append(kit.Basics(g.region, g.account, g.bucket),
 		// The table of before is an older version of the map, asked for as NAME:VERSION. AWS does not say under which of the two names IAM
 		// sees that; no parameter has a colon in its own.
-		machine.Statement{Action: []string{"ssm:GetParameter"}, Resource: []string{g.table, g.table + ":*", g.moved}},
-		machine.Statement{Action: []string{"ssm:PutParameter"}, Resource: []string{g.moved}},
+		kit.Statement{Action: []string{"ssm:GetParameter"}, Resource: []string{g.table, g.table + ":*", g.moved}},
+		kit.Statement{Action: []string{"ssm:PutParameter"}, Resource: []string{g.moved}},
 		// Both ends of an attachment must be allowed: the thing here, the machine below.
-		machine.Statement{Action: attach, Resource: []string{g.volume}},
-		machine.Statement{Action: plug, Resource: []string{g.iface}},
-		machine.Statement{
-			Action: append(append([]string{}, attach...), plug...), Resource: []string{machine.Instances(g.region, g.account)},
-			Condition: machine.Only(map[string]string{"aws:ResourceTag/Name": g.server, "aws:ResourceTag/" + CacheTag: g.stack}),
+		kit.Statement{Action: attach, Resource: []string{g.volume}},
+		kit.Statement{Action: plug, Resource: []string{g.iface}},
+		kit.Statement{
+			Action: append(append([]string{}, attach...), plug...), Resource: []string{kit.Instances(g.region, g.account)},
+			Condition: kit.Only(map[string]string{"aws:ResourceTag/Name": g.server, "aws:ResourceTag/" + CacheTag: g.stack}),
 		},
-		machine.OwnHooks(g.region, g.account, map[string]string{"Name": g.server, CacheTag: g.stack}),
+		kit.OwnHooks(g.region, g.account, map[string]string{"Name": g.server, CacheTag: g.stack}),
 		// IAM knows no resources for calls that list.
-		machine.Statement{
+		kit.Statement{
 			Action: []string{"ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVolumes"}, Resource: []string{"*"},
 		},
 	)...)
@@ -49,9 +49,9 @@ func snapshotPolicy(region, account, stack string, copyTo []string) (string, err
 	for _, target := range copyTo {
 		snapshots = append(snapshots, "arn:aws:ec2:"+target+"::snapshot/*")
 	}
-	ours := machine.Only(map[string]string{"aws:ResourceTag/" + CacheTag: stack})
+	ours := kit.Only(map[string]string{"aws:ResourceTag/" + CacheTag: stack})
 	volumes := fmt.Sprintf("arn:aws:ec2:%s:%s:volume/*", region, account)
-	allow := []machine.Statement{
+	allow := []kit.Statement{
 		{Action: []string{"ec2:CreateSnapshot"}, Resource: []string{volumes}, Condition: ours},
 		// What is made has no tags yet when it is allowed, and is tagged by a call of its own.
 		{Action: []string{"ec2:CreateSnapshot"}, Resource: snapshots[:1]},
@@ -66,7 +66,7 @@ func snapshotPolicy(region, account, stack string, copyTo []string) (string, err
 		},
 	}
 	if len(copyTo) > 0 {
-		allow = append(allow, machine.Statement{Action: []string{"ec2:CopySnapshot"}, Resource: snapshots})
+		allow = append(allow, kit.Statement{Action: []string{"ec2:CopySnapshot"}, Resource: snapshots})
 	}
-	return machine.Policy(allow...)
+	return kit.Policy(allow...)
 }

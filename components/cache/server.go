@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 const (
@@ -30,7 +30,7 @@ func (b *builder) makeServer(s *shard) error {
 			volume: values[0].(string), iface: values[1].(string), table: values[2].(string), moved: values[3].(string), bucket: values[4].(string),
 		})
 	}).(pulumi.StringOutput)
-	role, allowed, err := b.makeRole(s.server, "Server of a cache shard", machine.Trust, policy)
+	role, allowed, err := b.makeRole(s.server, "Server of a cache shard", kit.Trust, policy)
 	if err != nil {
 		return err
 	}
@@ -48,13 +48,13 @@ func (b *builder) makeServer(s *shard) error {
 }
 
 func (b *builder) makeTemplate(s *shard, profile *iam.InstanceProfile) (*ec2.LaunchTemplate, error) {
-	launched := machine.Named(s.server, b.args.Tags)
+	launched := kit.Named(s.server, b.args.Tags)
 	return ec2.NewLaunchTemplate(b.ctx, s.server, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
-		UserData: machine.UserData(b.args.Bucket, s.UserData),
+		UserData: kit.UserData(b.args.Bucket, s.UserData),
 		// No key: people come by Session Manager, with the role.
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
-		MetadataOptions:    machine.Metadata(), BlockDeviceMappings: machine.Disk(rootGiB),
+		MetadataOptions:    kit.Metadata(), BlockDeviceMappings: kit.Disk(rootGiB),
 		// The server's own interface, by which it reaches AWS before it has the fixed one. The subnet itself gives no public addresses, so
 		// the template says it either way.
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
@@ -62,7 +62,7 @@ func (b *builder) makeTemplate(s *shard, profile *iam.InstanceProfile) (*ec2.Lau
 			SecurityGroups: pulumi.StringArray{b.access.ID()}, DeleteOnTermination: pulumi.String("true"),
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			machine.Tags("instance", b.serverTags(s)), machine.Tags("volume", launched), machine.Tags("network-interface", launched),
+			kit.Tags("instance", b.serverTags(s)), kit.Tags("volume", launched), kit.Tags("network-interface", launched),
 		},
 		Tags: tag(s.server),
 	}, b.opts...)
@@ -82,7 +82,7 @@ func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam
 		// The grace period counts from the completed hook, and a server has had its time to start by then.
 		HealthCheckType: pulumi.String("EC2"), HealthCheckGracePeriod: pulumi.Int(60),
 		// A server that falls silent while it drains goes all the same: the next one fences it.
-		InitialLifecycleHooks: machine.Hooks(readySeconds, drainSeconds, "CONTINUE"),
+		InitialLifecycleHooks: kit.Hooks(readySeconds, drainSeconds, "CONTINUE"),
 		MixedInstancesPolicy: autoscaling.GroupMixedInstancesPolicyArgs{
 			// On demand only: a cache that goes when capacity is scarce goes when it is needed most. In the given order.
 			InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
@@ -98,8 +98,8 @@ func (b *builder) makeGroup(s *shard, template *ec2.LaunchTemplate, allowed *iam
 				Overrides: overrides,
 			},
 		},
-		Tags: machine.GroupTags(b.serverTags(s)),
-	}, b.with(machine.HooksStay(), pulumi.DependsOn(b.serverNeeds(s, allowed)))...)
+		Tags: kit.GroupTags(b.serverTags(s)),
+	}, b.with(kit.HooksStay(), pulumi.DependsOn(b.serverNeeds(s, allowed)))...)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,6 @@ func (b *builder) serverNeeds(s *shard, allowed *iam.RolePolicy) []pulumi.Resour
 // serverTags are those of a server and its group; the role's policy knows them by the first two.
 func (b *builder) serverTags(s *shard) map[string]string {
 	tags := map[string]string{CacheTag: b.args.Stack}
-	maps.Copy(tags, machine.Named(s.server, b.args.Tags))
+	maps.Copy(tags, kit.Named(s.server, b.args.Tags))
 	return tags
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 // ComponentType is the component's type token.
@@ -88,7 +88,7 @@ func (a *Args) PostureParameter() string { return a.Path + "/posture" }
 func (b *builder) makeRole() (*iam.Role, *iam.InstanceProfile, error) {
 	role, err := iam.NewRole(b.ctx, b.name, &iam.RoleArgs{
 		Description: pulumi.String("Machines of a runner fleet"), Path: pulumi.String("/beachhead/"),
-		AssumeRolePolicy: pulumi.String(machine.Trust), Tags: b.tags,
+		AssumeRolePolicy: pulumi.String(kit.Trust), Tags: b.tags,
 	}, b.opts...)
 	if err != nil {
 		return nil, nil, err
@@ -142,19 +142,19 @@ func (b *builder) makeAccess() (*ec2.SecurityGroup, error) {
 }
 
 func (b *builder) makeTemplate(profile *iam.InstanceProfile, access *ec2.SecurityGroup) (*ec2.LaunchTemplate, error) {
-	tags := machine.Named(b.name, b.args.Tags)
+	tags := kit.Named(b.name, b.args.Tags)
 	return ec2.NewLaunchTemplate(b.ctx, b.name, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String("resolve:ssm:" + b.args.Image), UpdateDefaultVersion: pulumi.Bool(true),
-		UserData:           machine.UserData(b.args.Bucket, b.args.UserData),
+		UserData:           kit.UserData(b.args.Bucket, b.args.UserData),
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
-		MetadataOptions:    machine.Metadata(), BlockDeviceMappings: machine.Disk(b.args.DiskGiB),
+		MetadataOptions:    kit.Metadata(), BlockDeviceMappings: kit.Disk(b.args.DiskGiB),
 		// The subnet itself gives no addresses, so the template says it either way.
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
 			DeviceIndex: pulumi.Int(0), AssociatePublicIpAddress: pulumi.String(strconv.FormatBool(b.args.PublicAddress)),
 			SecurityGroups: pulumi.StringArray{access.ID()}, DeleteOnTermination: pulumi.String("true"),
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			machine.Tags("instance", tags), machine.Tags("volume", tags), machine.Tags("network-interface", tags),
+			kit.Tags("instance", tags), kit.Tags("volume", tags), kit.Tags("network-interface", tags),
 		},
 		Tags: b.tags,
 	}, b.opts...)
@@ -185,7 +185,7 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 		MaxInstanceLifetime: pulumi.Int(b.args.LifetimeDays * 24 * 60 * 60), SuspendedProcesses: suspended,
 		// AWS publishes nothing of a group that is not told to, and the alarm about too little capacity takes silence for too little.
 		EnabledMetrics: pulumi.ToStringArray([]string{CapacityMetric}), MetricsGranularity: pulumi.String("1Minute"),
-		InitialLifecycleHooks: machine.Hooks(b.args.HookSeconds, b.args.HookSeconds, "ABANDON"),
+		InitialLifecycleHooks: kit.Hooks(b.args.HookSeconds, b.args.HookSeconds, "ABANDON"),
 		MixedInstancesPolicy: autoscaling.GroupMixedInstancesPolicyArgs{
 			InstancesDistribution: autoscaling.GroupMixedInstancesPolicyInstancesDistributionArgs{
 				OnDemandBaseCapacity: pulumi.Int(b.args.OnDemandBase), OnDemandPercentageAboveBaseCapacity: pulumi.Int(b.args.OnDemandPercent),
@@ -199,8 +199,8 @@ func (b *builder) makeGroup(profile *iam.InstanceProfile, access *ec2.SecurityGr
 				Overrides: overrides,
 			},
 		},
-		Tags: machine.GroupTags(machine.Named(b.name, b.args.Tags)),
-	}, append([]pulumi.ResourceOption{machine.HooksStay()}, b.opts...)...)
+		Tags: kit.GroupTags(kit.Named(b.name, b.args.Tags)),
+	}, append([]pulumi.ResourceOption{kit.HooksStay()}, b.opts...)...)
 }
 
 // makeScaling follows the part of machines that are busy, which they publish themselves: processor load says nothing about whether a runner
@@ -211,7 +211,7 @@ func (b *builder) makeScaling(group *autoscaling.Group) error {
 		TargetTrackingConfiguration: autoscaling.PolicyTargetTrackingConfigurationArgs{
 			TargetValue: pulumi.Float64(b.args.BusyPercent),
 			CustomizedMetricSpecification: autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationArgs{
-				Namespace: pulumi.String(machine.Namespace), MetricName: pulumi.String(Metric), Statistic: pulumi.String("Average"),
+				Namespace: pulumi.String(kit.Namespace), MetricName: pulumi.String(Metric), Statistic: pulumi.String("Average"),
 				Unit: pulumi.String("Percent"),
 				MetricDimensions: autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimensionArray{
 					autoscaling.PolicyTargetTrackingConfigurationCustomizedMetricSpecificationMetricDimensionArgs{

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 // policy allows what the agent calls, on what it calls it on.
@@ -14,11 +14,11 @@ func (b *builder) policy() pulumi.StringOutput {
 	for _, name := range append([]string{b.args.TokenParameter(), b.args.PostureParameter()}, b.args.ReadParameters...) {
 		parameters = append(parameters, fmt.Sprintf("arn:aws:ssm:%s:%s:parameter%s", b.args.Region, b.args.Account, name))
 	}
-	own := []machine.Statement{
+	own := []kit.Statement{
 		{Action: []string{"ssm:GetParameter"}, Resource: parameters},
-		machine.OwnHooks(b.args.Region, b.args.Account, map[string]string{"Name": b.name}, "autoscaling:SetInstanceProtection"),
+		kit.OwnHooks(b.args.Region, b.args.Account, map[string]string{"Name": b.name}, "autoscaling:SetInstanceProtection"),
 	}
 	return b.args.Bucket.ToStringOutput().ApplyT(func(bucket string) (string, error) {
-		return machine.Policy(append(machine.Basics(b.args.Region, b.args.Account, bucket), own...)...)
+		return kit.Policy(append(kit.Basics(b.args.Region, b.args.Account, bucket), own...)...)
 	}).(pulumi.StringOutput)
 }

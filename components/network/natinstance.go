@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/vpc"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 const (
@@ -101,7 +101,7 @@ func (b *builder) makeNATInstance(z Zone, access *ec2.SecurityGroup) error {
 // the machine's first, so it needs no right to attach anything.
 func (b *builder) makeNATProfile(name string) (*iam.InstanceProfile, *iam.RolePolicy, error) {
 	role, err := iam.NewRole(b.ctx, name, &iam.RoleArgs{
-		Path: pulumi.String(rolePath), Description: pulumi.String("NAT instance"), AssumeRolePolicy: pulumi.String(machine.Trust), Tags: tag(name),
+		Path: pulumi.String(rolePath), Description: pulumi.String("NAT instance"), AssumeRolePolicy: pulumi.String(kit.Trust), Tags: tag(name),
 	}, b.opts...)
 	if err != nil {
 		return nil, nil, err
@@ -109,8 +109,8 @@ func (b *builder) makeNATProfile(name string) (*iam.InstanceProfile, *iam.RolePo
 	allowed, err := iam.NewRolePolicy(b.ctx, name, &iam.RolePolicyArgs{
 		Role: role.Name, Name: pulumi.String("agent"),
 		Policy: b.args.Bucket.ToStringOutput().ApplyT(func(bucket string) (string, error) {
-			own := machine.OwnHooks(b.args.Region, b.args.Account, map[string]string{"Name": name})
-			return machine.Policy(append(machine.Basics(b.args.Region, b.args.Account, bucket), own)...)
+			own := kit.OwnHooks(b.args.Region, b.args.Account, map[string]string{"Name": name})
+			return kit.Policy(append(kit.Basics(b.args.Region, b.args.Account, bucket), own)...)
 		}).(pulumi.StringOutput),
 	}, b.opts...)
 	if err != nil {
@@ -127,18 +127,18 @@ func (b *builder) makeNATGroup(name string, z Zone, iface *ec2.NetworkInterface,
 	if err != nil {
 		return nil, err
 	}
-	tags := machine.Named(name, b.args.Tags)
+	tags := kit.Named(name, b.args.Tags)
 	template, err := ec2.NewLaunchTemplate(b.ctx, name, &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String(z.NATInstance.Image), InstanceType: pulumi.String(z.NATInstance.InstanceType),
 		UpdateDefaultVersion: pulumi.Bool(true),
-		UserData:             machine.UserData(b.args.Bucket, z.NATInstance.UserData),
+		UserData:             kit.UserData(b.args.Bucket, z.NATInstance.UserData),
 		IamInstanceProfile:   ec2.LaunchTemplateIamInstanceProfileArgs{Arn: profile.Arn},
-		MetadataOptions:      machine.Metadata(), BlockDeviceMappings: machine.Disk(natDiskGiB),
+		MetadataOptions:      kit.Metadata(), BlockDeviceMappings: kit.Disk(natDiskGiB),
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{ec2.LaunchTemplateNetworkInterfaceArgs{
 			DeviceIndex: pulumi.Int(0), NetworkInterfaceId: iface.ID(), DeleteOnTermination: pulumi.String("false"),
 		}},
 		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{
-			machine.Tags("instance", tags), machine.Tags("volume", tags),
+			kit.Tags("instance", tags), kit.Tags("volume", tags),
 		},
 		Tags: tag(name),
 	}, b.opts...)
@@ -150,13 +150,13 @@ func (b *builder) makeNATGroup(name string, z Zone, iface *ec2.NetworkInterface,
 	// template replaces no machine; it is what the next one starts from.
 	return autoscaling.NewGroup(b.ctx, name, &autoscaling.GroupArgs{
 		MinSize: pulumi.Int(1), MaxSize: pulumi.Int(1), DesiredCapacity: pulumi.Int(1),
-		AvailabilityZones: pulumi.ToStringArray([]string{z.Name}), InitialLifecycleHooks: machine.Hooks(natReadySeconds, natDrainSeconds, "CONTINUE"),
+		AvailabilityZones: pulumi.ToStringArray([]string{z.Name}), InitialLifecycleHooks: kit.Hooks(natReadySeconds, natDrainSeconds, "CONTINUE"),
 		LaunchTemplate: autoscaling.GroupLaunchTemplateArgs{
 			Id: template.ID(), Version: template.LatestVersion.ApplyT(func(v int) string { return fmt.Sprint(v) }).(pulumi.StringOutput),
 		},
-		Tags: machine.GroupTags(tags),
+		Tags: kit.GroupTags(tags),
 		// What the machine needs and no property of its group names: its rights and its own way out. It would try until they are there; they
 		// are edges for the way back, on which a machine that can no longer say that it goes is waited for. They cost nothing: all of them are
 		// there when the template is.
-	}, b.with(machine.HooksStay(), pulumi.DependsOn([]pulumi.Resource{allowed, public, b.publicRoute, b.public[z.Name].association}))...)
+	}, b.with(kit.HooksStay(), pulumi.DependsOn([]pulumi.Resource{allowed, public, b.publicRoute, b.public[z.Name].association}))...)
 }

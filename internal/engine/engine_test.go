@@ -14,6 +14,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 func step(edit func(*Step)) Step {
@@ -76,15 +78,14 @@ func TestRefusalsNameTheCause(t *testing.T) {
 	replaced := func(typ, op string, diffs ...string) Step {
 		return step(func(s *Step) { s.URN, s.Type, s.Name, s.Op, s.Diffs = "urn:"+typ, typ, "net", op, diffs })
 	}
-	const subnetType = "aws:ec2/subnet:Subnet"
 	err := refusals([]Step{
-		replaced(vpcType, "create-replacement", "cidrBlock"), replaced(vpcType, "replace"),
-		replaced(subnetType, "create-replacement", "cidrBlock", "vpcId"), replaced(subnetType, "replace"),
+		replaced(restype.VPC, "create-replacement", "cidrBlock"), replaced(restype.VPC, "replace"),
+		replaced(restype.Subnet, "create-replacement", "cidrBlock", "vpcId"), replaced(restype.Subnet, "replace"),
 	})
 	if err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "because of cidrBlock: the network's range") {
 		t.Errorf("%v, want one line that names the range", err)
 	}
-	for _, alone := range []Step{replaced(vpcType, "replace"), replaced(subnetType, "replace", "vpcId"), replaced(subnetType, "replace")} {
+	for _, alone := range []Step{replaced(restype.VPC, "replace"), replaced(restype.Subnet, "replace", "vpcId"), replaced(restype.Subnet, "replace")} {
 		if refusals([]Step{alone}) == nil {
 			t.Errorf("not refused: %+v", alone)
 		}

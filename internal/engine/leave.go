@@ -8,11 +8,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-)
 
-const (
-	groupType = "aws:autoscaling/group:Group"
-	routeType = "aws:ec2/route:Route"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 // turn says when the machines of a scaling group leave: those of one turn are gone before those of the next are told to go.
@@ -122,7 +119,7 @@ func firstTurns(resources []apitype.ResourceV3, groups map[resource.URN]turn) ma
 
 // turns gives the turn of each scaling group.
 func turns(resources []apitype.ResourceV3) map[resource.URN]turn {
-	holding := dependents(resources, func(r apitype.ResourceV3) bool { return r.Type == volumeType })
+	holding := dependents(resources, func(r apitype.ResourceV3) bool { return r.Type == restype.Volume })
 	all := map[resource.URN]turn{}
 	for _, group := range resources {
 		if !isGroup(group) {
@@ -130,7 +127,7 @@ func turns(resources []apitype.ResourceV3) map[resource.URN]turn {
 		}
 		after := dependents(resources, func(r apitype.ResourceV3) bool { return r.URN == group.URN })
 		switch {
-		case slices.ContainsFunc(resources, func(r apitype.ResourceV3) bool { return r.Type == routeType && after[r.URN] }):
+		case slices.ContainsFunc(resources, func(r apitype.ResourceV3) bool { return r.Type == restype.Route && after[r.URN] }):
 			all[group.URN] = passing
 		case holding[group.URN]:
 			all[group.URN] = serving
@@ -170,4 +167,4 @@ func inCloud(r apitype.ResourceV3) bool {
 	return r.Custom && !r.External && !strings.HasPrefix(string(r.Type), "pulumi:")
 }
 
-func isGroup(r apitype.ResourceV3) bool { return r.Type == groupType && inCloud(r) }
+func isGroup(r apitype.ResourceV3) bool { return r.Type == restype.ScalingGroup && inCloud(r) }

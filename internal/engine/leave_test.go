@@ -11,6 +11,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"pgregory.net/rapid"
+
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 // left gives a state's resources as a down leaves them to the destroy.
@@ -54,9 +56,9 @@ func TestLeaving(t *testing.T) {
 	const parameter = "aws:ssm/parameter:Parameter"
 	after := left(t, []apitype.ResourceV3{
 		thing("aws", "pulumi:providers:aws"), thing("net", "beachhead:aws:Network"), thing("subnet", "aws:ec2/subnet:Subnet"),
-		thing("nat", groupType, "subnet"), thing("way", routeType, "nat"), thing("runners", groupType, "subnet"),
-		thing("busy", "aws:cloudwatch/metricAlarm:MetricAlarm", "runners"), thing("volume", volumeType),
-		thing("policy", "aws:iam/rolePolicy:RolePolicy", "volume"), thing("server", groupType, "policy"), thing("token", parameter),
+		thing("nat", restype.ScalingGroup, "subnet"), thing("way", restype.Route, "nat"), thing("runners", restype.ScalingGroup, "subnet"),
+		thing("busy", "aws:cloudwatch/metricAlarm:MetricAlarm", "runners"), thing("volume", restype.Volume),
+		thing("policy", "aws:iam/rolePolicy:RolePolicy", "volume"), thing("server", restype.ScalingGroup, "policy"), thing("token", parameter),
 		{URN: "token", Type: parameter, Custom: true, Delete: true}, {URN: "image", Type: parameter, Custom: true, External: true},
 	})
 	var got []string
@@ -72,13 +74,13 @@ func TestLeaving(t *testing.T) {
 
 // A route that nobody's machine carries makes no way of a group, and without groups a state stays as it is.
 func TestLeavingWithoutMachines(t *testing.T) {
-	if l := leaving([]apitype.ResourceV3{thing("gateway", "aws:ec2/natGateway:NatGateway"), thing("way", routeType, "gateway")}); len(l.needs) > 0 {
+	if l := leaving([]apitype.ResourceV3{thing("gateway", "aws:ec2/natGateway:NatGateway"), thing("way", restype.Route, "gateway")}); len(l.needs) > 0 {
 		t.Errorf("without groups, %v are given dependencies", l.needs)
 	}
 	if l := leaving(nil); len(l.needs) > 0 {
 		t.Errorf("without anything, %v are given dependencies", l.needs)
 	}
-	after := left(t, []apitype.ResourceV3{thing("runners", groupType), thing("gateway", "aws:ec2/natGateway:NatGateway"), thing("way", routeType, "gateway")})
+	after := left(t, []apitype.ResourceV3{thing("runners", restype.ScalingGroup), thing("gateway", "aws:ec2/natGateway:NatGateway"), thing("way", restype.Route, "gateway")})
 	if last := after[len(after)-1]; last.URN != "runners" || fmt.Sprint(last.Dependencies) != "[gateway way]" {
 		t.Errorf("last is %s after %v, want runners after the way and its gateway", last.URN, last.Dependencies)
 	}
@@ -143,7 +145,7 @@ func written(t require, r apitype.ResourceV3) string {
 
 // anyState draws a state in an order that Pulumi reads, with entries that are yet to be deleted beside those that replaced them.
 func anyState(t *rapid.T) []apitype.ResourceV3 {
-	types := []string{groupType, groupType, volumeType, routeType, "aws:ssm/parameter:Parameter", "beachhead:aws:Network", "pulumi:providers:aws"}
+	types := []string{restype.ScalingGroup, restype.ScalingGroup, restype.Volume, restype.Route, "aws:ssm/parameter:Parameter", "beachhead:aws:Network", "pulumi:providers:aws"}
 	var all []apitype.ResourceV3
 	urns, providers := []resource.URN{}, []string{}
 	for i := range rapid.IntRange(1, 12).Draw(t, "entries") {
@@ -197,14 +199,14 @@ func intact(t require, resources []apitype.ResourceV3) {
 // mustPrecede gives what an entry must be gone before and does not say yet: for a group, all in the cloud that comes after no group which leaves
 // no later than it.
 func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN {
-	if r.Type != groupType || r.External {
+	if r.Type != restype.ScalingGroup || r.External {
 		return nil
 	}
 	var urns []resource.URN
 	for _, other := range all {
 		in := other.Custom && !other.External && !other.Delete && !strings.HasPrefix(string(other.Type), "pulumi:")
 		if in && !slices.Contains(r.Dependencies, other.URN) && !slices.ContainsFunc(all, func(g apitype.ResourceV3) bool {
-			return g.Type == groupType && !g.External && reaches(all, other.URN, g.URN) && place(all, g.URN) <= place(all, r.URN)
+			return g.Type == restype.ScalingGroup && !g.External && reaches(all, other.URN, g.URN) && place(all, g.URN) <= place(all, r.URN)
 		}) {
 			urns = append(urns, other.URN)
 		}
@@ -215,9 +217,9 @@ func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN 
 // place is 0 for a group of runners, 1 for one that has a volume, and 2 for one that a route leads to.
 func place(all []apitype.ResourceV3, group resource.URN) int {
 	switch {
-	case slices.ContainsFunc(all, func(r apitype.ResourceV3) bool { return r.Type == routeType && reaches(all, r.URN, group) }):
+	case slices.ContainsFunc(all, func(r apitype.ResourceV3) bool { return r.Type == restype.Route && reaches(all, r.URN, group) }):
 		return 2
-	case slices.ContainsFunc(all, func(r apitype.ResourceV3) bool { return r.Type == volumeType && reaches(all, group, r.URN) }):
+	case slices.ContainsFunc(all, func(r apitype.ResourceV3) bool { return r.Type == restype.Volume && reaches(all, group, r.URN) }):
 		return 1
 	}
 	return 0

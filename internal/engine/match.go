@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 // Inventory lists what a stack owns in the cloud.
@@ -30,38 +32,6 @@ type Owned struct {
 	// Inputs tell apart what takes no tags, by the names that the program has for them: texts, or numbers of any type. Of what takes tags
 	// they may be left out; a volume's size and availabilityZone, where given, tell in a preview that it does not fit.
 	Inputs map[string]any
-}
-
-// identity lists the inputs that tell which resource of the program a thing is, for the types that take no tags. Where a cloud has a
-// name of its own for a thing, fixed by the program, that is enough.
-var identity = map[string][]string{
-	"aws:autoscaling/policy:Policy":                          {"autoscalingGroupName"},
-	"aws:cloudwatch/dashboard:Dashboard":                     {"dashboardName"},
-	"aws:ec2/eipAssociation:EipAssociation":                  {"allocationId"},
-	"aws:ec2/route:Route":                                    {"routeTableId", "destinationCidrBlock"},
-	"aws:ec2/routeTableAssociation:RouteTableAssociation":    {"subnetId"},
-	"aws:ec2/subnetCidrReservation:SubnetCidrReservation":    {"subnetId", "cidrBlock"},
-	"aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment":      {"vpcId", "vpnGatewayId"},
-	"aws:iam/rolePolicy:RolePolicy":                          {"role", "name"},
-	"aws:route53/record:Record":                              {"zoneId", "name", "type"},
-	"aws:s3/bucketObjectv2:BucketObjectv2":                   {"bucket", "key"},
-	"aws:s3/bucketOwnershipControls:BucketOwnershipControls": {"bucket"},
-	"aws:s3/bucketPolicy:BucketPolicy":                       {"bucket"},
-	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket"},
-	"aws:s3/bucketVersioningV2:BucketVersioningV2":           {"bucket"},
-	"aws:sns/topicSubscription:TopicSubscription":            {"topic", "protocol", "endpoint"},
-
-	"aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation":                              {"routeTableId", "vpnGatewayId"},
-	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": {"bucket"},
-
-	"gcp:compute/externalVpnGateway:ExternalVpnGateway": {"name"},
-	"gcp:compute/firewall:Firewall":                     {"name"},
-	"gcp:compute/haVpnGateway:HaVpnGateway":             {"name"},
-	"gcp:compute/router:Router":                         {"name"},
-	"gcp:compute/routerInterface:RouterInterface":       {"router", "name"},
-	"gcp:compute/routerPeer:RouterPeer":                 {"router", "name"},
-	"gcp:compute/securityPolicyRule:SecurityPolicyRule": {"securityPolicy", "priority"},
-	"gcp:compute/vPNTunnel:VPNTunnel":                   {"name"},
 }
 
 // match pairs what a preview would create with what is there already. Where two things fit one resource, or one thing two, it refuses:
@@ -116,7 +86,7 @@ func ambiguous(step Step, things []Owned) error {
 	}
 	slices.Sort(ids)
 	advice := "take its beachhead:stack tag off the one that is not wanted, or delete that"
-	if identity[step.Type] != nil {
+	if len(restype.Lookup(step.Type).Identity) > 0 {
 		advice = "delete the one that is not wanted"
 	}
 	return fmt.Errorf("%s (%s) is there %d times, as %s: %s", step.Name, step.Type, len(ids), strings.Join(ids, " and "), advice)
@@ -129,8 +99,8 @@ func (o Owned) is(step Step) bool {
 	if o.Type != step.Type {
 		return false
 	}
-	keys, untagged := identity[o.Type]
-	if !untagged {
+	keys := restype.Lookup(o.Type).Identity
+	if len(keys) == 0 {
 		return o.Name != "" && o.Name == step.Name
 	}
 	for _, key := range keys {

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"pgregory.net/rapid"
 
-	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 func TestMatch(t *testing.T) {
@@ -74,16 +74,15 @@ func TestMatch(t *testing.T) {
 
 // What fits twice is refused with both ids and a way out, and so is what is there but not as the program has it.
 func TestMatchRefuses(t *testing.T) {
-	const volumeType = "aws:ebs/volume:Volume"
 	volume := func(edit func(*Owned)) Owned {
-		o := Owned{Type: volumeType, Name: "cache-shard-00", ID: "vol-1", ImportID: "vol-1"}
+		o := Owned{Type: restype.Volume, Name: "cache-shard-00", ID: "vol-1", ImportID: "vol-1"}
 		edit(&o)
 		return o
 	}
 	as := func(*Owned) {}
 	other := func(o *Owned) { o.ID, o.ImportID = "vol-2", "vol-2" }
 	wanted := step(func(s *Step) {
-		s.Op, s.Type, s.Name, s.Protected = "create", volumeType, "cache-shard-00", true
+		s.Op, s.Type, s.Name, s.Protected = "create", restype.Volume, "cache-shard-00", true
 		s.Inputs = map[string]any{"availabilityZone": "us-west-2a", "size": 512.0}
 	})
 	place := func(zone string) func(*Owned) {
@@ -117,30 +116,6 @@ func TestMatchRefuses(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A type or an input that nobody has would match nothing, for ever.
-func TestIdentityIsOfTypesThatExist(t *testing.T) {
-	for token, inputs := range identity {
-		platform, _, _ := strings.Cut(token, ":")
-		table, err := catalog.Load(platform)
-		if err != nil {
-			t.Fatal(err)
-		}
-		there := table.Resources[token]
-		if there == nil {
-			t.Errorf("there is no %s", token)
-			continue
-		}
-		for _, input := range inputs {
-			if _, known := there.Inputs[input]; !known {
-				t.Errorf("%s has no input %s", token, input)
-			}
-		}
-		if _, tagged := there.Inputs["tags"]; tagged && token != "aws:s3/bucketObjectv2:BucketObjectv2" {
-			t.Errorf("%s takes tags, which tell more", token)
-		}
 	}
 }
 

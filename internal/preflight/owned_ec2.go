@@ -14,7 +14,7 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/cache"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // typeByPrefix tells a thing's type by the first part of its id. Rules of security groups are missing: their ids do not tell whether

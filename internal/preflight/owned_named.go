@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // Roles and log groups cannot be asked for by their tags, so where they are is agreed instead: components make roles under this path,

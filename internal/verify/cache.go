@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/node/shardmap"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // cache asks whether each shard has its data, its address and its server, and whether runners are told the map that is planned.
@@ -71,7 +71,7 @@ func serverOf(ctx context.Context, s plan.Shard, key string, cloud Cloud) questi
 // mapOf compares the map's text, and tells of it the epoch: that changes with every slot and pin.
 func mapOf(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) Result {
 	r := Result{Probe: "cache map", Target: p.Cache.MapParameter}
-	planned, err := p.Cache.Map.Document()
+	planned, err := p.Cache.Map.MarshalDocument()
 	if err != nil {
 		r.Why = err.Error()
 		return r

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // learners are the tiers that reach GCP over the link: runners are in either tier while a change of the egress mode rolls over them.

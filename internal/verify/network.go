@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // kinds maps what the plan calls a way to what the cloud calls its target.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // Outcome is the result of a probe. The zero value is not a success.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/node/shardmap"
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // fake is a cloud by ids; what is not in it is not there.
@@ -73,20 +73,20 @@ const (
 )
 
 // region is a valid region of one zone with everything that there is to verify; tests edit it.
-func region(edit func(*regions.Config)) *regions.Config {
+func region(edit func(*regionfile.Config)) *regionfile.Config {
 	prefix := netip.MustParsePrefix
-	c := &regions.Config{
+	c := &regionfile.Config{
 		Name:    "us-west-2",
-		AWS:     regions.AWS{Account: "210987654321", Region: "us-west-2", Zones: []string{zone}},
-		Network: regions.Network{CIDR: prefix("10.42.0.0/16"), Egress: regions.NATGateway},
-		Runners: map[string]regions.Runner{"arm": {
-			Arch: regions.ARM64, InstanceTypes: []string{"m7g.2xlarge"}, Count: regions.Count{Min: 2, Max: 4},
-			Agent: regions.Agent{Kind: regions.JobServ, URL: "https://ci.example.com", Token: "ci-worker-token"},
+		AWS:     regionfile.AWS{Account: "210987654321", Region: "us-west-2", Zones: []string{zone}},
+		Network: regionfile.Network{CIDR: prefix("10.42.0.0/16"), Egress: regionfile.NATGateway},
+		Runners: map[string]regionfile.Runner{"arm": {
+			Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.2xlarge"}, Count: regionfile.Count{Min: 2, Max: 4},
+			Agent: regionfile.Agent{Kind: regionfile.JobServ, URL: "https://ci.example.com", Token: "ci-worker-token"},
 		}},
-		Cache: &regions.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: 1024}},
-		GCP: &regions.GCP{
-			Project: "acme-backend", Region: "us-west1", ASN: regions.ASN{AWS: 64620, GCP: 64520},
-			Services: []regions.Service{{Name: "api", Host: host, Address: netip.MustParseAddr("10.128.0.10"), Ports: []int{443}}},
+		Cache: &regionfile.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: 1024}},
+		GCP: &regionfile.GCP{
+			Project: "acme-backend", Region: "us-west1", ASN: regionfile.ASN{AWS: 64620, GCP: 64520},
+			Services: []regionfile.Service{{Name: "api", Host: host, Address: netip.MustParseAddr("10.128.0.10"), Ports: []int{443}}},
 		},
 	}
 	if edit != nil {
@@ -97,7 +97,7 @@ func region(edit func(*regions.Config)) *regions.Config {
 }
 
 // world is a region that is as its plan says; tests edit it.
-func world(t *testing.T, edit func(*regions.Config)) (*plan.Plan, Outputs, *fake) {
+func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *fake) {
 	t.Helper()
 	p, err := plan.Build(region(edit))
 	if err != nil {
@@ -145,7 +145,7 @@ func world(t *testing.T, edit func(*regions.Config)) (*plan.Plan, Outputs, *fake
 
 func document(t *testing.T, table shardmap.Table) string {
 	t.Helper()
-	text, err := table.Document()
+	text, err := table.MarshalDocument()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,18 +271,18 @@ func TestRun(t *testing.T) {
 // A fleet is held to what the posture makes of it.
 func TestPostures(t *testing.T) {
 	for _, c := range []struct {
-		posture regions.Posture
+		posture regionfile.Posture
 		group   Group
 		pass    bool
 	}{
-		{regions.Active, Group{InService: 16, Machines: 2}, true},
-		{regions.Active, Group{}, false},
-		{regions.Standby, Group{}, true},
-		{regions.Standby, Group{Machines: 1}, false},
-		{regions.Draining, Group{InService: 8, Machines: 1}, true},
-		{regions.Draining, Group{}, true},
+		{regionfile.Active, Group{InService: 16, Machines: 2}, true},
+		{regionfile.Active, Group{}, false},
+		{regionfile.Standby, Group{}, true},
+		{regionfile.Standby, Group{Machines: 1}, false},
+		{regionfile.Draining, Group{InService: 8, Machines: 1}, true},
+		{regionfile.Draining, Group{}, true},
 	} {
-		p, outputs, f := world(t, func(r *regions.Config) { r.Posture = c.posture })
+		p, outputs, f := world(t, func(r *regionfile.Config) { r.Posture = c.posture })
 		f.groups["fleet-arm"] = c.group
 		if failed := Failed(Run(t.Context(), p, outputs, f)); (len(failed) == 0) != c.pass {
 			t.Errorf("%s with %+v: %+v", c.posture, c.group, failed)
@@ -292,7 +292,7 @@ func TestPostures(t *testing.T) {
 
 // On the public path a private name for a service's address hides the public one.
 func TestPublicPath(t *testing.T) {
-	p, outputs, f := world(t, func(r *regions.Config) { r.GCP.Path = regions.PublicPath })
+	p, outputs, f := world(t, func(r *regionfile.Config) { r.GCP.Path = regionfile.PublicPath })
 	if failed := Failed(Run(t.Context(), p, outputs, f)); len(failed) > 0 {
 		t.Errorf("as planned: %+v", failed)
 	}

@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 	"github.com/beachhead-build/beachhead/node/host"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 // group is a scaling group with one machine, and that machine's metadata. Every call takes callTime.
@@ -21,8 +21,8 @@ type group struct {
 	mutex          sync.Mutex
 	state          string
 	target, notice string
-	// away fails every call.
-	away error
+	// unavailable fails every call.
+	unavailable error
 	// completed are the hooks that were completed while they waited, and late those that were not waiting.
 	completed, late []string
 	beats           map[string]int
@@ -31,7 +31,7 @@ type group struct {
 
 const callTime = 50 * time.Millisecond
 
-func launched() *group {
+func newLaunchedGroup() *group {
 	return &group{state: "Pending:Wait", target: "InService", beats: map[string]int{}}
 }
 
@@ -43,14 +43,14 @@ func (g *group) call(ctx context.Context, do func()) error {
 	time.Sleep(callTime)
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if g.away != nil {
-		return g.away
+	if g.unavailable != nil {
+		return g.unavailable
 	}
 	do()
 	return ctx.Err()
 }
 
-func (g *group) with(f func()) {
+func (g *group) withLock(f func()) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	f()
@@ -60,13 +60,13 @@ func (g *group) with(f func()) {
 type seen struct{ ready, drain, published, late int }
 
 func (g *group) seen() (s seen) {
-	g.with(func() { s = seen{g.beats["ready"], g.beats["drain"], g.published, len(g.late)} })
+	g.withLock(func() { s = seen{g.beats["ready"], g.beats["drain"], g.published, len(g.late)} })
 	return s
 }
 
-// takes begins the end of the machine.
-func (g *group) takes() {
-	g.with(func() { g.state, g.target = "Terminating:Wait", "Terminated" })
+// terminate begins the end of the machine.
+func (g *group) terminate() {
+	g.withLock(func() { g.state, g.target = "Terminating:Wait", "Terminated" })
 }
 
 func (g *group) LifecycleState(ctx context.Context) (state string, err error) {
@@ -74,7 +74,7 @@ func (g *group) LifecycleState(ctx context.Context) (state string, err error) {
 	return state, err
 }
 
-func (g *group) Complete(ctx context.Context, hook, result string) error {
+func (g *group) CompleteHook(ctx context.Context, hook, result string) error {
 	return g.call(ctx, func() {
 		switch hook + " " + g.state + " " + result {
 		case "ready Pending:Wait CONTINUE":
@@ -89,21 +89,21 @@ func (g *group) Complete(ctx context.Context, hook, result string) error {
 	})
 }
 
-func (g *group) Heartbeat(ctx context.Context, hook string) error {
+func (g *group) SendHeartbeat(ctx context.Context, hook string) error {
 	return g.call(ctx, func() { g.beats[hook]++ })
 }
 
-func (g *group) TargetState(ctx context.Context) (target string, err error) {
+func (g *group) TargetLifecycleState(ctx context.Context) (target string, err error) {
 	err = g.call(ctx, func() { target = g.target })
 	return target, err
 }
 
-func (g *group) Notice(ctx context.Context) (notice string, err error) {
+func (g *group) InterruptionNotice(ctx context.Context) (notice string, err error) {
 	err = g.call(ctx, func() { notice = g.notice })
 	return notice, err
 }
 
-func (g *group) Publish(ctx context.Context, namespace string, dimensions map[string]string, metrics []cloud.Metric) error {
+func (g *group) PublishMetrics(ctx context.Context, namespace string, dimensions map[string]string, metrics []aws.Metric) error {
 	return g.call(ctx, func() {
 		if namespace == "Beachhead" && dimensions["Group"] == "nat" && len(metrics) == 1 && metrics[0].Name == "Done" {
 			g.published++
@@ -111,8 +111,8 @@ func (g *group) Publish(ctx context.Context, namespace string, dimensions map[st
 	})
 }
 
-// work is a role whose steps take a while, and fail so many times first. It remembers over restarts what a machine would.
-type work struct {
+// fakeRole is a role whose steps take a while, and fail so many times first. It remembers over restarts what a machine would.
+type fakeRole struct {
 	t                       *testing.T
 	mutex                   sync.Mutex
 	prepareTakes            time.Duration
@@ -133,14 +133,14 @@ type done struct {
 }
 
 // seen is what the machine has done.
-func (w *work) seen() done {
+func (w *fakeRole) seen() done {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	return w.done
 }
 
 // set changes what a method has left.
-func (w *work) set(flag *bool) {
+func (w *fakeRole) set(flag *bool) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	*flag = true
@@ -149,7 +149,7 @@ func (w *work) set(flag *bool) {
 var errWork = errors.New("the disk is full; free some")
 
 // enter refuses two methods at a time, and a return to work of a machine that has let go.
-func (w *work) enter(method string, count *int) (leave func()) {
+func (w *fakeRole) enter(method string, count *int) (leave func()) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if w.now != "" || w.drained && method != "drain" || w.drains > 0 && method == "prepare" {
@@ -160,7 +160,7 @@ func (w *work) enter(method string, count *int) (leave func()) {
 	return func() { w.mutex.Lock(); w.now = ""; w.mutex.Unlock() }
 }
 
-func (w *work) Prepare(ctx context.Context) error {
+func (w *fakeRole) Prepare(ctx context.Context) error {
 	defer w.enter("prepare", &w.prepares)()
 	if w.failures > 0 && w.failsAfter > 0 {
 		w.failures--
@@ -177,7 +177,7 @@ func (w *work) Prepare(ctx context.Context) error {
 	return nil
 }
 
-func (w *work) Serve(ctx context.Context) error {
+func (w *fakeRole) Serve(ctx context.Context) error {
 	defer w.enter("serve", &w.serving)()
 	if !w.seen().prepared {
 		w.t.Error("served unprepared")
@@ -192,7 +192,7 @@ func (w *work) Serve(ctx context.Context) error {
 	return nil
 }
 
-func (w *work) Drain(ctx context.Context) error {
+func (w *fakeRole) Drain(ctx context.Context) error {
 	defer w.enter("drain", &w.drains)()
 	if err := host.Sleep(ctx, w.drainTakes); err != nil {
 		return err
@@ -204,14 +204,14 @@ func (w *work) Drain(ctx context.Context) error {
 	return nil
 }
 
-func (w *work) Metrics(context.Context) ([]cloud.Metric, error) {
-	return []cloud.Metric{{Name: "Done", Unit: "Count", Value: 1}}, nil
+func (w *fakeRole) CollectMetrics(context.Context) ([]aws.Metric, error) {
+	return []aws.Metric{{Name: "Done", Unit: "Count", Value: 1}}, nil
 }
 
 // machine runs lives one after the other.
 type machine struct {
 	group *group
-	work  *work
+	work  *fakeRole
 	log   strings.Builder
 	stop  context.CancelFunc
 	ended chan error
@@ -221,12 +221,12 @@ type machine struct {
 func (m *machine) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.ended = stop, make(chan error, 1)
-	one := &life{
-		d: node.Description{
-			Role: node.NATRole, Hooks: node.Hooks{Ready: "ready", Drain: "drain"}, NAT: &node.NAT{Name: "nat"},
-			Metrics: node.Metrics{Namespace: "Beachhead", Dimensions: map[string]string{"Group": "nat"}},
+	one := &lifecycle{
+		description: spec.Description{
+			Role: spec.NATRole, Hooks: spec.Hooks{Ready: "ready", Drain: "drain"}, NAT: &spec.NAT{Name: "nat"},
+			Metrics: spec.Metrics{Namespace: "Beachhead", Dimensions: map[string]string{"Group": "nat"}},
 		},
-		role: m.work, cloud: m.group, log: slog.New(slog.NewTextHandler(&m.log, nil)), said: map[string]string{},
+		role: m.work, cloud: m.group, log: slog.New(slog.NewTextHandler(&m.log, nil)), lastLogged: map[string]string{},
 	}
 	go func() { m.ended <- one.run(ctx) }()
 }
@@ -237,16 +237,16 @@ func (m *machine) kill() error {
 	return <-m.ended
 }
 
-// after lets time pass.
-func after(span time.Duration) {
+// sleepAndSettle lets time pass.
+func sleepAndSettle(span time.Duration) {
 	time.Sleep(span)
 	synctest.Wait()
 }
 
-func (m *machine) logged(text string) int { return strings.Count(m.log.String(), text) }
+func (m *machine) countLogged(text string) int { return strings.Count(m.log.String(), text) }
 
-// is checks what has become of the machine.
-func (m *machine) is(t *testing.T, state string, completed ...string) {
+// checkState checks what has become of the machine.
+func (m *machine) checkState(t *testing.T, state string, completed ...string) {
 	t.Helper()
 	m.group.mutex.Lock()
 	defer m.group.mutex.Unlock()

@@ -8,11 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 )
 
-// live runs a test in a world where time passes at once, and ends the life that is left.
-func live(t *testing.T, g *group, w *work, test func(t *testing.T, m *machine)) {
+// runLives runs a test in a world where time passes at once, and ends the life that is left.
+func runLives(t *testing.T, g *group, w *fakeRole, test func(t *testing.T, m *machine)) {
 	synctest.Test(t, func(t *testing.T) {
 		w.t = t
 		m := &machine{group: g, work: w}
@@ -25,29 +25,29 @@ func live(t *testing.T, g *group, w *work, test func(t *testing.T, m *machine)) 
 }
 
 func TestFromLaunchToEnd(t *testing.T) {
-	g, w := launched(), &work{prepareTakes: 150 * time.Second, drainTakes: 3*time.Hour + 30*time.Second}
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(140 * time.Second)
-		m.is(t, "Pending:Wait")
+	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: 150 * time.Second, drainTakes: 3*time.Hour + 30*time.Second}
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(140 * time.Second)
+		m.checkState(t, "Pending:Wait")
 		if have := g.seen(); have != (seen{ready: 2}) {
 			t.Errorf("while it is prepared: %+v", have)
 		}
-		after(20 * time.Second)
-		m.is(t, "InService", "ready")
-		after(time.Hour)
+		sleepAndSettle(20 * time.Second)
+		m.checkState(t, "InService", "ready")
+		sleepAndSettle(time.Hour)
 		if have := g.seen(); have.published < 59 || have.published > 62 || have.ready != 2 || w.seen().drains != 0 {
 			t.Errorf("in service: %+v, %+v", have, w.seen())
 		}
-		g.takes()
-		after(3 * time.Hour)
+		g.terminate()
+		sleepAndSettle(3 * time.Hour)
 		published := g.seen().published
-		m.is(t, "Terminating:Wait", "ready")
-		after(time.Minute)
-		m.is(t, "Terminating:Proceed", "ready", "drain")
+		m.checkState(t, "Terminating:Wait", "ready")
+		sleepAndSettle(time.Minute)
+		m.checkState(t, "Terminating:Proceed", "ready", "drain")
 		if have := g.seen(); have != (seen{2, 180, published, 0}) || w.seen() != (done{1, 1, 1, true, true}) {
 			t.Errorf("%+v, %+v", have, w.seen())
 		}
-		after(time.Hour) // it stays, since its unit would start it again
+		sleepAndSettle(time.Hour) // it stays, since its unit would start it again
 		select {
 		case err := <-m.ended:
 			t.Errorf("ended: %v", err)
@@ -61,10 +61,10 @@ func TestFromLaunchToEnd(t *testing.T) {
 func TestKilledInEveryStep(t *testing.T) {
 	const prepare, drain, takenAt = 70 * time.Second, 80 * time.Second, 200 * time.Second
 	for at := time.Duration(0); at < takenAt+drain+20*time.Second; at += 1730 * time.Millisecond {
-		w := &work{prepareTakes: prepare, drainTakes: drain}
-		g := launched()
-		live(t, g, w, func(t *testing.T, m *machine) {
-			go func() { time.Sleep(takenAt); g.takes() }()
+		w := &fakeRole{prepareTakes: prepare, drainTakes: drain}
+		g := newLaunchedGroup()
+		runLives(t, g, w, func(t *testing.T, m *machine) {
+			go func() { time.Sleep(takenAt); g.terminate() }()
 			for _, span := range []time.Duration{at, 7 * time.Second, time.Second} {
 				time.Sleep(span)
 				if err := m.kill(); err != nil {
@@ -72,8 +72,8 @@ func TestKilledInEveryStep(t *testing.T) {
 				}
 				m.start()
 			}
-			after(10 * time.Minute)
-			m.is(t, "Terminating:Proceed", "ready", "drain")
+			sleepAndSettle(10 * time.Minute)
+			m.checkState(t, "Terminating:Proceed", "ready", "drain")
 			if !w.seen().drained || g.seen().late > 0 {
 				t.Errorf("killed after %s: %+v, %+v", at, w.seen(), g.seen())
 			}
@@ -84,15 +84,15 @@ func TestKilledInEveryStep(t *testing.T) {
 func TestKilledAtEachCall(t *testing.T) {
 	// A call takes 50 ms, so that steps of 20 ms end one before, while and after it does its work.
 	for at := 10 * time.Second; at < 10*time.Second+500*time.Millisecond; at += 20 * time.Millisecond {
-		w := &work{prepareTakes: 10 * time.Second}
-		g := launched()
-		live(t, g, w, func(t *testing.T, m *machine) {
+		w := &fakeRole{prepareTakes: 10 * time.Second}
+		g := newLaunchedGroup()
+		runLives(t, g, w, func(t *testing.T, m *machine) {
 			time.Sleep(at)
 			_ = m.kill()
 			m.start()
-			after(time.Minute)
-			m.is(t, "InService", "ready")
-			if m.logged("level=WARN") > 0 {
+			sleepAndSettle(time.Minute)
+			m.checkState(t, "InService", "ready")
+			if m.countLogged("level=WARN") > 0 {
 				t.Errorf("the end of a life is no failure of a call:\n%s", m.log.String())
 			}
 		})
@@ -100,16 +100,16 @@ func TestKilledAtEachCall(t *testing.T) {
 }
 
 func TestStoppedIsNotDrained(t *testing.T) {
-	w := &work{}
-	g := launched()
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(time.Minute)
+	w := &fakeRole{}
+	g := newLaunchedGroup()
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Minute)
 		if err := m.kill(); err != nil {
 			t.Errorf("stopped: %v", err)
 		}
 		m.start()
-		after(time.Minute)
-		m.is(t, "InService", "ready")
+		sleepAndSettle(time.Minute)
+		m.checkState(t, "InService", "ready")
 		if have := w.seen(); have != (done{prepares: 2, serving: 2, prepared: true}) {
 			t.Errorf("%+v", have)
 		}
@@ -117,11 +117,11 @@ func TestStoppedIsNotDrained(t *testing.T) {
 }
 
 func TestRestartWhileDraining(t *testing.T) {
-	g, w := launched(), &work{drainTakes: time.Minute}
-	g.takes()
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(2 * time.Minute)
-		m.is(t, "Terminating:Proceed", "drain")
+	g, w := newLaunchedGroup(), &fakeRole{drainTakes: time.Minute}
+	g.terminate()
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(2 * time.Minute)
+		m.checkState(t, "Terminating:Proceed", "drain")
 		if have := w.seen(); have != (done{drains: 1, drained: true}) {
 			t.Errorf("%+v", have)
 		}
@@ -129,12 +129,12 @@ func TestRestartWhileDraining(t *testing.T) {
 }
 
 func TestTakenWhilePreparing(t *testing.T) {
-	g, w := launched(), &work{prepareTakes: time.Hour}
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(time.Minute)
-		g.takes()
-		after(time.Minute)
-		m.is(t, "Terminating:Proceed", "drain")
+	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: time.Hour}
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Minute)
+		g.terminate()
+		sleepAndSettle(time.Minute)
+		m.checkState(t, "Terminating:Proceed", "drain")
 		if have := w.seen(); have != (done{prepares: 1, drains: 1, drained: true}) {
 			t.Errorf("%+v", have)
 		}
@@ -143,14 +143,14 @@ func TestTakenWhilePreparing(t *testing.T) {
 
 // The group enters the wait some time after the machine has started.
 func TestReadyBeforeTheGroupWaits(t *testing.T) {
-	g, w := launched(), &work{}
+	g, w := newLaunchedGroup(), &fakeRole{}
 	g.state = "Pending"
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(time.Minute)
-		m.is(t, "Pending")
-		g.with(func() { g.state = "Pending:Wait" })
-		after(10 * time.Second)
-		m.is(t, "InService", "ready")
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Minute)
+		m.checkState(t, "Pending")
+		g.withLock(func() { g.state = "Pending:Wait" })
+		sleepAndSettle(10 * time.Second)
+		m.checkState(t, "InService", "ready")
 		if have := g.seen(); have.late > 0 {
 			t.Errorf("completed before it waited: %+v", have)
 		}
@@ -177,15 +177,15 @@ func TestPrepareFails(t *testing.T) {
 		{0, 0, time.Second, 0},                             // at once
 		{time.Minute + time.Second, 0, 2 * time.Minute, 1}, // a minute
 	} {
-		g, w := launched(), &work{prepareTakes: c.takes, failures: c.failures}
-		live(t, g, w, func(t *testing.T, m *machine) {
+		g, w := newLaunchedGroup(), &fakeRole{prepareTakes: c.takes, failures: c.failures}
+		runLives(t, g, w, func(t *testing.T, m *machine) {
 			if c.ready == 0 {
-				after(20 * time.Hour)
-				m.is(t, "Pending:Wait")
+				sleepAndSettle(20 * time.Hour)
+				m.checkState(t, "Pending:Wait")
 			} else {
-				after(c.ready)
-				m.is(t, "InService", "ready")
-				if n := m.logged("prepare failed and is tried again"); n != c.failures || m.logged(errWork.Error()) != n {
+				sleepAndSettle(c.ready)
+				m.checkState(t, "InService", "ready")
+				if n := m.countLogged("prepare failed and is tried again"); n != c.failures || m.countLogged(errWork.Error()) != n {
 					t.Errorf("%+v: %d failures in the log:\n%s", c, n, m.log.String())
 				}
 			}
@@ -198,10 +198,10 @@ func TestPrepareFails(t *testing.T) {
 
 // A machine whose role takes a while to work fails fast a few times, and is then prepared slowly.
 func TestPrepareFailsFastAndIsSlowThen(t *testing.T) {
-	g, w := launched(), &work{prepareTakes: 150 * time.Second, failures: 5, failsAfter: time.Second}
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(10 * time.Minute)
-		m.is(t, "InService", "ready")
+	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: 150 * time.Second, failures: 5, failsAfter: time.Second}
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(10 * time.Minute)
+		m.checkState(t, "InService", "ready")
 		if have := g.seen(); have.ready != 2 {
 			t.Errorf("%+v", have)
 		}
@@ -209,14 +209,14 @@ func TestPrepareFailsFastAndIsSlowThen(t *testing.T) {
 }
 
 func TestDrainFails(t *testing.T) {
-	g, w := launched(), &work{drainFailures: 3}
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(10 * time.Second)
-		g.takes()
-		after(30 * time.Second)
-		m.is(t, "Terminating:Wait", "ready")
-		after(30 * time.Second)
-		m.is(t, "Terminating:Proceed", "ready", "drain")
+	g, w := newLaunchedGroup(), &fakeRole{drainFailures: 3}
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(10 * time.Second)
+		g.terminate()
+		sleepAndSettle(30 * time.Second)
+		m.checkState(t, "Terminating:Wait", "ready")
+		sleepAndSettle(30 * time.Second)
+		m.checkState(t, "Terminating:Proceed", "ready", "drain")
 		if have := w.seen(); have.drains != 4 {
 			t.Errorf("%+v", have)
 		}
@@ -224,24 +224,24 @@ func TestDrainFails(t *testing.T) {
 }
 
 func TestSpot(t *testing.T) {
-	g, w := launched(), &work{}
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(time.Minute)
-		g.with(func() { g.notice = cloud.Rebalance })
-		after(10 * time.Minute)
-		m.is(t, "InService", "ready")
-		if w.seen().drains > 0 || m.logged("raised risk") != 1 {
+	g, w := newLaunchedGroup(), &fakeRole{}
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Minute)
+		g.withLock(func() { g.notice = aws.RebalanceNotice })
+		sleepAndSettle(10 * time.Minute)
+		m.checkState(t, "InService", "ready")
+		if w.seen().drains > 0 || m.countLogged("raised risk") != 1 {
 			t.Errorf("after a recommendation: %+v, log:\n%s", w.seen(), m.log.String())
 		}
-		g.with(func() { g.notice = "terminate" })
-		after(10 * time.Second)
-		m.is(t, "InService", "ready")
+		g.withLock(func() { g.notice = "terminate" })
+		sleepAndSettle(10 * time.Second)
+		m.checkState(t, "InService", "ready")
 		if !w.seen().drained {
 			t.Error("a notice did not drain the machine")
 		}
-		g.takes() // the group sees it last
-		after(10 * time.Second)
-		m.is(t, "Terminating:Proceed", "ready", "drain")
+		g.terminate() // the group sees it last
+		sleepAndSettle(10 * time.Second)
+		m.checkState(t, "Terminating:Proceed", "ready", "drain")
 		if have := g.seen(); have.late > 0 {
 			t.Errorf("completed before they waited: %+v", have)
 		}
@@ -249,47 +249,47 @@ func TestSpot(t *testing.T) {
 }
 
 func TestControlPlaneAway(t *testing.T) {
-	g, w := launched(), &work{}
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(time.Minute)
+	g, w := newLaunchedGroup(), &fakeRole{}
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Minute)
 		for i, away := range []error{
-			fmt.Errorf("request 1: %w", cloud.ErrAway), fmt.Errorf("request 2: %w", cloud.ErrAway), cloud.ErrDenied, nil,
+			fmt.Errorf("request 1: %w", aws.ErrUnavailable), fmt.Errorf("request 2: %w", aws.ErrUnavailable), aws.ErrDenied, nil,
 		} {
-			g.with(func() { g.away = away })
-			after(5 * time.Hour)
+			g.withLock(func() { g.unavailable = away })
+			sleepAndSettle(5 * time.Hour)
 			// Of the target state, the notice and the metrics, which are all that is called in service.
-			if want := 3 * []int{1, 1, 2, 2}[i]; m.logged("level=WARN") != want {
-				t.Errorf("after %d: %d warnings, want %d:\n%s", i, m.logged("level=WARN"), want, m.log.String())
+			if want := 3 * []int{1, 1, 2, 2}[i]; m.countLogged("level=WARN") != want {
+				t.Errorf("after %d: %d warnings, want %d:\n%s", i, m.countLogged("level=WARN"), want, m.log.String())
 			}
 		}
-		if m.logged("works again") != 3 || w.seen() != (done{prepares: 1, serving: 1, prepared: true}) || m.logged("level=ERROR") > 0 {
+		if m.countLogged("works again") != 3 || w.seen() != (done{prepares: 1, serving: 1, prepared: true}) || m.countLogged("level=ERROR") > 0 {
 			t.Errorf("%+v, log:\n%s", w.seen(), m.log.String())
 		}
-		g.takes()
-		after(time.Minute)
-		m.is(t, "Terminating:Proceed", "ready", "drain")
+		g.terminate()
+		sleepAndSettle(time.Minute)
+		m.checkState(t, "Terminating:Proceed", "ready", "drain")
 	})
 }
 
 // A machine that reboots while AWS is away serves, and is in service all the same.
 func TestStartsWhileAWSIsAway(t *testing.T) {
-	g, w := launched(), &work{}
-	g.away = cloud.ErrAway
-	live(t, g, w, func(t *testing.T, m *machine) {
-		after(time.Hour)
+	g, w := newLaunchedGroup(), &fakeRole{}
+	g.unavailable = aws.ErrUnavailable
+	runLives(t, g, w, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Hour)
 		if have := w.seen(); have != (done{prepares: 1, serving: 1, prepared: true}) {
 			t.Errorf("%+v", have)
 		}
-		g.with(func() { g.away = nil })
-		after(10 * time.Second)
-		m.is(t, "InService", "ready")
+		g.withLock(func() { g.unavailable = nil })
+		sleepAndSettle(10 * time.Second)
+		m.checkState(t, "InService", "ready")
 	})
 }
 
 // Being stopped is no failure, also of work that does not hear.
 func TestStoppedWhileItHangs(t *testing.T) {
-	live(t, launched(), &work{deaf: true}, func(t *testing.T, m *machine) {
-		after(time.Minute)
+	runLives(t, newLaunchedGroup(), &fakeRole{deaf: true}, func(t *testing.T, m *machine) {
+		sleepAndSettle(time.Minute)
 		if err := m.kill(); err != nil {
 			t.Error(err)
 		}
@@ -299,18 +299,18 @@ func TestStoppedWhileItHangs(t *testing.T) {
 }
 
 func TestServeEnds(t *testing.T) {
-	for want, w := range map[string]*work{
+	for want, w := range map[string]*fakeRole{
 		"serving as nat: the disk is full": {serveError: errWork},
 		"ended by itself":                  {idle: true},
 		"did not end within 1m0s":          {deaf: true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w.t = t
-			m := &machine{group: launched(), work: w}
+			m := &machine{group: newLaunchedGroup(), work: w}
 			m.start()
-			after(time.Minute)
+			sleepAndSettle(time.Minute)
 			if w.deaf {
-				m.group.takes()
+				m.group.terminate()
 			}
 			err := <-m.ended
 			if err == nil || !strings.Contains(err.Error(), want) || w.seen().drains > 0 {

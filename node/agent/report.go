@@ -3,24 +3,24 @@ package agent
 import (
 	"context"
 
-	"github.com/beachhead-build/beachhead/node/cloud"
+	"github.com/beachhead-build/beachhead/node/aws"
 )
 
-// reportCall reports the outcome of a call that is made again and again, unless the context's end is what it failed of.
-func (l *life) reportCall(ctx context.Context, what string, err error) {
+// logCall reports the outcome of a call that is made again and again, unless the context's end is what it failed of.
+func (l *lifecycle) logCall(ctx context.Context, what string, err error) {
 	if err == nil || ctx.Err() == nil {
-		l.report(what, err)
+		l.logChange(what, err)
 	}
 }
 
-// report logs the first failure of a kind and the first success after it, and nothing in between: a control plane that is away for a day must
+// logChange logs the first failure of a kind and the first success after it, and nothing in between: a control plane that is away for a day must
 // not fill the journal.
-func (l *life) report(what string, err error) {
+func (l *lifecycle) logChange(what string, err error) {
 	kind := ""
 	if err != nil {
-		kind = cloud.Kind(err)
+		kind = aws.ErrorKind(err)
 	}
-	if !l.changed(what, kind) {
+	if !l.recordState(what, kind) {
 		return
 	}
 	if err != nil {
@@ -30,17 +30,17 @@ func (l *life) report(what string, err error) {
 	}
 }
 
-// once logs something the first time.
-func (l *life) once(what, text string) {
-	if l.changed(what, text) {
+// logOnce logs something the first time.
+func (l *lifecycle) logOnce(what, text string) {
+	if l.recordState(what, text) {
 		l.log.Info(text)
 	}
 }
 
-func (l *life) changed(what, kind string) bool {
+func (l *lifecycle) recordState(what, kind string) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	before := l.said[what]
-	l.said[what] = kind
+	before := l.lastLogged[what]
+	l.lastLogged[what] = kind
 	return before != kind
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 const (
@@ -16,18 +16,18 @@ const (
 	parameter = "/beachhead/us-west-1/fleets/arm/token"
 )
 
-// quick makes waits and limits short for one test.
-func quick(t *testing.T) {
+// shortenTimes makes waits and limits short for one test.
+func shortenTimes(t *testing.T) {
 	t.Helper()
-	before := []time.Duration{pause, connectLimit, again}
-	pause, connectLimit, again = 5*time.Millisecond, 200*time.Millisecond, 0
-	t.Cleanup(func() { pause, connectLimit, again = before[0], before[1], before[2] })
+	before := []time.Duration{pollInterval, callTimeout, minRestartInterval}
+	pollInterval, callTimeout, minRestartInterval = 5*time.Millisecond, 200*time.Millisecond, 0
+	t.Cleanup(func() { pollInterval, callTimeout, minRestartInterval = before[0], before[1], before[2] })
 }
 
-// make1 gives a CI system on a machine, with a token.
-func make1(t *testing.T, m *machinetest.Machine, agent node.Agent, token string) System {
+// newSystem gives a CI system on a machine, with a token.
+func newSystem(t *testing.T, m *machinetest.Machine, agent spec.Agent, token string) System {
 	t.Helper()
-	quick(t)
+	shortenTimes(t)
 	agent.TokenParameter = parameter
 	if agent.Concurrency == 0 {
 		agent.Concurrency = 1
@@ -42,8 +42,8 @@ func make1(t *testing.T, m *machinetest.Machine, agent node.Agent, token string)
 	return system
 }
 
-// must runs steps that have to work.
-func must(t *testing.T, steps ...func(context.Context) error) {
+// mustRun runs steps that have to work.
+func mustRun(t *testing.T, steps ...func(context.Context) error) {
 	t.Helper()
 	for i, step := range steps {
 		if err := step(t.Context()); err != nil {
@@ -74,32 +74,32 @@ var refusalWants = []string{parameter, "pulumi config set --secret", "beachhead 
 // wantSecretIn wants the token in the given files alone, and those readable by their owner alone.
 func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...string) {
 	t.Helper()
-	if found := m.Holding(secret, files...); len(found) > 0 {
+	if found := m.FindText(secret, files...); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
 	for _, file := range files {
-		if !strings.Contains(m.Text(file), secret) || m.Mode(file) != 0o600 {
-			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.Mode(file), strings.Contains(m.Text(file), secret))
+		if !strings.Contains(m.ReadFile(file), secret) || m.FileMode(file) != 0o600 {
+			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.FileMode(file), strings.Contains(m.ReadFile(file), secret))
 		}
 	}
 }
 
-// agents is one of each kind that calls its CI server, with a token of its form.
-func agents(t *testing.T) map[string]string {
+// listAgents is one of each kind that calls its CI server, with a token of its form.
+func listAgents(t *testing.T) map[string]string {
 	return map[string]string{
 		"jobserv": signingKey(t), "github": "ghp_planted4711", "gitlab": "glrt-planted4711", "buildkite": "planted-4711",
 	}
 }
 
-// installed is a machine that has every CI system's agent, so that no download is needed.
-func installed(t *testing.T) *machinetest.Machine {
+// newInstalledMachine is a machine that has every CI system's agent, so that no download is needed.
+func newInstalledMachine(t *testing.T) *machinetest.Machine {
 	t.Helper()
 	m := machinetest.New(t)
-	m.Put(workerScript, "#!/usr/bin/python3\n")
+	m.WriteFile(workerScript, "#!/usr/bin/python3\n")
 	for _, slot := range []int{0, 1} {
-		m.Put(githubFolder(slot)+"/run.sh", "#!/bin/sh\n")
+		m.WriteFile(githubFolder(slot)+"/run.sh", "#!/bin/sh\n")
 	}
-	m.Put(buildkiteHome+"/agent/buildkite-agent", "#!/bin/sh\n")
+	m.WriteFile(buildkiteHome+"/agent/buildkite-agent", "#!/bin/sh\n")
 	return m
 }
 
@@ -110,14 +110,14 @@ func TestServerHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	for kind, token := range agents(t) {
-		m := installed(t)
+	for kind, token := range listAgents(t) {
+		m := newInstalledMachine(t)
 		address := "http://" + listener.Addr().String() + "/acme"
-		system := make1(t, m, node.Agent{Kind: kind, URL: address}, token)
-		must(t, system.Install)
+		system := newSystem(t, m, spec.Agent{Kind: kind, URL: address}, token)
+		mustRun(t, system.InstallAgent)
 		began := time.Now()
-		wantError(t, system.Start(t.Context()), token, listener.Addr().String(), "no answer within", "agent.url", "network.egress")
-		if took := time.Since(began); took > 5*connectLimit {
+		wantError(t, system.EnsureRunning(t.Context()), token, listener.Addr().String(), "no answer within", "agent.url", "network.egress")
+		if took := time.Since(began); took > 5*callTimeout {
 			t.Errorf("%s took %s", kind, took)
 		}
 	}
@@ -131,27 +131,27 @@ func TestServerIsAway(t *testing.T) {
 	}
 	address := "http://" + listener.Addr().String() + "/acme"
 	_ = listener.Close()
-	for kind, token := range agents(t) {
-		m := installed(t)
-		system := make1(t, m, node.Agent{Kind: kind, URL: address}, token)
-		must(t, system.Install)
-		wantError(t, system.Start(t.Context()), token, address[:len(address)-5], "refused", "check agent.url")
-		if m.Ran("systemctl start") > 0 {
+	for kind, token := range listAgents(t) {
+		m := newInstalledMachine(t)
+		system := newSystem(t, m, spec.Agent{Kind: kind, URL: address}, token)
+		mustRun(t, system.InstallAgent)
+		wantError(t, system.EnsureRunning(t.Context()), token, address[:len(address)-5], "refused", "check agent.url")
+		if m.CountCommands("systemctl start") > 0 {
 			t.Errorf("%s starts its agent without being registered", kind)
 		}
 	}
 }
 
 func TestKindIsUnknown(t *testing.T) {
-	_, err := New(Machine{Agent: node.Agent{Kind: "jenkins"}})
+	_, err := New(Machine{Agent: spec.Agent{Kind: "jenkins"}})
 	wantError(t, err, "none", `"jenkins"`, "jobserv, github, gitlab, buildkite or command")
 }
 
 // A token with a line break in it would write lines of its own into a configuration.
 func TestTokensThatAreNone(t *testing.T) {
 	for _, token := range []string{"", " \n", "a\nb", "ä"} {
-		m := installed(t)
-		system := make1(t, m, node.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
-		wantError(t, system.Start(t.Context()), "a\nb", refusalWants...)
+		m := newInstalledMachine(t)
+		system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
+		wantError(t, system.EnsureRunning(t.Context()), "a\nb", refusalWants...)
 	}
 }

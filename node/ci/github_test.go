@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node"
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
+	"github.com/beachhead-build/beachhead/node/spec"
 )
 
 const githubToken = "ghp_planted4711"
@@ -122,67 +122,67 @@ const orgRunners = "/api/v3/orgs/acme/actions/runners"
 
 // Each runner is for one job; after it another is made. Those that a kill left are replaced.
 func TestGitHubJustInTime(t *testing.T) {
-	server, m := newGitHubServer(t, orgRunners), installed(t)
+	server, m := newGitHubServer(t, orgRunners), newInstalledMachine(t)
 	server.runners[999] = instance // what is left of a killed one
-	system := make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
-	must(t, system.Install, system.Start, system.Start)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
+	mustRun(t, system.InstallAgent, system.EnsureRunning, system.EnsureRunning)
 	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"], server.made[1]["name"]) != instance+"[self-hosted arm64]"+instance+"-2" {
 		t.Errorf("made %v", server.made)
 	}
-	if found := m.Holding(githubToken); len(found) > 0 {
+	if found := m.FindText(githubToken); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
 	wantSecretIn(t, m, "amlxsecret", githubSecret(0), githubSecret(1))
-	text := m.Text("/etc/systemd/system/" + githubUnit(0))
-	for _, want := range []string{"User=" + user, "EnvironmentFile=" + githubSecret(0), "JOB_STARTED=" + githubHooks + "/job-started.sh", "/1/run.sh"} {
+	text := m.ReadFile("/etc/systemd/system/" + githubUnit(0))
+	for _, want := range []string{"User=" + agentUser, "EnvironmentFile=" + githubSecret(0), "JOB_STARTED=" + githubHooks + "/job-started.sh", "/1/run.sh"} {
 		if !strings.Contains(text, want) || strings.Contains(text, "Restart=") {
 			t.Errorf("%q is not in the unit, or it starts again after its one job:\n%s", want, text)
 		}
 	}
 	// The job ends, and with it the runner; the next look makes another.
 	server.ends(instance)
-	m.End(githubUnit(0))
-	must(t, system.Start)
+	m.EndUnit(githubUnit(0))
+	mustRun(t, system.EnsureRunning)
 	// One that ends at once is not made over and over.
-	again = time.Hour
-	m.End(githubUnit(0))
-	must(t, system.Start)
-	if m.Active(githubUnit(0)) {
+	minRestartInterval = time.Hour
+	m.EndUnit(githubUnit(0))
+	mustRun(t, system.EnsureRunning)
+	if m.IsUnitActive(githubUnit(0)) {
 		t.Error("a runner was made in the place of one that was made just now")
 	}
-	again = 0
-	must(t, system.Start)
-	if len(server.made) != 4 || server.made[2]["name"] != instance || !m.Active(githubUnit(0)) {
+	minRestartInterval = 0
+	mustRun(t, system.EnsureRunning)
+	if len(server.made) != 4 || server.made[2]["name"] != instance || !m.IsUnitActive(githubUnit(0)) {
 		t.Errorf("made %v", server.made)
 	}
 }
 
 // The hooks are what GitHub's runner runs, with the runner's name in the environment.
 func TestGitHubHooks(t *testing.T) {
-	m := installed(t)
-	system := make1(t, m, node.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
-	must(t, system.Install)
+	m := newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
+	mustRun(t, system.InstallAgent)
 	for _, verb := range []string{"started", "finished"} {
-		if got := m.Text(githubHooks + "/job-" + verb + ".sh"); !strings.Contains(got, "job "+verb+` "$RUNNER_NAME" || true`) {
+		if got := m.ReadFile(githubHooks + "/job-" + verb + ".sh"); !strings.Contains(got, "job "+verb+` "$RUNNER_NAME" || true`) {
 			t.Errorf("%q", got)
 		}
 	}
-	if err := Job(m.Host, "started", instance); err != nil {
+	if err := MarkJob(m.Host, "started", instance); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := system.Running(t.Context()); err != nil || got != 1 {
+	if got, err := system.CountJobs(t.Context()); err != nil || got != 1 {
 		t.Errorf("%d, %v", got, err)
 	}
 }
 
 // An idle runner is removed at once; one with a job is let to its end.
 func TestGitHubDrain(t *testing.T) {
-	server, m := newGitHubServer(t, orgRunners), installed(t)
-	system := make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
-	must(t, system.Install, system.Start)
+	server, m := newGitHubServer(t, orgRunners), newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
 	server.takes(instance)
 	drained := make(chan error, 1)
-	go func() { drained <- system.Drain(t.Context()) }()
+	go func() { drained <- system.DrainJobs(t.Context()) }()
 	select {
 	case err := <-drained:
 		t.Fatalf("the drain ended while a job ran: %v", err)
@@ -194,16 +194,16 @@ func TestGitHubDrain(t *testing.T) {
 	if calls > 2+2*2 { // two runners made; each looked for and its removal tried
 		t.Errorf("%d calls of GitHub for a drain", calls)
 	}
-	if !m.Active(githubUnit(0)) {
+	if !m.IsUnitActive(githubUnit(0)) {
 		t.Fatal("the drain stopped a runner with a job")
 	}
 	server.ends(instance)
-	m.End(githubUnit(0))
+	m.EndUnit(githubUnit(0))
 	if err := <-drained; err != nil {
 		t.Fatal(err)
 	}
-	must(t, system.Unregister)
-	if m.Active(githubUnit(0)) || m.Active(githubUnit(1)) || len(server.runners) > 0 {
+	mustRun(t, system.UnregisterMachine)
+	if m.IsUnitActive(githubUnit(0)) || m.IsUnitActive(githubUnit(1)) || len(server.runners) > 0 {
 		t.Errorf("runners are left: %v", server.runners)
 	}
 }
@@ -211,53 +211,53 @@ func TestGitHubDrain(t *testing.T) {
 // A registration token goes into the script's environment and nowhere else, once.
 func TestGitHubRegistrationToken(t *testing.T) {
 	const secret = "AREGISTRATION4711"
-	m := installed(t)
-	m.Put(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo \"$@\" >>\"$ROOT/configured\"\n")
-	system := make1(t, m, node.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
-	must(t, system.Install, system.Start)
-	m.End(githubUnit(0))
-	must(t, system.Start)
+	m := newInstalledMachine(t)
+	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo \"$@\" >>\"$ROOT/configured\"\n")
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
+	m.EndUnit(githubUnit(0))
+	mustRun(t, system.EnsureRunning)
 	want := "--unattended --replace --url https://github.com/acme/app --name " + instance + " --labels self-hosted,arm64 --work _work\n"
-	if got := m.Text("/configured"); got != want {
+	if got := m.ReadFile("/configured"); got != want {
 		t.Errorf("configured %q, want %q", got, want)
 	}
-	if found := m.Holding(secret); len(found) > 0 {
+	if found := m.FindText(secret); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
-	if text := m.Text("/etc/systemd/system/" + githubUnit(0)); !strings.Contains(text, "Restart=always") || strings.Contains(text, "EnvironmentFile") {
+	if text := m.ReadFile("/etc/systemd/system/" + githubUnit(0)); !strings.Contains(text, "Restart=always") || strings.Contains(text, "EnvironmentFile") {
 		t.Error(text)
 	}
-	if err := Job(m.Host, "started", instance); err != nil {
+	if err := MarkJob(m.Host, "started", instance); err != nil {
 		t.Fatal(err)
 	}
 	drained := make(chan error, 1)
-	go func() { drained <- system.Drain(t.Context()) }()
+	go func() { drained <- system.DrainJobs(t.Context()) }()
 	select {
 	case err := <-drained:
 		t.Fatalf("the drain ended while a job ran: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
-	if err := Job(m.Host, "finished", instance); err != nil {
+	if err := MarkJob(m.Host, "finished", instance); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-drained; err != nil || m.Active(githubUnit(0)) {
+	if err := <-drained; err != nil || m.IsUnitActive(githubUnit(0)) {
 		t.Errorf("%v", err)
 	}
-	must(t, system.Unregister)
+	mustRun(t, system.UnregisterMachine)
 }
 
 func TestGitHubRefuses(t *testing.T) {
 	server := newGitHubServer(t, orgRunners)
-	m := installed(t)
-	system := make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme"}, "github_pat_wrong")
-	must(t, system.Install)
-	wantError(t, system.Start(t.Context()), "github_pat_wrong", append(refusalWants, "Bad credentials")...)
+	m := newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "github_pat_wrong")
+	mustRun(t, system.InstallAgent)
+	wantError(t, system.EnsureRunning(t.Context()), "github_pat_wrong", append(refusalWants, "Bad credentials")...)
 
-	m.Put(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" >&2\nexit 1\n")
-	system = make1(t, m, node.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
-	wantError(t, system.Start(t.Context()), "AOLD4711", append(refusalWants, "valid for an hour", "NotFound")...)
-	if m.Ran("systemctl start") > 0 || len(m.Holding("AOLD4711")) > 0 {
-		t.Errorf("started, or the token is in %v", m.Holding("AOLD4711"))
+	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" >&2\nexit 1\n")
+	system = newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
+	wantError(t, system.EnsureRunning(t.Context()), "AOLD4711", append(refusalWants, "valid for an hour", "NotFound")...)
+	if m.CountCommands("systemctl start") > 0 || len(m.FindText("AOLD4711")) > 0 {
+		t.Errorf("started, or the token is in %v", m.FindText("AOLD4711"))
 	}
 }
 
@@ -272,8 +272,8 @@ func TestGitHubAddresses(t *testing.T) {
 		"github.com/acme":                  "",
 		"https://github.com/acme%zz/wrong": "",
 	} {
-		g, err := newGitHub(Machine{Agent: node.Agent{URL: address}})
-		if (err == nil) != (want != "") || (err == nil && g.runners != want) {
+		g, err := newGitHub(Machine{Agent: spec.Agent{URL: address}})
+		if (err == nil) != (want != "") || (err == nil && g.runnersURL != want) {
 			t.Errorf("%s: %v, %v; want %q", address, g, err, want)
 		}
 	}
@@ -303,7 +303,7 @@ func archive(t *testing.T, name string) []byte {
 
 // A download is whole or not there, and what is there is not fetched again.
 func TestUnpack(t *testing.T) {
-	quick(t)
+	shortenTimes(t)
 	m := machinetest.New(t)
 	whole, asked, cut := archive(t, "run.sh"), 0, true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -325,10 +325,12 @@ func TestUnpack(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	machine := Machine{Host: m.Host}
-	unpack := func(address string) error { return machine.unpack(t.Context(), server.URL+address, "/tool", "run.sh") }
+	unpack := func(address string) error {
+		return machine.installArchive(t.Context(), server.URL+address, "/tool", "run.sh")
+	}
 	wantError(t, unpack("/nothing"), "none", "404", "network.egress")
 	wantError(t, unpack("/a.tar.gz"), "none", "unexpected EOF")
-	if m.Text("/tool/run.sh") != "" || m.Text("/tool.tar.gz") != "" {
+	if m.ReadFile("/tool/run.sh") != "" || m.ReadFile("/tool.tar.gz") != "" {
 		t.Error("half a download was taken for a whole one")
 	}
 	cut = false
@@ -340,9 +342,9 @@ func TestUnpack(t *testing.T) {
 	if info, err := os.Stat(m.Host.Path("/tool/run.sh")); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if got, err := latest(context.Background(), server.URL); err != nil || got != "2.335.0" {
+	if got, err := latestRelease(context.Background(), server.URL); err != nil || got != "2.335.0" {
 		t.Errorf("%q, %v", got, err)
 	}
-	_, err := latest(context.Background(), server.URL+"/other")
+	_, err := latestRelease(context.Background(), server.URL+"/other")
 	wantError(t, err, "none", "forwards to no release")
 }

@@ -11,13 +11,13 @@ import (
 
 func TestJob(t *testing.T) {
 	h := machinetest.New(t).Host
-	if err := Job(h, "started", "7"); err == nil || !strings.Contains(err.Error(), "systemctl status") {
+	if err := MarkJob(h, "started", "7"); err == nil || !strings.Contains(err.Error(), "systemctl status") {
 		t.Errorf("a mark before there is a place for it: %v", err)
 	}
-	if err := makeJobs(h); err != nil {
+	if err := createJobsFolder(h); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(h.Path(jobs)); err != nil || info.Mode().Perm() != 0o777 || info.Mode()&os.ModeSticky == 0 {
+	if info, err := os.Stat(h.Path(jobsFolder)); err != nil || info.Mode().Perm() != 0o777 || info.Mode()&os.ModeSticky == 0 {
 		t.Errorf("%v, %v: other users cannot mark jobs, or can remove others' marks", info.Mode(), err)
 	}
 	steps := []struct {
@@ -25,10 +25,10 @@ func TestJob(t *testing.T) {
 		want     int
 	}{{"started", "7", 1}, {"started", "7", 1}, {"started", "a-b.c_d", 2}, {"finished", "7", 1}, {"finished", "7", 1}, {"finished", "a-b.c_d", 0}}
 	for _, step := range steps {
-		if err := Job(h, step.verb, step.id); err != nil {
+		if err := MarkJob(h, step.verb, step.id); err != nil {
 			t.Error(err)
 		}
-		if got, err := marked(h); err != nil || got != step.want {
+		if got, err := countMarks(h); err != nil || got != step.want {
 			t.Errorf("%s %s: %d jobs run, %v; want %d", step.verb, step.id, got, err, step.want)
 		}
 	}
@@ -36,20 +36,20 @@ func TestJob(t *testing.T) {
 
 func TestJobRefusals(t *testing.T) {
 	h := machinetest.New(t).Host
-	if err := makeJobs(h); err != nil {
+	if err := createJobsFolder(h); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "ä", strings.Repeat("x", 129)} {
 		for _, verb := range []string{"started", "finished"} {
-			if err := Job(h, verb, id); err == nil || !strings.Contains(err.Error(), "refused") {
+			if err := MarkJob(h, verb, id); err == nil || !strings.Contains(err.Error(), "refused") {
 				t.Errorf("%s %q: %v", verb, id, err)
 			}
 		}
 	}
-	if err := Job(h, "begun", "7"); err == nil || !strings.Contains(err.Error(), "job started ID") {
+	if err := MarkJob(h, "begun", "7"); err == nil || !strings.Contains(err.Error(), "job started ID") {
 		t.Error(err)
 	}
-	if got, err := marked(h); err != nil || got != 0 {
+	if got, err := countMarks(h); err != nil || got != 0 {
 		t.Errorf("%d, %v", got, err)
 	}
 }
@@ -57,19 +57,19 @@ func TestJobRefusals(t *testing.T) {
 // A mark that nobody removes counts for a day, and a mark that is being written not at all.
 func TestStaleMarks(t *testing.T) {
 	h := machinetest.New(t).Host
-	if err := makeJobs(h); err != nil {
+	if err := createJobsFolder(h); err != nil {
 		t.Fatal(err)
 	}
-	for name, age := range map[string]time.Duration{"old": staleAfter + time.Minute, "young": staleAfter - time.Minute, ".young.123": 0} {
-		if err := os.WriteFile(h.Path(jobs+"/"+name), nil, 0o600); err != nil {
+	for name, age := range map[string]time.Duration{"old": maxMarkAge + time.Minute, "young": maxMarkAge - time.Minute, ".young.123": 0} {
+		if err := os.WriteFile(h.Path(jobsFolder+"/"+name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		then := time.Now().Add(-age)
-		if err := os.Chtimes(h.Path(jobs+"/"+name), then, then); err != nil {
+		if err := os.Chtimes(h.Path(jobsFolder+"/"+name), then, then); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, err := marked(h); err != nil || got != 1 {
+	if got, err := countMarks(h); err != nil || got != 1 {
 		t.Errorf("%d jobs, %v; want the young one", got, err)
 	}
 }

@@ -16,20 +16,20 @@ import (
 	"time"
 )
 
-// tokenLife is how long a worker's token is valid, and tokenAge after what time it is made anew: a day in which Parameter Store is away does no
+// tokenLifetime is how long a worker's token is valid, and tokenAge after what time it is made anew: a day in which Parameter Store is away does no
 // harm until half of it is over. JobServ's own tokens live a day.
 const (
-	tokenLife = 24 * time.Hour
-	tokenAge  = 12 * time.Hour
+	tokenLifetime = 24 * time.Hour
+	tokenRenewAge = 12 * time.Hour
 )
 
-// isKey says whether a registration token is a key that signs workers' tokens.
-func isKey(token string) bool { return strings.HasPrefix(token, "-----BEGIN ") }
+// isSigningKey says whether a registration token is a key that signs workers' tokens.
+func isSigningKey(token string) bool { return strings.HasPrefix(token, "-----BEGIN ") }
 
-// workerToken signs a token for one worker. JobServ knows the key by the SHA-256 of its public half, takes the worker's name from the token, and
+// signWorkerToken signs a token for one worker. JobServ knows the key by the SHA-256 of its public half, takes the worker's name from the token, and
 // lets that worker enlist itself (jobserv/worker_jwt.py, worker_from_jwt).
-func workerToken(key, name string, now time.Time) (string, error) {
-	private, err := parseKey(key)
+func signWorkerToken(key, name string, now time.Time) (string, error) {
+	private, err := parseSigningKey(key)
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +42,7 @@ func workerToken(key, name string, now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	claims, err := json.Marshal(map[string]any{"name": name, "exp": now.Add(tokenLife).Unix()})
+	claims, err := json.Marshal(map[string]any{"name": name, "exp": now.Add(tokenLifetime).Unix()})
 	if err != nil {
 		return "", err
 	}
@@ -56,8 +56,8 @@ func workerToken(key, name string, now time.Time) (string, error) {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// parseKey reads a private key. What is wrong with it is told without the parser's words, which may quote it.
-func parseKey(text string) (*ecdsa.PrivateKey, error) {
+// parseSigningKey reads a private key. What is wrong with it is told without the parser's words, which may quote it.
+func parseSigningKey(text string) (*ecdsa.PrivateKey, error) {
 	wrong := errors.New("the registration token is no key of the curve P-256; make one with `openssl ecparam -name prime256v1 -genkey -noout`, " +
 		"put its certificate into the CI server's worker-jwts folder, and set the key as the stack secret")
 	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
@@ -83,8 +83,8 @@ func isWorkerToken(token string) bool {
 	return err == nil && json.Valid(header)
 }
 
-// workerNamed refuses a worker's token that is another worker's: the server takes a worker's token under its own name alone.
-func workerNamed(token, name string) error {
+// checkWorkerName refuses a worker's token that is another worker's: the server takes a worker's token under its own name alone.
+func checkWorkerName(token, name string) error {
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	var claims struct{ Name string }
 	if err != nil || json.Unmarshal(payload, &claims) != nil {

@@ -13,59 +13,59 @@ import (
 	"strings"
 )
 
-// answer is what a CI server said.
-type answer struct {
+// response is what a CI server said.
+type response struct {
 	status int
 	body   []byte
 }
 
-// into reads a JSON answer.
-func (a answer) into(value any) error {
+// decodeJSON reads a JSON answer.
+func (a response) decodeJSON(value any) error {
 	if err := json.Unmarshal(a.body, value); err != nil {
 		return fmt.Errorf("the CI server's answer is not what its interface promises: %w; check agent.url in the region file", err)
 	}
 	return nil
 }
 
-// call is one request to a CI server.
-type call struct {
+// apiCall is one request to a CI server.
+type apiCall struct {
 	method, url string
 	// scheme and token are the Authorization header; no token: none is sent.
 	scheme, token string
 	// form or body is what is sent, if anything.
 	form url.Values
 	body any
-	// wants are statuses that are no error.
-	wants []int
+	// accepts are statuses that are no error.
+	accepts []int
 }
 
-// ask calls the CI server. The token is in the request's header or body alone: neither its address nor an error has it, and what the server says
+// callServer calls the CI server. The token is in the request's header or body alone: neither its address nor an error has it, and what the server says
 // is told without it.
-func (m Machine) ask(ctx context.Context, c call) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+func (m Machine) callServer(ctx context.Context, c apiCall) (response, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	request, err := c.request(ctx)
+	request, err := c.newRequest(ctx)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return answer{}, m.unreachable(c.url, err)
+		return response{}, m.unreachableError(c.url, err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
-		return answer{}, m.unreachable(c.url, err)
+		return response{}, m.unreachableError(c.url, err)
 	}
-	for _, status := range c.wants {
-		if response.StatusCode == status {
-			return answer{status, body}, nil
+	for _, status := range c.accepts {
+		if answer.StatusCode == status {
+			return response{status, body}, nil
 		}
 	}
-	return answer{response.StatusCode, body}, m.fault(c, response.StatusCode, string(body))
+	return response{answer.StatusCode, body}, m.statusError(c, answer.StatusCode, string(body))
 }
 
-func (c call) request(ctx context.Context) (*http.Request, error) {
+func (c apiCall) newRequest(ctx context.Context) (*http.Request, error) {
 	var text []byte
 	kind := "application/json"
 	switch {
@@ -90,18 +90,18 @@ func (c call) request(ctx context.Context) (*http.Request, error) {
 	return request, nil
 }
 
-// unreachable says what to look at when a CI server does not answer.
-func (m Machine) unreachable(address string, err error) error {
+// unreachableError says what to look at when a CI server does not answer.
+func (m Machine) unreachableError(address string, err error) error {
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &timeout) && timeout.Timeout()) {
-		err = fmt.Errorf("no answer within %s", connectLimit)
+		err = fmt.Errorf("no answer within %s", callTimeout)
 	}
 	return fmt.Errorf("the CI server at %s cannot be reached: %w; check agent.url, the region's network.egress and gcp.link in the region file, "+
 		"and from this machine `curl --verbose %s`", address, err, address)
 }
 
-// fault says what an answer means that was not wanted.
-func (m Machine) fault(c call, status int, body string) error {
+// statusError says what an answer means that was not wanted.
+func (m Machine) statusError(c apiCall, status int, body string) error {
 	said := strings.TrimSpace(body)
 	if c.token != "" {
 		said = strings.ReplaceAll(said, c.token, "(the token)")
@@ -110,18 +110,18 @@ func (m Machine) fault(c call, status int, body string) error {
 		said = said[:200] + "…"
 	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return &refusal{fmt.Sprintf("the CI server at %s refused the registration token with %d: %s; %s", c.url, status, said, m.remedy())}
+		return &tokenRefusedError{fmt.Sprintf("the CI server at %s refused the registration token with %d: %s; %s", c.url, status, said, m.tokenRemedy())}
 	}
 	return fmt.Errorf("the CI server at %s answered %d to %s: %s; see its log, or check agent.url in the region file", c.url, status, c.method, said)
 }
 
-// refusal is the error that the CI server does not take the token.
-type refusal struct{ text string }
+// tokenRefusedError is the error that the CI server does not take the token.
+type tokenRefusedError struct{ text string }
 
-func (r *refusal) Error() string { return r.text }
+func (r *tokenRefusedError) Error() string { return r.text }
 
-// at gives another path on the server's host.
-func at(server, path string) (string, error) {
+// urlOnHost gives another path on the server's host.
+func urlOnHost(server, path string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" {
 		return "", fmt.Errorf("agent.url %q of the region file is no address; want one such as https://ci.example.com", server)

@@ -7,8 +7,8 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// unit is the systemd unit of a CI system's agent.
-type unit struct {
+// systemdUnit is the systemd unit of a CI system's agent.
+type systemdUnit struct {
 	name, description string
 	// command is the agent's, user its user and folder where it runs; an empty user is root.
 	command, user, folder string
@@ -16,7 +16,7 @@ type unit struct {
 	settings []string
 }
 
-func (u unit) text() string {
+func (u systemdUnit) renderFile() string {
 	lines := []string{
 		"# Written by beachhead-node at every start of the agent.",
 		"[Unit]", "Description=" + u.description, "Wants=network-online.target", "After=network-online.target docker.service", "",
@@ -28,10 +28,10 @@ func (u unit) text() string {
 	return strings.Join(append(lines, u.settings...), "\n") + "\n"
 }
 
-// start writes the unit and starts it. It is not enabled: after a reboot the agent starts it again, once the machine has shown that it can work.
+// startUnit writes the unit and starts it. It is not enabled: after a reboot the agent starts it again, once the machine has shown that it can work.
 // The reload is not left out for a file that was the same, since the one before may have been killed between writing and reloading.
-func (u unit) start(ctx context.Context, h host.Host) error {
-	if _, err := h.Write("/etc/systemd/system/"+u.name, 0o644, u.text()); err != nil {
+func (u systemdUnit) startUnit(ctx context.Context, h host.Host) error {
+	if _, err := h.WriteFile("/etc/systemd/system/"+u.name, 0o644, u.renderFile()); err != nil {
 		return err
 	}
 	if _, err := h.Run(ctx, "systemctl", "daemon-reload"); err != nil {
@@ -41,29 +41,29 @@ func (u unit) start(ctx context.Context, h host.Host) error {
 	return err
 }
 
-// runs says whether a unit runs, is about to, or is about to end.
-func runs(ctx context.Context, h host.Host, name string) (bool, error) {
+// isUnitActive says whether a unit runs, is about to, or is about to end.
+func isUnitActive(ctx context.Context, h host.Host, name string) (bool, error) {
 	state, err := h.Run(ctx, "systemctl", "show", "--property=ActiveState", "--value", name)
 	state = strings.TrimSpace(state)
 	return err == nil && state != "inactive" && state != "failed", err
 }
 
-// stop asks a unit to stop, by its own KillSignal, and waits until it has. Units whose agent waits for its jobs have no limit to that, and the
+// stopUnit asks a unit to stop, by its own KillSignal, and waits until it has. Units whose agent waits for its jobs have no limit to that, and the
 // context is what ends the waiting.
-func stop(ctx context.Context, h host.Host, name string) error {
+func stopUnit(ctx context.Context, h host.Host, name string) error {
 	if _, err := h.Run(ctx, "systemctl", "stop", "--no-block", name); err != nil && host.ExitCode(err) != notLoaded {
 		return err
 	}
-	return ended(ctx, h, name)
+	return waitUnitEnd(ctx, h, name)
 }
 
-// ended waits until a unit runs no more.
-func ended(ctx context.Context, h host.Host, name string) error {
+// waitUnitEnd waits until a unit runs no more.
+func waitUnitEnd(ctx context.Context, h host.Host, name string) error {
 	for {
-		if running, err := runs(ctx, h, name); err != nil || !running {
+		if running, err := isUnitActive(ctx, h, name); err != nil || !running {
 			return err
 		}
-		if err := host.Sleep(ctx, pause); err != nil {
+		if err := host.Sleep(ctx, pollInterval); err != nil {
 			return err
 		}
 	}

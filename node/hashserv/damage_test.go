@@ -18,7 +18,7 @@ func filled(t *testing.T, tasks int) string {
 	t.Helper()
 	file := fresh(t)
 	s := must(openStore(file))
-	err := s.update(func(tx *bbolt.Tx) error {
+	err := s.writeTables(func(tx *bbolt.Tx) error {
 		for i := range tasks {
 			hash := fmt.Sprintf("%064d", i)
 			if _, err := insertOutput(tx, output{task: task{method, hash, "u" + hash}, Outhash: "o" + hash}); err != nil {
@@ -60,13 +60,13 @@ func TestDamagedDatabase(t *testing.T) {
 			defer func() { _ = s.close() }()
 			for i := range tasks {
 				hash := fmt.Sprintf("%064d", i)
-				if got, err := s.unihash(method, hash); err == nil && got != "" && got != "u"+hash {
+				if got, err := s.findUnihash(method, hash); err == nil && got != "" && got != "u"+hash {
 					t.Fatalf("%s is answered with %q", hash, got)
 				}
 			}
 			// The damage may be met by the first report only, which is then tried again, as the client does.
 			for _, hash := range []string{"new", "new"} {
-				if got, err := s.report(output{task: task{method, hash, hash}, Outhash: hash}); err == nil && got == hash {
+				if got, err := s.recordOutput(output{task: task{method, hash, hash}, Outhash: hash}); err == nil && got == hash {
 					return
 				}
 			}
@@ -80,14 +80,14 @@ func TestValueOfAnotherTask(t *testing.T) {
 	s := must(openStore(filled(t, 2)))
 	defer func() { _ = s.close() }()
 	first, second := fmt.Sprintf("%064d", 0), fmt.Sprintf("%064d", 1)
-	err := s.update(func(tx *bbolt.Tx) error {
+	err := s.writeTables(func(tx *bbolt.Tx) error {
 		table := tx.Bucket(tableUnihash)
-		return table.Put(key(method, second), table.Get(key(method, first)))
+		return table.Put(joinKey(method, second), table.Get(joinKey(method, first)))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.unihash(method, second); !errors.Is(err, errDamaged) {
+	if got, err := s.findUnihash(method, second); !errors.Is(err, errDamaged) {
 		t.Errorf("it is answered with %q, %v", got, err)
 	}
 }

@@ -23,8 +23,8 @@ const lockWait = 10 * time.Second
 // errDamaged is a file whose content cannot be what was written.
 var errDamaged = errors.New("the database is damaged")
 
-// key joins names to a key; check has seen to it that they have no zero in them.
-func key(names ...string) []byte {
+// joinKey joins names to a key; check has seen to it that they have no zero in them.
+func joinKey(names ...string) []byte {
 	var k []byte
 	for i, name := range names {
 		if i > 0 {
@@ -41,13 +41,13 @@ const sealSize = 4
 
 var sealTable = crc32.MakeTable(crc32.Castagnoli)
 
-func sealOf(key []byte, value string) []byte {
+func computeSeal(key []byte, value string) []byte {
 	sum := crc32.Update(crc32.Checksum(key, sealTable), sealTable, []byte(value))
 	return binary.BigEndian.AppendUint32(nil, sum)
 }
 
-// get gives the value of a key, and whether there is one.
-func get(tx *bbolt.Tx, table, key []byte) (value string, found bool, err error) {
+// getValue gives the value of a key, and whether there is one.
+func getValue(tx *bbolt.Tx, table, key []byte) (value string, found bool, err error) {
 	sealed := tx.Bucket(table).Get(key)
 	if sealed == nil {
 		return "", false, nil
@@ -56,56 +56,56 @@ func get(tx *bbolt.Tx, table, key []byte) (value string, found bool, err error) 
 		return "", false, fmt.Errorf("%w: %s %q is cut short", errDamaged, table, key)
 	}
 	value = string(sealed[sealSize:])
-	if !bytes.Equal(sealed[:sealSize], sealOf(key, value)) {
+	if !bytes.Equal(sealed[:sealSize], computeSeal(key, value)) {
 		return "", false, fmt.Errorf("%w: %s %q is not what was written", errDamaged, table, key)
 	}
 	return value, true, nil
 }
 
-// getKnown gives the value of a key that another table refers to.
-func getKnown(tx *bbolt.Tx, table, key []byte) (string, error) {
-	value, found, err := get(tx, table, key)
+// getReferenced gives the value of a key that another table refers to.
+func getReferenced(tx *bbolt.Tx, table, key []byte) (string, error) {
+	value, found, err := getValue(tx, table, key)
 	if err == nil && !found {
 		err = fmt.Errorf("%w: %s %q is missing", errDamaged, table, key)
 	}
 	return value, err
 }
 
-func put(tx *bbolt.Tx, table, key []byte, value string) error {
-	return tx.Bucket(table).Put(key, append(sealOf(key, value), value...))
+func putValue(tx *bbolt.Tx, table, key []byte, value string) error {
+	return tx.Bucket(table).Put(key, append(computeSeal(key, value), value...))
 }
 
 // putFirst leaves a value that is there alone.
 func putFirst(tx *bbolt.Tx, table, key []byte, value string) error {
-	if _, found, err := get(tx, table, key); err != nil || found {
+	if _, found, err := getValue(tx, table, key); err != nil || found {
 		return err
 	}
-	return put(tx, table, key, value)
+	return putValue(tx, table, key, value)
 }
 
-func (s *store) view(read func(*bbolt.Tx) error) error {
-	return s.with(func(db *bbolt.DB) error { return db.View(read) })
+func (s *store) readTables(read func(*bbolt.Tx) error) error {
+	return s.useDatabase(func(db *bbolt.DB) error { return db.View(read) })
 }
 
-func (s *store) update(write func(*bbolt.Tx) error) error {
-	return s.with(func(db *bbolt.DB) error { return db.Update(write) })
+func (s *store) writeTables(write func(*bbolt.Tx) error) error {
+	return s.useDatabase(func(db *bbolt.DB) error { return db.Update(write) })
 }
 
-// with does something with the database. When that shows it to be damaged, it is put aside; who asks next finds a new one.
-func (s *store) with(act func(*bbolt.DB) error) error {
-	db, err := s.open()
+// useDatabase does something with the database. When that shows it to be damaged, it is put aside; who asks next finds a new one.
+func (s *store) useDatabase(act func(*bbolt.DB) error) error {
+	db, err := s.currentDatabase()
 	if err != nil {
 		return err
 	}
-	if err = guard(func() error { return act(db) }); errors.Is(err, errDamaged) {
-		s.abandon(db, err)
+	if err = catchDamage(func() error { return act(db) }); errors.Is(err, errDamaged) {
+		s.abandonDatabase(db, err)
 	}
 	return err
 }
 
-// guard makes an error of what the database does when it meets a page that it cannot read: it panics, or touches memory for which the file
+// catchDamage makes an error of what the database does when it meets a page that it cannot read: it panics, or touches memory for which the file
 // has no bytes.
-func guard(act func() error) (err error) {
+func catchDamage(act func() error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, cause)
@@ -115,19 +115,19 @@ func guard(act func() error) (err error) {
 	return act()
 }
 
-// abandon puts a damaged database aside. It is not closed: the transaction that broke may hold its locks for ever.
-func (s *store) abandon(db *bbolt.DB, cause error) {
+// abandonDatabase puts a damaged database aside. It is not closed: the transaction that broke may hold its locks for ever.
+func (s *store) abandonDatabase(db *bbolt.DB, cause error) {
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	if s.db.CompareAndSwap(db, nil) { // else another has done it
-		if err := putAside(s.file, cause); err != nil {
+		if err := moveAside(s.file, cause); err != nil {
 			slog.Error("hash equivalence: cannot put the damaged database aside; the next request tries again", "error", err)
 		}
 	}
 }
 
-// open gives the database, which it opens unless it is open.
-func (s *store) open() (*bbolt.DB, error) {
+// currentDatabase gives the database, which it opens unless it is open.
+func (s *store) currentDatabase() (*bbolt.DB, error) {
 	if db := s.db.Load(); db != nil {
 		return db, nil
 	}
@@ -138,7 +138,7 @@ func (s *store) open() (*bbolt.DB, error) {
 	}
 	db, err := openDatabase(s.file, lockWait)
 	if errors.Is(err, errDamaged) {
-		if err := putAside(s.file, err); err != nil {
+		if err := moveAside(s.file, err); err != nil {
 			return nil, fmt.Errorf("hash equivalence: putting the damaged database aside: %w; move it away by hand", err)
 		}
 		db, err = openDatabase(s.file, lockWait)
@@ -153,7 +153,7 @@ func (s *store) open() (*bbolt.DB, error) {
 // openDatabase opens a file, or makes it; it waits for another process to let go of it. Its error is errDamaged when the file is at fault, and not the machine.
 func openDatabase(file string, wait time.Duration) (*bbolt.DB, error) {
 	var db *bbolt.DB
-	err := guard(func() (err error) {
+	err := catchDamage(func() (err error) {
 		if db, err = bbolt.Open(file, 0o600, &bbolt.Options{Timeout: wait}); err != nil {
 			return err
 		}
@@ -181,8 +181,8 @@ func openDatabase(file string, wait time.Duration) (*bbolt.DB, error) {
 	return nil, fmt.Errorf("%w: %w", errDamaged, err)
 }
 
-// putAside moves a damaged file away, in place of an older one: it is for a person to look at, and must not fill the volume.
-func putAside(file string, cause error) error {
+// moveAside moves a damaged file away, in place of an older one: it is for a person to look at, and must not fill the volume.
+func moveAside(file string, cause error) error {
 	aside := file + ".corrupt"
 	if err := os.Rename(file, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

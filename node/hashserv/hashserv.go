@@ -36,11 +36,11 @@ const (
 	// connectionLimit is how many connections are served at once: a build has one for itself and one for each task that reports. One
 	// above it is closed at once; its build then goes without the answer.
 	connectionLimit = 4096
-	// idleLimit is how long a connection may be silent between messages. A build keeps its connection to its end, and one that starts cold
+	// idleTimeout is how long a connection may be silent between messages. A build keeps its connection to its end, and one that starts cold
 	// takes nine hours. Machines that are gone are found by keepalive within two minutes.
-	idleLimit = 10 * time.Hour
-	// patience is how long the rest of a begun line, or the client's reading of an answer, may take; BitBake gives up after 30 s itself.
-	patience = time.Minute
+	idleTimeout = 10 * time.Hour
+	// stallTimeout is how long the rest of a begun line, or the client's reading of an answer, may take; BitBake gives up after 30 s itself.
+	stallTimeout = time.Minute
 )
 
 // keepAlive finds clients whose machine is gone. Source: lib/bb/asyncrpc/serv.py sets the same.
@@ -65,7 +65,7 @@ func Serve(ctx context.Context, listener net.Listener, database string) error {
 		return err
 	}
 	server := server{store: store, places: make(chan struct{}, connectionLimit)}
-	err = server.accept(ctx, listener)
+	err = server.acceptClients(ctx, listener)
 	stopped := ctx.Err() != nil
 	cancel()
 	server.sessions.Wait()
@@ -85,8 +85,8 @@ type server struct {
 	sessions sync.WaitGroup
 }
 
-// accept starts a session for each connection, until the listener fails, or is closed since the context has ended.
-func (s *server) accept(ctx context.Context, listener net.Listener) error {
+// acceptClients starts a session for each connection, until the listener fails, or is closed since the context has ended.
+func (s *server) acceptClients(ctx context.Context, listener net.Listener) error {
 	for {
 		conn, err := listener.Accept()
 		switch {
@@ -104,7 +104,7 @@ func (s *server) accept(ctx context.Context, listener net.Listener) error {
 		case s.places <- struct{}{}:
 			s.sessions.Go(func() {
 				defer func() { <-s.places }()
-				s.serve(ctx, conn)
+				s.serveClient(ctx, conn)
 			})
 		default:
 			slog.Warn("hash equivalence: too many connections", "limit", connectionLimit, "refused", conn.RemoteAddr())
@@ -113,13 +113,13 @@ func (s *server) accept(ctx context.Context, listener net.Listener) error {
 	}
 }
 
-func (s *server) serve(ctx context.Context, conn net.Conn) {
+func (s *server) serveClient(ctx context.Context, conn net.Conn) {
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetKeepAliveConfig(keepAlive) // without it the connection works, and lasts idleLimit at most
 	}
 	session := newSession(conn, s.store, &s.stats)
-	err := errors.Join(session.run(), session.out.Flush(), conn.Close())
+	err := errors.Join(session.serveRequests(), session.out.Flush(), conn.Close())
 	if ctx.Err() != nil || err == nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		return
 	}

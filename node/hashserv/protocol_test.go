@@ -267,7 +267,7 @@ func FuzzReadLine(f *testing.F) {
 		in := bufio.NewReader(iotest.HalfReader(strings.NewReader(string(text))))
 		rest := string(text)
 		for {
-			line, err := readLine(in)
+			line, err := scanLine(in)
 			end := strings.IndexByte(rest, '\n')
 			switch {
 			case end >= 0 && end < lineLimit && utf8.ValidString(rest[:end]):
@@ -298,7 +298,7 @@ func FuzzChunkSize(f *testing.F) {
 		}
 		var back strings.Builder
 		for rest := text; rest != ""; {
-			size := chunkSize([]byte(rest), most)
+			size := measureChunk([]byte(rest), most)
 			if size < 1 || size > most {
 				t.Fatalf("%d bytes of %q; want 1 to %d", size, rest, most)
 			}

@@ -15,14 +15,14 @@ type stats struct {
 	total, longest, mean, squares float64
 }
 
-// measure does something and counts it when it is done.
-func (s *stats) measure(act func() error) error {
+// timeRequest does something and counts it when it is done.
+func (s *stats) timeRequest(act func() error) error {
 	start := time.Now()
-	defer func() { s.add(time.Since(start).Seconds()) }()
+	defer func() { s.countRequest(time.Since(start).Seconds()) }()
 	return act()
 }
 
-func (s *stats) add(seconds float64) {
+func (s *stats) countRequest(seconds float64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.count++
@@ -43,8 +43,8 @@ type statsAnswer struct {
 	} `json:"requests"`
 }
 
-// answer gives what was counted since the last reset, and begins anew when asked to.
-func (s *stats) answer(reset bool) (a statsAnswer) {
+// readStats gives what was counted since the last reset, and begins anew when asked to.
+func (s *stats) readStats(reset bool) (a statsAnswer) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	a.Requests.Num, a.Requests.Total, a.Requests.Max, a.Requests.Average = s.count, s.total, s.longest, s.mean

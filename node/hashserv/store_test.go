@@ -102,13 +102,13 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 			"report": func(t *rapid.T) {
 				m.statements++
 				r := output{task{name("m"), name("t"), name("u")}, name("o"), details{Created: fmt.Sprint(m.statements)}}
-				if got, err := s.report(r); err != nil || got != m.report(r) {
+				if got, err := s.recordOutput(r); err != nil || got != m.report(r) {
 					t.Fatalf("report %+v: %q, %v; want %q", r, got, err, m.assign(r.Method, r.Taskhash, ""))
 				}
 			},
 			"assign": func(t *rapid.T) {
 				r := task{name("m"), name("t"), name("u")}
-				if got, err := s.assign(r); err != nil || got != m.assign(r.Method, r.Taskhash, r.Unihash) {
+				if got, err := s.assignUnihash(r); err != nil || got != m.assign(r.Method, r.Taskhash, r.Unihash) {
 					t.Fatalf("report-equiv %+v: %q, %v", r, got, err)
 				}
 			},
@@ -123,14 +123,14 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				method, taskhash, outhash, unihash := name("m"), name("t"), name("o"), name("u")
-				if got, want := must(s.unihash(method, taskhash)), m.unihashes[[2]string{method, taskhash}]; got != want {
+				if got, want := must(s.findUnihash(method, taskhash)), m.unihashes[[2]string{method, taskhash}]; got != want {
 					t.Fatalf("unihash of %s: %q; want %q", taskhash, got, want)
 				}
-				if got, want := must(s.exists(unihash)), m.exists(unihash); got != want {
+				if got, want := must(s.hasUnihash(unihash)), m.exists(unihash); got != want {
 					t.Fatalf("%s exists: %v; want %v", unihash, got, want)
 				}
-				sameOutput(t, must(s.outputOfTask(method, taskhash)), m.first(func(o output) bool { return o.Method == method && o.Taskhash == taskhash }))
-				sameOutput(t, must(s.outputOfHash(method, outhash)), m.first(func(o output) bool { return o.Method == method && o.Outhash == outhash }))
+				sameOutput(t, must(s.firstOutputOfTask(method, taskhash)), m.first(func(o output) bool { return o.Method == method && o.Taskhash == taskhash }))
+				sameOutput(t, must(s.firstOutputOfHash(method, outhash)), m.first(func(o output) bool { return o.Method == method && o.Outhash == outhash }))
 			},
 		})
 	})
@@ -193,7 +193,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	store := must(openStore(fresh(t)))
 	server := server{store: store, places: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { _ = server.accept(ctx, listener) }()
+	go func() { _ = server.acceptClients(ctx, listener) }()
 	t.Cleanup(func() {
 		cancel()
 		_ = listener.Close()
@@ -284,7 +284,7 @@ func TestKillLosesNothingAnswered(t *testing.T) {
 		}
 		for n := range count {
 			hash := fmt.Sprintf("t%d-%d", i, n)
-			if got, err := s.unihash(method, hash); got != hash || err != nil {
+			if got, err := s.findUnihash(method, hash); got != hash || err != nil {
 				t.Fatalf("report %s was answered and is %q now, %v", hash, got, err)
 			}
 		}

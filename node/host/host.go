@@ -25,8 +25,8 @@ type Host struct {
 // Path is where a file of the machine is.
 func (h Host) Path(file string) string { return filepath.Join(h.Root, file) }
 
-// tail is how much of a failed command's output its error tells.
-const tail = 400
+// errorTail is how much of a failed command's output its error tells.
+const errorTail = 400
 
 // Run runs a command and gives what it wrote to its standard output. The error tells the end of what it wrote to standard error; the
 // *exec.ExitError is in it.
@@ -38,8 +38,8 @@ func (h Host) Run(ctx context.Context, name string, args ...string) (string, err
 	command.WaitDelay = 5 * time.Second
 	if err := command.Run(); err != nil {
 		said := strings.TrimSpace(errs.String())
-		if len(said) > tail {
-			said = "…" + said[len(said)-tail:]
+		if len(said) > errorTail {
+			said = "…" + said[len(said)-errorTail:]
 		}
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), err)
@@ -58,8 +58,8 @@ func ExitCode(err error) int {
 	return -1
 }
 
-// Write writes a file whole or not at all, and says whether that changed it. Its folder is made.
-func (h Host) Write(file string, mode os.FileMode, text string) (changed bool, err error) {
+// WriteFile writes a file whole or not at all, and says whether that changed it. Its folder is made.
+func (h Host) WriteFile(file string, mode os.FileMode, text string) (changed bool, err error) {
 	path := h.Path(file)
 	if before, err := os.ReadFile(path); err == nil && string(before) == text {
 		return false, os.Chmod(path, mode)
@@ -91,11 +91,11 @@ func Sleep(ctx context.Context, span time.Duration) error {
 	}
 }
 
-// Packages makes sure that Debian packages are there. Where all of them are, it asks no network. It waits for another apt, since images run
+// InstallPackages makes sure that Debian packages are there. Where all of them are, it asks no network. It waits for another apt, since images run
 // one of their own at boot.
-func (h Host) Packages(ctx context.Context, names ...string) error {
+func (h Host) InstallPackages(ctx context.Context, names ...string) error {
 	// Also where no package is missing, since jobs run apt too.
-	if err := h.askMirror(); err != nil {
+	if err := h.configureAptMirror(); err != nil {
 		return err
 	}
 	// Of a package that was removed it knows the status too.

@@ -37,7 +37,7 @@ func TestWrite(t *testing.T) {
 	h := Host{Root: t.TempDir()}
 	for i, want := range []bool{true, false, true} {
 		text := []string{"a", "a", "b"}[i]
-		changed, err := h.Write("/etc/some/file", 0o640, text)
+		changed, err := h.WriteFile("/etc/some/file", 0o640, text)
 		if err != nil || changed != want {
 			t.Errorf("write %d: changed %v, %v", i, changed, err)
 		}
@@ -79,14 +79,14 @@ func TestPackages(t *testing.T) {
 	stub("apt-get", `echo "$@" >>`+log)
 	stub("dpkg-query", "echo installed")
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	if err := h.Packages(t.Context(), "nfs-common"); err != nil {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(log); err == nil {
 		t.Error("apt was asked for packages that are there")
 	}
 	stub("dpkg-query", "echo installed; echo config-files")
-	if err := h.Packages(t.Context(), "nfs-common", "xfsprogs"); err != nil {
+	if err := h.InstallPackages(t.Context(), "nfs-common", "xfsprogs"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(log)

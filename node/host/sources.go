@@ -9,16 +9,16 @@ import (
 // Where apt is told of Debian's archive. Debian's image for EC2 has debianSources, and in sourceList a remark that it has; images that are
 // made otherwise have their lines in sourceList.
 const (
-	sourceList    = "/etc/apt/sources.list"
+	sourcesList   = "/etc/apt/sources.list"
 	debianSources = "/etc/apt/sources.list.d/debian.sources"
 	osRelease     = "/etc/os-release"
 )
 
-// askMirror has apt ask AptMirror, if there is one, and Debian's own archive no longer. It writes the image's own files, so that whoever runs
+// configureAptMirror has apt ask AptMirror, if there is one, and Debian's own archive no longer. It writes the image's own files, so that whoever runs
 // apt on the machine asks the mirror: jobs, a fleet's own commands, Debian's daily upgrades. Refused was a file of our own that options name:
 // given with the agent's calls, jobs would wait for an archive that they cannot reach; given in apt.conf.d, apt would no longer read the
 // repositories that others add to sources.list.d.
-func (h Host) askMirror() error {
+func (h Host) configureAptMirror() error {
 	if h.AptMirror == "" {
 		return nil
 	}
@@ -26,19 +26,19 @@ func (h Host) askMirror() error {
 	if err != nil {
 		return fmt.Errorf("finding the release of Debian: %w; use Debian's own image", err)
 	}
-	name := codename(string(release))
+	name := findCodename(string(release))
 	if name == "" {
 		return fmt.Errorf("finding the release of Debian: %s has no VERSION_CODENAME; use Debian's own image", osRelease)
 	}
-	if _, err := h.Write(debianSources, 0o644, sources(strings.TrimRight(h.AptMirror, "/"), name)); err != nil {
+	if _, err := h.WriteFile(debianSources, 0o644, renderSources(strings.TrimRight(h.AptMirror, "/"), name)); err != nil {
 		return err
 	}
-	_, err = h.Write(sourceList, 0o644, "# Debian's archive is in sources.list.d/debian.sources.\n")
+	_, err = h.WriteFile(sourcesList, 0o644, "# Debian's archive is in sources.list.d/debian.sources.\n")
 	return err
 }
 
-// codename is that of the release, such as bookworm; "" when the text has none.
-func codename(release string) string {
+// findCodename is that of the release, such as bookworm; "" when the text has none.
+func findCodename(release string) string {
 	for line := range strings.Lines(release) {
 		if name, found := strings.CutPrefix(line, "VERSION_CODENAME="); found {
 			return strings.Trim(name, "\"'\r\n ")
@@ -47,9 +47,9 @@ func codename(release string) string {
 	return ""
 }
 
-// sources are those that a release's image has, less backports and source packages, which not every mirror has: where apt misses one of the
+// renderSources are those that a release's image has, less backports and source packages, which not every mirror has: where apt misses one of the
 // suites that it is told of, it fails. The keyring is Debian's own, so that a mirror can pass on nothing that Debian has not signed.
-func sources(mirror, release string) string {
+func renderSources(mirror, release string) string {
 	const text = `# Written by beachhead-node: network.aptMirror of the region file.
 Types: deb
 URIs: %[1]s/debian

@@ -15,11 +15,11 @@ func image(t *testing.T, release string) Host {
 	h := Host{Root: t.TempDir()}
 	for file, text := range map[string]string{
 		osRelease:                          release,
-		sourceList:                         "deb http://deb.debian.org/debian bookworm main\n",
+		sourcesList:                        "deb http://deb.debian.org/debian bookworm main\n",
 		debianSources:                      "Types: deb deb-src\nURIs: mirror+file:///etc/apt/mirrors/debian.list\nSuites: bookworm\nComponents: main\n",
 		"/etc/apt/sources.list.d/own.list": "deb [trusted=yes] https://own.example.com/apt stable main\n",
 	} {
-		if _, err := h.Write(file, 0o644, text); err != nil {
+		if _, err := h.WriteFile(file, 0o644, text); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestPackagesFromAMirror(t *testing.T) {
 		h.AptMirror = address
 		did := apt(t, h, `not-installed\n`)
 		for range 2 {
-			if err := h.Packages(t.Context(), "nfs-common"); err != nil {
+			if err := h.InstallPackages(t.Context(), "nfs-common"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -84,7 +84,7 @@ func TestMirrorWithoutPackages(t *testing.T) {
 	h := image(t, bookworm)
 	h.AptMirror = "https://deb.example.com"
 	did := apt(t, h, `installed\n`)
-	if err := h.Packages(t.Context(), "nfs-common"); err != nil || did() != "" {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err != nil || did() != "" {
 		t.Errorf("%v; apt did %s", err, did())
 	}
 	if text := read(t, h, debianSources); !strings.Contains(text, "URIs: https://deb.example.com/debian\n") {
@@ -94,12 +94,12 @@ func TestMirrorWithoutPackages(t *testing.T) {
 
 func TestPackagesWithoutAMirror(t *testing.T) {
 	h := image(t, bookworm)
-	list, sources := read(t, h, sourceList), read(t, h, debianSources)
+	list, sources := read(t, h, sourcesList), read(t, h, debianSources)
 	apt(t, h, `not-installed\n`)
-	if err := h.Packages(t.Context(), "nfs-common"); err != nil {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err != nil {
 		t.Fatal(err)
 	}
-	if read(t, h, sourceList) != list || read(t, h, debianSources) != sources {
+	if read(t, h, sourcesList) != list || read(t, h, debianSources) != sources {
 		t.Error("the image's own sources are no longer there")
 	}
 }
@@ -110,7 +110,7 @@ func TestMirrorOfAnotherRelease(t *testing.T) {
 	} {
 		h := image(t, release)
 		h.AptMirror = "https://deb.example.com"
-		if err := h.askMirror(); err != nil {
+		if err := h.configureAptMirror(); err != nil {
 			t.Fatal(err)
 		}
 		text := read(t, h, debianSources)
@@ -121,13 +121,13 @@ func TestMirrorOfAnotherRelease(t *testing.T) {
 	h := image(t, "ID=gentoo\nOLD_VERSION_CODENAME=x\n")
 	h.AptMirror = "https://deb.example.com"
 	did := apt(t, h, `not-installed\n`)
-	if err := h.Packages(t.Context(), "nfs-common"); err == nil || !strings.Contains(err.Error(), "no VERSION_CODENAME; use Debian's own image") {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err == nil || !strings.Contains(err.Error(), "no VERSION_CODENAME; use Debian's own image") {
 		t.Errorf("without a release: %v", err)
 	}
 	if err := os.Remove(h.Path(osRelease)); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Packages(t.Context(), "nfs-common"); err == nil || !strings.Contains(err.Error(), "use Debian's own image") {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err == nil || !strings.Contains(err.Error(), "use Debian's own image") {
 		t.Errorf("without os-release: %v", err)
 	}
 	if did() != "" {
@@ -143,7 +143,7 @@ func TestAptReadsTheMirror(t *testing.T) {
 	}
 	h := image(t, bookworm)
 	h.AptMirror = "https://deb.example.com/mirrors"
-	if err := h.askMirror(); err != nil {
+	if err := h.configureAptMirror(); err != nil {
 		t.Fatal(err)
 	}
 	for _, folder := range []string{"/etc/apt/apt.conf.d", "/etc/apt/preferences.d", "/var/lib/apt/lists/partial", "/var/cache/apt/archives/partial"} {
@@ -151,7 +151,7 @@ func TestAptReadsTheMirror(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := h.Write("/var/lib/dpkg/status", 0o644, ""); err != nil {
+	if _, err := h.WriteFile("/var/lib/dpkg/status", 0o644, ""); err != nil {
 		t.Fatal(err)
 	}
 	out, err := h.Run(t.Context(), "env", "LC_ALL=C", "APT_CONFIG=/dev/null", "apt-get", "-o", "Dir="+h.Root, "--print-uris", "update")

@@ -32,18 +32,18 @@ type document struct {
 	Blocks []netip.Prefix `json:"blocks,omitempty"`
 }
 
-func (t Table) slotText() string {
-	text := make([]byte, Slots)
+func (t Table) encodeSlots() string {
+	text := make([]byte, SlotCount)
 	for slot, shard := range t.slots {
 		text[slot] = shardDigits[shard]
 	}
 	return string(text)
 }
 
-// Document gives the table as the JSON that goes to Parameter Store: the same bytes for the same table. It fails when the pins make
+// MarshalDocument gives the table as the JSON that goes to Parameter Store: the same bytes for the same table. It fails when the pins make
 // it larger than a parameter holds; 50 pins with the longest names fit.
-func (t Table) Document() ([]byte, error) {
-	text, err := json.Marshal(document{Version: documentVersion, Epoch: t.Epoch(), Shards: t.shards, Slots: t.slotText(), Pins: t.pins, Blocks: t.blocks})
+func (t Table) MarshalDocument() ([]byte, error) {
+	text, err := json.Marshal(document{Version: documentVersion, Epoch: t.Epoch(), Shards: t.shards, Slots: t.encodeSlots(), Pins: t.pins, Blocks: t.blocks})
 	if err != nil {
 		return nil, fmt.Errorf("writing the shard map: %w", err)
 	}
@@ -60,32 +60,32 @@ func Parse(text []byte) (Table, error) {
 	if len(text) > DocumentLimit {
 		return Table{}, fmt.Errorf("shard map: %d bytes; want at most %d", len(text), DocumentLimit)
 	}
-	return readTable(text)
+	return parseTable(text)
 }
 
-func readTable(text []byte) (Table, error) {
+func parseTable(text []byte) (Table, error) {
 	var d document
 	if err := json.Unmarshal(text, &d); err != nil {
 		return Table{}, fmt.Errorf("shard map: %w", err)
 	}
-	t, err := d.table()
+	t, err := d.toTable()
 	if err != nil {
 		return Table{}, fmt.Errorf("shard map: %w", err)
 	}
 	return t, nil
 }
 
-func (d document) table() (Table, error) {
+func (d document) toTable() (Table, error) {
 	switch {
 	case d.Version != documentVersion:
 		return Table{}, fmt.Errorf("version %d; want %d: a newer agent reads it", d.Version, documentVersion)
 	case d.Shards < 1 || d.Shards > MaxShards:
 		return Table{}, fmt.Errorf("%d shards; want 1 to %d", d.Shards, MaxShards)
-	case len(d.Slots) != Slots:
-		return Table{}, fmt.Errorf("%d slots; want %d", len(d.Slots), Slots)
+	case len(d.Slots) != SlotCount:
+		return Table{}, fmt.Errorf("%d slots; want %d", len(d.Slots), SlotCount)
 	}
 	t := Table{shards: d.Shards, pins: d.Pins, blocks: d.Blocks}
-	for slot := range Slots {
+	for slot := range SlotCount {
 		shard := strings.IndexByte(shardDigits[:d.Shards], d.Slots[slot])
 		if shard < 0 {
 			return Table{}, fmt.Errorf("slot %d is on shard %q; want one of %s", slot, d.Slots[slot], shardDigits[:d.Shards])
@@ -95,7 +95,7 @@ func (d document) table() (Table, error) {
 	if err := t.checkPins(); err != nil {
 		return Table{}, err
 	}
-	if last := d.Shards - 1; len(d.Blocks) > 0 && !t.Address(last).IsValid() {
+	if last := d.Shards - 1; len(d.Blocks) > 0 && !t.ShardAddress(last).IsValid() {
 		return Table{}, fmt.Errorf("shard %d has no address in %v", last, d.Blocks)
 	}
 	if want := t.Epoch(); d.Epoch != want {

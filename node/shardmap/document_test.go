@@ -13,7 +13,7 @@ import (
 
 func written(t rapid.TB, from Table) string {
 	t.Helper()
-	text, err := from.Document()
+	text, err := from.MarshalDocument()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestDocumentFits(t *testing.T) {
 	for i := range 20 {
 		pins[fmt.Sprintf("%063d", 50+i)] = 0
 	}
-	if _, err := table(t, MaxShards, pins).Document(); err == nil || !strings.Contains(err.Error(), "50 pins") {
+	if _, err := table(t, MaxShards, pins).MarshalDocument(); err == nil || !strings.Contains(err.Error(), "50 pins") {
 		t.Errorf("70 pins with the longest names: %v, want an error that says how many fit", err)
 	}
 }
@@ -98,7 +98,7 @@ func TestTableInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte(want.slotText())) {
+	if !bytes.Contains(text, []byte(want.encodeSlots())) {
 		t.Errorf("%s\nlacks the slots", text)
 	}
 	var got struct{ Map Table }
@@ -113,14 +113,14 @@ func TestTableInJSON(t *testing.T) {
 // Whatever the text, the parser gives an error or a table that writes a document of its own.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(written(f, table(f, 4, map[string]int{"acme": 2}))))
-	f.Add([]byte(`{"version":1,"epoch":0,"shards":1,"slots":"` + strings.Repeat("0", Slots) + `"}`))
+	f.Add([]byte(`{"version":1,"epoch":0,"shards":1,"slots":"` + strings.Repeat("0", SlotCount) + `"}`))
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		read, err := Parse(text)
 		if err != nil {
 			return
 		}
-		again, err := read.Document()
+		again, err := read.MarshalDocument()
 		if err != nil {
 			t.Fatalf("%q was read and cannot be written: %v", text, err)
 		}

@@ -14,30 +14,30 @@ import (
 	"strings"
 )
 
-// Slots is how many slots the tenants of a cache are spread over. A slot is what moves between shards: with 256, the largest cache
+// SlotCount is how many slots the tenants of a cache are spread over. A slot is what moves between shards: with 256, the largest cache
 // of 32 shards still has eight a shard, and the whole table is 256 characters that a reviewer can read.
-const Slots = 256
+const SlotCount = 256
 
 // MaxShards is how many shards a cache has at most, as in the region file.
 const MaxShards = 32
 
-// Slot gives the slot, 0 to 255, of a tenant: FNV-1a (32 bits) of the name's bytes, modulo 256.
+// TenantSlot gives the slot, 0 to 255, of a tenant: FNV-1a (32 bits) of the name's bytes, modulo 256.
 //
 // FNV-1a, because it is ten lines in any language and in every standard library, so that the agent, a shell script or another
 // program finds the same slot; a keyed or cryptographic hash was refused, since nobody gains from choosing a slot. The low byte of
 // FNV-1a spreads short and numbered names as well as a folded one does (measured on lists of 100 and 300 names). It must never
 // change: another hash would make every cache cold.
-func Slot(tenant string) int {
+func TenantSlot(tenant string) int {
 	h := fnv.New32a()
 	h.Write([]byte(tenant)) // a hash never fails to write
-	return int(h.Sum32() % Slots)
+	return int(h.Sum32() % SlotCount)
 }
 
 // Table says on which shard each tenant's cache lies: the slots by growth, and the pins above them. The zero Table has no shards;
 // New and Parse make tables.
 type Table struct {
 	shards int
-	slots  [Slots]uint8
+	slots  [SlotCount]uint8
 	pins   map[string]int
 	blocks []netip.Prefix
 }
@@ -55,7 +55,7 @@ func New(shards int, pins map[string]int) (Table, error) {
 	}
 	t := Table{shards: shards, pins: maps.Clone(pins)}
 	for n := 1; n < shards; n++ {
-		t.grow(n)
+		t.addShard(n)
 	}
 	return t, t.checkPins()
 }
@@ -69,16 +69,16 @@ func (t Table) checkPins() error {
 	return nil
 }
 
-// grow gives shard n, the first that has no slots yet, its share: one slot after the other from the shard that has most, the lowest
+// addShard gives shard n, the first that has no slots yet, its share: one slot after the other from the shard that has most, the lowest
 // of equals, and of that shard the last slot.
-func (t *Table) grow(n int) {
+func (t *Table) addShard(n int) {
 	count := make([]int, n)
 	for _, shard := range t.slots {
 		count[shard]++
 	}
-	for range Slots / (n + 1) {
+	for range SlotCount / (n + 1) {
 		fullest := slices.Index(count, slices.Max(count))
-		last := Slots - 1
+		last := SlotCount - 1
 		for t.slots[last] != uint8(fullest) {
 			last--
 		}
@@ -87,22 +87,22 @@ func (t *Table) grow(n int) {
 	}
 }
 
-// Shards counts the shards.
-func (t Table) Shards() int { return t.shards }
+// ShardCount counts the shards.
+func (t Table) ShardCount() int { return t.shards }
 
-// Shard gives the shard, from 0, that holds the whole cache of a tenant: the pinned one, else that of the tenant's slot.
-func (t Table) Shard(tenant string) int {
+// TenantShard gives the shard, from 0, that holds the whole cache of a tenant: the pinned one, else that of the tenant's slot.
+func (t Table) TenantShard(tenant string) int {
 	if shard, pinned := t.pins[tenant]; pinned {
 		return shard
 	}
-	return int(t.slots[Slot(tenant)])
+	return int(t.slots[TenantSlot(tenant)])
 }
 
 // SlotShard gives the shard of a slot, 0 to 255, pins aside. Outside of that it panics, as an index does.
 func (t Table) SlotShard(slot int) int { return int(t.slots[slot]) }
 
-// Pins gives a copy of the tenants that are placed by hand, with their shards; nil when there are none.
-func (t Table) Pins() map[string]int { return maps.Clone(t.pins) }
+// PinnedShards gives a copy of the tenants that are placed by hand, with their shards; nil when there are none.
+func (t Table) PinnedShards() map[string]int { return maps.Clone(t.pins) }
 
 // WithBlocks gives the same table with the blocks that the shards' fixed addresses come from, one for each zone that holds shards.
 func (t Table) WithBlocks(blocks ...netip.Prefix) Table {
@@ -110,9 +110,9 @@ func (t Table) WithBlocks(blocks ...netip.Prefix) Table {
 	return t
 }
 
-// Address is where a shard answers: by turns from each block, the first address of each first. The zero address: the table has no blocks, or
+// ShardAddress is where a shard answers: by turns from each block, the first address of each first. The zero address: the table has no blocks, or
 // the shard's is not in one. It is worked out, since a list of 32 addresses and 50 pins would be more than a parameter holds.
-func (t Table) Address(shard int) netip.Addr {
+func (t Table) ShardAddress(shard int) netip.Addr {
 	if len(t.blocks) == 0 || shard < 0 {
 		return netip.Addr{}
 	}
@@ -139,7 +139,7 @@ const epochDigestBits = 40
 // documents, where they have to, by the version that Parameter Store counts at every write.
 func (t Table) Epoch() int64 {
 	var text strings.Builder
-	text.WriteString(t.slotText())
+	text.WriteString(t.encodeSlots())
 	for _, tenant := range slices.Sorted(maps.Keys(t.pins)) {
 		fmt.Fprintf(&text, "\n%q %d", tenant, t.pins[tenant])
 	}
@@ -155,34 +155,34 @@ type Move struct {
 	To     int    `json:"to"`
 }
 
-// Moves lists what moves from one table to another: slots in order, then tenants by name. What moves with a slot is every tenant
+// MovesBetween lists what moves from one table to another: slots in order, then tenants by name. What moves with a slot is every tenant
 // of the slot that is pinned in neither table; a pinned tenant moves only if it is listed itself.
-func Moves(from, to Table) []Move {
+func MovesBetween(from, to Table) []Move {
 	var moves []Move
-	for slot := range Slots {
+	for slot := range SlotCount {
 		if a, b := from.SlotShard(slot), to.SlotShard(slot); a != b {
 			moves = append(moves, Move{Slot: slot, From: a, To: b})
 		}
 	}
-	pinned := from.Pins()
+	pinned := from.PinnedShards()
 	if pinned == nil {
 		pinned = map[string]int{}
 	}
 	maps.Copy(pinned, to.pins)
 	for _, tenant := range slices.Sorted(maps.Keys(pinned)) {
-		if a, b := from.Shard(tenant), to.Shard(tenant); a != b {
-			moves = append(moves, Move{Slot: Slot(tenant), Tenant: tenant, From: a, To: b})
+		if a, b := from.TenantShard(tenant), to.TenantShard(tenant); a != b {
+			moves = append(moves, Move{Slot: TenantSlot(tenant), Tenant: tenant, From: a, To: b})
 		}
 	}
 	return moves
 }
 
 // MarshalJSON gives the document, so that a plan shows what goes to Parameter Store.
-func (t Table) MarshalJSON() ([]byte, error) { return t.Document() }
+func (t Table) MarshalJSON() ([]byte, error) { return t.MarshalDocument() }
 
 // UnmarshalJSON reads the document, with Parse's errors but whatever its size, since a plan may be indented.
 func (t *Table) UnmarshalJSON(text []byte) error {
-	read, err := readTable(text)
+	read, err := parseTable(text)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/internal/preflight"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // TestRegions takes every scenario through both clouds: up, again, each change and again, refresh, down.

@@ -11,8 +11,8 @@ import (
 	"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp/compute"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // project is the GCP project of every region file.
@@ -186,7 +186,7 @@ func (v version) plan(t testing.TB, name string) *plan.Plan {
 	if v.text == "" {
 		return shipped(t, name)
 	}
-	c, err := regions.Parse("regions/"+name+".yaml", []byte(v.text))
+	c, err := regionfile.Parse("regions/"+name+".yaml", []byte(v.text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func (v version) plan(t testing.TB, name string) *plan.Plan {
 // shipped gives the plan of a file in regions/, as the command line does.
 func shipped(t testing.TB, name string) *plan.Plan {
 	t.Helper()
-	r, err := regions.LoadRegion(filepath.Join(root(t), "regions", name+".yaml"))
+	r, err := regionfile.LoadRegion(filepath.Join(root(t), "regions", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

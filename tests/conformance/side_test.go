@@ -24,8 +24,9 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/stacks"
+	"github.com/beachhead-build/beachhead/tests/conformance/apiproxy"
 )
 
 // account is that of the shipped region files.
@@ -97,7 +98,8 @@ func real(t testing.TB, region string, google *recorder) *side {
 	return s
 }
 
-// startMoto starts moto with its gaps closed and gives the environment by which the provider, and the AWS SDK, find it.
+// startMoto starts moto with its gaps closed, and a proxy in front of it that keeps connections open. It returns the environment by which the
+// provider and the AWS SDK find the proxy.
 func startMoto(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,7 +141,7 @@ func startMoto(t testing.TB, dir string) map[string]string {
 		}
 	}
 	return map[string]string{
-		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test", "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": apiproxy.Start(t, "127.0.0.1:"+port), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 	}
 }

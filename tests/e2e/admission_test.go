@@ -16,7 +16,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 func backendProvider(ctx *pulumi.Context) (*gcp.Provider, error) {
@@ -154,21 +154,21 @@ func TestAdmission(t *testing.T) {
 // region's addresses change.
 func TestAdmissionOfARegion(t *testing.T) {
 	t.Parallel()
-	private := func(c *regions.Config) {
-		c.Runners, c.Cache, c.Network.Egress = nil, nil, regions.NATGateway
-		c.GCP.GoogleAPIs, c.GCP.SecurityPolicy = regions.PublicAPIs, &regions.SecurityPolicy{Name: "edge", Priority: 1000}
+	private := func(c *regionfile.Config) {
+		c.Runners, c.Cache, c.Network.Egress = nil, nil, regionfile.NATGateway
+		c.GCP.GoogleAPIs, c.GCP.SecurityPolicy = regionfile.PublicAPIs, &regionfile.SecurityPolicy{Name: "edge", Priority: 1000}
 	}
-	public := func(c *regions.Config) { c.GCP.Path = regions.PublicPath }
+	public := func(c *regionfile.Config) { c.GCP.Path = regionfile.PublicPath }
 	w := wholeWorld(t, private)
 	w.alongside(edge)
 	w.must("up")
 	w.quiet("private names")
 	w.becomes("public names", whole(t, private, public),
 		"create SecurityPolicyRule admission", "delete Record link-record-*", "delete Zone link-zone-*")
-	w.becomes("another mode", whole(t, private, public, func(c *regions.Config) { c.Network.Egress = regions.NATGatewayPerZone }),
+	w.becomes("another mode", whole(t, private, public, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATGatewayPerZone }),
 		"update SecurityPolicyRule admission", "create * net-nat-us-west-2b*", "update Route net-default-*-us-west-2b",
 		"create MetricAlarm watch-ports-us-west-2b", "update Dashboard watch")
-	w.becomes("private names", whole(t, private, func(c *regions.Config) { c.Network.Egress = regions.NATGatewayPerZone }),
+	w.becomes("private names", whole(t, private, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATGatewayPerZone }),
 		"delete SecurityPolicyRule admission", "create Record link-record-*", "create Zone link-zone-*")
 	w.must("down")
 	if err := w.cloud().View(func(now *emulator.State) error {

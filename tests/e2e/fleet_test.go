@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/fleet"
-	"github.com/beachhead-build/beachhead/components/machine"
+	"github.com/beachhead-build/beachhead/components/kit"
 	"github.com/beachhead-build/beachhead/components/watch"
 )
 
@@ -47,7 +47,7 @@ func manned(edit func(*fleet.Args)) pulumi.RunFunc {
 			return err
 		}
 		_, err = watch.New(ctx, "watch", &watch.Args{
-			Region: "us-west-2", Account: "210987654321", Stack: "stage", Namespace: machine.Namespace, Email: []string{"ci-oncall@example.com"},
+			Region: "us-west-2", Account: "210987654321", Stack: "stage", Namespace: kit.Namespace, Email: []string{"ci-oncall@example.com"},
 			Fleets: []watch.Fleet{{Name: "containers-arm64", Group: runners.GroupName, Dimension: args.Path, Min: args.Min}},
 		}, pulumi.Providers(provider))
 		return err

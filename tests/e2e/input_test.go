@@ -111,7 +111,7 @@ func TestNoCredentials(t *testing.T) {
 
 // Twenty mistakes are twenty lines, each with file, line, path and what to write, and nothing is touched.
 func TestTwentyMistakes(t *testing.T) {
-	wrong, err := os.ReadFile("../../regions/testdata/twenty-ways.yaml")
+	wrong, err := os.ReadFile("../../internal/regionfile/testdata/twenty-ways.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

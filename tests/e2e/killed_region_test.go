@@ -16,13 +16,13 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/emulator/aws"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // killable is a region with every type of thing, and as few of each as can be: what is killed often must come up fast.
-func killable(c *regions.Config) {
+func killable(c *regionfile.Config) {
 	delete(c.Runners, "yocto-amd64")
-	c.Network.Egress, c.GCP.Services = regions.NATGateway, c.GCP.Services[:1]
+	c.Network.Egress, c.GCP.Services = regionfile.NATGateway, c.GCP.Services[:1]
 }
 
 // Whatever a region is doing when it is killed, the next run goes on, and no volume is lost.
@@ -89,8 +89,8 @@ func killedAtTypes(t *testing.T, program string, types []string) (missed []strin
 
 // killedAtTheBackend kills a region at the one thing that it makes in what is somebody else's: its rule in the backend's policy.
 func killedAtTheBackend(t *testing.T, program string) {
-	w := wholeWorld(t, bare, func(c *regions.Config) {
-		c.Network.Egress, c.GCP.SecurityPolicy = regions.NATGateway, &regions.SecurityPolicy{Name: "edge", Priority: 4200}
+	w := wholeWorld(t, bare, func(c *regionfile.Config) {
+		c.Network.Egress, c.GCP.SecurityPolicy = regionfile.NATGateway, &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}
 	})
 	w.alongside(edge)
 	if !w.strike(program, "kill-after=create:gcp:compute/securityPolicyRule:SecurityPolicyRule", "up") {
@@ -109,7 +109,7 @@ func killedThroughLife(t *testing.T, program string) {
 	w.whole("up", 2)
 	volumes := w.volumes()
 
-	larger := func(c *regions.Config) { c.Cache.Volume.Size = 3 << 10 }
+	larger := func(c *regionfile.Config) { c.Cache.Volume.Size = 3 << 10 }
 	w.write(whole(t, killable, larger))
 	for n := range 2 {
 		if !w.strike(program, fmt.Sprintf("kill-after=%d", n+1), "up") {
@@ -119,7 +119,7 @@ func killedThroughLife(t *testing.T, program string) {
 	w.must("up")
 	w.holds("larger volumes", volumes, 3<<10)
 
-	grown := func(c *regions.Config) { c.Cache.Shards = 3 }
+	grown := func(c *regionfile.Config) { c.Cache.Shards = 3 }
 	w.write(whole(t, killable, larger, grown))
 	w.survive(program, 3, "up", 3)
 	w.whole("a shard more", 3)
@@ -175,7 +175,7 @@ func cutOff(t *testing.T, program string) {
 	w.quiet("up after power cuts")
 	volumes := w.volumes()
 
-	w.write(whole(t, killable, func(c *regions.Config) { c.Cache.Volume.Size = 3 << 10 }))
+	w.write(whole(t, killable, func(c *regionfile.Config) { c.Cache.Volume.Size = 3 << 10 }))
 	w.powerCut(program, 2)
 	// EC2 takes one change of a volume in six hours, so an up must not ask for it again.
 	w.quiet("up after a power cut in the middle of growing")
@@ -188,7 +188,7 @@ func TestRefusedForTheVolumes(t *testing.T) {
 	t.Parallel()
 	w := wholeWorld(t, killable)
 	w.must("up")
-	zones := func(zones ...string) edit { return func(c *regions.Config) { c.AWS.Zones = zones } }
+	zones := func(zones ...string) edit { return func(c *regionfile.Config) { c.AWS.Zones = zones } }
 	for _, c := range []struct {
 		what  string
 		edit  edit
@@ -196,9 +196,9 @@ func TestRefusedForTheVolumes(t *testing.T) {
 	}{
 		{"zones in another order", zones("us-west-2b", "us-west-2a"), []string{"cache-shard-00", "cache-shard-01", "aws.zones", "cache.seed"}},
 		{"another zone", zones("us-west-2a", "us-west-2c"), []string{"cache-shard-01", "aws.zones", "cache.seed"}},
-		{"smaller volumes", func(c *regions.Config) { c.Cache.Volume.Size = 1 << 10 }, []string{"cache-shard-00", "2048", "1024", "cache.volume.size"}},
-		{"a shard less", func(c *regions.Config) { c.Cache.Shards, c.Cache.Pins = 1, nil }, []string{"cache-shard-01", "cache.shards", "beachhead down"}},
-		{"no cache", func(c *regions.Config) {
+		{"smaller volumes", func(c *regionfile.Config) { c.Cache.Volume.Size = 1 << 10 }, []string{"cache-shard-00", "2048", "1024", "cache.volume.size"}},
+		{"a shard less", func(c *regionfile.Config) { c.Cache.Shards, c.Cache.Pins = 1, nil }, []string{"cache-shard-01", "cache.shards", "beachhead down"}},
+		{"no cache", func(c *regionfile.Config) {
 			c.Cache = nil
 			for name, r := range c.Runners {
 				r.Cache = nil
@@ -214,7 +214,7 @@ func TestRefusedForTheVolumes(t *testing.T) {
 	w.must("down")
 	w.write(whole(t, killable, zones("us-west-2b", "us-west-2a")))
 	w.refused("other zones than those of kept volumes", "cache-shard-00", "us-west-2a", "aws.zones")
-	w.write(whole(t, killable, func(c *regions.Config) { c.Cache.Volume.Size = 1 << 10 }))
+	w.write(whole(t, killable, func(c *regionfile.Config) { c.Cache.Volume.Size = 1 << 10 }))
 	w.refused("smaller than the kept volumes", "cache-shard-01", "2048", "1024", "cache.volume.size")
 }
 

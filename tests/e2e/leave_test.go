@@ -12,17 +12,19 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/cache"
 	"github.com/beachhead-build/beachhead/internal/emulator"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // A machine that is told to go needs its rights, its parameters and the way out until it has left, so a down takes nothing of these while a
 // group is going, a runner's last job has the cache until it ends, and a NAT instance goes when nobody's way leads through it any more.
 func TestMachinesLeaveInOrder(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []regions.Egress{regions.NATGateway, regions.NATInstance} {
+	for _, mode := range []regionfile.Egress{regionfile.NATGateway, regionfile.NATInstance} {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			w := wholeWorld(t, func(c *regions.Config) { c.Network.Egress, c.Network.Keep = mode, []regions.Egress{regions.None} })
+			w := wholeWorld(t, func(c *regionfile.Config) {
+				c.Network.Egress, c.Network.Keep = mode, []regionfile.Egress{regionfile.None}
+			})
 			w.must("up")
 			up := len(operations(t, w))
 			const pace = 60 // model seconds in one of the clock
@@ -66,7 +68,7 @@ func TestUpPutsDependenciesBack(t *testing.T) {
 
 // leaveInOrder fails the test unless all of one place in the order have gone before anything of a later one begins to, and every place that
 // the mode has is there.
-func leaveInOrder(t *testing.T, went []emulator.Operation, mode regions.Egress, pace float64) {
+func leaveInOrder(t *testing.T, went []emulator.Operation, mode regionfile.Egress, pace float64) {
 	t.Helper()
 	took := func(op emulator.Operation) time.Duration {
 		return time.Duration(op.ModelSeconds / pace * float64(time.Second))
@@ -83,7 +85,7 @@ func leaveInOrder(t *testing.T, went []emulator.Operation, mode regions.Egress, 
 		}
 	}
 	want := []string{"fleet", "server", "Route", "VpcEndpoint", "RolePolicy", "Parameter", "VpnConnection"}
-	if mode == regions.NATInstance {
+	if mode == regionfile.NATInstance {
 		want = append(want, "way", "NAT instance")
 	} else {
 		want = append(want, "NatGateway")
@@ -100,7 +102,7 @@ const unordered = -1
 
 // placeOf is the place of a deletion in the order in which a region goes, and what goes: runners, cache servers, the ways that lead through
 // NAT instances, those, and then what all of them need.
-func placeOf(op emulator.Operation, mode regions.Egress) (place int, what string) {
+func placeOf(op emulator.Operation, mode regionfile.Egress) (place int, what string) {
 	urn := resource.URN(op.URN)
 	what = op.Type[strings.LastIndex(op.Type, ":")+1:]
 	switch {
@@ -110,7 +112,7 @@ func placeOf(op emulator.Operation, mode regions.Egress) (place int, what string
 		return 0, "fleet"
 	case what == "Group" && strings.Contains(op.URN, ":ShardedCache$"):
 		return 1, "server"
-	case what == "Route" && mode == regions.NATInstance && urn.Name() != "net-default-public":
+	case what == "Route" && mode == regionfile.NATInstance && urn.Name() != "net-default-public":
 		return 2, "way"
 	case what == "Group":
 		return 3, "NAT instance"

@@ -104,7 +104,7 @@ func TestUpWithoutAPlaceForItsTimeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, errs := w.run("up", name, "--emulated")
-	if code != 0 || !strings.Contains(out, name+" is up") || !strings.Contains(errs, "there is no timeline of this run") {
+	if code != 0 || !strings.Contains(out, name+" is up") || !strings.Contains(errs, "no timeline of this run") {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }

@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // activation is how long a region in standby may take to build again, in model seconds.
 const activation = 120
 
-func in(p regions.Posture) edit { return func(c *regions.Config) { c.Posture = p } }
+func in(p regionfile.Posture) edit { return func(c *regionfile.Config) { c.Posture = p } }
 
 // A change of posture is a word to the machines, other bounds of the groups, and the alarm for too few machines, which only an active fleet
 // has. A standby that becomes active builds within two minutes. Draining takes no machine away and starts none.
@@ -22,7 +22,7 @@ func TestPostures(t *testing.T) {
 	t.Parallel()
 	told, bounds := "update Parameter fleet-*-posture", "update Group fleet-*"
 	watched, unwatched := "create MetricAlarm watch-machines-*", "delete MetricAlarm watch-machines-*"
-	w := wholeWorld(t, in(regions.Standby))
+	w := wholeWorld(t, in(regionfile.Standby))
 	w.must("up")
 	w.quiet("standby from nothing")
 	w.runners("standby from nothing", 0, 0)
@@ -33,7 +33,7 @@ func TestPostures(t *testing.T) {
 	}
 	active := w.runners("standby to active", 2, 1)
 
-	w.becomes("active to draining", whole(t, in(regions.Draining)), told, bounds, unwatched, drawn)
+	w.becomes("active to draining", whole(t, in(regionfile.Draining)), told, bounds, unwatched, drawn)
 	if draining := w.runners("active to draining", 2, 1); !maps.Equal(active, draining) {
 		t.Errorf("active to draining: machines and sizes %v became %v", active, draining)
 	}
@@ -41,11 +41,11 @@ func TestPostures(t *testing.T) {
 	if again := w.runners("draining to active", 2, 1); !maps.Equal(active, again) {
 		t.Errorf("draining to active: machines and sizes %v became %v", active, again)
 	}
-	w.becomes("active to standby", whole(t, in(regions.Standby)), told, bounds, unwatched, drawn)
+	w.becomes("active to standby", whole(t, in(regionfile.Standby)), told, bounds, unwatched, drawn)
 	w.runners("active to standby", 0, 0)
-	w.becomes("standby to draining", whole(t, in(regions.Draining)), told, bounds)
+	w.becomes("standby to draining", whole(t, in(regionfile.Draining)), told, bounds)
 	w.runners("standby to draining", 0, 0)
-	w.becomes("draining to standby", whole(t, in(regions.Standby)), told, bounds)
+	w.becomes("draining to standby", whole(t, in(regionfile.Standby)), told, bounds)
 	w.agree("after all postures")
 }
 

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // host starts the program as Pulumi's Go language host does: as a process with the engine's addresses in its environment. The real host
@@ -111,7 +111,7 @@ func TestPlainPulumi(t *testing.T) {
 // made. With them it comes up.
 func TestMissingSecrets(t *testing.T) {
 	t.Parallel()
-	w := wholeWorld(t, fleetOf("yocto-amd64", func(r *regions.Runner) { r.Agent.Token = "yocto-token" }), func(c *regions.Config) {
+	w := wholeWorld(t, fleetOf("yocto-amd64", func(r *regionfile.Runner) { r.Agent.Token = "yocto-token" }), func(c *regionfile.Config) {
 		unlinked(c)
 		c.Cache = nil
 	})

@@ -8,19 +8,19 @@ import (
 	"testing"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // bare takes everything off a region but its network.
-func bare(c *regions.Config) {
-	c.Runners, c.Cache, c.Alerts = nil, nil, regions.Alerts{}
+func bare(c *regionfile.Config) {
+	c.Runners, c.Cache, c.Alerts = nil, nil, regionfile.Alerts{}
 	unlinked(c)
-	c.GCP.ASN, c.GCP.Services = regions.ASN{}, nil
+	c.GCP.ASN, c.GCP.Services = regionfile.ASN{}, nil
 }
 
 // unlinked takes the link off a region, with all that needs one.
-func unlinked(c *regions.Config) {
-	c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = regions.NoLink, regions.PublicPath, regions.PublicAPIs
+func unlinked(c *regionfile.Config) {
+	c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = regionfile.NoLink, regionfile.PublicPath, regionfile.PublicAPIs
 }
 
 // A region grows part by part, from a network alone. Each part comes without touching what is there, but for the dashboard, which has a
@@ -30,7 +30,7 @@ func TestPartByPart(t *testing.T) {
 	w := wholeWorld(t, bare)
 	w.must("up")
 	w.quiet("a network alone")
-	all, err := regions.Parse("all.yaml", []byte(whole(t)))
+	all, err := regionfile.Parse("all.yaml", []byte(whole(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,15 +40,15 @@ func TestPartByPart(t *testing.T) {
 		add   edit
 		steps []string
 	}{
-		{"fleets", func(c *regions.Config) { c.Runners = all.Runners }, []string{
+		{"fleets", func(c *regionfile.Config) { c.Runners = all.Runners }, []string{
 			"create * fleet-*", "create * artifacts", "create BucketObjectv2 artifacts-agent-*", "create MetricAlarm watch-*", drawn,
 		}},
-		{"a cache", func(c *regions.Config) { c.Cache = all.Cache }, []string{
+		{"a cache", func(c *regionfile.Config) { c.Cache = all.Cache }, []string{
 			"create * cache-*", "create MetricAlarm watch-*-cache-shard-*", "update LaunchTemplate fleet-*", "update Group fleet-*",
 			"update RolePolicy fleet-*", drawn,
 		}},
-		{"a link", func(c *regions.Config) { c.GCP = all.GCP }, append(linkSteps("create"), "update LaunchTemplate fleet-*", "update Group fleet-*", drawn)},
-		{"alerts", func(c *regions.Config) { c.Alerts = all.Alerts }, []string{"create TopicSubscription watch-email-*"}},
+		{"a link", func(c *regionfile.Config) { c.GCP = all.GCP }, append(linkSteps("create"), "update LaunchTemplate fleet-*", "update Group fleet-*", drawn)},
+		{"alerts", func(c *regionfile.Config) { c.Alerts = all.Alerts }, []string{"create TopicSubscription watch-email-*"}},
 	} {
 		parts = append(parts, part.add)
 		w.becomes(part.name, whole(t, parts...), part.steps...)
@@ -65,8 +65,8 @@ func linkSteps(op string) []string {
 }
 
 // fleetOf edits one fleet of a region.
-func fleetOf(name string, change func(*regions.Runner)) edit {
-	return func(c *regions.Config) {
+func fleetOf(name string, change func(*regionfile.Runner)) edit {
+	return func(c *regionfile.Config) {
 		r := c.Runners[name]
 		change(&r)
 		c.Runners[name] = r
@@ -83,9 +83,9 @@ func TestEditsOfFleets(t *testing.T) {
 	w.quiet("as it is")
 	before := w.runners("as it is", 2, 1)
 	group, template := "update Group fleet-"+fleet, "update LaunchTemplate fleet-"+fleet
-	w.becomes("a larger fleet", whole(t, fleetOf(fleet, func(r *regions.Runner) { r.Count.Max = 30 })), group)
-	w.becomes("other types", whole(t, fleetOf(fleet, func(r *regions.Runner) { r.InstanceTypes = []string{"m7g.4xlarge", "m6g.2xlarge"} })), group)
-	w.becomes("a larger disk", whole(t, fleetOf(fleet, func(r *regions.Runner) { r.Disk = 300 })), group, template)
+	w.becomes("a larger fleet", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.Count.Max = 30 })), group)
+	w.becomes("other types", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.4xlarge", "m6g.2xlarge"} })), group)
+	w.becomes("a larger disk", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.Disk = 300 })), group, template)
 	w.becomes("as it was", whole(t), group, template)
 	after := w.runners("after all edits", 2, 1)
 	for id, what := range before {
@@ -93,10 +93,10 @@ func TestEditsOfFleets(t *testing.T) {
 			t.Errorf("%s of %s did not stay", id, what)
 		}
 	}
-	w.becomes("a larger least", whole(t, fleetOf(fleet, func(r *regions.Runner) { r.Count.Min = 3 })),
+	w.becomes("a larger least", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.Count.Min = 3 })),
 		group, "update MetricAlarm watch-machines-"+fleet)
 	w.runners("a larger least", 3, 1)
-	w.becomes("one fleet less", whole(t, func(c *regions.Config) { delete(c.Runners, "yocto-amd64") }),
+	w.becomes("one fleet less", whole(t, func(c *regionfile.Config) { delete(c.Runners, "yocto-amd64") }),
 		group, "update MetricAlarm watch-machines-"+fleet,
 		"delete * fleet-yocto-amd64", "delete * fleet-yocto-amd64-*", "delete MetricAlarm watch-*-yocto-amd64",
 		drawn)
@@ -125,20 +125,20 @@ func TestEditsOfCacheTagsAndAlerts(t *testing.T) {
 	for _, typ := range strings.Fields(tagged) {
 		updates = append(updates, fmt.Sprintf("update %s *", typ))
 	}
-	w.becomes("tags", and(func(c *regions.Config) { c.Tags["team"] = "night shift" }), updates...)
-	w.becomes("larger volumes", and(func(c *regions.Config) { c.Cache.Volume.Size, c.Cache.Volume.IOPS = 3<<10, 9000 }), "update Volume cache-shard-*")
-	w.becomes("a shard more", and(func(c *regions.Config) { c.Cache.Shards = 3 }),
+	w.becomes("tags", and(func(c *regionfile.Config) { c.Tags["team"] = "night shift" }), updates...)
+	w.becomes("larger volumes", and(func(c *regionfile.Config) { c.Cache.Volume.Size, c.Cache.Volume.IOPS = 3<<10, 9000 }), "update Volume cache-shard-*")
+	w.becomes("a shard more", and(func(c *regionfile.Config) { c.Cache.Shards = 3 }),
 		"create * cache-shard-02", "create * cache-shard-02-server", "create Parameter cache-shard-02-moved",
 		"create MetricAlarm watch-*-cache-shard-02", "update Parameter cache-map",
 		drawn)
-	w.becomes("another pin", and(func(c *regions.Config) { c.Cache.Pins["acme"] = 2 }), "update Parameter cache-map")
+	w.becomes("another pin", and(func(c *regionfile.Config) { c.Cache.Pins["acme"] = 2 }), "update Parameter cache-map")
 	hook := func(path string) edit {
-		return func(c *regions.Config) { c.Alerts.Webhooks = []string{"https://chat.example.com/hooks/" + path} }
+		return func(c *regionfile.Config) { c.Alerts.Webhooks = []string{"https://chat.example.com/hooks/" + path} }
 	}
 	const subscription = "TopicSubscription watch-https-chat.example.com-*"
 	w.becomes("a webhook", and(hook("one")), "create "+subscription)
 	w.becomes("another webhook", and(hook("two")), "create "+subscription, "delete "+subscription)
-	w.becomes("no webhook", and(func(c *regions.Config) { c.Alerts.Webhooks = nil }), "delete "+subscription)
+	w.becomes("no webhook", and(func(c *regionfile.Config) { c.Alerts.Webhooks = nil }), "delete "+subscription)
 	after := ids(w, func(r emulator.Resource) bool { return true })
 	for id, what := range before {
 		if after[id] != what {
@@ -159,14 +159,14 @@ func TestEditsOfTheLink(t *testing.T) {
 		w.becomes(what, whole(t, change), patterns...)
 		w.becomes("as before "+what, whole(t), slices.Collect(backwards(patterns))...)
 	}
-	become("public names", func(c *regions.Config) { c.GCP.Path = regions.PublicPath }, "delete Record link-record-*.example.com", "delete Zone link-zone-*.example.com")
-	become("public Google APIs", func(c *regions.Config) { c.GCP.GoogleAPIs = regions.PublicAPIs },
+	become("public names", func(c *regionfile.Config) { c.GCP.Path = regionfile.PublicPath }, "delete Record link-record-*.example.com", "delete Zone link-zone-*.example.com")
+	become("public Google APIs", func(c *regionfile.Config) { c.GCP.GoogleAPIs = regionfile.PublicAPIs },
 		"delete Record link-record-*", "delete Zone link-zone-*", "update Router link-router-gcp")
 	// New runners look for the services that are there when they start.
-	become("one service less", func(c *regions.Config) { c.GCP.Services = c.GCP.Services[1:] },
+	become("one service less", func(c *regionfile.Config) { c.GCP.Services = c.GCP.Services[1:] },
 		"delete * link-*-api*", "update LaunchTemplate fleet-*", "update Group fleet-*")
 	// Both sets of addresses have the same names.
-	become("restricted Google APIs", func(c *regions.Config) { c.GCP.GoogleAPIs = regions.RestrictedAPIs },
+	become("restricted Google APIs", func(c *regionfile.Config) { c.GCP.GoogleAPIs = regionfile.RestrictedAPIs },
 		"update Record link-record-*", "update Router link-router-gcp")
 	become("no link", unlinked, append(linkSteps("delete"), drawn)...)
 	w.agree("after all edits")
@@ -189,13 +189,13 @@ func backwards(patterns []string) func(yield func(string) bool) {
 // machines start elsewhere; those that run stay. From public addresses to none, the way out of machines that have some must be kept.
 func TestModesOfAWholeRegion(t *testing.T) {
 	t.Parallel()
-	in := func(egress regions.Egress, keep ...regions.Egress) text {
-		return whole(t, func(c *regions.Config) {
+	in := func(egress regionfile.Egress, keep ...regionfile.Egress) text {
+		return whole(t, func(c *regionfile.Config) {
 			c.Network.Egress, c.Network.Keep, c.Network.AptMirror = egress, keep, "https://registry.example.com/apt"
 		})
 	}
 	w := wholeWorld(t)
-	w.write(in(regions.None))
+	w.write(in(regionfile.None))
 	w.must("up")
 	w.quiet("none")
 	before := w.runners("none", 2, 1)
@@ -205,19 +205,19 @@ func TestModesOfAWholeRegion(t *testing.T) {
 			t.Errorf("%s: machines and sizes %v became %v", what, before, after)
 		}
 	}
-	w.becomes("nat-gateway-per-zone", in(regions.NATGatewayPerZone),
+	w.becomes("nat-gateway-per-zone", in(regionfile.NATGatewayPerZone),
 		"create * net-nat-us-west-2*", "create Route net-default-*", "create MetricAlarm watch-ports-*", drawn,
 		"delete * net-endpoint*")
-	w.becomes("nat-gateway", in(regions.NATGateway),
+	w.becomes("nat-gateway", in(regionfile.NATGateway),
 		"update Route net-default-*-us-west-2b", "delete * net-nat-us-west-2b*", "delete MetricAlarm watch-ports-us-west-2b", drawn)
-	w.becomes("nat-instance", in(regions.NATInstance),
+	w.becomes("nat-instance", in(regionfile.NATInstance),
 		"create * net-nat-instance*", "update Route net-default-*-us-west-2?", "delete * net-nat-us-west-2a*",
 		"delete MetricAlarm watch-ports-us-west-2a", drawn)
 	machines := []string{"update LaunchTemplate fleet-*", "update Group fleet-*", "update LaunchTemplate cache-*", "update Group cache-*"}
-	w.becomes("public", in(regions.Public),
+	w.becomes("public", in(regionfile.Public),
 		append(machines, "update Route net-default-cache-*", "delete Route net-default-private-*", "delete * net-nat-instance*")...)
-	w.becomes("none, and public is kept", in(regions.None, regions.Public), append(machines, "create * net-endpoint*", "delete Route net-default-cache-*")...)
-	w.becomes("none", in(regions.None), "delete Route net-default-public")
+	w.becomes("none, and public is kept", in(regionfile.None, regionfile.Public), append(machines, "create * net-endpoint*", "delete Route net-default-cache-*")...)
+	w.becomes("none", in(regionfile.None), "delete Route net-default-public")
 	stay("after all modes")
 	w.agree("after all modes")
 }

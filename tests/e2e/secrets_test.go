@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/beachhead-build/beachhead/components/gcplink"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // A secret is nowhere but in the cloud that has to know it: neither in the state nor in any other file, nor in what any command writes.
@@ -19,7 +19,7 @@ import (
 func TestSecretsStaySecret(t *testing.T) {
 	t.Parallel()
 	const hook = "planted-hook-0815"
-	w := wholeWorld(t, func(c *regions.Config) { c.Alerts.Webhooks = []string{"https://chat.example.com/" + hook} })
+	w := wholeWorld(t, func(c *regionfile.Config) { c.Alerts.Webhooks = []string{"https://chat.example.com/" + hook} })
 	var said strings.Builder
 	say := func(want int, args ...string) {
 		t.Helper()

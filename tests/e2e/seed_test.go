@@ -8,19 +8,19 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/emulator/aws"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 const snapshotType = "aws:ebs/snapshot:Snapshot"
 
 // seeded is a region that is a cache alone, with its first content from the region us-east-2.
 func seeded(t *testing.T, cidr string) text {
-	return whole(t, func(c *regions.Config) {
+	return whole(t, func(c *regionfile.Config) {
 		bare(c)
 		c.GCP, c.Network.CIDR = nil, prefix(t, cidr)
-		c.Cache = &regions.Cache{
-			Shards: 2, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: 512, IOPS: 3000, Throughput: 250},
-			Seed: &regions.Seed{Region: "us-east-2"},
+		c.Cache = &regionfile.Cache{
+			Shards: 2, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: 512, IOPS: 3000, Throughput: 250},
+			Seed: &regionfile.Seed{Region: "us-east-2"},
 		}
 	})
 }
@@ -32,11 +32,11 @@ func TestSeed(t *testing.T) {
 	w := newWorld(t, file{zones: 1, egress: "public"})
 	w.write(seeded(t, "10.42.0.0/16"))
 	w.region("spare", seeded(t, "10.44.0.0/16"))
-	w.region("us-east-2", shippedFile(t, "us-east-2", func(c *regions.Config) {
+	w.region("us-east-2", shippedFile(t, "us-east-2", func(c *regionfile.Config) {
 		bare(c)
-		c.GCP, c.Network.Egress = nil, regions.Public
-		c.Cache = &regions.Cache{
-			Shards: 2, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regions.Volume{Size: 512, IOPS: 3000, Throughput: 250},
+		c.GCP, c.Network.Egress = nil, regionfile.Public
+		c.Cache = &regionfile.Cache{
+			Shards: 2, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: 512, IOPS: 3000, Throughput: 250},
 		}
 	}))
 	up := func(region string) string {
@@ -47,7 +47,7 @@ func TestSeed(t *testing.T) {
 		}
 		return errs
 	}
-	const warning = " starts empty: no snapshot of us-east-2 has been copied here yet"
+	const warning = " starts empty: no snapshot of us-east-2 has been copied to this region yet"
 	errs := up(name)
 	for _, shard := range []string{"cache-shard-00", "cache-shard-01"} {
 		if !strings.Contains(errs, shard+warning) {

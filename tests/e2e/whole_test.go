@@ -14,16 +14,16 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // edit changes a region file's content.
-type edit = func(*regions.Config)
+type edit = func(*regionfile.Config)
 
 // shippedFile is the content of a region file that the project ships, without its remarks, as tests edit it.
 func shippedFile(t testing.TB, region string, edits ...edit) text {
 	t.Helper()
-	c, err := regions.Load(filepath.Join("..", "..", "regions", region+".yaml"))
+	c, err := regionfile.Load(filepath.Join("..", "..", "regions", region+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +40,11 @@ func shippedFile(t testing.TB, region string, edits ...edit) text {
 // whole is the smallest region that has every part: two fleets, one of each architecture, a cache of two shards, a link and alarms.
 func whole(t testing.TB, edits ...edit) text {
 	t.Helper()
-	return shippedFile(t, "us-west-1", append([]edit{func(c *regions.Config) {
+	return shippedFile(t, "us-west-1", append([]edit{func(c *regionfile.Config) {
 		c.AWS.Region, c.AWS.Zones, c.GCP.Region = "us-west-2", []string{"us-west-2a", "us-west-2b"}, "us-west1"
 		delete(c.Runners, "containers-amd64")
 		delete(c.Runners, "yocto-arm64")
-		c.Network.Egress = regions.Public
+		c.Network.Egress = regionfile.Public
 		c.Cache.Shards, c.Cache.Seed, c.Cache.Pins = 2, nil, map[string]int{"acme": 1}
 	}}, edits...)...)
 }

@@ -24,7 +24,7 @@ func TestAgentsAreSmallAndStatic(t *testing.T) {
 				t.Fatal(err)
 			}
 			if about.Size() > agentLimit {
-				t.Errorf("%d bytes; want %d at most: docs/decisions/0005-node-agent.md says what keeps it small", about.Size(), agentLimit)
+				t.Errorf("%d bytes; want %d at most: docs/decisions/0014-agent-size.md says what keeps it small", about.Size(), agentLimit)
 			}
 			checkELF(t, path, machine)
 		})

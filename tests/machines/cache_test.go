@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // cacheTenant is one whose slot is on shard 0 of the plan's map.
@@ -52,7 +52,7 @@ func newCacheLab(t testing.TB) *cacheLab {
 	l.disk, l.memory = l.Plan.Fleets[0].DiskGiB, 768 // the runner's engine has two daemons
 	l.anyMachine()
 	c := &cacheLab{Lab: l, shard: l.Plan.Cache.Shards[0]}
-	document, err := l.Plan.Cache.Map.Document()
+	document, err := l.Plan.Cache.Map.MarshalDocument()
 	l.must(err)
 	l.Parameters.Set(l.Plan.Cache.MapParameter, string(document))
 	c.volume, c.iface = l.Shard(c.shard, 2)

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/node/mirror"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 	"github.com/beachhead-build/beachhead/node/shardmap"
-	"github.com/beachhead-build/beachhead/regions/plan"
 )
 
 // A cache of one shard gets a second one while a runner reads the files of all tenants, over and over. There is no moment in which one of them
@@ -66,12 +66,12 @@ func newGrowth(l *Lab) *growth {
 	l.t.Helper()
 	l.anyMachine()
 	g := &growth{Lab: l}
-	g.moves = shardmap.Moves(g.setMap(1), l.Plan.Cache.Map)
+	g.moves = shardmap.MovesBetween(g.setMap(1), l.Plan.Cache.Map)
 	slots := map[int]bool{}
 	for number, missing := 0, [2]int{2, 3}; missing != [2]int{}; number++ {
 		tenant := fmt.Sprintf("team-%d", number)
-		shard := l.Plan.Cache.Map.Shard(tenant)
-		if slot := shardmap.Slot(tenant); missing[shard] > 0 && !slots[slot] {
+		shard := l.Plan.Cache.Map.TenantShard(tenant)
+		if slot := shardmap.TenantSlot(tenant); missing[shard] > 0 && !slots[slot] {
 			slots[slot] = true
 			missing[shard]--
 			g.tenants[shard] = append(g.tenants[shard], tenant)
@@ -90,7 +90,7 @@ func (g *growth) setMap(shards int) shardmap.Table {
 		blocks = append(blocks, r.Block)
 	}
 	table = table.WithBlocks(blocks...)
-	document, err := table.Document()
+	document, err := table.MarshalDocument()
 	g.must(err)
 	g.Parameters.Set(g.Plan.Cache.MapParameter, string(document))
 	return table
@@ -98,7 +98,7 @@ func (g *growth) setMap(shards int) shardmap.Table {
 
 // fill makes each tenant's files on the runner and pushes them: an empty one, a large one and many small ones. Whether readers look at the old
 // place first while the new one has a part is not shown by this: a shard that did not answer is not asked for 30 s, and copying is done by then.
-// The model in node/mirror shows it.
+// The model in node/cacheclient shows it.
 func (g *growth) fill() {
 	g.t.Helper()
 	for _, tenant := range slices.Concat(g.tenants[:]...) {
@@ -169,7 +169,7 @@ func (g *growth) rounds(more int) {
 
 // acknowledged is an error unless the shard has acknowledged so many moves.
 func (g *growth) acknowledged(s plan.Shard, want int) error {
-	var a mirror.Acknowledgement
+	var a cacheclient.Acknowledgement
 	if err := json.Unmarshal([]byte(g.Parameters.Get(s.MovedParameter)), &a); err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (g *growth) slotBySlot(s plan.Shard) {
 	g.t.Helper()
 	var steps []int
 	for _, text := range g.Parameters.Versions(s.MovedParameter) {
-		var a mirror.Acknowledgement
+		var a cacheclient.Acknowledgement
 		g.must(json.Unmarshal([]byte(text), &a))
 		steps = append(steps, len(a.Slots))
 	}
@@ -199,7 +199,7 @@ func (g *growth) follow() {
 	g.t.Helper()
 	for shard, tenants := range g.tenants {
 		for _, tenant := range tenants {
-			want := fmt.Sprintf("/run/beachhead/shards/%02d/%s", shard, mirror.TenantFolder(tenant))
+			want := fmt.Sprintf("/run/beachhead/shards/%02d/%s", shard, cacheclient.TenantFolder(tenant))
 			// The map is at most 30 s old, and the new shard was given up for 30 s each time that it did not answer.
 			g.Within(2*time.Minute, tenant+" read from shard "+fmt.Sprint(shard), func() error {
 				at, err := g.runner.Try(30*time.Second, "beachhead-node cache path "+tenant)

@@ -24,8 +24,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // Lab is a region: its network, the AWS that it sees, and its machines.
@@ -101,7 +101,7 @@ func newRegion(t testing.TB, file string, trust *authority) *Lab {
 		l.artifacts = filepath.Join(directory, strings.ReplaceAll(t.Name(), "/", "-"))
 		l.must(os.MkdirAll(l.artifacts, 0o755))
 	}
-	configs, err := regions.LoadAll([]string{filepath.Join("testdata", file)})
+	configs, err := regionfile.LoadAll([]string{filepath.Join("testdata", file)})
 	l.must(err)
 	l.Plan, err = plan.Build(configs[0])
 	l.must(err)
@@ -125,7 +125,7 @@ func (l *Lab) publishAgent() {
 	l.must(os.WriteFile(path, build, 0o600))
 	sum := sha256.Sum256(build)
 	digest := hex.EncodeToString(sum[:])
-	l.Agent = plan.Agent{regions.AMD64: digest, regions.ARM64: digest}
+	l.Agent = plan.Agent{regionfile.AMD64: digest, regionfile.ARM64: digest}
 	for arch := range l.Agent {
 		l.objects["/"+plan.AgentKey(arch, digest)] = path
 	}

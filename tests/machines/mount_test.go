@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/beachhead-build/beachhead/node/mirror"
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 )
 
 // BenchmarkMount compares the agent's mounts with such as somebody made by hand of the same export with the same options: reading from the server and
@@ -24,7 +24,7 @@ func BenchmarkMount(b *testing.B) {
 	c.fill()
 	file := "/" + strings.TrimPrefix(c.path, "/run/beachhead/shards/00/") + "-bench"
 	// With nosharecache the kernel does not take the mounts for the agent's.
-	read, write := mirror.ReadOptions+",nosharecache", "rw"+strings.TrimPrefix(mirror.ReadOptions, "ro")+",nosharecache"
+	read, write := cacheclient.ReadOptions+",nosharecache", "rw"+strings.TrimPrefix(cacheclient.ReadOptions, "ro")+",nosharecache"
 	c.runner.Run("cd /run/beachhead/mounts; mkdir -p read write; source=" + c.shard.Address.String() + ":/; " +
 		"mount -t nfs -o " + read + " $source read && mount -t nfs -o " + write + " $source write")
 	seconds := func(command string) float64 {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // A NAT instance carries what a machine in the private subnet sends outside, in both directions and in its own name. When its power is cut

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/beachhead-build/beachhead/regions"
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // hubImage is the name of an image of Docker Hub. Nobody answers as Docker Hub here: an engine has it from its region's mirror or not at all.
@@ -50,7 +50,7 @@ func (p part) descriptor() string {
 // NewRegistry makes a mirror at a name. The only file of its image is the agent that machines fetch too, since it needs no other.
 func (l *Lab) NewRegistry(name string) *Registry {
 	l.t.Helper()
-	binary, err := os.ReadFile(l.objects["/"+plan.AgentKey(regions.AMD64, l.Agent[regions.AMD64])])
+	binary, err := os.ReadFile(l.objects["/"+plan.AgentKey(regionfile.AMD64, l.Agent[regionfile.AMD64])])
 	l.must(err)
 	tree, err := archive("beachhead-node", binary)
 	l.must(err)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/beachhead-build/beachhead/regions"
+	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
 // puller fetches from the mirror, over the laboratory's network and by name.
@@ -111,7 +111,7 @@ func TestRegistry(t *testing.T) {
 		t.Fatalf("the layer: %v, %+v", err, file)
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, tree); err != nil || fmt.Sprintf("%x", sum.Sum(nil)) != l.Agent[regions.AMD64] {
+	if _, err := io.Copy(sum, tree); err != nil || fmt.Sprintf("%x", sum.Sum(nil)) != l.Agent[regionfile.AMD64] {
 		t.Errorf("the layer has another agent, %x: %v", sum.Sum(nil), err)
 	}
 	if _, err := tree.Next(); err != io.EOF || mirror.Pulls() != 1 {

@@ -27,7 +27,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
-	"github.com/beachhead-build/beachhead/regions/plan"
+	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
 // inside is an instance without QEMU, and an AWS configuration with which Amazon's own SDK speaks from it: through the network, by name, with the

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 // assignPlace settles where the next machine of an order starts, as what, and how it is paid.

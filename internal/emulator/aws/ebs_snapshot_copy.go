@@ -3,9 +3,9 @@ package aws
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 const SnapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"

@@ -8,9 +8,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 const LaunchTemplateType = "aws:ec2/launchTemplate:LaunchTemplate"

@@ -6,8 +6,8 @@ package aws
 import (
 	"slices"
 
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 // Platform returns the rules of AWS, as pulumi-aws v6 presents it.

@@ -3,8 +3,8 @@ package aws
 import (
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/internal/ec2types"
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
-	"github.com/beachhead-build/beachhead/regions/ec2types"
 )
 
 // The quotas on processors that run, of the standard families together. What new accounts really have differs too much for a

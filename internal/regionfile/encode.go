@@ -1,0 +1,198 @@
+package regionfile
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// YAML writes the config as a region file; Parse reads it back to the same values. What the file that was loaded left out,
+// and Default filled in, carries the comment "default".
+//
+// Not yaml.Marshal: it takes every netip.Prefix for empty, since the fields of that struct are private, and leaves it out.
+func (c *Config) YAML() ([]byte, error) {
+	e := encoder{source: c.source}
+	root, err := e.value(reflect.ValueOf(c).Elem(), "", false)
+	if err != nil {
+		return nil, fmt.Errorf("writing region %q as YAML: %w", c.Name, err)
+	}
+	var out bytes.Buffer
+	out.WriteString("# yaml-language-server: $schema=schema.json\n")
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(root); err != nil {
+		return nil, fmt.Errorf("writing region %q as YAML: %w", c.Name, err)
+	}
+	return out.Bytes(), nil
+}
+
+// MarshalJSON writes the config with the keys, the order and the spelling of the region file. JSON is YAML too: the result
+// is a region file.
+func (c *Config) MarshalJSON() ([]byte, error) {
+	root, err := (&encoder{}).value(reflect.ValueOf(c).Elem(), "", false)
+	if err != nil {
+		return nil, fmt.Errorf("writing region %q as JSON: %w", c.Name, err)
+	}
+	return appendJSON(nil, root)
+}
+
+// encoder turns a config into YAML nodes.
+type encoder struct{ source source }
+
+// value gives the node of v. Lists of scalars and small mappings go on one line, as people write them: flow says that the
+// parent is on one line already.
+func (e *encoder) value(v reflect.Value, p place, flow bool) (*yaml.Node, error) {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if text, ok := v.Interface().(encoding.TextMarshaler); ok {
+		b, err := text.MarshalText()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p, err)
+		}
+		return scalarNode("!!str", string(b)), nil
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		return e.mapping(v, p, flow)
+	case reflect.Map:
+		return e.table(v, p)
+	case reflect.Slice:
+		return e.list(v, p)
+	case reflect.Bool:
+		return scalarNode("!!bool", strconv.FormatBool(v.Bool())), nil
+	case reflect.Int, reflect.Int64:
+		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
+	case reflect.String:
+		return scalarNode("!!str", v.String()), nil
+	default:
+		return nil, fmt.Errorf("%s: a %s cannot be written; give the type MarshalText", p, v.Type())
+	}
+}
+
+func scalarNode(tag, value string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
+	if strings.Contains(value, "\n") && !plainLines(value) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}
+
+// plainLines says whether a text of several lines can stand as a literal block, which the YAML library chooses for every
+// text with a line end. It then writes blocks that it cannot read back when they begin with blanks or hold tabs.
+func plainLines(s string) bool {
+	odd := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	return !strings.HasPrefix(s, " ") && !strings.HasPrefix(s, "\n") && !strings.HasSuffix(s, "\n\n") && !strings.ContainsFunc(s, odd)
+}
+
+func (e *encoder) mapping(v reflect.Value, p place, flow bool) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	if flow {
+		n.Style = yaml.FlowStyle
+	}
+	for _, f := range fieldsOf(v.Type()) {
+		item := v.Field(f.index)
+		if f.omit && item.IsZero() {
+			continue
+		}
+		value, err := e.value(item, p.key(f.name), flow)
+		if err != nil {
+			return nil, err
+		}
+		if !flow && len(e.source.lines) > 0 && !e.source.set(p.key(f.name)) && value.Kind != yaml.MappingNode {
+			value.LineComment = "default"
+		}
+		n.Content = append(n.Content, scalarNode("!!str", f.name), value)
+	}
+	return n, nil
+}
+
+func (e *encoder) table(v reflect.Value, p place) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	keys := make(map[string]bool, v.Len())
+	for _, key := range v.MapKeys() {
+		keys[key.String()] = true
+	}
+	for _, key := range sortedKeys(keys) {
+		value, err := e.value(v.MapIndex(reflect.ValueOf(key)), p.key(key), false)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, scalarNode("!!str", key), value)
+	}
+	return n, nil
+}
+
+func (e *encoder) list(v reflect.Value, p place) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	if v.Type().Elem().Kind() != reflect.Struct || isText(v.Type().Elem()) {
+		n.Style = yaml.FlowStyle
+	}
+	for i := range v.Len() {
+		item, err := e.value(v.Index(i), p.at(i), true)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, item)
+	}
+	return n, nil
+}
+
+// appendJSON writes a node of the encoder as JSON, mappings in the order of the node.
+func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
+	opening, closing := byte('{'), byte('}')
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if n.Tag != "!!str" {
+			return append(out, n.Value...), nil
+		}
+		text, err := json.Marshal(n.Value)
+		if err != nil {
+			return nil, fmt.Errorf("writing %q as JSON: %w", n.Value, err)
+		}
+		return escaped(out, text), nil
+	case yaml.SequenceNode:
+		opening, closing = '[', ']'
+	default: // a mapping
+	}
+	out = append(out, opening)
+	for i, item := range n.Content {
+		if i > 0 {
+			out = append(out, separator(n.Kind, i))
+		}
+		var err error
+		if out, err = appendJSON(out, item); err != nil {
+			return nil, err
+		}
+	}
+	return append(out, closing), nil
+}
+
+// escaped appends JSON with what YAML does not take as it stands, such as U+007F, written as \u escapes. Characters beyond
+// \u's reach YAML takes all.
+func escaped(out, text []byte) []byte {
+	for _, r := range string(text) {
+		if r <= 0xffff && !unicode.IsPrint(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
+}
+
+// separator is what stands before the i-th node of a mapping's or list's content: in a mapping every second is a value.
+func separator(kind yaml.Kind, i int) byte {
+	if kind == yaml.MappingNode && i%2 == 1 {
+		return ':'
+	}
+	return ','
+}

@@ -1,0 +1,110 @@
+package regionfile
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// field is one key of a struct of the region file, as its tags describe it.
+//
+// The tags are the one place for what concerns a key alone; decoder, Validate, schema and reference page all read them:
+// yaml (name), jsonschema (required, minimum, maximum, minItems, maxItems, maxLength, pattern), want (what to write, for
+// errors) and show:"never" (the value never appears in an error).
+type field struct {
+	name  string
+	index int
+	typ   reflect.Type
+	omit  bool
+	limits
+}
+
+// limits is what the tags say a value must keep to.
+type limits struct {
+	required           bool
+	min, max           *int64
+	minItems, maxItems int // 0: no bound
+	maxLength          int // in bytes; 0: no bound
+	pattern            *regexp.Regexp
+	want               string
+	hide               bool
+	mayBeEmpty         bool // for texts: values of maps such as tags
+}
+
+var fieldCache sync.Map // reflect.Type → []field
+
+// fieldsOf lists the keys of a struct in the order of the source.
+func fieldsOf(t reflect.Type) []field {
+	if got, ok := fieldCache.Load(t); ok {
+		return got.([]field)
+	}
+	var out []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		out = append(out, field{
+			name: name, index: i, typ: f.Type,
+			omit: rest == "omitempty", limits: parseLimits(f.Tag),
+		})
+	}
+	fieldCache.Store(t, out)
+	return out
+}
+
+// keysOf lists the names of the keys of a struct.
+func keysOf(t reflect.Type) []string {
+	fields := fieldsOf(t)
+	out := make([]string, len(fields))
+	for i, f := range fields {
+		out[i] = f.name
+	}
+	return out
+}
+
+// parseLimits reads the tags of one field. A tag that cannot be read is a mistake in this package: it panics, and every
+// test would meet it.
+func parseLimits(tag reflect.StructTag) limits {
+	l := limits{want: tag.Get("want"), hide: tag.Get("show") == "never"}
+	// The schema library takes \, for a comma that does not end an option; so does this.
+	const comma = "\x00"
+	for option := range strings.SplitSeq(strings.ReplaceAll(tag.Get("jsonschema"), `\,`, comma), ",") {
+		name, value, _ := strings.Cut(strings.ReplaceAll(option, comma, ","), "=")
+		switch name {
+		case "required":
+			l.required = true
+		case "minimum":
+			l.min = new(number(value))
+		case "maximum":
+			l.max = new(number(value))
+		case "minItems":
+			l.minItems = int(number(value))
+		case "maxItems":
+			l.maxItems = int(number(value))
+		case "maxLength":
+			l.maxLength = int(number(value))
+		case "pattern":
+			l.pattern = regexp.MustCompile(value)
+		}
+	}
+	return l
+}
+
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("regions: a tag's number: %v", err))
+	}
+	return n
+}
+
+var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+// isText says whether a type reads itself from one scalar.
+func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }

@@ -1,0 +1,64 @@
+package regionfile
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// FuzzParse holds the loader to three promises: no input makes it panic or hang, whatever is wrong is told in single lines
+// with the next step, and what it takes survives Default, Validate and the way out and back in.
+//
+//	go test ./internal/regionfile -run '^$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(valid))
+	f.Add([]byte(minimal))
+	for _, file := range []string{"../../regions/us-east-2.yaml", "../../regions/us-west-1.yaml", "testdata/twenty-ways.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte("a: &a [*a, *a]\nb: {<<: *a}\n---\n"))
+	f.Add([]byte(strings.Repeat("{a: ", 50)))
+	f.Add([]byte(minimal + "tags: {\"a[\\\"b.c\": \"\\x7f\", 'é': !!str 1, ? [x] : y}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, ps := parse(testFile, data)
+		if c != nil { // judged in part, as LoadAll does
+			partial := *c
+			partial.Default()
+			ps = append(ps, partial.check()...)
+			ps = append(ps, crossCheck([]*Config{&partial, parsed(t, minimal)})...)
+		}
+		for _, p := range ps {
+			oneLine(t, p)
+		}
+		if c, err := Parse(testFile, data); err == nil {
+			survives(t, c)
+		}
+	})
+}
+
+// survives checks what must hold of every config that was taken.
+func survives(t *testing.T, c *Config) {
+	c.Default()
+	before := c.Validate()
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatalf("YAML: %v", err)
+	}
+	again, err := Parse(testFile, text)
+	if err != nil {
+		t.Fatalf("reading back: %v\n%s", err, text)
+	}
+	again.Default()
+	if len(Problems(before)) != len(Problems(again.Validate())) {
+		t.Errorf("problems before\n%v\nand after\n%v", before, again.Validate())
+	}
+	c.source, again.source = source{}, source{}
+	if !reflect.DeepEqual(c, again) {
+		t.Fatalf("came back as %+v; want %+v\n%s", again, c, text)
+	}
+}

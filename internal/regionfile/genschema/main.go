@@ -1,0 +1,51 @@
+// Command genschema writes regions/schema.json and docs/region-file.md from the Go types of package regionfile, so that neither
+// can say what the loader does not do. Run it with: go generate ./internal/regionfile
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+// Where the two files go, seen from internal/regionfile, where go generate runs.
+const (
+	schemaFile = "../../regions/schema.json"
+	docFile    = "../../docs/region-file.md"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "genschema:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	files, err := generate()
+	if err != nil {
+		return err
+	}
+	for path, text := range files {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return fmt.Errorf("writing %s: %w; run go generate ./internal/regionfile from the project's directory", path, err)
+		}
+	}
+	return nil
+}
+
+// generate gives the text of each file by its path. It reads the sources and the example in the working directory.
+func generate() (map[string][]byte, error) {
+	s, err := buildSchema()
+	if err != nil {
+		return nil, err
+	}
+	text, err := schemaText(s)
+	if err != nil {
+		return nil, err
+	}
+	page, err := buildPage(s)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{schemaFile: text, docFile: page}, nil
+}

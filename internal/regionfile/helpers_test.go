@@ -1,0 +1,106 @@
+package regionfile
+
+import (
+	"strings"
+	"testing"
+)
+
+// valid is a region file with every section that keeps every rule; the tests edit it. It stands without anchors, so that an
+// edit meets one place.
+const valid = `aws:
+  account: "210987654321"
+  region: us-west-1
+  zones: [us-west-1a, us-west-1b]
+posture: active
+ready: 10m
+network:
+  cidr: 10.42.0.0/16
+  egress: nat-gateway-per-zone
+runners:
+  containers-arm64:
+    arch: arm64
+    instanceTypes: [m7g.2xlarge, m6g.2xlarge]
+    count: {min: 2, max: 24}
+    onDemand: {base: 1, percent: 25}
+    disk: 200GiB
+    image: debian-12
+    cache: true
+    agent:
+      kind: jobserv
+      url: https://ci.example.com
+      tags: [aarch64, armhf]
+      concurrency: 2
+      token: ci-worker-token
+  own-amd64:
+    arch: x86_64
+    instanceTypes: [c7i.8xlarge, c6i.8xlarge]
+    count: {min: 0, max: 12}
+    agent:
+      kind: command
+      commands: {install: ./install, register: ./register, drain: ./drain, unregister: ./unregister}
+cache:
+  shards: 4
+  instanceTypes: [m7g.4xlarge, m6g.4xlarge]
+  volume: {size: 2TiB, iops: 8000, throughput: 1000}
+  seed: {region: us-east-2}
+  pins: {acme: 2}
+gcp:
+  project: acme-backend
+  region: us-west2
+  link: ha-vpn
+  asn: {aws: 64620, gcp: 64520}
+  services:
+    - {name: api, host: api.example.com, address: 10.128.0.10, ports: [443, 8443]}
+    - {name: ci, host: ci.example.com, address: 10.128.0.20, ports: [443]}
+alerts:
+  email: [ci-oncall@example.com]
+tags: {cost-center: ci}
+`
+
+// minimal is the least that a region file holds.
+const minimal = `aws:
+  account: "210987654321"
+  region: us-west-1
+  zones: [us-west-1a]
+network:
+  cidr: 10.42.0.0/16
+`
+
+const testFile = "regions/us-west-1.yaml"
+
+// parsed gives a config of a text that must be in order, with defaults.
+func parsed(t testing.TB, text string) *Config {
+	t.Helper()
+	c, err := Parse(testFile, []byte(text))
+	if err != nil {
+		t.Fatalf("Parse: %v", err)
+	}
+	c.Default()
+	return c
+}
+
+// same compares problems, printed, with what is wanted, each a part of its line. The order is that of the file.
+func same(t *testing.T, got []Problem, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%d problems; want %d", len(got), len(want))
+	}
+	for i, p := range got {
+		if i >= len(want) || !strings.Contains(p.Error(), want[i]) {
+			t.Errorf("got  %s", p)
+		}
+	}
+	for i, w := range want {
+		if i >= len(got) || !strings.Contains(got[i].Error(), w) {
+			t.Errorf("want %s", w)
+		}
+	}
+}
+
+// oneLine checks that a problem is a single line that ends with the next step.
+func oneLine(t testing.TB, p Problem) {
+	t.Helper()
+	if text := p.Error(); strings.ContainsAny(text, "\n\r") || p.Want == "" || !strings.Contains(text, "; want ") {
+		t.Errorf("not one line with a next step: %q", text)
+	}
+}

@@ -1,0 +1,123 @@
+package regionfile
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strconv"
+)
+
+// breach says how a value breaks its limits, or "" when it keeps them. The decoder asks for what a file writes, Validate
+// for the whole config, which may as well have been made in Go.
+func (l limits) breach(v reflect.Value) string {
+	switch {
+	case v.Type().Implements(enumType):
+		return l.enumBreach(v.Interface().(enum), v.String())
+	case isText(v.Type()):
+		return ""
+	case v.Kind() == reflect.Int, v.Kind() == reflect.Int64:
+		return l.numberBreach(v.Int())
+	case v.Kind() == reflect.String:
+		return l.textBreach(v.String())
+	case v.Kind() == reflect.Slice:
+		return l.listBreach(v.Len())
+	}
+	return ""
+}
+
+func (l limits) enumBreach(e enum, s string) string {
+	if allowed(e, s) {
+		return ""
+	}
+	return quote(s) + " is not one of them"
+}
+
+func (l limits) numberBreach(n int64) string {
+	switch {
+	case l.min != nil && n < *l.min:
+		return strconv.FormatInt(n, 10) + " is too small"
+	case l.max != nil && n > *l.max:
+		return strconv.FormatInt(n, 10) + " is too large"
+	}
+	return ""
+}
+
+func (l limits) textBreach(s string) string {
+	shown := quote(s)
+	if l.hide {
+		shown = "the value (not printed)"
+	}
+	switch {
+	case s == "" && l.mayBeEmpty:
+		return ""
+	case s == "":
+		return "is empty"
+	case l.maxLength > 0 && len(s) > l.maxLength:
+		return fmt.Sprintf("%s is %d characters long", shown, len(s))
+	case l.pattern != nil && !l.pattern.MatchString(s):
+		return shown + " does not fit"
+	}
+	return ""
+}
+
+func (l limits) listBreach(n int) string {
+	switch {
+	case n < l.minItems:
+		return "is empty"
+	case l.maxItems > 0 && n > l.maxItems:
+		return fmt.Sprintf("has %d items", n)
+	}
+	return ""
+}
+
+// wanted says what to write for a key of the given type: the want tag where there is one, else what type and bounds say.
+func (l limits) wanted(t reflect.Type) string {
+	if l.want != "" {
+		return l.want
+	}
+	return l.wantedType(t)
+}
+
+// wantedText says what the types that read themselves from one scalar look like.
+var wantedText = map[reflect.Type]string{
+	reflect.TypeFor[Duration]():     "a duration such as 10m or 1h30m",
+	reflect.TypeFor[Size]():         "a size such as 200GiB or 2TiB",
+	reflect.TypeFor[netip.Prefix](): "an address range such as 10.42.0.0/16",
+	reflect.TypeFor[netip.Addr]():   "an IPv4 address such as 10.128.0.10",
+}
+
+func (l limits) wantedType(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Implements(enumType) {
+		return either(reflect.Zero(t).Interface().(enum).Values())
+	}
+	if text, ok := wantedText[t]; ok {
+		return text
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return "a mapping with the keys " + both(keysOf(t))
+	case reflect.Map:
+		return "a mapping from names to values"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return l.wantedNumber()
+	default:
+		return "a text"
+	}
+}
+
+func (l limits) wantedNumber() string {
+	switch {
+	case l.min != nil && l.max != nil:
+		return fmt.Sprintf("a whole number from %d to %d", *l.min, *l.max)
+	case l.min != nil:
+		return fmt.Sprintf("a whole number of at least %d", *l.min)
+	}
+	return "a whole number"
+}

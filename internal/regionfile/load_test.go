@@ -1,0 +1,147 @@
+package regionfile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func write(t testing.TB, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// What is no region file at all is one line with the next step.
+func TestLoadBadFiles(t *testing.T) {
+	dir := t.TempDir()
+	cases := []struct{ name, path, want string }{
+		{"missing", filepath.Join(dir, "nope.yaml"), "nope.yaml: no such file; want the path of a region file"},
+		{"directory", dir, ": is a directory; want a region file in it, for example " + filepath.Join(dir, "us-west-1.yaml")},
+		{"device", "/dev/null", ": is no regular file; want a region file"},
+		{"empty", write(t, dir, "empty.yaml", ""), "empty.yaml: is empty; want at least the sections aws and network"},
+		{"comments", write(t, dir, "comments.yaml", "# nothing\n\n"), "comments.yaml: is empty"},
+		{"null", write(t, dir, "null.yaml", "---\n~\n"), "null.yaml: is empty"},
+		{"two documents", write(t, dir, "two.yaml", minimal+"---\n"+minimal), "two.yaml:7: holds a second document; want one region in one file"},
+		{"broken second document", write(t, dir, "broken2.yaml", minimal+"---\n[\n"), "broken2.yaml: holds a second document"},
+		{"not YAML", write(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"), "bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML; look at what begins on this line"},
+		{"colon", write(t, dir, "colon.yaml", "aws:\n  region: a: b\n"), "colon.yaml:2: is not YAML: mapping values are not allowed in this context"},
+		{"indent", write(t, dir, "indent.yaml", "aws:\n  region: a\n account: b\n"), "indent.yaml:3: is not YAML: did not find expected key"},
+		{"quote", write(t, dir, "quote.yaml", "aws:\n  region: \"a\n"), "quote.yaml:2: is not YAML: found unexpected end of stream"},
+		{"tab", write(t, dir, "tab.yaml", "aws:\n\tregion: us-west-1\n"), "tab.yaml:2: is not YAML: found character that cannot start any token"},
+		{"binary", write(t, dir, "binary.yaml", "\x7fELF\x00\x01"), "binary.yaml: is not YAML: control characters are not allowed"},
+		{"unknown alias", write(t, dir, "alias.yaml", "aws: *nobody\n"), "is not YAML: unknown anchor 'nobody' referenced"},
+		{"a list", write(t, dir, "list.yaml", "- aws\n"), "list.yaml:1: is a list; want a mapping with the keys aws, posture,"},
+		{"a text", write(t, dir, "text.yaml", "hello\n"), "text.yaml:1: is a text; want a mapping with the keys aws, posture,"},
+		{"too large", write(t, dir, "large.yaml", strings.Repeat("# padding\n", 110_000)), "large.yaml: is larger than 1 MiB; want a region file"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, err := Load(c.path)
+			if cfg != nil {
+				t.Error("a config came with the error")
+			}
+			got := Problems(err)
+			same(t, got, []string{c.want})
+			for _, p := range got {
+				oneLine(t, p)
+			}
+		})
+	}
+}
+
+func TestLoadUnreadableFile(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root reads every file")
+	}
+	path := write(t, t.TempDir(), "us-west-1.yaml", minimal)
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path)
+	same(t, Problems(err), []string{"cannot be read: permission denied; want a file that this user can read"})
+}
+
+func TestFileNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"us-west-1.yaml": true, "a.yml": true, "regions/x1.yaml": true, "/abs/a-b.yaml": true,
+		strings.Repeat("a", 32) + ".yaml": true, strings.Repeat("a", 33) + ".yaml": false,
+		"US-west-1.yaml": false, "us_west_1.yaml": false, "1us.yaml": false, "us-.yaml": false, "a.b.yaml": false, ".yaml": false,
+	} {
+		_, err := Parse(name, []byte(minimal))
+		if ok != (err == nil) {
+			t.Errorf("%s: error %v; want ok %v", name, err, ok)
+		}
+		if !ok {
+			same(t, Problems(err), []string{"the file's name names the stack, and "})
+		}
+	}
+}
+
+// Hostile files must end soon, with an error and never with a panic.
+func TestHostileFiles(t *testing.T) {
+	var bomb, merges strings.Builder
+	bomb.WriteString("aws: &a [x, x, x, x, x, x, x, x, x]\n")
+	merges.WriteString("runners:\n  r00: &r00 {arch: arm64}\n")
+	for i := 1; i < 30; i++ {
+		was, is := string(rune('a'+i-1)), string(rune('a'+i))
+		bomb.WriteString("k" + is + ": &" + is + " [" + strings.Repeat("*"+was+", ", 9) + "*" + was + "]\n")
+		merges.WriteString(strings.NewReplacer("WAS", "r"+itoa(i-1), "IS", "r"+itoa(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n"))
+	}
+	cases := map[string]string{
+		"aliases of aliases":  bomb.String(),
+		"merges of merges":    merges.String(),
+		"merge into itself":   "aws: &a {<<: [*a, *a, *a], <<: *a}\n",
+		"list of itself":      "aws: {<<: &a [*a, *a]}\n",
+		"alias of its parent": "aws: &a {region: *a, zones: [*a]}\n",
+		"deep lists":          strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000),
+		"deeper lists":        strings.Repeat("[", 500_000),
+		"deep mappings":       strings.Repeat("{a: ", 9_000) + strings.Repeat("}", 9_000),
+		"many keys":           strings.Repeat("k: v\n", 200_000),
+		"many unknown keys":   unknownKeys(60_000),
+		"one long key":        strings.Repeat("k", 1_000_000) + ": v\n",
+		"one long number":     "aws: {account: " + strings.Repeat("1", 1_000_000) + "}\n",
+		"many anchors":        strings.Repeat("- &a x\n", 100_000),
+		"question marks":      strings.Repeat("? ", 4_000),
+	}
+	for name, text := range cases {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := Parse(testFile, []byte(text))
+			if err == nil {
+				t.Error("no error")
+			}
+			if n := len(Problems(err)); n > maxProblems+1 {
+				t.Errorf("%d problems", n)
+			}
+			if len(err.Error()) > 1<<20 {
+				t.Errorf("the error has %d bytes", len(err.Error()))
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func itoa(n int) string { return string(rune('0'+n/10)) + string(rune('0'+n%10)) }
+
+func unknownKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("k" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + strings.Repeat("y", i%11) + ": v\n")
+	}
+	return b.String()
+}
+
+func mkdir(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}

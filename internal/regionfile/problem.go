@@ -1,0 +1,108 @@
+package regionfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// Problem is one thing wrong with a region file, with the place and the way out.
+type Problem struct {
+	// File is the file as the caller named it.
+	File string
+	// Line counts from 1; 0 means the file as a whole.
+	Line int
+	// Path is the key (network.cidr, aws.zones[1]); empty means the file as a whole.
+	Path string
+	// Wrong says what is wrong, Want what to write instead.
+	Wrong, Want string
+	// Warning marks what is worth reading and stops nothing.
+	Warning bool
+}
+
+// Error gives the problem as one line: file:line: path: what is wrong; want what to write.
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	b.WriteString(": ")
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Wrong)
+	if p.Want != "" {
+		b.WriteString("; want " + p.Want)
+	}
+	return b.String()
+}
+
+// Problems takes an error of this package apart, in the order of files and lines. What is not a Problem becomes one
+// without a place, so that nothing is lost.
+func Problems(err error) []Problem {
+	var found problems
+	found.collect(err)
+	found.sort()
+	return found
+}
+
+// problems gathers what is wrong; the boundary turns it into an error.
+type problems []Problem
+
+func (ps *problems) collect(err error) {
+	if err == nil {
+		return
+	}
+	if many := (*multierror.Error)(nil); errors.As(err, &many) {
+		for _, one := range many.WrappedErrors() {
+			ps.collect(one)
+		}
+		return
+	}
+	if one := (Problem{}); errors.As(err, &one) {
+		*ps = append(*ps, one)
+		return
+	}
+	*ps = append(*ps, Problem{Wrong: err.Error()})
+}
+
+func (ps problems) sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
+	})
+}
+
+// err gives the problems that are not warnings as one error, or nil when there are none.
+func (ps problems) err() error {
+	ps = slices.Clone(ps)
+	ps.sort()
+	all := &multierror.Error{ErrorFormat: oneLineEach}
+	for _, p := range ps {
+		if !p.Warning {
+			all.Errors = append(all.Errors, p)
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// warnings gives the warnings among the problems, in the order of files and lines.
+func (ps problems) warnings() []Problem {
+	ps = slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
+	ps.sort()
+	return ps
+}
+
+// oneLineEach prints the problems and nothing else. go-multierror's own format adds a heading and stars, which get in
+// the way of editors that jump to file:line.
+func oneLineEach(errs []error) string {
+	lines := make([]string, len(errs))
+	for i, err := range errs {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "\n")
+}

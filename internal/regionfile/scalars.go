@@ -1,0 +1,80 @@
+package regionfile
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// UnmarshalText reads a duration as Go writes it: 10m, 1h30m.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("reading a duration: %w", err)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText writes the duration without zero units: 10m and not 10m0s.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String writes the duration without zero units: 10m and not 10m0s.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+// Units of Size. GiB is the base, since EBS counts volumes in whole GiB.
+const (
+	GiB Size = 1
+	TiB Size = 1024 * GiB
+)
+
+var sizeForm = regexp.MustCompile(`^([0-9]{1,9})(GiB|TiB)$`)
+
+var errSizeForm = errors.New("not a size; want a whole number with GiB or TiB, for example 200GiB")
+
+// UnmarshalText reads a size such as 200GiB or 2TiB. GB and TB are refused: a volume is counted in powers of two, and
+// the seven percent between GB and GiB would go unnoticed.
+func (s *Size) UnmarshalText(text []byte) error {
+	m := sizeForm.FindSubmatch(text)
+	if m == nil {
+		return errSizeForm
+	}
+	n, err := strconv.ParseInt(string(m[1]), 10, 64)
+	if err != nil {
+		return fmt.Errorf("reading a size: %w", err)
+	}
+	*s = Size(n)
+	if string(m[2]) == "TiB" {
+		*s *= TiB
+	}
+	return nil
+}
+
+// MarshalText writes the size in TiB when it is whole in TiB, in GiB otherwise.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String writes the size in TiB when it is whole in TiB, in GiB otherwise.
+func (s Size) String() string {
+	if s != 0 && s%TiB == 0 {
+		return strconv.FormatInt(int64(s/TiB), 10) + "TiB"
+	}
+	return strconv.FormatInt(int64(s), 10) + "GiB"
+}
+
+// GiB gives the size as a number of GiB, as EBS counts it.
+func (s Size) GiB() int {
+	return int(min(int64(s), math.MaxInt32))
+}
