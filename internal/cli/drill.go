@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/report"
 	"github.com/beachhead-build/beachhead/internal/session"
 )
@@ -32,11 +33,12 @@ func (a *app) drillCommand() *cobra.Command {
 			case err != nil:
 				return err
 			case len(found.Unverified) > 0:
-				return fmt.Errorf("%w: %s did not pass", errUnverified, session.Count(len(found.Unverified), "probe"))
+				return check.Error(found.Unverified)
 			}
 			return session.CheckPromise(found.Run, name)
 		})
-	cmd.Long = "Rehearse every step from validate to down in a fresh emulated cloud, and report. A drill needs no account and changes nothing real."
+	cmd.Long = "Rehearse every step from validate to down in a fresh emulated cloud, and report.\n" +
+		"A drill needs no account and changes nothing real."
 	addJSONFlag(cmd, &asJSON)
 	flags.addEmulation(cmd)
 	return cmd
@@ -65,8 +67,5 @@ func (a *app) writeDrill(found *session.DrillReport) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "The whole timeline is in %s\n", found.Timeline)
-	for _, r := range found.Unverified {
-		fmt.Fprintf(a.out, "  %s  %s, %s: want %s, got %s: %s\n", colour(a.out, red, r.Outcome.String()), r.Probe, r.Target, r.Want, r.Got, r.Why)
-	}
-	return nil
+	return check.WriteTable(a.out, found.Unverified, func(_ check.Outcome, word string) string { return colour(a.out, red, word) })
 }

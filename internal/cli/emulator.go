@@ -18,7 +18,8 @@ func (a *app) emulatorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "emulator",
 		Short: "Serve the emulated cloud to a plain `pulumi` until interrupted",
-		Long: "Serve the emulated cloud in .beachhead/ to a plain `pulumi` until interrupted, and print the environment that `pulumi` needs:\n\n" +
+		Long: "Serve the emulated cloud in .beachhead/ to a plain `pulumi` until interrupted, and print the environment that it\n" +
+			"needs:\n\n" +
 			"  beachhead emulator > .beachhead/env &\n  . .beachhead/env\n  pulumi up --stack us-west-1",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

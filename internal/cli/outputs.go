@@ -12,7 +12,8 @@ import (
 func (a *app) outputsCommand() *cobra.Command {
 	var asJSON bool
 	var flags targetFlags
-	cmd := a.regionCommand("outputs", "Show the stack's outputs: ids, subnets, public addresses", func(ctx context.Context, name string) error {
+	const short = "Show the stack's outputs: ids, subnets, public addresses"
+	cmd := a.regionCommand("outputs", short, func(ctx context.Context, name string) error {
 		target, err := flags.target()
 		if err != nil {
 			return err

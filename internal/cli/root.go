@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/session"
 )
@@ -19,13 +20,10 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
-	exitUnverified  = 3
+	exitUnverified  = check.ExitNotPassed
 	exitLocked      = 4
 	exitInterrupted = 130
 )
-
-// errUnverified reports that the region is up and does not do what its plan says.
-var errUnverified = errors.New("verification failed")
 
 // app is what all commands share.
 type app struct {
@@ -59,7 +57,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, errUnverified):
+	case errors.Is(err, check.ErrNotPassed):
 		return exitUnverified
 	case errors.Is(err, engine.ErrLocked):
 		return exitLocked

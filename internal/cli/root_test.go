@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
 
@@ -21,7 +22,7 @@ func TestExitCodes(t *testing.T) {
 		{"a failure", t.Context(), errors.New("broken"), 1},
 		{"usage", t.Context(), usageError("what?"), 2},
 		{"usage, wrapped", t.Context(), fmt.Errorf("drill: %w", usageError("what?")), 2},
-		{"verification", t.Context(), fmt.Errorf("%w: 2 probes", errUnverified), 3},
+		{"verification", t.Context(), fmt.Errorf("%w: 2 probes", check.ErrNotPassed), 3},
 		{"locked", t.Context(), fmt.Errorf("up: %w", engine.ErrLocked), 4},
 		{"interrupted, whatever it broke", interrupted, engine.ErrLocked, 130},
 	}

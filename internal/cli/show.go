@@ -9,7 +9,8 @@ import (
 
 func (a *app) showCommand() *cobra.Command {
 	var asJSON bool
-	cmd := a.regionCommand("show", "Show the region file with all defaults, and the plan that follows from it", func(_ context.Context, name string) error {
+	const short = "Show the region file with all defaults, and the plan that follows from it"
+	cmd := a.regionCommand("show", short, func(_ context.Context, name string) error {
 		region, err := a.project().LoadRegion(name)
 		if err != nil {
 			return err

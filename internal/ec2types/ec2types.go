@@ -46,8 +46,8 @@ func Lookup(name string) (Type, bool) {
 	return t, ok
 }
 
-// Names lists every known instance type, sorted.
-func Names() []string {
+// TypeNames lists every known instance type, sorted.
+func TypeNames() []string {
 	names := make([]string, 0, len(types()))
 	for name := range types() {
 		names = append(names, name)
@@ -56,8 +56,8 @@ func Names() []string {
 	return names
 }
 
-// Regions lists the AWS regions of the tables, sorted.
-func Regions() []string {
+// RegionNames lists the AWS regions of the tables, sorted.
+func RegionNames() []string {
 	names := make([]string, 0, len(offerings()))
 	for name := range offerings() {
 		names = append(names, name)
@@ -66,8 +66,8 @@ func Regions() []string {
 	return names
 }
 
-// Zones lists a region's zones by full name (us-west-1a), sorted; nil for a region that is not in the tables.
-func Zones(regionName string) []string {
+// ZoneNames lists a region's zones by full name (us-west-1a), sorted; nil for a region that is not in the tables.
+func ZoneNames(regionName string) []string {
 	r, ok := offerings()[regionName]
 	if !ok {
 		return nil
@@ -79,8 +79,8 @@ func Zones(regionName string) []string {
 	return zones
 }
 
-// Offered says whether a zone, by full name, offers an instance type.
-func Offered(zone, instanceType string) bool {
+// IsOffered says whether a zone, by full name, offers an instance type.
+func IsOffered(zone, instanceType string) bool {
 	if zone == "" {
 		return false
 	}
@@ -88,7 +88,7 @@ func Offered(zone, instanceType string) bool {
 	return strings.Contains(offerings()[zone[:last]].offers[instanceType], zone[last:])
 }
 
-// OfferedInRegion says whether any zone of a region offers an instance type.
-func OfferedInRegion(regionName, instanceType string) bool {
+// IsOfferedInRegion says whether any zone of a region offers an instance type.
+func IsOfferedInRegion(regionName, instanceType string) bool {
 	return offerings()[regionName].offers[instanceType] != ""
 }

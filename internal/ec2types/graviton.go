@@ -23,9 +23,9 @@ var generations = map[string]int{
 	"r8g": 4, "r8gd": 4, "r8gn": 4, "r8gb": 4, "x8g": 4, "i8g": 4, "i8ge": 4,
 }
 
-// Graviton gives the generation, 1 to 4, of the Graviton processor of an instance type; 0 for a type that has none.
+// GravitonGeneration gives the generation, 1 to 4, of the Graviton processor of an instance type; 0 for a type that has none.
 // Generation 4 cannot run 32-bit ARM programs, the ones before can (same table, "32bit Backward Compatibility").
-func Graviton(name string) int {
+func GravitonGeneration(name string) int {
 	family, _, _ := strings.Cut(name, ".")
 	return generations[family]
 }

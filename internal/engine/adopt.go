@@ -12,6 +12,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 // A process that dies between the cloud's "made" and the state's "recorded" leaves a resource that the next run would make a second
@@ -25,7 +27,7 @@ import (
 type difference struct {
 	known *state
 	// orphans are what the stack owns and its state lacks.
-	orphans []Owned
+	orphans []inventory.Resource
 	// doubtful are the URNs of what the state may be wrong about: what it has and the inventory does not list, and what was being
 	// changed when the machine died.
 	doubtful []string
@@ -82,7 +84,7 @@ func (s *Stack) settle(ctx context.Context, d *difference) error {
 }
 
 // missing gives the steps of the program that orphans make needless.
-func (s *Stack) missing(ctx context.Context, orphans []Owned) ([]Step, error) {
+func (s *Stack) missing(ctx context.Context, orphans []inventory.Resource) ([]Step, error) {
 	if len(orphans) == 0 {
 		return nil, nil
 	}
@@ -108,7 +110,7 @@ func (s *Stack) adoptable(ctx context.Context, steps []Step) ([]Step, error) {
 
 // compare holds what the stack owns in the cloud against its state.
 func (s *Stack) compare(ctx context.Context) (*difference, error) {
-	owned, err := s.opts.Inventory.Owned(ctx, s.opts.Name)
+	owned, err := s.opts.Inventory.FindOwned(ctx, s.opts.Name)
 	if err != nil {
 		return nil, fmt.Errorf("looking for what %s owns: %w", s.opts.Name, err)
 	}
@@ -119,14 +121,14 @@ func (s *Stack) compare(ctx context.Context) (*difference, error) {
 	return differ(owned, known), nil
 }
 
-func differ(owned []Owned, known *state) *difference {
+func differ(owned []inventory.Resource, known *state) *difference {
 	d := &difference{known: known}
 	listed, recorded := map[string]bool{}, map[string]bool{}
 	for _, o := range owned {
-		listed[o.key()] = true
+		listed[o.Key()] = true
 	}
 	for _, r := range known.Resources {
-		key := Owned{Type: string(r.Type), ID: string(r.ID)}.key()
+		key := inventory.Resource{Type: string(r.Type), ID: string(r.ID)}.Key()
 		recorded[key] = true
 		// What is on its way out of the state already is the engine's business.
 		if inCloud(r) && !r.Delete && !listed[key] {
@@ -138,7 +140,7 @@ func differ(owned []Owned, known *state) *difference {
 			d.doubtful = append(d.doubtful, string(pending.Resource.URN))
 		}
 	}
-	d.orphans = slices.DeleteFunc(slices.Clone(owned), func(o Owned) bool { return recorded[o.key()] })
+	d.orphans = slices.DeleteFunc(slices.Clone(owned), func(o inventory.Resource) bool { return recorded[o.Key()] })
 	return d
 }
 

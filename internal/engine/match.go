@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,32 +10,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 
+	"github.com/beachhead-build/beachhead/internal/inventory"
 	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
-// Inventory lists what a stack owns in the cloud.
-type Inventory interface {
-	// Owned gives everything that carries the stack's tag, and what hangs on it and takes no tags. What is gone, or on its way out, is not
-	// among it.
-	Owned(ctx context.Context, stack string) ([]Owned, error)
-}
-
-// Owned is one thing in the cloud.
-type Owned struct {
-	// Type is the Pulumi type token.
-	Type string
-	// Name is its Name tag, which components set to the resource's name. Empty where the type takes no tags.
-	Name string
-	// ID is what the state holds for it, ImportID what an import takes: the two differ for routes and the like.
-	ID, ImportID string
-	// Inputs tell apart what takes no tags, by the names that the program has for them: texts, or numbers of any type. Of what takes tags
-	// they may be left out; a volume's size and availabilityZone, where given, tell in a preview that it does not fit.
-	Inputs map[string]any
-}
-
 // match pairs what a preview would create with what is there already. Where two things fit one resource, or one thing two, it refuses:
 // the wrong one would be an empty volume for a full one.
-func match(steps []Step, orphans []Owned) ([]Step, error) {
+func match(steps []Step, orphans []inventory.Resource) ([]Step, error) {
 	var found []Step
 	var errs *multierror.Error
 	taken := map[string]Step{}
@@ -49,7 +29,7 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 			continue
 		}
 		thing := fitting[0]
-		other, again := taken[thing.key()]
+		other, again := taken[thing.Key()]
 		switch {
 		case len(fitting) > 1:
 			errs = multierror.Append(errs, ambiguous(step, fitting))
@@ -57,7 +37,7 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 			errs = multierror.Append(errs, fmt.Errorf("%s (%s) in the cloud may be %s or %s: delete it there",
 				thing.ID, thing.Type, other.Name, step.Name))
 		default:
-			taken[thing.key()] = step
+			taken[thing.Key()] = step
 			step.ID, step.was = thing.ImportID, thing.Inputs
 			found = append(found, step)
 		}
@@ -69,17 +49,17 @@ func match(steps []Step, orphans []Owned) ([]Step, error) {
 }
 
 // fits gives the things that a step's resource may be, each once.
-func fits(step Step, orphans []Owned) []Owned {
-	var all []Owned
+func fits(step Step, orphans []inventory.Resource) []inventory.Resource {
+	var all []inventory.Resource
 	for _, o := range orphans {
-		if o.is(step) && !slices.ContainsFunc(all, func(other Owned) bool { return other.key() == o.key() }) {
+		if isResourceOf(o, step) && !slices.ContainsFunc(all, func(other inventory.Resource) bool { return other.Key() == o.Key() }) {
 			all = append(all, o)
 		}
 	}
 	return all
 }
 
-func ambiguous(step Step, things []Owned) error {
+func ambiguous(step Step, things []inventory.Resource) error {
 	var ids []string
 	for _, o := range things {
 		ids = append(ids, o.ID)
@@ -92,10 +72,7 @@ func ambiguous(step Step, things []Owned) error {
 	return fmt.Errorf("%s (%s) is there %d times, as %s: %s", step.Name, step.Type, len(ids), strings.Join(ids, " and "), advice)
 }
 
-// key tells a thing from all others.
-func (o Owned) key() string { return o.Type + "\x00" + o.ID }
-
-func (o Owned) is(step Step) bool {
+func isResourceOf(o inventory.Resource, step Step) bool {
 	if o.Type != step.Type {
 		return false
 	}

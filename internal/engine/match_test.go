@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"pgregory.net/rapid"
 
+	"github.com/beachhead-build/beachhead/internal/inventory"
 	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
@@ -19,7 +20,7 @@ func TestMatch(t *testing.T) {
 			s.Inputs = map[string]any{"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0"}
 		})
 	}
-	orphans := []Owned{
+	orphans := []inventory.Resource{
 		{Type: "aws:ec2/vpc:Vpc", Name: "net-vpc", ID: "vpc-1", ImportID: "vpc-1"},
 		{
 			Type: "aws:ec2/route:Route", ID: "r-1", ImportID: "rtb-1_0.0.0.0/0",
@@ -74,35 +75,35 @@ func TestMatch(t *testing.T) {
 
 // What fits twice is refused with both ids and a way out, and so is what is there but not as the program has it.
 func TestMatchRefuses(t *testing.T) {
-	volume := func(edit func(*Owned)) Owned {
-		o := Owned{Type: restype.Volume, Name: "cache-shard-00", ID: "vol-1", ImportID: "vol-1"}
+	volume := func(edit func(*inventory.Resource)) inventory.Resource {
+		o := inventory.Resource{Type: restype.Volume, Name: "cache-shard-00", ID: "vol-1", ImportID: "vol-1"}
 		edit(&o)
 		return o
 	}
-	as := func(*Owned) {}
-	other := func(o *Owned) { o.ID, o.ImportID = "vol-2", "vol-2" }
+	as := func(*inventory.Resource) {}
+	other := func(o *inventory.Resource) { o.ID, o.ImportID = "vol-2", "vol-2" }
 	wanted := step(func(s *Step) {
 		s.Op, s.Type, s.Name, s.Protected = "create", restype.Volume, "cache-shard-00", true
 		s.Inputs = map[string]any{"availabilityZone": "us-west-2a", "size": 512.0}
 	})
-	place := func(zone string) func(*Owned) {
-		return func(o *Owned) { o.Inputs = map[string]any{"availabilityZone": zone} }
+	place := func(zone string) func(*inventory.Resource) {
+		return func(o *inventory.Resource) { o.Inputs = map[string]any{"availabilityZone": zone} }
 	}
 	cases := []struct {
 		name    string
 		steps   []Step
-		orphans []Owned
+		orphans []inventory.Resource
 		want    []string
 	}{
-		{"one of one name", []Step{wanted}, []Owned{volume(as)}, nil},
-		{"one, listed twice", []Step{wanted}, []Owned{volume(as), volume(as)}, nil},
-		{"two of one name", []Step{wanted}, []Owned{volume(other), volume(as)}, []string{"vol-1 and vol-2", "beachhead:stack tag"}},
-		{"two of a name that nobody asks for", nil, []Owned{volume(other), volume(as)}, nil},
-		{"one for two resources", []Step{wanted, wanted}, []Owned{volume(as)}, []string{"vol-1", "may be cache-shard-00 or"}},
-		{"in its zone", []Step{wanted}, []Owned{volume(place("us-west-2a"))}, nil},
-		{"in another zone", []Step{wanted}, []Owned{volume(place("us-west-2b"))}, []string{"vol-1 in us-west-2b", "us-west-2a", "tag"}},
-		{"larger", []Step{wanted}, []Owned{volume(func(o *Owned) { o.Inputs = sized(1024) })}, []string{"size of 1024", "512"}},
-		{"smaller", []Step{wanted}, []Owned{volume(func(o *Owned) { o.Inputs = sized(100) })}, nil},
+		{"one of one name", []Step{wanted}, []inventory.Resource{volume(as)}, nil},
+		{"one, listed twice", []Step{wanted}, []inventory.Resource{volume(as), volume(as)}, nil},
+		{"two of one name", []Step{wanted}, []inventory.Resource{volume(other), volume(as)}, []string{"vol-1 and vol-2", "beachhead:stack tag"}},
+		{"two of a name that nobody asks for", nil, []inventory.Resource{volume(other), volume(as)}, nil},
+		{"one for two resources", []Step{wanted, wanted}, []inventory.Resource{volume(as)}, []string{"vol-1", "may be cache-shard-00 or"}},
+		{"in its zone", []Step{wanted}, []inventory.Resource{volume(place("us-west-2a"))}, nil},
+		{"in another zone", []Step{wanted}, []inventory.Resource{volume(place("us-west-2b"))}, []string{"vol-1 in us-west-2b", "us-west-2a", "tag"}},
+		{"larger", []Step{wanted}, []inventory.Resource{volume(func(o *inventory.Resource) { o.Inputs = sized(1024) })}, []string{"size of 1024", "512"}},
+		{"smaller", []Step{wanted}, []inventory.Resource{volume(func(o *inventory.Resource) { o.Inputs = sized(100) })}, nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -128,9 +129,9 @@ func TestMatchTakesNothingTwice(t *testing.T) {
 		for _, name := range names.Draw(t, "planned") {
 			steps = append(steps, step(func(s *Step) { s.Op, s.Name, s.URN = "create", name, name }))
 		}
-		var orphans []Owned
+		var orphans []inventory.Resource
 		for i, name := range names.Draw(t, "there") {
-			orphans = append(orphans, Owned{Type: vpc, Name: name, ID: fmt.Sprint(i), ImportID: fmt.Sprint(i)})
+			orphans = append(orphans, inventory.Resource{Type: vpc, Name: name, ID: fmt.Sprint(i), ImportID: fmt.Sprint(i)})
 		}
 		found, err := match(steps, orphans)
 		if err != nil && len(found) > 0 {

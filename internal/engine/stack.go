@@ -11,6 +11,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 // Project is the Pulumi project's name, as in Pulumi.yaml.
@@ -38,7 +40,7 @@ type Options struct {
 	Secrets   []string
 	Rehearsal bool
 	// Inventory finds what the stack owns in the cloud. Nil: what a killed run left behind, or a down kept, is not looked for.
-	Inventory Inventory
+	Inventory inventory.Finder
 	// Progress is told of every step as it happens, from one goroutine. Nil: nobody is.
 	Progress func(Event)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 // What a newer Pulumi keeps in a state must survive our hand in it.
@@ -103,7 +105,7 @@ func TestDiffer(t *testing.T) {
 		{Type: apitype.OperationTypeUpdating, Resource: there}, {Type: apitype.OperationTypeUpdating, Resource: gone},
 		{Type: apitype.OperationTypeCreating, Resource: entry("new", as)},
 	}
-	d := differ([]Owned{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
+	d := differ([]inventory.Resource{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
 	if !slices.Equal(d.doubtful, []string{"urn:gone", "urn:there"}) {
 		t.Errorf("doubtful %v, want what is gone and what was being changed", d.doubtful)
 	}

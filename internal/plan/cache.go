@@ -99,7 +99,7 @@ func buildCache(c *regionfile.Config, n Network, others []*regionfile.Config) (*
 	if err != nil {
 		return nil, err
 	}
-	types, err := weigh(c.Cache.InstanceTypes)
+	types, err := lookUpWeights(c.Cache.InstanceTypes)
 	if err != nil {
 		return nil, err
 	}
@@ -112,27 +112,27 @@ func buildCache(c *regionfile.Config, n Network, others []*regionfile.Config) (*
 		InstanceTypes: c.Cache.InstanceTypes, Arch: regionfile.Arch(first.Arch), ImageParameter: imageParameters[regionfile.Arch(first.Arch)],
 		Threads: nfsThreads(first.VCPU), HashPort: hashPort,
 		Volume: Volume{SizeGiB: v.Size.GiB(), IOPS: v.IOPS, Throughput: v.Throughput},
-		CopyTo: copyTargets(c.Name, others), Clients: n.runnerRanges(),
+		CopyTo: listCopyTargets(c.Name, others), Clients: n.listRunnerRanges(),
 	}
 	if c.Cache.Seed != nil {
 		cache.Seed = c.Cache.Seed.Region
 	}
-	if err := cache.place(n); err != nil {
+	if err := cache.placeShards(n); err != nil {
 		return nil, err
 	}
 	_, err = cache.Map.MarshalDocument()
 	return cache, err
 }
 
-// place gives each shard its zone, address and names.
-func (c *Cache) place(n Network) error {
+// placeShards gives each shard its zone, address and names.
+func (c *Cache) placeShards(n Network) error {
 	zones := n.Zones[:min(shardZones, len(n.Zones))]
 	if c.Map.ShardCount() > 1 && len(zones) < shardZones {
-		return fmt.Errorf("%d shards and one zone; want two zones: shards stay in the zone they start in", c.Map.ShardCount())
+		return fmt.Errorf("%d shards need two zones, and aws.zones has one; want a second zone: a shard stays in its first zone", c.Map.ShardCount())
 	}
 	var blocks []netip.Prefix
 	for _, z := range zones {
-		block := netip.PrefixFrom(nth(z.Subnets[CacheTier].Addr(), shardBlockHost), shardBlockBits)
+		block := netip.PrefixFrom(addressAfter(z.Subnets[CacheTier].Addr(), shardBlockHost), shardBlockBits)
 		c.Reserved, blocks = append(c.Reserved, Reservation{Zone: z.Name, Block: block}), append(blocks, block)
 	}
 	c.Map = c.Map.WithBlocks(blocks...)
@@ -154,9 +154,9 @@ const hashPort = 8686
 // which came to it after too few threads refused connections of a thousand clients.
 func nfsThreads(vCPU int) int { return min(256, max(8, 4*vCPU)) }
 
-// copyTargets lists the regions whose caches are seeded from the named one, by name. One whose AWS region is the same file's own
+// listCopyTargets lists the regions whose caches are seeded from the named one, by name. One whose AWS region is the same file's own
 // is listed too: the copy is then within the region.
-func copyTargets(name string, others []*regionfile.Config) []CopyTarget {
+func listCopyTargets(name string, others []*regionfile.Config) []CopyTarget {
 	var targets []CopyTarget
 	for _, o := range others {
 		if o.Cache != nil && o.Cache.Seed != nil && o.Cache.Seed.Region == name && o.Name != name {

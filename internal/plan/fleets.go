@@ -93,8 +93,8 @@ const (
 	lifetimeDays = 7
 )
 
-// heaviest is the greatest weight that EC2 Auto Scaling takes. Source: its API reference, LaunchTemplateOverrides.
-const heaviest = 999
+// maxWeight is the greatest weight that EC2 Auto Scaling takes. Source: its API reference, LaunchTemplateOverrides.
+const maxWeight = 999
 
 func buildFleets(c *regionfile.Config, n Network) ([]Fleet, error) {
 	fleets := []Fleet{}
@@ -109,7 +109,7 @@ func buildFleets(c *regionfile.Config, n Network) ([]Fleet, error) {
 }
 
 func buildFleet(c *regionfile.Config, n Network, name string, r regionfile.Runner) (Fleet, error) {
-	types, err := weigh(r.InstanceTypes)
+	types, err := lookUpWeights(r.InstanceTypes)
 	if err != nil {
 		return Fleet{}, err
 	}
@@ -124,20 +124,20 @@ func buildFleet(c *regionfile.Config, n Network, name string, r regionfile.Runne
 		HookSeconds:     hookSeconds, LifetimeDays: lifetimeDays, Launching: true,
 		Cache: *r.Cache && c.Cache != nil, Path: "/beachhead/" + c.Name + "/fleets/" + name, RegistryMirror: r.RegistryMirror,
 	}
-	f.Agent = agent(f.Path, r.Agent)
-	unit := smallest(types)
+	f.Agent = planCIAgent(f.Path, r.Agent)
+	unit := smallestWeight(types)
 	f.Min, f.Max, f.OnDemandBase = r.Count.Min*unit, r.Count.Max*unit, *r.OnDemand.Base*unit
-	f.posture(c.Posture)
+	f.applyPosture(c.Posture)
 	return f, nil
 }
 
-// weigh looks up the vCPUs of the types.
-func weigh(names []string) ([]FleetType, error) {
+// lookUpWeights looks up the vCPUs of the types.
+func lookUpWeights(names []string) ([]FleetType, error) {
 	types := make([]FleetType, 0, len(names))
 	for _, name := range names {
 		t, known := ec2types.Lookup(name)
-		if !known || t.VCPU < 1 || t.VCPU > heaviest {
-			return nil, fmt.Errorf("%q is no instance type that we know, or has more than %d vCPUs", name, heaviest)
+		if !known || t.VCPU < 1 || t.VCPU > maxWeight {
+			return nil, fmt.Errorf("%q is not a known EC2 instance type, or has more than %d vCPUs", name, maxWeight)
 		}
 		types = append(types, FleetType{Name: name, Weight: t.VCPU})
 	}
@@ -147,7 +147,7 @@ func weigh(names []string) ([]FleetType, error) {
 	return types, nil
 }
 
-func smallest(types []FleetType) int {
+func smallestWeight(types []FleetType) int {
 	least := types[0].Weight
 	for _, t := range types {
 		least = min(least, t.Weight)
@@ -155,9 +155,9 @@ func smallest(types []FleetType) int {
 	return least
 }
 
-// posture sets what the region's posture means for a fleet. Max stays in each, so that a change of posture back touches sizes
+// applyPosture sets what the region's posture means for a fleet. Max stays in each, so that a change of posture back touches sizes
 // alone and quotas are those of the active region.
-func (f *Fleet) posture(p regionfile.Posture) {
+func (f *Fleet) applyPosture(p regionfile.Posture) {
 	if p == regionfile.Active {
 		return
 	}
@@ -170,7 +170,7 @@ func (f *Fleet) posture(p regionfile.Posture) {
 	}
 }
 
-func agent(path string, a regionfile.Agent) CIAgent {
+func planCIAgent(path string, a regionfile.Agent) CIAgent {
 	out := CIAgent{Kind: a.Kind, URL: a.URL, Tags: a.Tags, Concurrency: a.Concurrency, Secret: a.Token}
 	if a.Token != "" {
 		out.TokenParameter = path + "/token"
@@ -183,16 +183,16 @@ func agent(path string, a regionfile.Agent) CIAgent {
 	return out
 }
 
-// vCPUs gives what a fleet at its most takes of the two quotas.
-func (f Fleet) vCPUs() (onDemand, spot int) {
+// countVCPUs gives what a fleet at its most takes of the two quotas.
+func (f Fleet) countVCPUs() (onDemand, spot int) {
 	above := f.Max - f.OnDemandBase
 	onDemand = f.OnDemandBase + (above*f.OnDemandPercent+99)/100
 	return onDemand, f.Max - onDemand
 }
 
-// runnerRanges are the runner subnets of both tiers, zone by zone: exactly where runners can be. Both, whatever the egress mode, since
+// listRunnerRanges are the runner subnets of both tiers, zone by zone: exactly where runners can be. Both, whatever the egress mode, since
 // a change of it leaves machines in the other tier until their jobs have ended, and they must not lose cache and link meanwhile.
-func (n Network) runnerRanges() []netip.Prefix {
+func (n Network) listRunnerRanges() []netip.Prefix {
 	ranges := []netip.Prefix{}
 	for _, z := range n.Zones {
 		ranges = append(ranges, z.Subnets[PrivateTier], z.Subnets[PublicTier])

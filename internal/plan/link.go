@@ -103,18 +103,18 @@ func buildLink(c *regionfile.Config, n Network) (*Link, error) {
 	}
 	l := &Link{
 		Project: g.Project, Region: g.Region, Network: g.Network, ASNs: ASNs{AWS: g.ASN.AWS, GCP: g.ASN.GCP},
-		Tunnels: four, Advertised: slices.Clone(g.Ranges), Sources: n.runnerRanges(), Services: []Service{}, Zones: []DNSZone{},
+		Tunnels: four, Advertised: slices.Clone(g.Ranges), Sources: n.listRunnerRanges(), Services: []Service{}, Zones: []DNSZone{},
 	}
 	for _, s := range g.Services {
 		l.Services = append(l.Services, Service{Name: s.Name, Address: s.Address, Ports: slices.Sorted(slices.Values(s.Ports))})
 		if g.Path == regionfile.PrivatePath {
-			l.Zones = append(l.Zones, serviceZone(s))
+			l.Zones = append(l.Zones, planServiceZone(s))
 		}
 	}
 	if apis, private := googleRanges[g.GoogleAPIs]; private {
 		l.Advertised = append(l.Advertised, apis)
 		for _, domain := range googleDomains {
-			l.Zones = append(l.Zones, googleZone(domain, apis))
+			l.Zones = append(l.Zones, planGoogleZone(domain, apis))
 		}
 	}
 	slices.SortFunc(l.Advertised, netip.Prefix.Compare)
@@ -126,30 +126,30 @@ func buildLink(c *regionfile.Config, n Network) (*Link, error) {
 // cutTunnels cuts a /28 into the /30s of the four tunnels. In each the first host is AWS's, which AWS demands, and the second GCP's.
 func cutTunnels(r netip.Prefix) ([]Tunnel, error) {
 	if !r.IsValid() || !r.Addr().Is4() || r.Bits() != 28 || r != r.Masked() {
-		return nil, fmt.Errorf("no tunnels in %q; want a /28 of link-local addresses", r)
+		return nil, fmt.Errorf("the tunnel range %q is not valid; want a /28 of link-local addresses", r)
 	}
 	four := make([]Tunnel, tunnels)
 	for i := range four {
-		first := nth(r.Addr(), offset(i, tunnelBits))
+		first := addressAfter(r.Addr(), blockOffset(i, tunnelBits))
 		four[i] = Tunnel{
 			Number: i, Connection: i / 2, InConnection: i%2 + 1, GCPInterface: i / 2, ExternalInterface: i,
-			Inside: netip.PrefixFrom(first, tunnelBits), AWSAddress: nth(first, 1), GCPAddress: nth(first, 2),
+			Inside: netip.PrefixFrom(first, tunnelBits), AWSAddress: addressAfter(first, 1), GCPAddress: addressAfter(first, 2),
 		}
 	}
 	return four, nil
 }
 
-// serviceZone is a zone of the service's host alone. A zone of its parent domain was refused: it would hide every public name in
+// planServiceZone is a zone of the service's host alone. A zone of its parent domain was refused: it would hide every public name in
 // that domain from the region. For the same reason there is no zone at all under path public: one without records would hide the host.
-func serviceZone(s regionfile.Service) DNSZone {
+func planServiceZone(s regionfile.Service) DNSZone {
 	return DNSZone{Name: s.Host, Records: []DNSRecord{{Name: s.Host, Type: "A", TTL: serviceTTL, Values: []string{s.Address.String()}}}}
 }
 
-// googleZone leads a domain of Google's and every name in it to the four addresses.
-func googleZone(domain string, apis netip.Prefix) DNSZone {
+// planGoogleZone leads a domain of Google's and every name in it to the four addresses.
+func planGoogleZone(domain string, apis netip.Prefix) DNSZone {
 	var four []string
 	for i := range uint32(4) {
-		four = append(four, nth(apis.Addr(), i).String())
+		four = append(four, addressAfter(apis.Addr(), i).String())
 	}
 	return DNSZone{Name: domain, Records: []DNSRecord{
 		{Name: domain, Type: "A", TTL: googleTTL, Values: four},

@@ -12,9 +12,9 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// bucketName and the rest of S3's rules. Source: Amazon S3 user guide, "General purpose bucket naming rules".
+// bucketPattern and the rest of S3's rules. Source: Amazon S3 user guide, "General purpose bucket naming rules".
 var (
-	bucketName       = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+	bucketPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 	bucketEndings    = []string{"-s3alias", "--ol-s3", "--x-s3", "--table-s3"}
 	bucketBeginnings = []string{"xn--", "sthree-", "amzn-s3-demo-"}
 )
@@ -26,8 +26,8 @@ func TestBucketNames(t *testing.T) {
 		rapid.SampledFrom([]string{"a-s3alias", "a--x-s3", "xn--a"}),
 	)
 	rapid.Check(t, func(t *rapid.T) {
-		got := bucket(name.Draw(t, "name"), rapid.StringMatching(`[0-9]{12}`).Draw(t, "account"))
-		if !bucketName.MatchString(got) {
+		got := bucketName(name.Draw(t, "name"), rapid.StringMatching(`[0-9]{12}`).Draw(t, "account"))
+		if !bucketPattern.MatchString(got) {
 			t.Fatalf("%q is no name for a bucket", got)
 		}
 		for _, ending := range bucketEndings {
@@ -44,7 +44,7 @@ func TestBucketNames(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
-	p := build(t, func(c *regionfile.Config) {
+	p := mustBuild(t, func(c *regionfile.Config) {
 		c.Runners = map[string]regionfile.Runner{}
 		for fleet, token := range map[string]string{"a": "z-token", "b": "ci-worker-token", "c": "z-token", "d": ""} {
 			c.Runners[fleet] = regionfile.Runner{
@@ -53,10 +53,10 @@ func TestSecrets(t *testing.T) {
 			}
 		}
 	})
-	if got := p.Secrets(); !slices.Equal(got, []string{"ci-worker-token", "z-token"}) {
+	if got := p.SecretNames(); !slices.Equal(got, []string{"ci-worker-token", "z-token"}) {
 		t.Errorf("secrets %q", got)
 	}
-	if got := build(t, nil).Secrets(); got == nil || len(got) != 0 {
+	if got := mustBuild(t, nil).SecretNames(); got == nil || len(got) != 0 {
 		t.Errorf("a region without fleets needs %#v", got)
 	}
 }
@@ -75,7 +75,7 @@ func TestAdmission(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p := build(t, func(f *regionfile.Config) {
+			p := mustBuild(t, func(f *regionfile.Config) {
 				if f.GCP = c.gcp; f.GCP != nil {
 					f.GCP.Project, f.GCP.ASN = "acme-backend", regionfile.ASN{AWS: 64620, GCP: 64520}
 				}
@@ -88,7 +88,7 @@ func TestAdmission(t *testing.T) {
 }
 
 func TestNeedsInJSON(t *testing.T) {
-	text, err := json.Marshal(build(t, func(c *regionfile.Config) {
+	text, err := json.Marshal(mustBuild(t, func(c *regionfile.Config) {
 		c.Alerts = regionfile.Alerts{Email: []string{"ci@example.com"}, Webhooks: []string{"https://hooks.example.com"}}
 	}))
 	if err != nil {

@@ -54,19 +54,19 @@ func buildNetwork(c *regionfile.Config) (Network, error) {
 func buildZone(c *regionfile.Config, modes []regionfile.Egress, ordinal int, name string) (Zone, error) {
 	z := Zone{Name: name, Subnets: map[Tier]netip.Prefix{}}
 	for _, tier := range Tiers {
-		block, err := subnet(c.Network.CIDR, tier, ordinal)
+		block, err := cutSubnet(c.Network.CIDR, tier, ordinal)
 		if err != nil {
 			return Zone{}, err
 		}
 		z.Subnets[tier] = block
 	}
-	z.RunnerWay, z.CacheWay = ways(modes, name, c.AWS.Zones[0])
+	z.RunnerRoute, z.CacheRoute = planRoutes(modes, name, c.AWS.Zones[0])
 	perZone, single := slices.Contains(modes, regionfile.NATGatewayPerZone), slices.Contains(modes, regionfile.NATGateway)
 	if perZone || (single && ordinal == 0) {
 		z.NATAddresses = c.Network.Addresses
 	}
 	if slices.Contains(modes, regionfile.NATInstance) {
-		instance, err := natInstance(name, z.Subnets[PublicTier])
+		instance, err := planNATInstance(name, z.Subnets[PublicTier])
 		if err != nil {
 			return Zone{}, err
 		}
@@ -75,46 +75,46 @@ func buildZone(c *regionfile.Config, modes []regionfile.Egress, ordinal int, nam
 	return z, nil
 }
 
-// ways says where a zone's private runner subnet and its cache subnet have their default routes. Under public egress the runners
+// planRoutes says where a zone's private runner subnet and its cache subnet have their default routes. Under public egress the runners
 // are in public subnets; the private ones then keep the way of a kept mode, for machines that have not rolled over yet, and have none
 // otherwise, and the cache servers, which stay where they are, go straight to the internet gateway when no way is kept. Under
 // none there is no way, kept or not: what is kept is there to go back to.
-func ways(modes []regionfile.Egress, zone, first string) (runner, cache Way) {
+func planRoutes(modes []regionfile.Egress, zone, first string) (runner, cache Route) {
 	for _, mode := range modes {
 		switch mode {
 		case regionfile.NATGatewayPerZone:
-			w := Way{Kind: ViaNATGateway, Zone: zone}
+			w := Route{Kind: ViaNATGateway, Zone: zone}
 			return w, w
 		case regionfile.NATGateway:
-			w := Way{Kind: ViaNATGateway, Zone: first}
+			w := Route{Kind: ViaNATGateway, Zone: first}
 			return w, w
 		case regionfile.NATInstance:
-			w := Way{Kind: ViaNATInstance, Zone: zone}
+			w := Route{Kind: ViaNATInstance, Zone: zone}
 			return w, w
 		case regionfile.None:
 			if mode == modes[0] {
-				return Way{Kind: NoWay}, Way{Kind: NoWay}
+				return Route{Kind: NoRoute}, Route{Kind: NoRoute}
 			}
 		case regionfile.Public:
 		}
 	}
-	return Way{Kind: NoWay}, Way{Kind: ViaInternet}
+	return Route{Kind: NoRoute}, Route{Kind: ViaInternet}
 }
 
-func natInstance(zone string, public netip.Prefix) (*NATInstance, error) {
+func planNATInstance(zone string, public netip.Prefix) (*NATInstance, error) {
 	instance := func(typ string) *NATInstance {
 		return &NATInstance{
-			Name: "net-nat-instance-" + zone, InstanceType: typ, Address: nth(public.Addr(), natInstanceHost), Image: debianARM64,
+			Name: "net-nat-instance-" + zone, InstanceType: typ, Address: addressAfter(public.Addr(), natInstanceHost), Image: debianARM64,
 		}
 	}
 	for _, t := range natInstanceTypes {
-		if ec2types.Offered(zone, t) {
+		if ec2types.IsOffered(zone, t) {
 			return instance(t), nil
 		}
 	}
 	// A zone letter that the offline data does not know: letters differ from account to account. The last type is offered everywhere.
 	last := natInstanceTypes[len(natInstanceTypes)-1]
-	if ec2types.Zones(zone[:len(zone)-1]) == nil {
+	if ec2types.ZoneNames(zone[:len(zone)-1]) == nil {
 		return nil, fmt.Errorf("%s is in no region that has NAT instance types; want one of %v", zone, natInstanceTypes)
 	}
 	return instance(last), nil

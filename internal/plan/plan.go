@@ -84,9 +84,9 @@ func Build(c *regionfile.Config, others ...*regionfile.Config) (*Plan, error) {
 	tags := map[string]string{StackTag: c.Name}
 	maps.Copy(tags, c.Tags)
 	p := &Plan{
-		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture, Bucket: bucket(c.Name, c.AWS.Account),
-		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Services: services(c.GCP), Admission: admission(c.GCP),
-		Alerts: Alerts{Email: c.Alerts.Email, Webhooks: c.Alerts.Webhooks}, Quotas: quotas(network, fleets, cache),
+		Name: c.Name, Account: c.AWS.Account, Region: c.AWS.Region, Posture: c.Posture, Bucket: bucketName(c.Name, c.AWS.Account),
+		Tags: tags, Network: network, Fleets: fleets, Cache: cache, Link: link, Services: planServices(c.GCP), Admission: planAdmission(c.GCP),
+		Alerts: Alerts{Email: c.Alerts.Email, Webhooks: c.Alerts.Webhooks}, Quotas: listQuotas(network, fleets, cache),
 	}
 	if err := p.checkUserData(); err != nil {
 		return nil, fmt.Errorf("planning the machines of %s: %w", c.Name, err)
@@ -94,21 +94,21 @@ func Build(c *regionfile.Config, others ...*regionfile.Config) (*Plan, error) {
 	return p, nil
 }
 
-// bucket names a region's bucket, unique in the world by the account. It has 63 characters at most, S3's bound, since a region file's name
+// bucketName names a region's bucket, unique in the world by the account. It has 63 characters at most, S3's bound, since a region file's name
 // has 32 at most. The account stands last: S3 keeps some endings for itself, such as -s3alias, and a region file may end like that.
-func bucket(name, account string) string { return "beachhead-" + name + "-" + account }
+func bucketName(name, account string) string { return "beachhead-" + name + "-" + account }
 
-// admission plans the rule of a region whose backend names resolve to public addresses. On the private path there is nothing to admit:
+// planAdmission plans the rule of a region whose backend names resolve to public addresses. On the private path there is nothing to admit:
 // what comes over the link does not meet the policy.
-func admission(g *regionfile.GCP) *Admission {
+func planAdmission(g *regionfile.GCP) *Admission {
 	if g == nil || g.SecurityPolicy == nil || g.Path != regionfile.PublicPath {
 		return nil
 	}
 	return &Admission{Project: g.Project, Policy: g.SecurityPolicy.Name, Priority: g.SecurityPolicy.Priority}
 }
 
-// services lists the backend's, on whichever path they are reached: a host whose connects hang, as in April 2022, is no runner.
-func services(g *regionfile.GCP) []spec.Service {
+// planServices lists the backend's, on whichever path they are reached: a host whose connects hang, as in April 2022, is no runner.
+func planServices(g *regionfile.GCP) []spec.Service {
 	var list []spec.Service
 	if g != nil {
 		for _, s := range g.Services {
@@ -124,8 +124,8 @@ func (p *Plan) HasMachines() bool {
 	return len(p.Fleets) > 0 || p.Cache != nil || slices.ContainsFunc(p.Network.Zones, func(z Zone) bool { return z.NATInstance != nil })
 }
 
-// Secrets lists the stack secrets that the region needs, the registration tokens of its fleets' agents: by name, each once.
-func (p *Plan) Secrets() []string {
+// SecretNames lists the stack secrets that the region needs, the registration tokens of its fleets' agents: by name, each once.
+func (p *Plan) SecretNames() []string {
 	names := []string{}
 	for _, f := range p.Fleets {
 		if f.Agent.Secret != "" {
@@ -157,9 +157,9 @@ type Network struct {
 type Zone struct {
 	Name    string                `json:"name"`
 	Subnets map[Tier]netip.Prefix `json:"subnets"`
-	// RunnerWay and CacheWay are where the default routes of the private runner subnet and of the cache subnet lead.
-	RunnerWay Way `json:"runnerWay"`
-	CacheWay  Way `json:"cacheWay"`
+	// RunnerRoute and CacheWay are where the default routes of the private runner subnet and of the cache subnet lead.
+	RunnerRoute Route `json:"runnerWay"`
+	CacheRoute  Route `json:"cacheWay"`
 	// NATAddresses counts the public addresses of the zone's NAT gateway; 0: it has none.
 	NATAddresses int          `json:"natAddresses,omitempty"`
 	NATInstance  *NATInstance `json:"natInstance,omitempty"`
@@ -176,20 +176,20 @@ type NATInstance struct {
 	Image string `json:"image"`
 }
 
-// Way is where a default route leads.
-type Way struct {
-	Kind WayKind `json:"kind"`
+// Route is where a default route leads.
+type Route struct {
+	Kind RouteKind `json:"kind"`
 	// Zone is that of the NAT gateway or NAT instance.
 	Zone string `json:"zone,omitempty"`
 }
 
-// WayKind is what a default route points to.
-type WayKind string
+// RouteKind is what a default route points to.
+type RouteKind string
 
 // The kinds of way.
 const (
-	NoWay          WayKind = "none"
-	ViaNATGateway  WayKind = "nat-gateway"
-	ViaNATInstance WayKind = "nat-instance"
-	ViaInternet    WayKind = "internet-gateway"
+	NoRoute        RouteKind = "none"
+	ViaNATGateway  RouteKind = "nat-gateway"
+	ViaNATInstance RouteKind = "nat-instance"
+	ViaInternet    RouteKind = "internet-gateway"
 )

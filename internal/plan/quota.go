@@ -19,10 +19,10 @@ type Quota struct {
 	Default int `json:"default"`
 }
 
-// Exceeds says whether a new account would need a raise first.
-func (q Quota) Exceeds() bool { return q.Needed > q.Default }
+// ExceedsDefault says whether a new account would need a raise first.
+func (q Quota) ExceedsDefault() bool { return q.Needed > q.Default }
 
-func quotas(n Network, fleets []Fleet, c *Cache) []Quota {
+func listQuotas(n Network, fleets []Fleet, c *Cache) []Quota {
 	addresses, perZone := 0, 0
 	for _, z := range n.Zones {
 		addresses += z.NATAddresses
@@ -33,7 +33,7 @@ func quotas(n Network, fleets []Fleet, c *Cache) []Quota {
 			addresses++
 		}
 	}
-	onDemand, spot := vCPUs(n, fleets, c)
+	onDemand, spot := sumVCPUs(n, fleets, c)
 	return []Quota{
 		{Code: "L-F678F1CE", Name: "VPCs", Scope: "region", Needed: 1, Default: 5},
 		{Code: "L-A4707A72", Name: "internet gateways", Scope: "region", Needed: 1, Default: 5},
@@ -45,38 +45,38 @@ func quotas(n Network, fleets []Fleet, c *Cache) []Quota {
 	}
 }
 
-// standard matches the instance types that the two vCPU quotas count together: families A, C, D, H, I, M, R, T and Z. The others, such
+// standardPattern matches the instance types that the two vCPU quotas count together: families A, C, D, H, I, M, R, T and Z. The others, such
 // as graphics and high memory, have quotas of their own, which no region of ours has needed so far.
-var standard = regexp.MustCompile(`^([acdhmrtz]|i|im|is)[0-9]`)
+var standardPattern = regexp.MustCompile(`^([acdhmrtz]|i|im|is)[0-9]`)
 
-// vCPUs sums what the region takes of the two quotas at its most and in posture active: a region in standby must be able to come up.
+// sumVCPUs sums what the region takes of the two quotas at its most and in posture active: a region in standby must be able to come up.
 // A fleet is counted whole when any of its types is standard.
-func vCPUs(n Network, fleets []Fleet, c *Cache) (onDemand, spot int) {
+func sumVCPUs(n Network, fleets []Fleet, c *Cache) (onDemand, spot int) {
 	for _, f := range fleets {
 		for _, t := range f.Types {
-			if standard.MatchString(t.Name) {
-				o, s := f.vCPUs()
+			if standardPattern.MatchString(t.Name) {
+				o, s := f.countVCPUs()
 				onDemand, spot = onDemand+o, spot+s
 				break
 			}
 		}
 	}
 	if c != nil {
-		onDemand += len(c.Shards) * mostVCPUs(c.InstanceTypes...)
+		onDemand += len(c.Shards) * largestVCPUs(c.InstanceTypes...)
 	}
 	for _, z := range n.Zones {
 		if z.NATInstance != nil {
-			onDemand += mostVCPUs(z.NATInstance.InstanceType)
+			onDemand += largestVCPUs(z.NATInstance.InstanceType)
 		}
 	}
 	return onDemand, spot
 }
 
-// mostVCPUs gives the vCPUs of the largest standard type.
-func mostVCPUs(types ...string) int {
+// largestVCPUs gives the vCPUs of the largest standard type.
+func largestVCPUs(types ...string) int {
 	most := 0
 	for _, name := range types {
-		if t, known := ec2types.Lookup(name); known && standard.MatchString(name) {
+		if t, known := ec2types.Lookup(name); known && standardPattern.MatchString(name) {
 			most = max(most, t.VCPU)
 		}
 	}

@@ -22,18 +22,20 @@ import (
 // EC2 instance". Compressing it was refused: people read it in the console when a machine does not come up.
 const UserDataLimit = 16 << 10
 
-// Agent is the node agent's build: the SHA-256 of its binary, in hexadecimal, by architecture.
-type Agent map[regionfile.Arch]string
+// AgentDigests is the node agent's build: the SHA-256 of its binary, in hexadecimal, by architecture.
+type AgentDigests map[regionfile.Arch]string
 
-// binaries are the names of the agent's binary, by architecture: Go's names for it.
-var binaries = map[regionfile.Arch]string{
+// agentBinaries are the names of the agent's binary, by architecture: Go's names for it.
+var agentBinaries = map[regionfile.Arch]string{
 	regionfile.ARM64: "beachhead-node-linux-arm64",
 	regionfile.AMD64: "beachhead-node-linux-amd64",
 }
 
 // AgentKey is the key of an agent's object in the region's bucket. The digest is part of it, so a new build never takes the place of one
 // that running machines may still fetch.
-func AgentKey(arch regionfile.Arch, sum string) string { return "agent/" + sum + "/" + binaries[arch] }
+func AgentKey(arch regionfile.Arch, sum string) string {
+	return "agent/" + sum + "/" + agentBinaries[arch]
+}
 
 // What machines publish and answer under: the namespace and the hooks are those of components/fleet and components/cache, the dimensions those
 // that components/watch looks for.
@@ -51,12 +53,12 @@ var userDataText string
 
 var userDataTemplate = template.Must(template.New("userdata.sh").Option("missingkey=error").Parse(userDataText))
 
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // FleetUserData gives what a machine of the fleet runs at its first boot. It fails when the agent has no build for the fleet's
 // architecture or the text is larger than UserDataLimit.
-func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
-	d := p.describe(spec.RunnerRole, fleetDimension, f.Path)
+func (p *Plan) FleetUserData(f Fleet, agent AgentDigests) (string, error) {
+	d := p.newDescription(spec.RunnerRole, fleetDimension, f.Path)
 	d.Runner = &spec.Runner{Fleet: f.Name, Path: f.Path, Agent: spec.Agent{
 		Kind: string(f.Agent.Kind), URL: f.Agent.URL, Tags: f.Agent.Tags, Concurrency: f.Agent.Concurrency,
 		TokenParameter: f.Agent.TokenParameter, Commands: (*spec.Commands)(f.Agent.Commands),
@@ -64,34 +66,34 @@ func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
 	if f.Cache && p.Cache != nil {
 		d.Runner.MapParameter = p.Cache.MapParameter
 	}
-	text, err := p.userData(d, f.Arch, agent)
+	text, err := p.renderUserData(d, f.Arch, agent)
 	if err != nil {
 		return "", fmt.Errorf("user data of fleet %s: %w", f.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: commands can fetch a script "+
-			"of their own, tags and gcp.services can be fewer", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
+		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: let the commands fetch "+
+			"a script, or use fewer tags or gcp.services", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
 	}
 	return text, nil
 }
 
 // ShardUserData gives what a server of the shard runs at its first boot. It fails when the region has no cache, the agent no build for its
 // architecture, or the text is larger than UserDataLimit.
-func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
+func (p *Plan) ShardUserData(s Shard, agent AgentDigests) (string, error) {
 	if p.Cache == nil {
 		return "", fmt.Errorf("user data of %s: the region has no cache; want a section cache", s.Name)
 	}
-	d := p.describe(spec.CacheRole, shardDimension, s.Name)
+	d := p.newDescription(spec.CacheRole, shardDimension, s.Name)
 	d.Cache = &spec.Cache{
 		Shard: s.Name, Number: s.Number, Volume: s.Name, Interface: s.Name,
-		Threads: p.Cache.Threads, Clients: p.mounting(), MapParameter: p.Cache.MapParameter,
+		Threads: p.Cache.Threads, Clients: p.nfsClients(), MapParameter: p.Cache.MapParameter,
 	}
-	text, err := p.userData(d, p.Cache.Arch, agent)
+	text, err := p.renderUserData(d, p.Cache.Arch, agent)
 	if err != nil {
 		return "", fmt.Errorf("user data of %s: %w", s.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones, whose ranges it lists",
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones: the user data lists their ranges",
 			s.Name, len(text), UserDataLimit)
 	}
 	return text, nil
@@ -99,15 +101,15 @@ func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
 
 // NATUserData gives what the NAT instance of a zone runs at its first boot. It fails when the zone has none, the agent no build for its
 // architecture, or the text is larger than UserDataLimit.
-func (p *Plan) NATUserData(zone string, agent Agent) (string, error) {
+func (p *Plan) NATUserData(zone string, agent AgentDigests) (string, error) {
 	i := slices.IndexFunc(p.Network.Zones, func(z Zone) bool { return z.Name == zone && z.NATInstance != nil })
 	if i < 0 {
-		return "", fmt.Errorf("user data of a NAT instance: %s has none; want a zone of aws.zones and network.egress or keep nat-instance", zone)
+		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance in network.egress or network.keep", zone)
 	}
 	instance := p.Network.Zones[i].NATInstance
-	d := p.describe(spec.NATRole, natDimension, instance.Name)
+	d := p.newDescription(spec.NATRole, natDimension, instance.Name)
 	d.NAT = &spec.NAT{Name: instance.Name, Sources: []netip.Prefix{p.Network.CIDR}}
-	text, err := p.userData(d, natInstanceArch, agent)
+	text, err := p.renderUserData(d, natInstanceArch, agent)
 	if err != nil {
 		return "", fmt.Errorf("user data of %s: %w", instance.Name, err)
 	}
@@ -117,8 +119,8 @@ func (p *Plan) NATUserData(zone string, agent Agent) (string, error) {
 	return text, nil
 }
 
-// mounting are the ranges that cache servers export to: the runners', and their own, since a new shard's server copies from the old one's.
-func (p *Plan) mounting() []netip.Prefix {
+// nfsClients are the ranges that cache servers export to: the runners', and their own, since a new shard's server copies from the old one's.
+func (p *Plan) nfsClients() []netip.Prefix {
 	ranges := slices.Clone(p.Cache.Clients)
 	for _, r := range p.Cache.Reserved {
 		for _, z := range p.Network.Zones {
@@ -130,7 +132,7 @@ func (p *Plan) mounting() []netip.Prefix {
 	return ranges
 }
 
-func (p *Plan) describe(role spec.Role, dimension, value string) spec.Description {
+func (p *Plan) newDescription(role spec.Role, dimension, value string) spec.Description {
 	return spec.Description{
 		Version: spec.Version, Role: role, Stack: p.Name, Region: p.Region,
 		Metrics: spec.Metrics{Namespace: metricNamespace, Dimensions: map[string]string{dimension: value}},
@@ -138,14 +140,14 @@ func (p *Plan) describe(role spec.Role, dimension, value string) spec.Descriptio
 	}
 }
 
-// userData fills in the script.
-func (p *Plan) userData(d spec.Description, arch regionfile.Arch, agent Agent) (string, error) {
+// renderUserData fills in the script.
+func (p *Plan) renderUserData(d spec.Description, arch regionfile.Arch, agent AgentDigests) (string, error) {
 	if err := d.Validate(); err != nil {
 		return "", err
 	}
 	sum := agent[arch]
-	if binaries[arch] == "" || !digest.MatchString(sum) {
-		return "", fmt.Errorf("%q is no digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
+	if agentBinaries[arch] == "" || !digestPattern.MatchString(sum) {
+		return "", fmt.Errorf("%q is not the digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
 	}
 	var description, text strings.Builder
 	encoder := json.NewEncoder(&description)
@@ -158,12 +160,12 @@ func (p *Plan) userData(d spec.Description, arch regionfile.Arch, agent Agent) (
 	}); err != nil {
 		return "", err
 	}
-	return cloudConfig(text.String())
+	return wrapCloudConfig(text.String())
 }
 
-// cloudConfig wraps a script as a cloud-config that runs it once, last, as cloud-init does with a script that is user data by itself. Of a
+// wrapCloudConfig wraps a script as a cloud-config that runs it once, last, as cloud-init does with a script that is user data by itself. Of a
 // script alone, cloud-init's own check (`cloud-init schema`) says that it is an error.
-func cloudConfig(script string) (string, error) {
+func wrapCloudConfig(script string) (string, error) {
 	var text strings.Builder
 	text.WriteString("#cloud-config\n")
 	encoder := yaml.NewEncoder(&text)
@@ -180,8 +182,8 @@ func cloudConfig(script string) (string, error) {
 // checkUserData makes the user data of every machine, with a digest in place of the build's, which is as long: what is too large must be
 // known when the file is read, not when a machine is made.
 func (p *Plan) checkUserData() error {
-	placeholder := Agent{}
-	for arch := range maps.Keys(binaries) {
+	placeholder := AgentDigests{}
+	for arch := range maps.Keys(agentBinaries) {
 		placeholder[arch] = strings.Repeat("0", 64)
 	}
 	for _, f := range p.Fleets {

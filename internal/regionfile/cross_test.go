@@ -6,20 +6,20 @@ import (
 	"testing"
 )
 
-// two gives two valid regions that may stand side by side.
-func two(t *testing.T) (a, b *Config) {
+// twoRegions gives two valid regions that may stand side by side.
+func twoRegions(t *testing.T) (a, b *Config) {
 	t.Helper()
 	a, err := Parse("regions/us-east-2.yaml", []byte(strings.NewReplacer(
-		"us-west-1", "us-east-2", "us-east-2}", "us-west-1}", "10.42.", "10.40.", "64620", "64610").Replace(valid)))
+		"us-west-1", "us-east-2", "us-east-2}", "us-west-1}", "10.42.", "10.40.", "64620", "64610").Replace(validFile)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.Default()
-	return a, parsed(t, valid)
+	return a, mustParse(t, validFile)
 }
 
-// policies gives both regions a rule in one policy and edits it.
-func policies(change func(a, b *SecurityPolicy)) func(a, b *Config) {
+// withPolicies gives both regions a rule in one policy and edits it.
+func withPolicies(change func(a, b *SecurityPolicy)) func(a, b *Config) {
 	return func(a, b *Config) {
 		a.GCP.SecurityPolicy, b.GCP.SecurityPolicy = &SecurityPolicy{Name: "edge", Priority: 4200}, &SecurityPolicy{Name: "edge", Priority: 4200}
 		change(a.GCP.SecurityPolicy, b.GCP.SecurityPolicy)
@@ -34,49 +34,49 @@ func TestCrossCheck(t *testing.T) {
 	}{
 		{"nothing", func(_, _ *Config) {}, nil},
 		{"networks equal", func(a, b *Config) { b.Network.CIDR = a.Network.CIDR },
-			[]string{`regions/us-west-1.yaml:8: network.cidr: "10.40.0.0/16" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region has, for example 10.0.0.0/16`}},
-		{"networks overlap", func(a, b *Config) { b.Network.CIDR = prefix("10.40.16.0/20") },
-			[]string{`us-west-1.yaml:8: network.cidr: "10.40.16.0/20" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region has, for example 10.0.0.0/20`}},
+			[]string{`regions/us-west-1.yaml:8: network.cidr: "10.40.0.0/16" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region uses, for example 10.0.0.0/16`}},
+		{"networks overlap", func(a, b *Config) { b.Network.CIDR = mustPrefix("10.40.16.0/20") },
+			[]string{`us-west-1.yaml:8: network.cidr: "10.40.16.0/20" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region uses, for example 10.0.0.0/20`}},
 		{"AWS ASNs equal", func(a, b *Config) { b.GCP.ASN.AWS = a.GCP.ASN.AWS },
-			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64610 is the AWS side's number of regions/us-east-2.yaml:42; want a number that no other region has`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64610 is already the AWS side's number of regions/us-east-2.yaml:42; want a number that no other region uses`}},
 		{"AWS ASN is the other's GCP ASN", func(a, b *Config) { a.GCP.ASN.GCP, b.GCP.ASN.AWS = 64700, 64700 },
-			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64700 is the GCP side's number of regions/us-east-2.yaml:42`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64700 is already the GCP side's number of regions/us-east-2.yaml:42`}},
 		{"GCP ASN is the other's AWS ASN", func(a, b *Config) { b.GCP.ASN.GCP = a.GCP.ASN.AWS },
-			[]string{`us-west-1.yaml:42: gcp.asn.gcp: 64610 is the AWS side's number of regions/us-east-2.yaml:42`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.gcp: 64610 is already the AWS side's number of regions/us-east-2.yaml:42`}},
 		{"tunnel ranges equal", func(a, b *Config) { b.GCP.TunnelRange = a.GCP.TunnelRange },
-			[]string{`gcp.tunnelRange: "` + tunnelRange("us-east-2").String() + `" overlaps ` + tunnelRange("us-east-2").String() + ` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
+			[]string{`gcp.tunnelRange: "` + deriveTunnelRange("us-east-2").String() + `" overlaps ` + deriveTunnelRange("us-east-2").String() + ` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
 		{"other GCP networks", func(a, b *Config) {
 			b.GCP.Project = "other-backend"
 			b.GCP.ASN, b.GCP.TunnelRange = a.GCP.ASN, a.GCP.TunnelRange
 		}, nil},
-		{"network in another's announced range", func(a, b *Config) { a.GCP.Ranges = append(a.GCP.Ranges, prefix("10.42.8.0/24")) },
+		{"network in another's announced range", func(a, b *Config) { a.GCP.Ranges = append(a.GCP.Ranges, mustPrefix("10.42.8.0/24")) },
 			[]string{`us-west-1.yaml:8: network.cidr: "10.42.0.0/16" overlaps 10.42.8.0/24 of regions/us-east-2.yaml:38; want a range outside it`}},
 		{"seed without cache", func(a, _ *Config) { a.Cache = nil },
-			[]string{`us-west-1.yaml:36: cache.seed.region: there is no cache to seed from in the region of regions/us-east-2.yaml:32; want a region with a cache, or no seed`}},
-		{"policies of one priority", policies(func(_, _ *SecurityPolicy) {}),
-			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is the priority of regions/us-east-2.yaml:38; want a priority that no other rule of the policy has`}},
-		{"priorities apart", policies(func(_, b *SecurityPolicy) { b.Priority++ }), nil},
-		{"policies apart", policies(func(a, _ *SecurityPolicy) { a.Name = "other" }), nil},
+			[]string{`us-west-1.yaml:36: cache.seed.region: no cache to seed from exists in the region of regions/us-east-2.yaml:32; want a region with a cache, or no seed`}},
+		{"policies of one priority", withPolicies(func(_, _ *SecurityPolicy) {}),
+			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is already the priority of regions/us-east-2.yaml:38; want a priority that no other rule of the policy uses`}},
+		{"priorities apart", withPolicies(func(_, b *SecurityPolicy) { b.Priority++ }), nil},
+		{"policies apart", withPolicies(func(a, _ *SecurityPolicy) { a.Name = "other" }), nil},
 		{"policies of other projects", func(a, b *Config) {
-			policies(func(_, _ *SecurityPolicy) {})(a, b)
+			withPolicies(func(_, _ *SecurityPolicy) {})(a, b)
 			b.GCP.Project = "other-backend"
 		}, nil},
 		{"policies without links", func(a, b *Config) {
-			policies(func(_, _ *SecurityPolicy) {})(a, b)
+			withPolicies(func(_, _ *SecurityPolicy) {})(a, b)
 			a.GCP.Link, b.GCP.Link = NoLink, NoLink
-		}, []string{`gcp.securityPolicy.priority: 4200 is the priority of`}},
+		}, []string{`gcp.securityPolicy.priority: 4200 is already the priority of`}},
 		{"same name", func(a, b *Config) { a.Name = b.Name },
-			[]string{`"us-west-1" is the name of regions/us-`}},
+			[]string{`"us-west-1" is already the name of regions/us-`}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := two(t)
+			a, b := twoRegions(t)
 			c.edit(a, b)
 			for _, order := range [][]*Config{{a, b}, {b, a}} {
 				got := Problems(CrossCheck(order))
-				same(t, got, c.want)
+				compareProblems(t, got, c.want)
 				for _, p := range got {
-					oneLine(t, p)
+					checkOneLine(t, p)
 				}
 			}
 		})
@@ -85,15 +85,15 @@ func TestCrossCheck(t *testing.T) {
 
 func TestLoadAll(t *testing.T) {
 	dir := t.TempDir()
-	a := write(t, dir, "us-east-2.yaml", strings.NewReplacer("us-west-1", "us-east-2", "seed: {region: us-east-2}", "seed: {region: us-west-1}", "64620", "64610").Replace(valid))
-	b := write(t, dir, "us-west-1.yaml", strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}", "count: {min: 25, max: 24}").Replace(valid))
+	a := writeFile(t, dir, "us-east-2.yaml", strings.NewReplacer("us-west-1", "us-east-2", "seed: {region: us-east-2}", "seed: {region: us-west-1}", "64620", "64610").Replace(validFile))
+	b := writeFile(t, dir, "us-west-1.yaml", strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}", "count: {min: 25, max: 24}").Replace(validFile))
 	cfgs, err := LoadAll([]string{a, b, filepath.Join(dir, "nope.yaml")})
 	// Unreadable values, broken rules and clashes between files, all in one go.
-	same(t, Problems(err), []string{
+	compareProblems(t, Problems(err), []string{
 		"nope.yaml: no such file",
-		`us-west-1.yaml:6: ready: "soon" cannot be read`,
+		`us-west-1.yaml:6: ready: "soon" is not valid`,
 		`us-west-1.yaml:8: network.cidr: "10.42.0.0/16" overlaps 10.42.0.0/16 of ` + a + ":8",
-		"us-west-1.yaml:14: runners.containers-arm64.count.min: 25 is more than max, 24",
+		"us-west-1.yaml:14: runners.containers-arm64.count.min: 25 is more than max (24)",
 	})
 	if len(cfgs) != 1 || cfgs[0].Name != "us-east-2" || cfgs[0].Network.Addresses != 1 {
 		t.Errorf("sound configs: %v", cfgs)
@@ -109,8 +109,8 @@ func TestBrokenValuesBringNoFurtherProblems(t *testing.T) {
 		"  cidr:": "  cdir:", "instanceTypes: [m7g.4xlarge, m6g.4xlarge]": "instanceTypes: {}",
 	} {
 		dir := t.TempDir()
-		write(t, dir, "us-east-2.yaml", minimal)
-		path := write(t, dir, "us-west-1.yaml", strings.Replace(valid, old, broken, 1))
+		writeFile(t, dir, "us-east-2.yaml", minimalFile)
+		path := writeFile(t, dir, "us-west-1.yaml", strings.Replace(validFile, old, broken, 1))
 		if _, err := LoadAll([]string{path}); len(Problems(err)) != 1 {
 			t.Errorf("%s as %s:\n%v", old, broken, err)
 		}
@@ -119,41 +119,41 @@ func TestBrokenValuesBringNoFurtherProblems(t *testing.T) {
 
 func TestSeedFile(t *testing.T) {
 	dir := t.TempDir()
-	path := write(t, dir, "us-west-1.yaml", valid)
+	path := writeFile(t, dir, "us-west-1.yaml", validFile)
 	_, err := LoadAll([]string{path})
-	same(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: there is no region file "us-east-2" in ` + dir + "; want us-west-1"})
-	write(t, dir, "us-east-2.yml", minimal)
+	compareProblems(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: region file "us-east-2" not found in ` + dir + "; want us-west-1"})
+	writeFile(t, dir, "us-east-2.yml", minimalFile)
 	if _, err := LoadAll([]string{path}); err != nil {
 		t.Errorf("with the seed's file beside it: %v", err)
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestFindFile(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Find(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir, "regions")+`: there is no region "us-west-1"; want a region file in that directory, for example us-west-1.yaml` {
+	if _, err := FindFile(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir, "regions")+`: region "us-west-1" not found; want a region file in that directory, for example us-west-1.yaml` {
 		t.Errorf("without a directory: %v", err)
 	}
 	sub := filepath.Join(dir, "regions")
-	mkdir(t, sub)
-	west, east := write(t, sub, "us-west-1.yaml", minimal), write(t, sub, "eu-west-1.yml", minimal)
-	write(t, sub, "schema.json", "{}")
+	makeDir(t, sub)
+	west, east := writeFile(t, sub, "us-west-1.yaml", minimalFile), writeFile(t, sub, "eu-west-1.yml", minimalFile)
+	writeFile(t, sub, "schema.json", "{}")
 	cases := []struct{ name, path, want string }{
 		{"us-west-1", west, ""}, {"eu-west-1", east, ""}, {"elsewhere/x.yaml", "elsewhere/x.yaml", ""}, {"x.yml", "x.yml", ""},
-		{"us-wset-1", "", `there is no region "us-wset-1"; want us-west-1`},
-		{"mars", "", `there is no region "mars"; want eu-west-1 or us-west-1`},
-		{"../us-west-1", "", `"../us-west-1" is no region's name; want eu-west-1 or us-west-1`},
-		{"", "", `"" is no region's name; want eu-west-1 or us-west-1`},
+		{"us-wset-1", "", `region "us-wset-1" not found; want us-west-1`},
+		{"mars", "", `region "mars" not found; want eu-west-1 or us-west-1`},
+		{"../us-west-1", "", `"../us-west-1" is not a region name; want eu-west-1 or us-west-1`},
+		{"", "", `"" is not a region name; want eu-west-1 or us-west-1`},
 	}
 	for _, c := range cases {
-		got, err := Find(dir, c.name)
+		got, err := FindFile(dir, c.name)
 		if got != c.path || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("Find(%q) = %q, %v; want %q, %q", c.name, got, err, c.path, c.want)
 		}
 	}
-	if got, err := Files(dir); err != nil || len(got) != 2 || got[0] != east || got[1] != west {
+	if got, err := ListFiles(dir); err != nil || len(got) != 2 || got[0] != east || got[1] != west {
 		t.Errorf("Files = %v, %v", got, err)
 	}
-	if _, err := Files(sub); err == nil || !strings.Contains(err.Error(), "cannot be read: no such file or directory; want a directory with region files") {
+	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(), "cannot be read: no such file or directory; want a directory with region files") {
 		t.Errorf("Files without a directory: %v", err)
 	}
 }

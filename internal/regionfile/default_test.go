@@ -10,7 +10,7 @@ import (
 )
 
 func TestDefault(t *testing.T) {
-	c := parsed(t, minimal+`runners:
+	c := mustParse(t, minimalFile+`runners:
   one:
     arch: arm64
     instanceTypes: [m7g.large]
@@ -36,7 +36,7 @@ gcp: {project: acme-backend, region: us-west2, asn: {aws: 64620, gcp: 64520}}
 	}
 	g := c.GCP
 	if g.Network != "default" || g.Link != HAVPN || g.Path != PrivatePath || g.GoogleAPIs != PrivateAPIs ||
-		!reflect.DeepEqual(g.Ranges, []netip.Prefix{netip.MustParsePrefix("10.128.0.0/9")}) || g.TunnelRange != tunnelRange("us-west-1") {
+		!reflect.DeepEqual(g.Ranges, []netip.Prefix{netip.MustParsePrefix("10.128.0.0/9")}) || g.TunnelRange != deriveTunnelRange("us-west-1") {
 		t.Errorf("gcp %+v", g)
 	}
 }
@@ -93,18 +93,18 @@ func TestTunnelRangeIsFree(t *testing.T) {
 	space := netip.MustParsePrefix("169.254.0.0/16")
 	low, high := netip.MustParseAddr("169.254.16.0"), netip.MustParseAddr("169.254.127.255")
 	rapid.Check(t, func(t *rapid.T) {
-		r := tunnelRange(rapid.StringMatching(`[a-z][a-z0-9-]{0,30}[a-z0-9]`).Draw(t, "name"))
+		r := deriveTunnelRange(rapid.StringMatching(`[a-z][a-z0-9-]{0,30}[a-z0-9]`).Draw(t, "name"))
 		if r.Bits() != 28 || r.Masked() != r || !space.Contains(r.Addr()) || r.Addr().Less(low) || high.Less(r.Addr()) {
 			t.Fatalf("tunnel range %s", r)
 		}
-		for _, k := range kept {
+		for _, k := range reservedTunnelRanges {
 			if k.Overlaps(r) {
 				t.Fatalf("tunnel range %s meets %s", r, k)
 			}
 		}
 	})
 	// Fixed for ever: another range would tear down the tunnels of every region that has none written.
-	if got := tunnelRange("us-west-1").String(); got != "169.254.17.144/28" {
+	if got := deriveTunnelRange("us-west-1").String(); got != "169.254.17.144/28" {
 		t.Errorf("tunnel range of us-west-1 is %s", got)
 	}
 }

@@ -37,8 +37,8 @@ type limits struct {
 
 var fieldCache sync.Map // reflect.Type → []field
 
-// fieldsOf lists the keys of a struct in the order of the source.
-func fieldsOf(t reflect.Type) []field {
+// listFields lists the keys of a struct in the order of the source.
+func listFields(t reflect.Type) []field {
 	if got, ok := fieldCache.Load(t); ok {
 		return got.([]field)
 	}
@@ -58,9 +58,9 @@ func fieldsOf(t reflect.Type) []field {
 	return out
 }
 
-// keysOf lists the names of the keys of a struct.
-func keysOf(t reflect.Type) []string {
-	fields := fieldsOf(t)
+// listKeys lists the names of the keys of a struct.
+func listKeys(t reflect.Type) []string {
+	fields := listFields(t)
 	out := make([]string, len(fields))
 	for i, f := range fields {
 		out[i] = f.name
@@ -80,15 +80,15 @@ func parseLimits(tag reflect.StructTag) limits {
 		case "required":
 			l.required = true
 		case "minimum":
-			l.min = new(number(value))
+			l.min = new(parseNumber(value))
 		case "maximum":
-			l.max = new(number(value))
+			l.max = new(parseNumber(value))
 		case "minItems":
-			l.minItems = int(number(value))
+			l.minItems = int(parseNumber(value))
 		case "maxItems":
-			l.maxItems = int(number(value))
+			l.maxItems = int(parseNumber(value))
 		case "maxLength":
-			l.maxLength = int(number(value))
+			l.maxLength = int(parseNumber(value))
 		case "pattern":
 			l.pattern = regexp.MustCompile(value)
 		}
@@ -96,7 +96,7 @@ func parseLimits(tag reflect.StructTag) limits {
 	return l
 }
 
-func number(s string) int64 {
+func parseNumber(s string) int64 {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		panic(fmt.Sprintf("regions: a tag's number: %v", err))
@@ -106,5 +106,5 @@ func number(s string) int64 {
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-// isText says whether a type reads itself from one scalar.
-func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }
+// isTextType says whether a type reads itself from one scalar.
+func isTextType(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }

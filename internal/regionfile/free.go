@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// free suggests a network of the given size that meets none of the taken ones: the first from 10.0.0.0/16 on, by /16s. It
+// suggestNetwork suggests a network of the given size that meets none of the taken ones: the first from 10.0.0.0/16 on, by /16s. It
 // gives words when there is none.
-func free(bits int, taken []netip.Prefix) string {
+func suggestNetwork(bits int, taken []netip.Prefix) string {
 	for second := range 256 {
 		wide := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(second), 0, 0}), 16)
 		if !slices.ContainsFunc(taken, wide.Overlaps) {
 			return netip.PrefixFrom(wide.Addr(), max(min(bits, 20), 16)).String()
 		}
 	}
-	return "one of 172.16.0.0/12"
+	return "a range inside 172.16.0.0/12"
 }

@@ -2,9 +2,9 @@ package regionfile
 
 import "strings"
 
-// nearest finds the candidate that was probably meant: one that differs in case only, or by at most two edits and less
+// suggestName finds the candidate that was probably meant: one that differs in case only, or by at most two edits and less
 // than half of its letters. It gives "" when nothing is that near.
-func nearest(name string, candidates []string) string {
+func suggestName(name string, candidates []string) string {
 	if len(name) > longestQuote {
 		return "" // nobody mistypes that much; and the distance costs the square of the length
 	}
@@ -13,16 +13,16 @@ func nearest(name string, candidates []string) string {
 		if strings.EqualFold(name, c) {
 			return c
 		}
-		if d := edits(strings.ToLower(name), strings.ToLower(c)); d < least && 2*d < len(c) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); d < least && 2*d < len(c) {
 			best, least = c, d
 		}
 	}
 	return best
 }
 
-// edits counts the insertions, deletions, replacements and swaps of neighbours between two words (Damerau's distance in
+// editDistance counts the insertions, deletions, replacements and swaps of neighbours between two words (Damerau's distance in
 // its restricted form, over bytes).
-func edits(a, b string) int {
+func editDistance(a, b string) int {
 	before, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -13,8 +13,8 @@ type Region struct {
 	*Config
 	// Neighbours are the sound ones of the other region files in its folder.
 	Neighbours []*Config
-	// Unsound are the paths of the others: what is wrong within them must not keep this region from being worked on.
-	Unsound []string
+	// Invalid are the paths of the others: what is wrong within them must not keep this region from being worked on.
+	Invalid []string
 }
 
 // LoadRegion reads one region file and judges it by itself and against those beside it. The error holds its own problems and those
@@ -25,18 +25,18 @@ func LoadRegion(path string) (*Region, error) {
 		return nil, err
 	}
 	r := &Region{Config: mine[0]}
-	for _, ending := range endings {
+	for _, ending := range extensions {
 		others, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*"+ending))
 		if err != nil {
 			return nil, err
 		}
 		for _, other := range others {
-			if sameFile(path, other) {
+			if isSameFile(path, other) {
 				continue
 			}
 			loaded, err := LoadAll([]string{other})
 			if err != nil {
-				r.Unsound = append(r.Unsound, other)
+				r.Invalid = append(r.Invalid, other)
 			}
 			r.Neighbours = append(r.Neighbours, loaded...)
 		}
@@ -47,11 +47,11 @@ func LoadRegion(path string) (*Region, error) {
 			between = append(between, p)
 		}
 	}
-	return r, between.err()
+	return r, between.toError()
 }
 
-// sameFile says whether two paths lead to one file.
-func sameFile(a, b string) bool {
+// isSameFile says whether two paths lead to one file.
+func isSameFile(a, b string) bool {
 	one, errOne := os.Stat(a)
 	two, errTwo := os.Stat(b)
 	return errors.Join(errOne, errTwo) == nil && os.SameFile(one, two)

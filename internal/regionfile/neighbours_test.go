@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// beside writes region files into a folder and gives the path of the first.
-func beside(t *testing.T, files ...[2]string) string {
+// writeRegionFiles writes region files into a folder and gives the path of the first.
+func writeRegionFiles(t *testing.T, files ...[2]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range files {
@@ -19,35 +19,35 @@ func beside(t *testing.T, files ...[2]string) string {
 	return filepath.Join(dir, files[0][0])
 }
 
-func small(region, cidr string) string {
+func smallRegion(region, cidr string) string {
 	return "aws: {account: \"210987654321\", region: " + region + ", zones: [" + region + "a]}\nnetwork: {cidr: " + cidr + "}\n"
 }
 
 func TestLoadRegion(t *testing.T) {
-	mine := [2]string{"us-west-1.yaml", small("us-west-1", "10.42.0.0/16")}
-	sound := [2]string{"us-west-2.yaml", small("us-west-2", "10.43.0.0/16")}
+	mine := [2]string{"us-west-1.yaml", smallRegion("us-west-1", "10.42.0.0/16")}
+	sound := [2]string{"us-west-2.yaml", smallRegion("us-west-2", "10.43.0.0/16")}
 	t.Run("with a sound neighbour and one that is not", func(t *testing.T) {
-		r, err := LoadRegion(beside(t, mine, sound, [2]string{"us-east-2.yml", "posture: 7\n"}))
+		r, err := LoadRegion(writeRegionFiles(t, mine, sound, [2]string{"us-east-2.yml", "posture: 7\n"}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Neighbours) != 1 || r.Neighbours[0].Name != "us-west-2" || len(r.Unsound) != 1 || !strings.HasSuffix(r.Unsound[0], "us-east-2.yml") {
-			t.Errorf("neighbours %v, unsound %v", r.Neighbours, r.Unsound)
+		if len(r.Neighbours) != 1 || r.Neighbours[0].Name != "us-west-2" || len(r.Invalid) != 1 || !strings.HasSuffix(r.Invalid[0], "us-east-2.yml") {
+			t.Errorf("neighbours %v, unsound %v", r.Neighbours, r.Invalid)
 		}
 	})
 	t.Run("whose network overlaps a neighbour's", func(t *testing.T) {
-		_, err := LoadRegion(beside(t, mine, [2]string{"us-west-2.yaml", small("us-west-2", "10.42.0.0/17")}))
+		_, err := LoadRegion(writeRegionFiles(t, mine, [2]string{"us-west-2.yaml", smallRegion("us-west-2", "10.42.0.0/17")}))
 		if len(Problems(err)) != 1 || !strings.Contains(err.Error(), "us-west-1.yaml") {
 			t.Errorf("%v, want the overlap, which names this region", err)
 		}
 	})
 	t.Run("beside two neighbours that overlap each other", func(t *testing.T) {
-		if _, err := LoadRegion(beside(t, mine, sound, [2]string{"eu-west-1.yaml", small("eu-west-1", "10.43.0.0/16")})); err != nil {
+		if _, err := LoadRegion(writeRegionFiles(t, mine, sound, [2]string{"eu-west-1.yaml", smallRegion("eu-west-1", "10.43.0.0/16")})); err != nil {
 			t.Errorf("other regions' quarrels: %v", err)
 		}
 	})
 	t.Run("that is wrong itself", func(t *testing.T) {
-		if _, err := LoadRegion(beside(t, [2]string{"us-west-1.yaml", "posture: 7\n"}, sound)); len(Problems(err)) < 2 {
+		if _, err := LoadRegion(writeRegionFiles(t, [2]string{"us-west-1.yaml", "posture: 7\n"}, sound)); len(Problems(err)) < 2 {
 			t.Errorf("%v, want all of its problems", err)
 		}
 	})

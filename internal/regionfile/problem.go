@@ -46,21 +46,21 @@ func (p Problem) Error() string {
 // without a place, so that nothing is lost.
 func Problems(err error) []Problem {
 	var found problems
-	found.collect(err)
-	found.sort()
+	found.addError(err)
+	found.sortByLine()
 	return found
 }
 
 // problems gathers what is wrong; the boundary turns it into an error.
 type problems []Problem
 
-func (ps *problems) collect(err error) {
+func (ps *problems) addError(err error) {
 	if err == nil {
 		return
 	}
 	if many := (*multierror.Error)(nil); errors.As(err, &many) {
 		for _, one := range many.WrappedErrors() {
-			ps.collect(one)
+			ps.addError(one)
 		}
 		return
 	}
@@ -71,17 +71,17 @@ func (ps *problems) collect(err error) {
 	*ps = append(*ps, Problem{Wrong: err.Error()})
 }
 
-func (ps problems) sort() {
+func (ps problems) sortByLine() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
 	})
 }
 
-// err gives the problems that are not warnings as one error, or nil when there are none.
-func (ps problems) err() error {
+// toError gives the problems that are not warnings as one error, or nil when there are none.
+func (ps problems) toError() error {
 	ps = slices.Clone(ps)
-	ps.sort()
-	all := &multierror.Error{ErrorFormat: oneLineEach}
+	ps.sortByLine()
+	all := &multierror.Error{ErrorFormat: formatOneLineEach}
 	for _, p := range ps {
 		if !p.Warning {
 			all.Errors = append(all.Errors, p)
@@ -90,16 +90,16 @@ func (ps problems) err() error {
 	return all.ErrorOrNil()
 }
 
-// warnings gives the warnings among the problems, in the order of files and lines.
-func (ps problems) warnings() []Problem {
+// listWarnings gives the warnings among the problems, in the order of files and lines.
+func (ps problems) listWarnings() []Problem {
 	ps = slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
-	ps.sort()
+	ps.sortByLine()
 	return ps
 }
 
-// oneLineEach prints the problems and nothing else. go-multierror's own format adds a heading and stars, which get in
+// formatOneLineEach prints the problems and nothing else. go-multierror's own format adds a heading and stars, which get in
 // the way of editors that jump to file:line.
-func oneLineEach(errs []error) string {
+func formatOneLineEach(errs []error) string {
 	lines := make([]string, len(errs))
 	for i, err := range errs {
 		lines[i] = err.Error()

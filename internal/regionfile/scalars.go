@@ -41,16 +41,16 @@ const (
 	TiB Size = 1024 * GiB
 )
 
-var sizeForm = regexp.MustCompile(`^([0-9]{1,9})(GiB|TiB)$`)
+var sizePattern = regexp.MustCompile(`^([0-9]{1,9})(GiB|TiB)$`)
 
-var errSizeForm = errors.New("not a size; want a whole number with GiB or TiB, for example 200GiB")
+var errNotASize = errors.New("not a size; want a whole number with GiB or TiB, for example 200GiB")
 
 // UnmarshalText reads a size such as 200GiB or 2TiB. GB and TB are refused: a volume is counted in powers of two, and
 // the seven percent between GB and GiB would go unnoticed.
 func (s *Size) UnmarshalText(text []byte) error {
-	m := sizeForm.FindSubmatch(text)
+	m := sizePattern.FindSubmatch(text)
 	if m == nil {
-		return errSizeForm
+		return errNotASize
 	}
 	n, err := strconv.ParseInt(string(m[1]), 10, 64)
 	if err != nil {

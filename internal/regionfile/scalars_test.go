@@ -55,49 +55,49 @@ func TestScalarsRoundTrip(t *testing.T) {
 	})
 }
 
-func TestNearest(t *testing.T) {
+func TestSuggestName(t *testing.T) {
 	keys := []string{"cidr", "egress", "keep", "addresses"}
 	for name, want := range map[string]string{
 		"cdir": "cidr", "CIDR": "cidr", "cidrs": "cidr", "egres": "egress", "adresses": "addresses", "address": "addresses",
 		"zones": "", "": "", "x": "", "kp": "", "keeep": "keep",
 	} {
-		if got := nearest(name, keys); got != want {
+		if got := suggestName(name, keys); got != want {
 			t.Errorf("nearest(%q) = %q; want %q", name, got, want)
 		}
 	}
 }
 
-func TestEdits(t *testing.T) {
+func TestEditDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
 	}{{"", "", 0}, {"a", "", 1}, {"cidr", "cdir", 1}, {"kitten", "sitting", 3}, {"abc", "abc", 0}} {
-		if got := edits(c.a, c.b); got != c.want {
+		if got := editDistance(c.a, c.b); got != c.want {
 			t.Errorf("edits(%q, %q) = %d; want %d", c.a, c.b, got, c.want)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.String().Draw(t, "a"), rapid.String().Draw(t, "b")
-		if d := edits(a, b); d != edits(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) {
+		if d := editDistance(a, b); d != editDistance(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) {
 			t.Fatalf("edits = %d", d)
 		}
 	})
 }
 
 // A key's place leads back to its parents, whatever letters are in it.
-func TestPlaceParents(t *testing.T) {
+func TestParentPaths(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		parts := []place{""}
+		parts := []keyPath{""}
 		for range rapid.IntRange(1, 5).Draw(t, "depth") {
 			last := parts[len(parts)-1]
 			if last != "" && rapid.Bool().Draw(t, "list") {
-				parts = append(parts, last.at(rapid.IntRange(0, 99).Draw(t, "i")))
+				parts = append(parts, last.item(rapid.IntRange(0, 99).Draw(t, "i")))
 			} else {
-				parts = append(parts, last.key(rapid.StringN(1, 8, 40).Draw(t, "key")))
+				parts = append(parts, last.child(rapid.StringN(1, 8, 40).Draw(t, "key")))
 			}
 		}
 		for i := len(parts) - 1; i > 0; i-- {
-			if got := parts[i].parent(); got != parts[i-1] {
+			if got := parts[i].parentPath(); got != parts[i-1] {
 				t.Fatalf("parent of %q is %q; want %q", parts[i], got, parts[i-1])
 			}
 		}
@@ -107,14 +107,14 @@ func TestPlaceParents(t *testing.T) {
 func TestEnumsAreClosed(t *testing.T) {
 	for _, e := range []enum{Posture(""), Egress(""), Arch(""), Image(""), AgentKind(""), Link(""), Path(""), GoogleAPIs("")} {
 		values := e.Values()
-		if len(values) == 0 || slices.Contains(values, "") || !allowed(e, values[0]) || allowed(e, "nonsense") {
+		if len(values) == 0 || slices.Contains(values, "") || !isAllowed(e, values[0]) || isAllowed(e, "nonsense") {
 			t.Errorf("%T: %v", e, values)
 		}
 	}
-	if got := either([]string{"a", "b", "c"}); got != "a, b or c" {
+	if got := joinOr([]string{"a", "b", "c"}); got != "a, b or c" {
 		t.Errorf("either: %s", got)
 	}
-	if got := both([]string{"a"}); got != "a" {
+	if got := joinAnd([]string{"a"}); got != "a" {
 		t.Errorf("both: %s", got)
 	}
 }

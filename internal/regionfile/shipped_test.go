@@ -4,7 +4,7 @@ import "testing"
 
 // The region files that ship must be in order, by themselves and together, and give no warnings.
 func TestShippedRegions(t *testing.T) {
-	paths, err := Files("../..")
+	paths, err := ListFiles("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestShippedRegions(t *testing.T) {
 		for _, w := range c.Warnings() {
 			t.Error(w)
 		}
-		if len(c.Runners) < 4 || c.Cache == nil || !c.linked() || len(c.Alerts.Email) == 0 || len(c.Tags) == 0 {
+		if len(c.Runners) < 4 || c.Cache == nil || !c.hasLink() || len(c.Alerts.Email) == 0 || len(c.Tags) == 0 {
 			t.Errorf("%s is not a complete region", c.Name)
 		}
 	}

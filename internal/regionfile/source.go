@@ -1,17 +1,17 @@
 package regionfile
 
-// source is what is known of a config's file beside its values.
-type source struct {
+// sourceMap is what is known of a config's file beside its values.
+type sourceMap struct {
 	file   string
-	lines  map[place]int  // where each key and item that the file sets stands
-	broken map[place]bool // what the decoder has complained of: its value means nothing
+	lines  map[keyPath]int  // where each key and item that the file sets stands
+	broken map[keyPath]bool // what the decoder has complained of: its value means nothing
 }
 
-// set says whether the file itself sets the key.
-func (s source) set(p place) bool { return s.lines[p] > 0 }
+// isSet says whether the file itself sets the key.
+func (s sourceMap) isSet(p keyPath) bool { return s.lines[p] > 0 }
 
-// line gives the line of a key; one that the file leaves out takes the line of its nearest parent.
-func (s source) line(p place) int {
+// lineOf gives the line of a key; one that the file leaves out takes the line of its nearest parent.
+func (s sourceMap) lineOf(p keyPath) int {
 	for {
 		if n := s.lines[p]; n > 0 {
 			return n
@@ -19,13 +19,13 @@ func (s source) line(p place) int {
 		if p == "" {
 			return 0
 		}
-		p = p.parent()
+		p = p.parentPath()
 	}
 }
 
-// sound says whether a value can be judged: neither it nor what holds it nor anything in it is broken.
-func (s source) sound(p place) bool {
-	for up := p; ; up = up.parent() {
+// isIntact says whether a value can be judged: neither it nor what holds it nor anything in it is broken.
+func (s sourceMap) isIntact(p keyPath) bool {
+	for up := p; ; up = up.parentPath() {
 		if s.broken[up] {
 			return false
 		}
@@ -34,7 +34,7 @@ func (s source) sound(p place) bool {
 		}
 	}
 	for b := range s.broken {
-		for up := b; up != ""; up = up.parent() {
+		for up := b; up != ""; up = up.parentPath() {
 			if up == p {
 				return false
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/clouds/emulated"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/report"
@@ -23,7 +24,7 @@ type DrillReport struct {
 	Timeline string   `json:"timeline"`
 	Kept     []string `json:"kept,omitempty"`
 	// Unverified are the probes that did not pass.
-	Unverified []verify.Result `json:"unverified,omitempty"`
+	Unverified []check.Result `json:"unverified,omitempty"`
 }
 
 // DrillStep is one step of a drill, with the real seconds that it took on this machine.
@@ -142,14 +143,14 @@ func (d *rehearsal) verify(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var results []verify.Result
+	var results []check.Result
 	if err := d.emulator.cloud.View(func(now *emulator.State) error {
 		results = verify.Run(ctx, d.Plan, outputs, emulated.Queries{State: now})
 		return nil
 	}); err != nil {
 		return "", err
 	}
-	d.report.Unverified = verify.Failed(results)
+	d.report.Unverified = check.NotPassed(results)
 	return fmt.Sprintf("%d of %s passed", len(results)-len(d.report.Unverified), Count(len(results), "probe")), nil
 }
 

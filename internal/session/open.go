@@ -7,11 +7,11 @@ import (
 	"os"
 	"path/filepath"
 
+	awscloud "github.com/beachhead-build/beachhead/internal/clouds/aws"
 	"github.com/beachhead-build/beachhead/internal/clouds/emulated"
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 	"github.com/beachhead-build/beachhead/internal/engine"
-	"github.com/beachhead-build/beachhead/internal/preflight"
 )
 
 // Session is a region's stack, open on a cloud for one operation.
@@ -47,7 +47,7 @@ func (p Project) Open(ctx context.Context, name string, op Operation, target Tar
 }
 
 func (p Project) openReal(ctx context.Context, region *Region, op Operation) (*Session, error) {
-	cfg, err := preflight.Identity(ctx, region.Plan.Account, region.Plan.Region)
+	cfg, err := awscloud.CheckIdentity(ctx, region.Plan.Account, region.Plan.Region)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Session) options(op Operation, o engine.Options) engine.Options {
 	o.Name, o.Root, o.Exclusive = s.Plan.Name, s.project.Dir, op.Exclusive
 	o.Program, o.Progress = s.project.program(s.Region), s.observe
 	if op.NeedsSecrets {
-		o.Secrets = s.Plan.Secrets()
+		o.Secrets = s.Plan.SecretNames()
 	}
 	return o
 }

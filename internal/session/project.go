@@ -36,7 +36,7 @@ func (e UsageError) Unwrap() error { return e.Err }
 
 // RegionFiles returns the paths of the project's region files.
 func (p Project) RegionFiles() ([]string, error) {
-	files, err := regionfile.Files(p.Dir)
+	files, err := regionfile.ListFiles(p.Dir)
 	if err != nil {
 		return nil, UsageError{err}
 	}

@@ -22,7 +22,7 @@ type Region struct {
 // LoadRegion finds and reads a region file, validates it by itself and against the other region files, and plans the region. A mistake
 // is a UsageError. A mistake in another region file is only a remark: at night a colleague's half-written file must not keep a region down.
 func (p Project) LoadRegion(name string) (*Region, error) {
-	path, err := regionfile.Find(p.Dir, name)
+	path, err := regionfile.FindFile(p.Dir, name)
 	if err != nil {
 		return nil, UsageError{err}
 	}
@@ -30,7 +30,7 @@ func (p Project) LoadRegion(name string) (*Region, error) {
 	if err != nil {
 		return nil, UsageError{err}
 	}
-	for _, other := range loaded.Unsound {
+	for _, other := range loaded.Invalid {
 		p.note(fmt.Sprintf("%s is not valid, and the cross-check leaves it out; `beachhead validate %s` lists its problems", other, other))
 	}
 	for _, warning := range loaded.Warnings() {
@@ -59,7 +59,8 @@ func (p Project) program(r *Region) pulumi.RunFunc { return stacks.Region(r.Plan
 
 // warnAbout returns what an operator needs to know about a step of an up or a preview; empty when that is nothing.
 func (r *Region) warnAbout(s engine.Step) string {
-	if r.Plan.Cache == nil || r.Plan.Cache.Seed == "" || s.Type != "aws:ebs/volume:Volume" || s.Op != "create" || s.Inputs["snapshotId"] != nil {
+	isNewVolume := s.Type == "aws:ebs/volume:Volume" && s.Op == "create"
+	if r.Plan.Cache == nil || r.Plan.Cache.Seed == "" || !isNewVolume || s.Inputs["snapshotId"] != nil {
 		return ""
 	}
 	return fmt.Sprintf("%s starts empty: no snapshot of %s has been copied to this region yet (cache.seed)", s.Name, r.Plan.Cache.Seed)

@@ -18,7 +18,7 @@ var ErrLate = errors.New("not ready in time")
 
 // resourceGraph returns all resources that the region's program declares.
 func (p Project) resourceGraph(r *Region) ([]engine.Node, error) {
-	return engine.Graph(r.Plan.Name, p.program(r), r.Plan.Secrets())
+	return engine.Graph(r.Plan.Name, p.program(r), r.Plan.SecretNames())
 }
 
 // timelineNode returns a resource as a node of a timeline, with the model duration of an operation on it.
@@ -89,7 +89,8 @@ func (r *Region) summarizeRun(kind report.Kind, spans []report.Span) report.Run 
 func CheckPromise(run report.Run, file string) error {
 	for _, c := range report.Compare(run.Times, run.Promised) {
 		if c.Late() {
-			return fmt.Errorf("%w: %s after %s; the timeline shows which steps take long; shorten those, or raise ready in %s", ErrLate, c.Goal, c, file)
+			return fmt.Errorf("%w: %s after %s; the timeline shows which steps take long; shorten those, or raise ready in %s",
+				ErrLate, c.Goal, c, file)
 		}
 	}
 	return nil

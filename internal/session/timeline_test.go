@@ -27,7 +27,7 @@ func predicted(t *testing.T, edit func(*regionfile.Config)) map[string]report.Ru
 			t.Fatal(err)
 		}
 	}
-	files, err := regionfile.Files(filepath.Join("..", ".."))
+	files, err := regionfile.ListFiles(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}

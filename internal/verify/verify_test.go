@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/node/shardmap"
@@ -17,7 +18,7 @@ import (
 // fake is a cloud by ids; what is not in it is not there.
 type fake struct {
 	subnets    map[string][2]string
-	ways       map[string]Way
+	ways       map[string]Route
 	routes     map[string][]string
 	groups     map[string]Group
 	volumes    map[string]Volume
@@ -28,44 +29,46 @@ type fake struct {
 	err        error
 }
 
-func (f *fake) DefaultRoute(_ context.Context, id string) (Way, error) { return f.ways[id], f.err }
+func (f *fake) FindDefaultRoute(_ context.Context, id string) (Route, error) {
+	return f.ways[id], f.err
+}
 
-func (f *fake) Subnet(_ context.Context, id string) (cidr, zone string, ok bool, err error) {
+func (f *fake) FindSubnet(_ context.Context, id string) (cidr, zone string, ok bool, err error) {
 	s, ok := f.subnets[id]
 	return s[0], s[1], ok, f.err
 }
 
-func (f *fake) PropagatedRoutes(_ context.Context, id string) ([]string, bool, error) {
+func (f *fake) ListPropagatedRoutes(_ context.Context, id string) ([]string, bool, error) {
 	r, ok := f.routes[id]
 	return r, ok, f.err
 }
 
-func (f *fake) Group(_ context.Context, name string) (Group, bool, error) {
+func (f *fake) FindGroup(_ context.Context, name string) (Group, bool, error) {
 	g, ok := f.groups[name]
 	return g, ok, f.err
 }
 
-func (f *fake) Volume(_ context.Context, id string) (Volume, bool, error) {
+func (f *fake) FindVolume(_ context.Context, id string) (Volume, bool, error) {
 	v, ok := f.volumes[id]
 	return v, ok, f.err
 }
 
-func (f *fake) Interface(_ context.Context, subnetID, address string) (string, bool, error) {
+func (f *fake) FindInterface(_ context.Context, subnetID, address string) (string, bool, error) {
 	id, ok := f.interfaces[subnetID+" "+address]
 	return id, ok, f.err
 }
 
-func (f *fake) Parameter(_ context.Context, name string) (string, bool, error) {
+func (f *fake) FindParameter(_ context.Context, name string) (string, bool, error) {
 	text, ok := f.parameters[name]
 	return text, ok, f.err
 }
 
-func (f *fake) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (Tunnel, bool, error) {
+func (f *fake) FindTunnel(_ context.Context, connectionID string, number int, gcpName string) (Tunnel, bool, error) {
 	t, ok := f.tunnels[connectionID+" "+string(rune('0'+number))+" "+gcpName]
 	return t, ok, f.err
 }
 
-func (f *fake) PrivateRecords(context.Context, string) ([]Record, error) { return f.records, f.err }
+func (f *fake) ListPrivateRecords(context.Context, string) ([]Record, error) { return f.records, f.err }
 
 const (
 	zone = "us-west-2a"
@@ -105,7 +108,7 @@ func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *f
 	}
 	f := &fake{
 		subnets: map[string][2]string{}, routes: map[string][]string{}, tunnels: map[string]Tunnel{},
-		ways: map[string]Way{
+		ways: map[string]Route{
 			"private": {Kind: "nat-gateway", Live: true}, "cache": {Kind: "nat-gateway", Live: true}, "public": {Kind: "internet-gateway", Live: true},
 		},
 		groups:     map[string]Group{"fleet-arm": {InService: p.Fleets[0].Min, Machines: 2}, "cache-0": {InService: 1, Machines: 1}},
@@ -132,10 +135,10 @@ func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *f
 		"link": map[string]any{"connectionIds": connections, "tunnelNames": names},
 	}
 	for tier, block := range p.Network.Zones[0].Subnets {
-		outputs[outputOf[tier]] = map[string]any{zone: string(tier)}
+		outputs[outputOfTier[tier]] = map[string]any{zone: string(tier)}
 		f.subnets[string(tier)] = [2]string{block.String(), zone}
 	}
-	for _, tier := range learners {
+	for _, tier := range linkedTiers {
 		for _, r := range p.Link.Advertised {
 			f.routes[string(tier)] = append(f.routes[string(tier)], r.String())
 		}
@@ -166,67 +169,67 @@ func otherMap(t *testing.T) string {
 func cases(t *testing.T) map[string]struct {
 	edit    func(Outputs, *fake)
 	failed  int
-	outcome Outcome
+	outcome check.Outcome
 	says    string
 } {
 	return map[string]struct {
 		edit    func(Outputs, *fake)
 		failed  int
-		outcome Outcome
+		outcome check.Outcome
 		says    string
 	}{
-		"as planned": {func(Outputs, *fake) {}, 0, Pass, ""},
+		"as planned": {func(Outputs, *fake) {}, 0, check.Pass, ""},
 
-		"a route to something else":     {func(_ Outputs, f *fake) { f.ways["private"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "internet-gateway"},
-		"a route that leads nowhere":    {func(_ Outputs, f *fake) { f.ways["cache"] = Way{Kind: "nat-gateway", Why: "deleted"} }, 1, Fail, "leads nowhere: deleted"},
-		"no route":                      {func(_ Outputs, f *fake) { delete(f.ways, "public") }, 1, Fail, "none"},
-		"a way out that is not planned": {func(_ Outputs, f *fake) { f.ways["link"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "link subnet"},
-		"a subnet of another range":     {func(_ Outputs, f *fake) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, Fail, "10.9.0.0/24"},
-		"a subnet in another zone":      {func(_ Outputs, f *fake) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, Fail, "us-west-2b"},
-		"a subnet that is gone":         {func(_ Outputs, f *fake) { delete(f.subnets, "private") }, 1, Fail, "nothing"},
-		"no address published":          {func(o Outputs, _ *fake) { o["addresses"] = map[string]any{} }, 1, Fail, "allow-lists elsewhere"},
+		"a route to something else":     {func(_ Outputs, f *fake) { f.ways["private"] = Route{Kind: "internet-gateway", Live: true} }, 1, check.Fail, "internet-gateway"},
+		"a route that leads nowhere":    {func(_ Outputs, f *fake) { f.ways["cache"] = Route{Kind: "nat-gateway", Why: "deleted"} }, 1, check.Fail, "does not reach the internet: deleted"},
+		"no route":                      {func(_ Outputs, f *fake) { delete(f.ways, "public") }, 1, check.Fail, "none"},
+		"a way out that is not planned": {func(_ Outputs, f *fake) { f.ways["link"] = Route{Kind: "internet-gateway", Live: true} }, 1, check.Fail, "link subnet"},
+		"a subnet of another range":     {func(_ Outputs, f *fake) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, check.Fail, "10.9.0.0/24"},
+		"a subnet in another zone":      {func(_ Outputs, f *fake) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, check.Fail, "us-west-2b"},
+		"a subnet that is gone":         {func(_ Outputs, f *fake) { delete(f.subnets, "private") }, 1, check.Fail, "not found"},
+		"no address published":          {func(o Outputs, _ *fake) { o["addresses"] = map[string]any{} }, 1, check.Fail, "allow-lists elsewhere"},
 
-		"a fleet that is too small":   {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1, Fail, "15 of capacity in service, 2 machines"},
-		"a fleet larger than minimum": {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0, Pass, ""},
-		"a fleet without a group":     {func(_ Outputs, f *fake) { delete(f.groups, "fleet-arm") }, 1, Fail, "nothing"},
+		"a fleet that is too small":   {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1, check.Fail, "15 of capacity in service, 2 machines"},
+		"a fleet larger than minimum": {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0, check.Pass, ""},
+		"a fleet without a group":     {func(_ Outputs, f *fake) { delete(f.groups, "fleet-arm") }, 1, check.Fail, "not found"},
 
-		"a volume that is gone": {func(_ Outputs, f *fake) { delete(f.volumes, "vol-0") }, 1, Fail, "made anew"},
+		"a volume that is gone": {func(_ Outputs, f *fake) { delete(f.volumes, "vol-0") }, 1, check.Fail, "up replaces a volume"},
 		"a volume of another size": {func(_ Outputs, f *fake) {
 			f.volumes["vol-0"] = Volume{Zone: zone, GiB: 512, Encrypted: true, Tags: f.volumes["vol-0"].Tags}
-		}, 1, Fail, "512 GiB in us-west-2a, encrypted, tagged beachhead:stack=us-west-2"},
+		}, 1, check.Fail, "512 GiB in us-west-2a, encrypted, tagged beachhead:stack=us-west-2"},
 		"a volume in another zone, in plain text, without tags": {func(_ Outputs, f *fake) {
 			f.volumes["vol-0"] = Volume{Zone: "us-west-2b", GiB: 1024}
-		}, 1, Fail, "1024 GiB in us-west-2b, not encrypted, not tagged"},
-		"an address on no interface": {func(_ Outputs, f *fake) { clear(f.interfaces) }, 1, Fail, "runners mount from this address"},
+		}, 1, check.Fail, "1024 GiB in us-west-2b, not encrypted, not tagged"},
+		"an address on no interface": {func(_ Outputs, f *fake) { clear(f.interfaces) }, 1, check.Fail, "runners mount from this address"},
 		"an address that is not the planned one": {func(o Outputs, f *fake) {
 			o["cache"].(map[string]any)["interfaceAddresses"] = map[string]any{"00": "10.42.9.9"}
 			f.interfaces["cache 10.42.9.9"] = "eni-9"
-		}, 1, Fail, "10.42.9.9"},
-		"a shard without a server":   {func(_ Outputs, f *fake) { f.groups["cache-0"] = Group{Machines: 1} }, 1, Fail, "0 machines in service"},
-		"no map":                     {func(_ Outputs, f *fake) { clear(f.parameters) }, 1, Fail, "runners look for their tenants"},
-		"another map":                {func(_ Outputs, f *fake) { fill(f.parameters, otherMap(t)) }, 1, Fail, "the map of epoch"},
-		"a map that nobody can read": {func(_ Outputs, f *fake) { fill(f.parameters, "{") }, 1, Fail, "shard map"},
+		}, 1, check.Fail, "10.42.9.9"},
+		"a shard without a server":   {func(_ Outputs, f *fake) { f.groups["cache-0"] = Group{Machines: 1} }, 1, check.Fail, "0 machines in service"},
+		"no map":                     {func(_ Outputs, f *fake) { clear(f.parameters) }, 1, check.Fail, "runners look for their tenants"},
+		"another map":                {func(_ Outputs, f *fake) { fill(f.parameters, otherMap(t)) }, 1, check.Fail, "the map of epoch"},
+		"a map that nobody can read": {func(_ Outputs, f *fake) { fill(f.parameters, "{") }, 1, check.Fail, "shard map"},
 
-		"a tunnel that is down":       {func(_ Outputs, f *fake) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, Fail, "on either side: keys differ"},
-		"one side alone":              {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, Fail, "GCP's side"},
-		"the other side alone":        {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, Fail, "AWS's side"},
-		"a tunnel that is gone":       {func(_ Outputs, f *fake) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, Fail, "nothing"},
-		"a table that learns nothing": {func(_ Outputs, f *fake) { f.routes["cache"] = nil }, 1, Fail, "cache subnet in us-west-2a none"},
-		"a table that learns less":    {func(_ Outputs, f *fake) { f.routes["private"] = f.routes["private"][:1] }, 1, Fail, "private subnet"},
-		"a table that learns more":    {func(_ Outputs, f *fake) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0, Pass, ""},
-		"a name that leads elsewhere": {func(_ Outputs, f *fake) { f.set(host, "10.128.0.99") }, 1, Fail, "A 10.128.0.99"},
+		"a tunnel that is down":       {func(_ Outputs, f *fake) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, check.Fail, "on either side: keys differ"},
+		"one side alone":              {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, check.Fail, "GCP's side"},
+		"the other side alone":        {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, check.Fail, "AWS's side"},
+		"a tunnel that is gone":       {func(_ Outputs, f *fake) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, check.Fail, "not found"},
+		"a table that learns nothing": {func(_ Outputs, f *fake) { f.routes["cache"] = nil }, 1, check.Fail, "cache subnet in us-west-2a none"},
+		"a table that learns less":    {func(_ Outputs, f *fake) { f.routes["private"] = f.routes["private"][:1] }, 1, check.Fail, "private subnet"},
+		"a table that learns more":    {func(_ Outputs, f *fake) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0, check.Pass, ""},
+		"a name that leads elsewhere": {func(_ Outputs, f *fake) { f.set(host, "10.128.0.99") }, 1, check.Fail, "A 10.128.0.99"},
 		"a name without a record": {func(_ Outputs, f *fake) {
 			f.records = slices.DeleteFunc(f.records, func(r Record) bool { return r.Name == host })
-		}, 1, Fail, "set gcp.path to public"},
-		"a name with values in another order": {func(_ Outputs, f *fake) { slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values) }, 0, Pass, ""},
+		}, 1, check.Fail, "set gcp.path to public"},
+		"a name with values in another order": {func(_ Outputs, f *fake) { slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values) }, 0, check.Pass, ""},
 
-		"no fleets among the outputs":       {func(o Outputs, _ *fake) { delete(o, "fleets") }, 1, NotChecked, "no output fleets.arm"},
-		"no cache among the outputs":        {func(o Outputs, _ *fake) { delete(o, "cache") }, 4, NotChecked, "no output cache."},
-		"no link among the outputs":         {func(o Outputs, _ *fake) { delete(o, "link") }, 4, NotChecked, "no output link."},
-		"no VPC among the outputs":          {func(o Outputs, _ *fake) { delete(o, "vpcId") }, 7, NotChecked, "no output vpcId"},
-		"no addresses among the outputs":    {func(o Outputs, _ *fake) { delete(o, "addresses") }, 1, NotChecked, "no output addresses"},
-		"no link subnets among the outputs": {func(o Outputs, _ *fake) { delete(o, "linkSubnets") }, 2, NotChecked, "no output linkSubnets"},
-		"nothing that may be looked at":     {func(_ Outputs, f *fake) { f.err = errors.New("AccessDenied") }, 27, NotChecked, "AccessDenied"},
+		"no fleets among the outputs":       {func(o Outputs, _ *fake) { delete(o, "fleets") }, 1, check.NotChecked, "no output fleets.arm"},
+		"no cache among the outputs":        {func(o Outputs, _ *fake) { delete(o, "cache") }, 4, check.NotChecked, "no output cache."},
+		"no link among the outputs":         {func(o Outputs, _ *fake) { delete(o, "link") }, 4, check.NotChecked, "no output link."},
+		"no VPC among the outputs":          {func(o Outputs, _ *fake) { delete(o, "vpcId") }, 7, check.NotChecked, "no output vpcId"},
+		"no addresses among the outputs":    {func(o Outputs, _ *fake) { delete(o, "addresses") }, 1, check.NotChecked, "no output addresses"},
+		"no link subnets among the outputs": {func(o Outputs, _ *fake) { delete(o, "linkSubnets") }, 2, check.NotChecked, "no output linkSubnets"},
+		"nothing that may be looked at":     {func(_ Outputs, f *fake) { f.err = errors.New("AccessDenied") }, 27, check.NotChecked, "AccessDenied"},
 	}
 }
 
@@ -252,7 +255,7 @@ func TestRun(t *testing.T) {
 			p, outputs, f := world(t, nil)
 			c.edit(outputs, f)
 			results := Run(t.Context(), p, outputs, f)
-			failed := Failed(results)
+			failed := check.NotPassed(results)
 			if len(failed) != c.failed {
 				t.Fatalf("%d of %d probes did not pass, want %d: %+v", len(failed), len(results), c.failed, failed)
 			}
@@ -284,7 +287,7 @@ func TestPostures(t *testing.T) {
 	} {
 		p, outputs, f := world(t, func(r *regionfile.Config) { r.Posture = c.posture })
 		f.groups["fleet-arm"] = c.group
-		if failed := Failed(Run(t.Context(), p, outputs, f)); (len(failed) == 0) != c.pass {
+		if failed := check.NotPassed(Run(t.Context(), p, outputs, f)); (len(failed) == 0) != c.pass {
 			t.Errorf("%s with %+v: %+v", c.posture, c.group, failed)
 		}
 	}
@@ -293,12 +296,12 @@ func TestPostures(t *testing.T) {
 // On the public path a private name for a service's address hides the public one.
 func TestPublicPath(t *testing.T) {
 	p, outputs, f := world(t, func(r *regionfile.Config) { r.GCP.Path = regionfile.PublicPath })
-	if failed := Failed(Run(t.Context(), p, outputs, f)); len(failed) > 0 {
+	if failed := check.NotPassed(Run(t.Context(), p, outputs, f)); len(failed) > 0 {
 		t.Errorf("as planned: %+v", failed)
 	}
 	f.records = append(f.records, Record{Name: host, Type: "A", Values: []string{"10.128.0.10"}})
-	failed := Failed(Run(t.Context(), p, outputs, f))
-	if len(failed) != 1 || failed[0].Target != "service api" || !strings.Contains(failed[0].Got, host) || failed[0].Outcome != Fail {
+	failed := check.NotPassed(Run(t.Context(), p, outputs, f))
+	if len(failed) != 1 || failed[0].Target != "service api" || !strings.Contains(failed[0].Got, host) || failed[0].Outcome != check.Fail {
 		t.Errorf("with a private name: %+v", failed)
 	}
 }
@@ -310,13 +313,7 @@ func TestNetworkAlone(t *testing.T) {
 	for _, name := range []string{"fleets", "cache", "link"} {
 		delete(outputs, name)
 	}
-	if results := Run(t.Context(), p, outputs, f); len(results) != 9 || len(Failed(results)) > 0 {
-		t.Errorf("%d probes, want 9: %+v", len(results), Failed(results))
-	}
-}
-
-func TestZeroOutcomeIsNoSuccess(t *testing.T) {
-	if text, err := (Result{}).Outcome.MarshalText(); err != nil || string(text) != "not checked" {
-		t.Errorf("the zero outcome is %q, %v", text, err)
+	if results := Run(t.Context(), p, outputs, f); len(results) != 9 || len(check.NotPassed(results)) > 0 {
+		t.Errorf("%d probes, want 9: %+v", len(results), check.NotPassed(results))
 	}
 }

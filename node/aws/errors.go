@@ -12,20 +12,23 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// The kinds of failure that callers tell apart. Each says what to do.
+// The kinds of failure that callers distinguish. Each text contains the next step.
 var (
-	// ErrNotFound is about a parameter, a volume, an interface or an attachment that AWS does not know.
-	ErrNotFound = errors.New("there is no such thing; beachhead up makes what the stack wants")
-	// ErrDenied is a refusal of the machine's role, or of its signature.
-	ErrDenied = errors.New("the machine's role may not do that, or its clock is wrong; check the role's policy against that of beachhead preview, then timedatectl")
-	// ErrBusy is a thing that is in a state in which AWS cannot do what was asked, such as a volume that another machine has.
-	ErrBusy = errors.New("it is not in a state for that now; it is tried again, and the error says what has it")
-	// ErrUnavailable is a service that does not answer, fails, or wants fewer calls.
-	ErrUnavailable = errors.New("AWS or the way to it fails; it is tried again: check the route out, the endpoint's security group, and the AWS health dashboard")
+	// ErrNotFound means that AWS does not know a parameter, volume, network interface or attachment.
+	ErrNotFound = errors.New("AWS does not have it; run `beachhead up` to create what the stack needs")
+	// ErrDenied means that AWS refused the machine's role or its signature.
+	ErrDenied = errors.New("AWS refused the request; compare the role's policy with the one in `beachhead preview REGION`, " +
+		"then check the clock with `timedatectl`")
+	// ErrBusy means that the resource's state does not allow the request now, for example because a volume is attached
+	// to another machine.
+	ErrBusy = errors.New("its state does not allow this request now; the agent retries")
+	// ErrUnavailable means that a service is unreachable, fails or throttles the machine.
+	ErrUnavailable = errors.New("AWS is unreachable, fails or throttles this machine; the agent retries; check the egress route, " +
+		"the endpoint's security group and the AWS Health Dashboard")
 )
 
-// errorKinds are the error codes of the services, by what they mean to a machine. Source: the "Error codes" chapters of the EC2 and Systems Manager
-// API references and "Common errors" of both query services.
+// errorKinds maps the error codes of the services to the kinds of failure. Source: the "Error codes" chapters of the
+// EC2 and Systems Manager API references, and "Common errors" of both query services.
 var errorKinds = map[string]error{
 	"ParameterNotFound":                  ErrNotFound,
 	"ParameterVersionNotFound":           ErrNotFound,
@@ -57,7 +60,7 @@ var errorKinds = map[string]error{
 	"TooManyUpdates": ErrUnavailable,
 }
 
-// wrapError puts the call before an error and its kind behind it, once.
+// wrapError adds the call and, once, the kind of the failure to an error.
 func wrapError(call string, err error) error {
 	if kind := classifyError(err); kind != nil && !errors.Is(err, kind) {
 		return fmt.Errorf("%s: %w: %w", call, err, kind)
@@ -65,9 +68,10 @@ func wrapError(call string, err error) error {
 	return fmt.Errorf("%s: %w", call, err)
 }
 
+// classifyError returns the kind of a failure, or nil for an error of no known kind.
 func classifyError(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return nil // the caller's own doing
+		return nil // the caller canceled the call
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -91,7 +95,7 @@ func classifyError(err error) error {
 	return nil
 }
 
-// ErrorCode is the service's own code for an error, such as VolumeInUse; "" when it did not come to an answer.
+// ErrorCode returns the service's own code for an error, such as VolumeInUse, or "" when the service sent no answer.
 func ErrorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -100,7 +104,8 @@ func ErrorCode(err error) string {
 	return ""
 }
 
-// ErrorKind names what is wrong with a call, the same for two failures for the same reason, whereas their errors differ by the request's id.
+// ErrorKind returns a text that is equal for two failures with the same cause. Their errors differ by the id of the
+// request.
 func ErrorKind(err error) string {
 	if code := ErrorCode(err); code != "" {
 		return code

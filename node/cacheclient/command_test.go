@@ -139,13 +139,13 @@ func TestPathWithoutCache(t *testing.T) {
 		prepare func(*testing.T, *machine)
 		says    string
 	}{
-		"no map":       {func(t *testing.T, m *machine) { m.store.SetAway(true) }, "the control plane is away"},
+		"no map":       {func(t *testing.T, m *machine) { m.store.SetAway(true) }, "the control plane is unreachable"},
 		"dead shard":   {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, m.NewTable(1, nil)) }, "going on without shard 0"},
-		"no addresses": {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, newTable(t, 1, nil)) }, "run beachhead up"},
+		"no addresses": {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, newTable(t, 1, nil)) }, "run `beachhead up`"},
 		"nothing pushed": {func(t *testing.T, m *machine) {
 			m.ServeShard(m.NewTable(1, nil), 0)
 			m.WriteTable(m.store, mapName, m.NewTable(1, nil))
-		}, "nothing of tenant acme"},
+		}, "no files of tenant acme"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)

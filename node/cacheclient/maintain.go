@@ -12,12 +12,13 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// MaintainAccess keeps a runner's cache access in order until the context ends: it reads the shard map every 30 seconds, so that commands find a fresh one
-// and the last one when Parameter Store is away, and lets go of the mounts of shards that no tenant is on any more. It mounts nothing: the
-// commands do, when they need it. Name is the map's parameter.
+// MaintainAccess maintains a runner's access to the cache until the context ends. It reads the shard map every 30
+// seconds, so that commands find a fresh map, or the last one while Parameter Store is unreachable. It unmounts shards
+// that no tenant uses any more. It mounts nothing: commands mount a shard when they need it. name is the name of the
+// map's parameter.
 func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string) error {
 	reader, mounts := Reader{Host: h, Parameters: p, Name: name}, Mounts{Host: h, Folder: mountFolder}
-	// Made by root, so that every user's commands have it.
+	// Created by root here, so that commands of every user find it.
 	if err := os.MkdirAll(h.Path(emptyFolder), 0o755); err != nil {
 		return err
 	}
@@ -27,11 +28,11 @@ func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string)
 		if ctx.Err() != nil {
 			return nil
 		}
-		// Once for each fault, and once when it is over.
+		// Log each fault once, and once when it is over.
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
-			slog.Warn("the shard map cannot be kept fresh; the last one that was read stays in use", "fault", err)
+			slog.Warn("cannot refresh the shard map; the last map stays in use", "fault", err)
 		case err == nil && said != "":
 			said = ""
 			slog.Info("the shard map is fresh again")
@@ -50,7 +51,8 @@ func refreshOnce(ctx context.Context, r Reader, mounts Mounts) error {
 	return mounts.UnmountUnused(ctx, m.ListShards())
 }
 
-// UnmountUnused unmounts the shards that are not listed. One that is busy stays: somebody still reads there, and the next call tries again.
+// UnmountUnused unmounts the shards that are not in inUse. A busy mount stays, because a process still reads there; the
+// next call retries it.
 func (m Mounts) UnmountUnused(ctx context.Context, inUse []int) error {
 	table, err := m.readMountTable()
 	if err != nil {
@@ -72,7 +74,7 @@ func (m Mounts) UnmountUnused(ctx context.Context, inUse []int) error {
 		})
 		cancel()
 		if err != nil {
-			slog.Debug("a shard that no tenant is on stays mounted for now", "point", point, "fault", err)
+			slog.Debug("cannot unmount an unused shard; it stays mounted for now", "point", point, "fault", err)
 		}
 	}
 	return nil

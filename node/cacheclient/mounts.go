@@ -14,38 +14,42 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// ReadOptions are those of a mount to read from.
+// ReadOptions are the options of a mount to read from.
 //
-// softerr, so that a server that is gone is an error for who reads and never a process that hangs. By itself the kernel takes 24 s for a read that
-// is under way when the server dies (measured, Linux 6.1): 18 s until it gives the connection up, which no option of a mount changes
-// (xs_tcp_set_connect_timeout in net/sunrpc/xprtsock.c has a least of 6 s, three times), and timeo*(1+retrans) tenths of a second for the read
-// ahead and again for the read; after that each read costs 6 s. Watch makes both shorter. A server that is slow has all the time it needs: while its kernel acknowledges, version 4 neither repeats a call nor gives it up
-// (rpc_check_timeout in the kernel's net/sunrpc/clnt.c). Less than timeo=10 was refused: a connection whose first two packets are lost would
-// then be a server that is gone.
+// softerr makes a server that is gone an error for the reader, never a process that hangs. The kernel itself takes 24 s
+// for a read that is under way when the server dies (measured, Linux 6.1): 18 s until it gives up the connection, which
+// no mount option changes (xs_tcp_set_connect_timeout in net/sunrpc/xprtsock.c has a minimum of 6 s, three times), then
+// timeo*(1+retrans) tenths of a second for the read-ahead, and the same again for the read. After that each read takes
+// 6 s. WatchShards shortens all of that. A slow server has all the time it needs: while its kernel acknowledges
+// packets, version 4 neither repeats a call nor gives it up (rpc_check_timeout in the kernel's net/sunrpc/clnt.c). We
+// refused less than timeo=10: a connection that loses its first two packets would then count as a server that is gone.
 //
-// Up to 10 minutes old attributes are good enough for files whose names are hashes of what made them; lookupcache=pos asks again for what was
-// not there, so that new files are seen at once. nconnect, since a single flow in EC2 carries 5 Gbit/s. Refused: nocto, which saves little
-// where NFSv4 asks the server at every open anyway, and would keep pages of a file that was replaced.
+// Attributes may be up to 10 minutes old, because the names of the files are hashes of what created them.
+// lookupcache=pos queries the server again for files that did not exist, so that new files are visible at once.
+// nconnect, because a single flow in EC2 carries 5 Gbit/s. We refused nocto: it saves little, because NFSv4 queries the
+// server at every open anyway, and it would keep pages of a file that was replaced.
 const ReadOptions = "ro," + commonOptions + ",timeo=10,actimeo=600,lookupcache=pos"
 
-// pushOptions are those of a mount to push to. softerr here too: a hard mount would keep a finished job, and with it the runner, for as long as
-// the shard is away, and a write that fails cannot leave half a file, since a file gets its name only once it is closed without an error.
-// It gives up after 45 s, since a push is not in a build's way. Other options than those to read, so that the kernel keeps the two apart.
+// pushOptions are the options of a mount to push to. softerr here too: a hard mount would block a finished job, and
+// with it the runner, for as long as the shard is unreachable. A failed write cannot leave half a file, because a file
+// gets its name only after it is closed without an error. It gives up after 45 s, because a push does not delay a
+// build. The options must differ from ReadOptions, so that the kernel keeps the two mounts apart.
 const pushOptions = "rw," + commonOptions + ",timeo=150"
 
-// pushSuffix ends the name of a mount to push to.
+// pushSuffix ends the names of mounts to push to.
 const pushSuffix = "-push"
 
-// With retry=0 mount tries once, where it would try for two minutes.
+// retry=0 makes mount try once; by default it tries for two minutes.
 const commonOptions = "nfsvers=4.2,proto=tcp,nconnect=8,rsize=1048576,wsize=1048576,noatime,softerr,retrans=2,retry=0"
 
 // ErrUnreachable is in the error of a shard that does not answer.
-var ErrUnreachable = errors.New("the shard is away")
+var ErrUnreachable = errors.New("the shard does not answer")
 
-// Limits are how long each step with a server may take. The zero value is Beachhead's own; tests shorten them.
+// Limits are the time limits of each step with a server. The zero value means Beachhead's own limits; tests shorten
+// them.
 type Limits struct {
-	// Connect is for a connection, Mount for mounting, Look for a first look at what is mounted. Dead is how long a shard that did not
-	// answer is not asked again.
+	// Connect limits a connection, Mount a mount, and Stat the first access to a mounted folder. Dead is the time for
+	// which a shard that did not answer is not tried again.
 	Connect, Mount, Stat, Dead time.Duration
 }
 
@@ -54,7 +58,7 @@ var ownLimits = Limits{Connect: 3 * time.Second, Mount: 15 * time.Second, Stat: 
 // Mounts mounts shards under one folder. Commands that run at the same time share it.
 type Mounts struct {
 	Host host.Host
-	// Folder is where they are mounted: on a runner /run/beachhead/mounts.
+	// Folder contains the mounts: on a runner it is /run/beachhead/mounts.
 	Folder string
 	Limits Limits
 }
@@ -68,8 +72,8 @@ func (m Mounts) limits() Limits {
 
 const nfsPort = 2049
 
-// Mount mounts the export of the shard at the address as Folder/NAME, unless it is there, and gives the path. It returns within the limits or
-// the context, with an ErrAway when the shard does not answer.
+// Mount mounts the export of the shard at the address as Folder/NAME, unless it is mounted, and returns the path. It
+// returns within the limits or the context, with an ErrUnreachable when the shard does not answer.
 func (m Mounts) Mount(ctx context.Context, name string, address netip.Addr, options string) (string, error) {
 	point := filepath.Join(m.Folder, name)
 	err := m.checkDead(address)
@@ -86,7 +90,7 @@ func (m Mounts) Mount(ctx context.Context, name string, address netip.Addr, opti
 	return m.Host.Path(point), nil
 }
 
-// checkConnection finds out whether the server is there, which must come before any touch of what is mounted.
+// checkConnection returns an error unless the server accepts a connection. It must run before any access to a mount.
 func (m Mounts) checkConnection(ctx context.Context, address netip.Addr) error {
 	dialer := net.Dialer{Timeout: m.limits().Connect}
 	connection, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(address, nfsPort).String())
@@ -96,7 +100,7 @@ func (m Mounts) checkConnection(ctx context.Context, address netip.Addr) error {
 	return connection.Close()
 }
 
-// mountExport mounts, one at a time for each point.
+// mountExport mounts an export, one process at a time for each mount point.
 func (m Mounts) mountExport(ctx context.Context, point, source, options string) error {
 	ctx, cancel := context.WithTimeout(ctx, m.limits().Mount)
 	defer cancel()
@@ -117,7 +121,8 @@ func (m Mounts) mountExport(ctx context.Context, point, source, options string) 
 	}
 	return runWithin(ctx, func() error {
 		if at != "" {
-			// The shard has another address now. Lazily, since who reads there has nothing from it any more.
+			// The shard has another address now. Unmount lazily: processes that still read there get nothing from it
+			// any more.
 			if _, err := m.Host.Run(ctx, "umount", "--lazy", point); err != nil {
 				return err
 			}
@@ -130,13 +135,14 @@ func (m Mounts) mountExport(ctx context.Context, point, source, options string) 
 	})
 }
 
-// findSource gives what is mounted at a point; empty: nothing. It reads the kernel's list and does not touch the point, which may hang.
+// findSource returns the source mounted at point; "" when nothing is mounted. It reads the kernel's mount table and
+// does not access the mount point, which may hang.
 func (m Mounts) findSource(point string) (string, error) {
 	table, err := m.readMountTable()
 	return table[point], err
 }
 
-// readMountTable gives what is mounted, by point.
+// readMountTable returns the sources of all mounts, by mount point.
 func (m Mounts) readMountTable() (map[string]string, error) {
 	text, err := os.ReadFile(m.Host.Path("/proc/self/mountinfo"))
 	if err != nil {
@@ -144,7 +150,8 @@ func (m Mounts) readMountTable() (map[string]string, error) {
 	}
 	sources := map[string]string{}
 	for line := range strings.Lines(string(text)) {
-		// Optional fields end at a hyphen. Source: proc(5), /proc/pid/mountinfo. Of two at one point the later is the one to be seen.
+		// The optional fields end at a hyphen. Source: proc(5), /proc/pid/mountinfo. When one mount point has two
+		// mounts, the later one is visible.
 		before, after, _ := strings.Cut(line, " - ")
 		if at, of := strings.Fields(before), strings.Fields(after); len(at) > 4 && len(of) > 1 {
 			sources[at[4]] = of[1]
@@ -153,8 +160,8 @@ func (m Mounts) readMountTable() (map[string]string, error) {
 	return sources, nil
 }
 
-// statFolder is a first look at a folder of what is mounted: whether it is there, within the limit. A server whose kernel accepts connections and
-// does nothing more is found out by it.
+// statFolder reports whether a mounted folder exists, within the limit. It detects a server whose kernel accepts
+// connections but that does nothing more.
 func (m Mounts) statFolder(ctx context.Context, address netip.Addr, folder string) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, m.limits().Stat)
 	defer cancel()
@@ -169,13 +176,13 @@ func (m Mounts) statFolder(ctx context.Context, address netip.Addr, folder strin
 	return false, fmt.Errorf("%w: %s: %w", ErrUnreachable, address, err)
 }
 
-// deadFile is the file whose time says when the server at the address did not answer.
+// deadFile returns the path of the file whose time records when the server at the address did not answer.
 func (m Mounts) deadFile(address netip.Addr) string {
 	return m.Host.Path(filepath.Join(m.Folder, address.String()+".dead"))
 }
 
-// markDead makes the next calls fail at once for a while, unless it was the caller who lost patience. When the mark cannot be written they wait
-// themselves.
+// markDead makes the next calls fail at once for a while, unless the caller canceled. If it cannot write the file, the
+// next calls wait themselves.
 func (m Mounts) markDead(ctx context.Context, address netip.Addr) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
@@ -192,7 +199,7 @@ func (m Mounts) checkDead(address netip.Addr) error {
 		return nil
 	}
 	if since := time.Since(info.ModTime()); since >= 0 && since < m.limits().Dead {
-		return fmt.Errorf("%w: %s did not answer %s ago; it is asked again after %s",
+		return fmt.Errorf("%w: %s did not answer %s ago; the next try is %s after that",
 			ErrUnreachable, address, since.Round(time.Second), m.limits().Dead)
 	}
 	return nil

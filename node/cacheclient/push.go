@@ -16,14 +16,15 @@ import (
 )
 
 const (
-	// pushLimit bounds a push: 50 GB, a whole cold build's, take minutes.
+	// pushLimit bounds a push: the 50 GB of a whole cold build take minutes.
 	pushLimit = 30 * time.Minute
-	// pushWorkers is as many as there are connections to a server.
+	// pushWorkers equals the number of connections to a server.
 	pushWorkers = 8
 )
 
-// pushFolder copies a folder to the shard that a tenant's files are written to. When that is another one by the time it is done, it copies to that too:
-// the new shard's server may have copied the tenant before this was through, and then nobody would look for the files on the old one.
+// pushFolder copies a folder to the shard for a tenant's writes. If that is another shard by the time the copy is done,
+// it copies the folder there too: the new shard's server may have copied the tenant before this push ended, and then no
+// build would find the files on the old shard.
 func (a command) pushFolder(ctx context.Context, args []string) error {
 	tenant := args[0]
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
@@ -38,7 +39,7 @@ func (a command) pushFolder(ctx context.Context, args []string) error {
 		if err := a.pushToShard(ctx, m, shard, tenant, from); err != nil {
 			return err
 		}
-		// Without an answer it is on the shard of the last map that was known, where all pushes go then.
+		// Without an answer, the shard of the last known map is correct: all pushes go there then.
 		if now, unknown := a.reader.Refresh(ctx); unknown == nil {
 			m = now
 		}
@@ -56,26 +57,26 @@ func (a command) pushToShard(ctx context.Context, m ShardMap, shard int, tenant,
 	}
 	root, err := a.mounts.Mount(ctx, mountName(shard)+pushSuffix, address, pushOptions)
 	if err != nil {
-		return fmt.Errorf("%w; what was built is still in %s: push again later, or go without", err, from)
+		return fmt.Errorf("%w; the files are still in %s: run the push again later, or continue without it", err, from)
 	}
 	p := push{tenant: tenant, shards: a.host.Path(shardFolder) + "/"}
 	started := time.Now()
 	err = runWithin(ctx, func() error { return p.copyFolder(ctx, from, root+"/"+TenantFolder(tenant)) })
-	a.printWarning("pushed %d files with %.1f MiB to shard %d in %.1f s; %d more were there and count as used now",
+	a.printWarning("pushed %d files with %.1f MiB to shard %d in %.1f s; %d more exist there already and count as used now",
 		p.files.Load(), float64(p.bytes.Load())/(1<<20), shard, time.Since(started).Seconds(), p.used.Load())
 	if left := p.refused.Load(); left != nil {
-		a.printWarning("left out links that lead nowhere or out of %s, such as %s", from, *left)
+		a.printWarning("left out links whose target does not exist or is outside %s, such as %s", from, *left)
 	}
 	if err != nil {
-		return fmt.Errorf("pushing %s to shard %d: %w; push again, which goes on where this ended", from, shard, err)
+		return fmt.Errorf("pushing %s to shard %d: %w; run the same push again, it resumes here", from, shard, err)
 	}
 	return nil
 }
 
-// push is one copying of a folder into a tenant's. Nothing is ever deleted there.
+// push is the copy of a folder into a tenant's folder. It never deletes files there.
 type push struct {
 	tenant string
-	// shards is where builds read shards, with a slash at its end.
+	// shards is the folder by which builds read shards, with a slash at its end.
 	shards   string
 	from, to *os.Root
 
@@ -95,7 +96,7 @@ func (p *push) copyFolder(ctx context.Context, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.to.Close()) }()
-	// Objects first, all of them, then what says that they are there.
+	// Copy all objects first, then the files that state that those exist.
 	for _, companions := range []bool{false, true} {
 		if err := p.copyPass(ctx, companions); err != nil {
 			return err
@@ -104,12 +105,13 @@ func (p *push) copyFolder(ctx context.Context, from, to string) (err error) {
 	return nil
 }
 
-// isCompanion says whether a file stands beside another and describes it: readers that see it may take the other as there.
+// isCompanion reports whether a file describes another file next to it: readers that see it may assume that the other
+// exists.
 func isCompanion(name string) bool {
 	return strings.HasSuffix(name, ".siginfo") || strings.HasSuffix(name, ".done")
 }
 
-// copyPass copies either companions or all others.
+// copyPass copies either companions or all other files.
 func (p *push) copyPass(ctx context.Context, companions bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -147,8 +149,8 @@ func (p *push) copyPass(ctx context.Context, companions bool) error {
 	return cmp.Or(context.Cause(ctx), err)
 }
 
-// skipRepository leaves out Git's own folders: their files change in place, so that a copy would mix two states of one repository. Builds read
-// the archives that bitbake makes of them (BB_GENERATE_MIRROR_TARBALLS).
+// skipRepository excludes Git repositories: their files change in place, so that a copy would mix two states of one
+// repository. Builds read the archives that bitbake creates from them (BB_GENERATE_MIRROR_TARBALLS).
 func (p *push) skipRepository(name string) error {
 	for _, part := range []string{"HEAD", "objects"} {
 		if _, err := p.from.Lstat(path.Join(name, part)); err != nil {
@@ -158,7 +160,7 @@ func (p *push) skipRepository(name string) error {
 	return fs.SkipDir
 }
 
-// isSkipped says whether a file is of no use to others: locks, and what another push of the same folder is writing.
+// isSkipped reports whether a file is useless to others: locks, and files that another push of the same folder writes.
 func isSkipped(name string) bool { return strings.HasSuffix(name, ".lock") || IsTemporary(name) }
 
 func (p *push) copyEntry(ctx context.Context, name string) error {
@@ -176,11 +178,12 @@ func (p *push) copyEntry(ctx context.Context, name string) error {
 	case info.Mode().IsRegular():
 		return p.copyFile(ctx, name)
 	}
-	return nil // a socket, a pipe or a device is nothing to keep
+	return nil // sockets, pipes and devices are not copied
 }
 
-// copyFile copies a file, or touches it where it is there with as many bytes: eviction goes by the time of the last change, and what a build had
-// again is in use. Content is not compared: names of shared state are hashes, and those of downloads have versions.
+// copyFile copies a file, or touches the copy if that has the same size. Eviction uses the time of the last change, and
+// a file that a build created again is in use. It does not compare contents: names of shared state are hashes, and
+// names of downloads contain versions.
 func (p *push) copyFile(ctx context.Context, name string) error {
 	file, info, err := OpenRegular(p.from, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -196,12 +199,12 @@ func (p *push) copyFile(ctx context.Context, name string) error {
 	mode := info.Mode().Perm()&0o755 | 0o644
 	finish := func(temporary string) error { return p.to.Chmod(temporary, mode) }
 	err = PutFile(ctx, p.to, name, file, info.Size(), finish)
-	if errors.Is(err, fs.ErrNotExist) { // its folder is not there yet
+	if errors.Is(err, fs.ErrNotExist) { // its folder does not exist yet
 		if err = p.to.MkdirAll(path.Dir(name), 0o755); err == nil {
 			err = PutFile(ctx, p.to, name, file, info.Size(), finish)
 		}
 	}
-	if errors.Is(err, ErrChanged) { // still in work; the next push has it
+	if errors.Is(err, ErrChanged) { // a build still writes it; the next push copies it
 		return nil
 	}
 	if err == nil {
@@ -211,7 +214,8 @@ func (p *push) copyFile(ctx context.Context, name string) error {
 	return err
 }
 
-// touchFile makes a file on the shard as new. One that is not there, or evicted just now, stays away.
+// touchFile sets the time of a file on the shard to now. It ignores a file that does not exist or that was evicted just
+// now.
 func (p *push) touchFile(name string) error {
 	err := p.to.Chtimes(name, time.Time{}, time.Now())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -223,8 +227,9 @@ func (p *push) touchFile(name string) error {
 	return err
 }
 
-// copyLink handles a symbolic link. One to the mirror is how bitbake takes a file from there: the file is in use. One that stays in the folder is
-// kept. Others are left out, since they would lead elsewhere on the machine that reads them.
+// copyLink handles a symbolic link. A link to the mirror means that bitbake uses the file there, so it touches that
+// file. It copies a link whose target is inside the folder. It leaves out all others, because on the machine that reads
+// them they would lead elsewhere.
 func (p *push) copyLink(name string) error {
 	target, err := p.from.Readlink(name)
 	if err != nil {

@@ -136,7 +136,7 @@ func TestPushLinks(t *testing.T) {
 			t.Errorf("%s: touched %t, %v", name, !touched, err)
 		}
 	}
-	if !strings.Contains(m.warnings.String(), "left out links that lead nowhere or out of") {
+	if !strings.Contains(m.warnings.String(), "left out links whose target does not exist or is outside") {
 		t.Errorf("said %q", m.warnings.String())
 	}
 }

@@ -21,15 +21,15 @@ const (
 	buildkiteConfig = "/etc/beachhead/buildkite-agent.cfg"
 	buildkiteSecret = runtimeFolder + "/buildkite.env"
 	buildkiteUnit   = "beachhead-buildkite.service"
-	// buildkiteAPI is the agent's default endpoint.
+	// buildkiteAPI is the default endpoint of the agent.
 	buildkiteAPI = "https://agent.buildkite.com/v3"
 )
 
-// UsesNameOnce: an agent's name is free again once it is gone.
+// UsesNameOnce returns false: an agent's name is free again after the agent ended.
 func (b *buildkite) UsesNameOnce() bool { return false }
 
-// InstallAgent unpacks the agent, and writes the hooks that mark jobs: environment is the first of a job's hooks, and pre-exit the last, whatever
-// became of the job.
+// InstallAgent installs the agent and the hooks that mark jobs. The hook environment is the first of a job; pre-exit is
+// the last, whatever the outcome of the job.
 func (b *buildkite) InstallAgent(ctx context.Context) error {
 	if err := b.Host.InstallPackages(ctx, "git"); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (b *buildkite) InstallAgent(ctx context.Context) error {
 		return err
 	}
 	for hook, verb := range map[string]string{"environment": "started", "pre-exit": "finished"} {
-		// A hook that fails ends its job, and a mark is not worth that.
+		// A hook that fails ends its job. A mark is not worth that.
 		text := "#!/bin/sh\n/usr/local/bin/beachhead-node job " + verb + " \"$BUILDKITE_JOB_ID\" || true\n"
 		if _, err := b.Host.WriteFile(path.Join(buildkiteHooks, hook), 0o755, text); err != nil {
 			return err
@@ -53,7 +53,8 @@ func (b *buildkite) InstallAgent(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		archive := fmt.Sprintf("%s/releases/download/v%s/buildkite-agent-linux-%s-%s.tar.gz", project, version, chooseByArch("amd64", "arm64"), version)
+		archive := fmt.Sprintf("%s/releases/download/v%s/buildkite-agent-linux-%s-%s.tar.gz", project, version, chooseByArch("amd64", "arm64"),
+			version)
 		if err := b.installArchive(ctx, archive, buildkiteHome+"/agent", "buildkite-agent"); err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func (b *buildkite) InstallAgent(ctx context.Context) error {
 	return b.chownFiles(ctx, buildkiteHome, buildkiteHome+"/builds")
 }
 
-// programPath is the agent: the one that the image has, or the one that is fetched.
+// programPath returns the path of the agent in the image, or else of the downloaded agent.
 func (b *buildkite) programPath() string {
 	if found, err := exec.LookPath("buildkite-agent"); err == nil {
 		return found
@@ -69,7 +70,7 @@ func (b *buildkite) programPath() string {
 	return buildkiteHome + "/agent/buildkite-agent"
 }
 
-// agentEndpoint is the agent interface of the server that the region file names.
+// agentEndpoint returns the agent API of the server that the region file names.
 func (b *buildkite) agentEndpoint() string {
 	u, err := url.Parse(b.Agent.URL)
 	if err == nil && (u.Host == "buildkite.com" || strings.HasSuffix(u.Host, ".buildkite.com")) {
@@ -78,7 +79,8 @@ func (b *buildkite) agentEndpoint() string {
 	return strings.TrimSuffix(b.Agent.URL, "/")
 }
 
-// EnsureRunning starts the agent, which registers itself: one process that takes as many jobs at a time as it is told to.
+// EnsureRunning starts the agent, which registers itself: one process that runs as many jobs at the same time as the
+// configuration allows.
 func (b *buildkite) EnsureRunning(ctx context.Context) error {
 	if running, err := isUnitActive(ctx, b.Host, buildkiteUnit); err != nil || running {
 		return err
@@ -87,7 +89,8 @@ func (b *buildkite) EnsureRunning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The agent would only log that its token is refused, so that is asked first (buildkite/agent, api: GetTokenIdentity).
+	// The agent would only log that Buildkite refuses its token, so this code verifies the token first
+	// (buildkite/agent, api: GetTokenIdentity).
 	if _, err := b.callServer(ctx, apiCall{
 		method: http.MethodGet, url: b.agentEndpoint() + "/token", scheme: "Token", token: token, accepts: []int{http.StatusOK},
 	}); err != nil {
@@ -96,28 +99,30 @@ func (b *buildkite) EnsureRunning(ctx context.Context) error {
 	if _, err := b.Host.WriteFile(buildkiteConfig, 0o644, b.renderConfig()); err != nil {
 		return err
 	}
-	// The agent takes its own settings out of the environment that its jobs get.
+	// The agent removes its own settings from the environment of its jobs.
 	if _, err := b.Host.WriteFile(buildkiteSecret, 0o600, "BUILDKITE_AGENT_TOKEN="+token+"\n"); err != nil {
 		return err
 	}
 	return systemdUnit{
-		name: buildkiteUnit, description: "Buildkite agent", user: agentUser, folder: buildkiteHome, command: b.programPath() + " start --config " + buildkiteConfig,
+		name: buildkiteUnit, description: "Buildkite agent", user: agentUser, folder: buildkiteHome, command: b.programPath() +
+			" start --config " + buildkiteConfig,
 		settings: []string{
 			"EnvironmentFile=" + buildkiteSecret, "Restart=always", "RestartSec=5",
-			// The first SIGTERM asks the agent to take no new job and to end with the last one, a second one ends its jobs. There is no limit, since
-			// a job may take hours: EC2 itself ends a machine that does not shut down.
+			// The first SIGTERM makes the agent accept no new job and end with the last one; a second SIGTERM ends its
+			// jobs. There is no timeout, because a job may take hours: EC2 itself ends a machine that does not shut
+			// down.
 			"KillMode=mixed", "TimeoutStopSec=infinity",
-			// An agent that was killed marks no end of its jobs.
+			// A killed agent does not remove the marks of its jobs.
 			"ExecStopPost=/bin/sh -c 'rm -f " + jobsFolder + "/*'",
 		},
 	}.startUnit(ctx, b.Host)
 }
 
-// renderConfig is buildkite-agent.cfg. The token is not in it.
+// renderConfig returns the text of buildkite-agent.cfg. It does not contain the token.
 func (b *buildkite) renderConfig() string {
 	name := b.Name
 	if b.Agent.Concurrency > 1 {
-		name += "-%spawn" // agents of one process need names of their own
+		name += "-%spawn" // each agent of the process needs its own name
 	}
 	lines := []string{
 		"name=" + strconv.Quote(name), "spawn=" + strconv.Itoa(b.Agent.Concurrency), "endpoint=" + strconv.Quote(b.agentEndpoint()),
@@ -129,13 +134,13 @@ func (b *buildkite) renderConfig() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// CountJobs counts the jobs that their hooks marked.
+// CountJobs returns the number of jobs that their hooks marked.
 func (b *buildkite) CountJobs(context.Context) (int, error) { return countMarks(b.Host) }
 
 // DrainJobs stops the agent, which ends after its last job.
 func (b *buildkite) DrainJobs(ctx context.Context) error { return stopUnit(ctx, b.Host, buildkiteUnit) }
 
-// UnregisterMachine removes the token from the machine: an agent that ended has removed itself from Buildkite.
+// UnregisterMachine removes the token from the machine. An agent that ended has already removed itself from Buildkite.
 func (b *buildkite) UnregisterMachine(context.Context) error {
 	if !fileExists(b.Host, buildkiteSecret) {
 		return nil

@@ -84,8 +84,9 @@ func TestBuildkiteRefuses(t *testing.T) {
 // The address that people know is that of the pages; agents have another.
 func TestBuildkiteEndpoint(t *testing.T) {
 	for address, want := range map[string]string{
-		"https://buildkite.com": buildkiteAPI, "https://agent.buildkite.com/v3": buildkiteAPI, "https://bk.example.com/v3/": "https://bk.example.com/v3",
-		"https://notbuildkite.com": "https://notbuildkite.com",
+		"https://buildkite.com": buildkiteAPI, "https://agent.buildkite.com/v3": buildkiteAPI,
+		"https://bk.example.com/v3/": "https://bk.example.com/v3",
+		"https://notbuildkite.com":   "https://notbuildkite.com",
 	} {
 		if got := (&buildkite{Machine{Agent: spec.Agent{URL: address}}}).agentEndpoint(); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)

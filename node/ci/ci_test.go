@@ -79,7 +79,8 @@ func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...
 	}
 	for _, file := range files {
 		if !strings.Contains(m.ReadFile(file), secret) || m.FileMode(file) != 0o600 {
-			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.FileMode(file), strings.Contains(m.ReadFile(file), secret))
+			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.FileMode(file),
+				strings.Contains(m.ReadFile(file), secret))
 		}
 	}
 }

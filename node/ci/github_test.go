@@ -84,7 +84,8 @@ func (g *gitHub) generate(w http.ResponseWriter, r *http.Request) {
 	g.runners[g.next], _ = body["name"].(string)
 	g.made = append(g.made, body)
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(map[string]any{"runner": map[string]any{"id": g.next}, "encoded_jit_config": "amlxsecret" + strconv.Itoa(g.next) + "="})
+	_ = json.NewEncoder(w).Encode(map[string]any{"runner": map[string]any{"id": g.next}, "encoded_jit_config": "amlxsecret" +
+		strconv.Itoa(g.next) + "="})
 }
 
 func (g *gitHub) delete(w http.ResponseWriter, text string) {
@@ -126,7 +127,8 @@ func TestGitHubJustInTime(t *testing.T) {
 	server.runners[999] = instance // what is left of a killed one
 	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
 	mustRun(t, system.InstallAgent, system.EnsureRunning, system.EnsureRunning)
-	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"], server.made[1]["name"]) != instance+"[self-hosted arm64]"+instance+"-2" {
+	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"],
+		server.made[1]["name"]) != instance+"[self-hosted arm64]"+instance+"-2" {
 		t.Errorf("made %v", server.made)
 	}
 	if found := m.FindText(githubToken); len(found) > 0 {
@@ -134,7 +136,8 @@ func TestGitHubJustInTime(t *testing.T) {
 	}
 	wantSecretIn(t, m, "amlxsecret", githubSecret(0), githubSecret(1))
 	text := m.ReadFile("/etc/systemd/system/" + githubUnit(0))
-	for _, want := range []string{"User=" + agentUser, "EnvironmentFile=" + githubSecret(0), "JOB_STARTED=" + githubHooks + "/job-started.sh", "/1/run.sh"} {
+	for _, want := range []string{"User=" + agentUser, "EnvironmentFile=" + githubSecret(0), "JOB_STARTED=" + githubHooks +
+		"/job-started.sh", "/1/run.sh"} {
 		if !strings.Contains(text, want) || strings.Contains(text, "Restart=") {
 			t.Errorf("%q is not in the unit, or it starts again after its one job:\n%s", want, text)
 		}
@@ -212,7 +215,8 @@ func TestGitHubDrain(t *testing.T) {
 func TestGitHubRegistrationToken(t *testing.T) {
 	const secret = "AREGISTRATION4711"
 	m := newInstalledMachine(t)
-	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo \"$@\" >>\"$ROOT/configured\"\n")
+	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo "+
+		"\"$@\" >>\"$ROOT/configured\"\n")
 	system := newSystem(t, m, spec.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
 	mustRun(t, system.InstallAgent, system.EnsureRunning)
 	m.EndUnit(githubUnit(0))
@@ -224,7 +228,8 @@ func TestGitHubRegistrationToken(t *testing.T) {
 	if found := m.FindText(secret); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
-	if text := m.ReadFile("/etc/systemd/system/" + githubUnit(0)); !strings.Contains(text, "Restart=always") || strings.Contains(text, "EnvironmentFile") {
+	if text := m.ReadFile("/etc/systemd/system/" + githubUnit(0)); !strings.Contains(text, "Restart=always") || strings.Contains(text,
+		"EnvironmentFile") {
 		t.Error(text)
 	}
 	if err := MarkJob(m.Host, "started", instance); err != nil {
@@ -253,7 +258,8 @@ func TestGitHubRefuses(t *testing.T) {
 	mustRun(t, system.InstallAgent)
 	wantError(t, system.EnsureRunning(t.Context()), "github_pat_wrong", append(refusalWants, "Bad credentials")...)
 
-	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" >&2\nexit 1\n")
+	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" "+
+		">&2\nexit 1\n")
 	system = newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
 	wantError(t, system.EnsureRunning(t.Context()), "AOLD4711", append(refusalWants, "valid for an hour", "NotFound")...)
 	if m.CountCommands("systemctl start") > 0 || len(m.FindText("AOLD4711")) > 0 {
@@ -346,5 +352,5 @@ func TestUnpack(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	_, err := latestRelease(context.Background(), server.URL+"/other")
-	wantError(t, err, "none", "forwards to no release")
+	wantError(t, err, "none", "redirects to no release")
 }

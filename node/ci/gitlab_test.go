@@ -33,14 +33,16 @@ func TestGitLab(t *testing.T) {
 	system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
 	mustRun(t, system.InstallAgent, system.EnsureRunning, system.EnsureRunning)
 	config := m.ReadFile(gitlabConfig)
-	for _, want := range []string{"concurrent = 3\n", `name = "` + instance + `"`, `url = "` + server.URL + `"`, `executor = "docker"`, `listen_address = "127.0.0.1:9252"`} {
+	for _, want := range []string{"concurrent = 3\n", `name = "` + instance + `"`, `url = "` + server.URL + `"`, `executor = "docker"`,
+		`listen_address = "127.0.0.1:9252"`} {
 		if !strings.Contains(config, want) {
 			t.Errorf("the configuration lacks %s:\n%s", want, config)
 		}
 	}
 	wantSecretIn(t, m, gitlabToken, gitlabConfig)
 	text := m.ReadFile("/etc/systemd/system/" + gitlabUnit)
-	if !m.IsUnitActive(gitlabUnit) || m.CountCommands("systemctl start") != 1 || !strings.Contains(text, "KillSignal=SIGQUIT") || !strings.Contains(text, "TimeoutStopSec=infinity") {
+	if !m.IsUnitActive(gitlabUnit) || m.CountCommands("systemctl start") != 1 || !strings.Contains(text, "KillSignal=SIGQUIT") ||
+		!strings.Contains(text, "TimeoutStopSec=infinity") {
 		t.Errorf("a stop of the unit would end its jobs:\n%s", text)
 	}
 	release := m.HoldUnit(gitlabUnit)

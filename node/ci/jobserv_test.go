@@ -175,7 +175,8 @@ func TestJobServWithAKey(t *testing.T) {
 		t.Errorf("active %t, calls %v", m.IsUnitActive(workerUnit), server.calls)
 	}
 	settings := m.ReadFile(workerSettings)
-	for _, want := range []string{"hostname = " + instance + "\n", "concurrent_runs = 2\n", "host_tags = aarch64,armhf\n", "jwt = ey", "host_api_key = \n"} {
+	for _, want := range []string{"hostname = " + instance + "\n", "concurrent_runs = 2\n", "host_tags = aarch64,armhf\n", "jwt = ey",
+		"host_api_key = \n"} {
 		if !strings.Contains(settings, want) {
 			t.Errorf("settings lack %q:\n%s", want, settings)
 		}

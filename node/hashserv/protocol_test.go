@@ -142,7 +142,7 @@ func TestAdministrationIsRefused(t *testing.T) {
 		c := connect(t, address, scarthgap)
 		answer, _ := c.ask(t, fmt.Sprintf(`{%q: {"where": {}, "username": "u"}}`, name)).(map[string]any)
 		problem, _ := answer["invoke-error"].(map[string]any)
-		if text, _ := problem["message"].(string); !strings.Contains(text, name+" is not done") {
+		if text, _ := problem["message"].(string); !strings.Contains(text, name+" is not supported") {
 			t.Errorf("%s is answered with %v", name, answer)
 		}
 		if _, err := c.line(); !errors.Is(err, io.EOF) {

@@ -11,35 +11,36 @@ import (
 	"unicode"
 )
 
-// nameLimit is the longest method or hash. Methods have some 30 characters, hashes 64.
+// nameLimit is the maximum length of a method or hash. Methods have some 30 characters, hashes 64.
 const nameLimit = 1024
 
-// commands that are answered, by name, but for the two streams.
+// commands holds the handler of each command, except the two streams.
 var commands = map[string]func(*session, json.RawMessage) (any, error){
-	"ping":          func(*session, json.RawMessage) (any, error) { return map[string]bool{"alive": true}, nil },
-	"get":           (*session).answerGet,
-	"get-outhash":   (*session).answerGetOuthash,
-	"report":        (*session).answerReport,
-	"report-equiv":  (*session).answerReportEquiv,
-	"get-stats":     func(s *session, _ json.RawMessage) (any, error) { return s.stats.readStats(false), nil },
-	"reset-stats":   func(s *session, _ json.RawMessage) (any, error) { return s.stats.readStats(true), nil },
-	"backfill-wait": func(*session, json.RawMessage) (any, error) { return map[string]int{"tasks": 0}, nil }, // there is no server behind this one
+	"ping":         func(*session, json.RawMessage) (any, error) { return map[string]bool{"alive": true}, nil },
+	"get":          (*session).answerGet,
+	"get-outhash":  (*session).answerGetOuthash,
+	"report":       (*session).answerReport,
+	"report-equiv": (*session).answerReportEquiv,
+	"get-stats":    func(s *session, _ json.RawMessage) (any, error) { return s.stats.readStats(false), nil },
+	"reset-stats":  func(s *session, _ json.RawMessage) (any, error) { return s.stats.readStats(true), nil },
+	// Another server behind this one would have tasks to copy; there is none.
+	"backfill-wait": func(*session, json.RawMessage) (any, error) { return map[string]int{"tasks": 0}, nil },
 }
 
-// streams answer a line by a line, until the client ends them.
+// streams holds the handler of each stream; it answers each line by a line, until the client ends the stream.
 var streams = map[string]func(*session, string) (string, error){
 	"get-stream":    (*session).answerGetStream,
 	"exists-stream": (*session).answerExistsStream,
 }
 
-// refused are the commands that administer the original's database.
+// refused lists the commands that administer the original's database.
 var refused = []string{
 	"remove", "clean-unused", "gc-mark", "gc-mark-stream", "gc-sweep", "gc-status", "get-db-usage", "get-db-query-columns",
 	"auth", "refresh-token", "set-user-perms", "get-user", "get-all-users", "new-user", "delete-user", "become-user",
 }
 
-// answerRequest answers a request. An error ends the connection: what a client makes of that is a warning and a build that goes on, while an error
-// in an answer fails the task that asked.
+// answerRequest answers a request. An error closes the connection: the client then prints a warning and the build
+// continues, while an error inside an answer would fail the task.
 func (s *session) answerRequest(request map[string]json.RawMessage) error {
 	names := slices.Sorted(maps.Keys(request))
 	if len(names) != 1 {
@@ -59,7 +60,7 @@ func (s *session) answerRequest(request map[string]json.RawMessage) error {
 		})
 	}
 	if slices.Contains(refused, name) {
-		message := name + " is not done by this server: it keeps no users and removes nothing; clients need no user name here"
+		message := name + " is not supported by this server: it has no users and removes nothing; connect without a user name"
 		err := s.writeMessage(map[string]any{"invoke-error": map[string]string{"message": message}})
 		return errors.Join(fmt.Errorf("%w: %s was refused", errProtocol, name), err)
 	}
@@ -93,7 +94,7 @@ func (s *session) serveStream(answer func(*session, string) (string, error)) err
 	return nil
 }
 
-// answerGetStream answers "METHOD TASKHASH" with the unihash, or with nothing.
+// answerGetStream answers "METHOD TASKHASH" with the unihash, or with an empty line.
 func (s *session) answerGetStream(line string) (string, error) {
 	words := strings.Fields(line)
 	if len(words) != 2 {
@@ -102,20 +103,21 @@ func (s *session) answerGetStream(line string) (string, error) {
 	return s.store.findUnihash(words[0], words[1])
 }
 
-// answerExistsStream answers a unihash with whether any task has it.
+// answerExistsStream answers a unihash with true or false: whether any task has it.
 func (s *session) answerExistsStream(unihash string) (string, error) {
 	exists, err := s.store.hasUnihash(unihash)
 	return fmt.Sprint(exists), err
 }
 
-// task is what names a task, and the hash that it goes by.
+// task identifies a task, and holds the hash that it goes by.
 type task struct {
 	Method   string `json:"method"`
 	Taskhash string `json:"taskhash"`
 	Unihash  string `json:"unihash"`
 }
 
-// output is what a task has made. All but the hashes is for people who look for the reason of a difference.
+// output is the output of a task. Only the hashes matter to builds; the other fields help people to find the reason of
+// a difference.
 type output struct {
 	task
 	Outhash string `json:"outhash"`
@@ -123,7 +125,7 @@ type output struct {
 }
 
 type details struct {
-	Created        string  `json:"created"` // UTC, as Python writes a time
+	Created        string  `json:"created"` // UTC, in the format of Python
 	Owner          *string `json:"owner"`
 	PN             *string `json:"PN"`
 	PV             *string `json:"PV"`
@@ -132,7 +134,7 @@ type details struct {
 	OuthashSiginfo *string `json:"outhash_siginfo"`
 }
 
-// answerGet answers with the task or, when all is asked for, with its oldest output; null when there is none.
+// answerGet answers with the task or, when the client requests all, with its oldest output; null when it is unknown.
 func (s *session) answerGet(arguments json.RawMessage) (any, error) {
 	var q struct {
 		task
@@ -154,8 +156,8 @@ func (s *session) answerGet(arguments json.RawMessage) (any, error) {
 	return task{q.Method, q.Taskhash, unihash}, nil
 }
 
-// answerGetOuthash answers with the oldest output that has the hash; null when there is none. Clients may ask for it without its unihash, which the
-// original does for outputs whose unihash was removed; here there are none.
+// answerGetOuthash answers with the oldest output that has the hash; null when it is unknown. Clients may request it
+// without its unihash. The original does that for outputs whose unihash was removed; this server has no such outputs.
 func (s *session) answerGetOuthash(arguments json.RawMessage) (any, error) {
 	var q output
 	if err := parseArguments(arguments, &q); err != nil {
@@ -199,12 +201,12 @@ func parseArguments(arguments json.RawMessage, into any) error {
 	return nil
 }
 
-// checkNames refuses methods and hashes that could not be asked for in a stream, or would break one: a unihash is a line of its own there.
+// checkNames refuses methods and hashes that a stream cannot carry: there each unihash is a line of its own.
 func checkNames(names ...string) error {
 	for _, name := range names {
 		odd := strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
 		if odd || name == "" || len(name) > nameLimit {
-			return fmt.Errorf("%w: %.100q as a method or hash; want 1 to %d bytes without white space", errProtocol, name, nameLimit)
+			return fmt.Errorf("%w: %.100q is not a valid method or hash; want 1 to %d bytes without white space", errProtocol, name, nameLimit)
 		}
 	}
 	return nil

@@ -14,17 +14,18 @@ import (
 	"unicode/utf8"
 )
 
-// Sizes of the protocol, in bytes.
+// Limits of the protocol, in bytes.
 const (
-	// lineLimit is the longest line that is taken, its end counted: what the original's reader takes. Source: asyncio's streams.
+	// lineLimit is the maximum length of a line, its end included: the limit of the original's reader. Source:
+	// asyncio's streams.
 	lineLimit = 64 << 10
-	// chunkLimit is from where on a message goes in chunks, which are no longer than this, line end counted. Source:
-	// lib/bb/asyncrpc/connection.py, DEFAULT_MAX_CHUNK.
+	// chunkLimit is the length from which a message is sent in chunks, and the maximum length of a chunk, line end
+	// included. Source: lib/bb/asyncrpc/connection.py, DEFAULT_MAX_CHUNK.
 	chunkLimit = 32 << 10
-	// messageLimit is the longest message that is taken in chunks. What makes a message long is the list of a task's files, at about 150
-	// bytes for each.
+	// messageLimit is the maximum length of a message in chunks. Most of a long message is the list of a task's files,
+	// at about 150 bytes each.
 	messageLimit = 16 << 20
-	// headerLimit is how many header lines a client may send. Those of today send one.
+	// headerLimit is the maximum number of header lines from a client. Current clients send one.
 	headerLimit = 32
 )
 
@@ -46,7 +47,7 @@ func newSession(conn net.Conn, store *store, stats *stats) *session {
 	return &session{conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(patientWriter{conn}), store: store, stats: stats}
 }
 
-// patientWriter gives up on a client that does not read its answers.
+// patientWriter fails when a client does not read its answers.
 type patientWriter struct{ net.Conn }
 
 func (w patientWriter) Write(text []byte) (int, error) {
@@ -56,7 +57,7 @@ func (w patientWriter) Write(text []byte) (int, error) {
 	return w.Conn.Write(text)
 }
 
-// serveRequests serves the connection until the client closes it (io.EOF) or it cannot go on.
+// serveRequests serves the connection until the client closes it (io.EOF) or an error ends it.
 func (s *session) serveRequests() error {
 	if err := s.readHandshake(); err != nil {
 		return err
@@ -72,8 +73,9 @@ func (s *session) serveRequests() error {
 	}
 }
 
-// readHandshake reads the protocol's name, its version and headers to an empty line. Later clients (BitBake 2.8) may ask for the server's headers,
-// of which there are none. Version 1.0 is refused, as by BitBake 2.0: its clients know no chunks.
+// readHandshake reads the protocol's name, its version, and headers up to an empty line. Later clients (BitBake 2.8)
+// may request the server's headers; this server has none. It refuses version 1.0, as BitBake 2.0 does: clients of that
+// version do not support chunks.
 func (s *session) readHandshake() error {
 	hello, err := s.readLine(stallTimeout)
 	if err != nil {
@@ -105,10 +107,10 @@ func (s *session) readHandshake() error {
 	return fmt.Errorf("%w: more than %d headers", errProtocol, headerLimit)
 }
 
-// readLine reads a line, for whose beginning it waits. Before it waits, what was written is sent: clients send many requests before they
-// read the first answer.
+// readLine reads a line, and waits for its start for at most wait. Before it waits, it sends all pending answers:
+// clients send many requests before they read the first answer.
 func (s *session) readLine(wait time.Duration) (string, error) {
-	if held, _ := s.in.Peek(s.in.Buffered()); bytes.IndexByte(held, '\n') < 0 { // what is buffered can be peeked at
+	if held, _ := s.in.Peek(s.in.Buffered()); bytes.IndexByte(held, '\n') < 0 { // buffered bytes can always be peeked at
 		if len(held) > 0 {
 			wait = stallTimeout
 		}
@@ -125,7 +127,8 @@ func (s *session) readLine(wait time.Duration) (string, error) {
 	return scanLine(s.in)
 }
 
-// scanLine gives a line without its end. It gives io.EOF where nothing is left, and io.ErrUnexpectedEOF for a line without an end.
+// scanLine returns a line without its end. It returns io.EOF when no bytes are left, and io.ErrUnexpectedEOF for a line
+// without an end.
 func scanLine(in *bufio.Reader) (string, error) {
 	var line []byte
 	for {
@@ -148,10 +151,11 @@ func scanLine(in *bufio.Reader) (string, error) {
 	}
 }
 
-// trimEnd does what the original does to a line in which white space cannot matter.
+// trimEnd removes trailing white space, as the original does where that has no meaning.
 func trimEnd(line string) string { return strings.TrimRightFunc(line, unicode.IsSpace) }
 
-// readMessage reads a request: one line of JSON or, when that line says so, the lines to the next empty one.
+// readMessage reads a request: one line of JSON or, when that line announces chunks, the lines up to the next empty
+// one.
 func (s *session) readMessage() (map[string]json.RawMessage, error) {
 	text, err := s.readLine(idleTimeout)
 	if err != nil {
@@ -175,7 +179,7 @@ func parseRequest(text string) (map[string]json.RawMessage, error) {
 	return request, nil
 }
 
-// readChunks reads lines to an empty one and gives them as one.
+// readChunks reads lines up to an empty one, and joins them.
 func (s *session) readChunks() (string, error) {
 	var text strings.Builder
 	for {
@@ -189,11 +193,11 @@ func (s *session) readChunks() (string, error) {
 		if text.Len()+len(chunk) > messageLimit {
 			return "", fmt.Errorf("%w: more than %d bytes in a message", errTooLong, messageLimit)
 		}
-		_, _ = text.WriteString(chunk) // a Builder's errors are always nil
+		_, _ = text.WriteString(chunk) // a Builder never returns an error
 	}
 }
 
-// writeLine sends a line as it is: an answer of a stream.
+// writeLine sends a line unchanged: an answer of a stream.
 func (s *session) writeLine(line string) error {
 	if _, err := s.out.WriteString(line); err != nil {
 		return err
@@ -223,8 +227,9 @@ func (s *session) writeMessage(answer any) error {
 	return s.writeLine("")
 }
 
-// measureChunk gives how much of a text its first chunk holds, at most so many bytes. It does not end within a character, since clients decode
-// each line by itself, and not with white space, since they cut that off. Where there is nothing but white space, it must.
+// measureChunk returns the length of the first chunk of a text, at most most. A chunk does not end inside a character,
+// because clients decode each line by itself, and not with white space, because they remove that. A text of white space
+// only is the exception.
 func measureChunk(text []byte, most int) (size int) {
 	if len(text) <= most {
 		return len(text)

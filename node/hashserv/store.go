@@ -9,26 +9,26 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Tables of the database, each a bucket of keys and values. Nothing is removed or changed, so "the oldest" is "the first" for good, and a
-// table that remembers the first is enough where the original sorts by time.
+// Tables of the database, each a bucket of keys and values. Entries are never removed or changed, so that "the oldest"
+// always equals "the first". A table that stores the first entry is therefore enough, where the original sorts by time.
 var (
 	tableUnihash     = []byte("unihash")      // method, taskhash → unihash
-	tableExists      = []byte("exists")       // unihash → nothing
+	tableExists      = []byte("exists")       // unihash → empty
 	tableOutput      = []byte("output")       // method, taskhash, outhash → details
 	tableFirstOutput = []byte("first-output") // method, taskhash → outhash of the task's first output
 	tableFirstTask   = []byte("first-task")   // method, outhash → taskhash of the first task with that output
 )
 
-// store is the database. Its methods may be called at once from many goroutines.
+// store is the database. Many goroutines may call its methods at once.
 type store struct {
 	file    string
 	opening sync.Mutex
-	db      atomic.Pointer[bbolt.DB] // nil once it was found damaged, until something is asked of it
+	db      atomic.Pointer[bbolt.DB] // nil after damage was found, until the next call
 	changes chan *change
 	written chan struct{} // closed when the last change is written
 }
 
-// change is something to write; its caller waits for done.
+// change is a pending write; its caller waits for done.
 type change struct {
 	apply   func(*bbolt.Tx) (string, error)
 	unihash string
@@ -45,7 +45,7 @@ func openStore(file string) (*store, error) {
 	return s, nil
 }
 
-// close ends the writing, and closes the database. Nothing may be asked of the store any more.
+// close waits for pending writes and closes the database. No method may be called after it.
 func (s *store) close() error {
 	close(s.changes)
 	<-s.written
@@ -55,7 +55,7 @@ func (s *store) close() error {
 	return nil
 }
 
-// findUnihash gives the hash that a task goes by; "" when there is none.
+// findUnihash returns the hash that a task goes by; "" when it is unknown.
 func (s *store) findUnihash(method, taskhash string) (unihash string, err error) {
 	err = s.readTables(func(tx *bbolt.Tx) error {
 		unihash, _, err = getValue(tx, tableUnihash, joinKey(method, taskhash))
@@ -64,7 +64,7 @@ func (s *store) findUnihash(method, taskhash string) (unihash string, err error)
 	return unihash, err
 }
 
-// hasUnihash says whether any task goes by a hash.
+// hasUnihash reports whether any task goes by a hash.
 func (s *store) hasUnihash(unihash string) (found bool, err error) {
 	err = s.readTables(func(tx *bbolt.Tx) error {
 		_, found, err = getValue(tx, tableExists, joinKey(unihash))
@@ -73,7 +73,7 @@ func (s *store) hasUnihash(unihash string) (found bool, err error) {
 	return found, err
 }
 
-// firstOutputOfTask gives the first output that was reported for a task; nil when there is none.
+// firstOutputOfTask returns the first output that was reported for a task; nil when that is unknown.
 func (s *store) firstOutputOfTask(method, taskhash string) (o *output, err error) {
 	err = s.readTables(func(tx *bbolt.Tx) error {
 		outhash, found, err := getValue(tx, tableFirstOutput, joinKey(method, taskhash))
@@ -86,7 +86,7 @@ func (s *store) firstOutputOfTask(method, taskhash string) (o *output, err error
 	return o, err
 }
 
-// firstOutputOfHash gives the first output that was reported with a hash; nil when there is none.
+// firstOutputOfHash returns the first output that was reported with a hash; nil when that is unknown.
 func (s *store) firstOutputOfHash(method, outhash string) (o *output, err error) {
 	err = s.readTables(func(tx *bbolt.Tx) error {
 		taskhash, found, err := getValue(tx, tableFirstTask, joinKey(method, outhash))
@@ -112,8 +112,8 @@ func readOutput(tx *bbolt.Tx, method, taskhash, outhash string) (*output, error)
 	return &o, err
 }
 
-// recordOutput writes a task's output down, and gives the unihash that the task goes by: the one that it has already; else that of the first task
-// with the same output; else the one that it is reported with.
+// recordOutput stores a task's output, and returns the unihash that the task goes by: its existing one; else that of
+// the first task with the same output; else the one in the report.
 func (s *store) recordOutput(r output) (unihash string, err error) {
 	known := false
 	err = s.readTables(func(tx *bbolt.Tx) error {
@@ -129,7 +129,7 @@ func (s *store) recordOutput(r output) (unihash string, err error) {
 	return s.submitChange(func(tx *bbolt.Tx) (string, error) { return insertOutput(tx, r) })
 }
 
-// assignUnihash gives a task its unihash, and gives the one that it goes by then: the one that it has already, if it has one.
+// assignUnihash assigns a unihash to a task unless it has one, and returns the one that it goes by.
 func (s *store) assignUnihash(t task) (string, error) {
 	if unihash, err := s.findUnihash(t.Method, t.Taskhash); err != nil || unihash != "" {
 		return unihash, err
@@ -137,7 +137,7 @@ func (s *store) assignUnihash(t task) (string, error) {
 	return s.submitChange(func(tx *bbolt.Tx) (string, error) { return insertUnihash(tx, t) })
 }
 
-// insertOutput does what report says. The output may be there by now, of another client.
+// insertOutput writes the output for recordOutput. Another client may have written it meanwhile.
 func insertOutput(tx *bbolt.Tx, r output) (string, error) {
 	_, known, err := getValue(tx, tableOutput, joinKey(r.Method, r.Taskhash, r.Outhash))
 	if err != nil {
@@ -186,10 +186,10 @@ func insertUnihash(tx *bbolt.Tx, t task) (string, error) {
 	return t.Unihash, putFirst(tx, tableExists, joinKey(t.Unihash), "")
 }
 
-// changeLimit is how many changes go to the disk at once, at most.
+// changeLimit is the maximum number of changes in one write to the disk.
 const changeLimit = 1000
 
-// submitChange hands a change to the writer, and waits until it is on the disk.
+// submitChange passes a change to the writer, and waits until it is on the disk.
 func (s *store) submitChange(apply func(*bbolt.Tx) (string, error)) (string, error) {
 	c := &change{apply: apply, done: make(chan struct{})}
 	s.changes <- c
@@ -197,9 +197,9 @@ func (s *store) submitChange(apply func(*bbolt.Tx) (string, error)) (string, err
 	return c.unihash, c.err
 }
 
-// writeChanges writes changes until there are no more to come. Those that come while the disk is busy are written together as soon as it is free.
-// The database's own batches were refused: they wait 10 ms for company even when there is none, and what breaks while they are written
-// cannot be caught.
+// writeChanges writes changes until the channel is closed. Changes that arrive while the disk is busy are written
+// together as soon as it is free. We refused the database's own batches: they wait 10 ms for more changes even when
+// none come, and a panic during their write cannot be caught.
 func (s *store) writeChanges() {
 	defer close(s.written)
 	for first := range s.changes {
@@ -219,7 +219,7 @@ func (s *store) writeChanges() {
 	}
 }
 
-// gatherBatch gives the change and those that wait behind it.
+// gatherBatch returns the change and those that wait behind it.
 func (s *store) gatherBatch(first *change) []*change {
 	batch := []*change{first}
 	for len(batch) < changeLimit {

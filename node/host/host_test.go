@@ -90,7 +90,8 @@ func TestPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(log)
-	if err != nil || !strings.Contains(string(text), "update\n") || !strings.Contains(string(text), "install --no-install-recommends nfs-common xfsprogs\n") {
+	if err != nil || !strings.Contains(string(text), "update\n") || !strings.Contains(string(text),
+		"install --no-install-recommends nfs-common xfsprogs\n") {
 		t.Errorf("%s, %v", text, err)
 	}
 }

@@ -70,8 +70,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a slot on no shard", `"slots":"0`, `"slots":"-`, `slot 0 is on shard '-'`},
 		{"a pin beyond", `"acme":2`, `"acme":4`, `pin of "acme" to shard 4; want a tenant's name and a shard from 0 to 3`},
 		{"another place of a slot", `"slots":"0`, `"slots":"1`, "epoch"},
-		{"another place of a pin", `"acme":2`, `"acme":1`, "the text was edited or cut"},
-		{"another epoch", `"epoch":`, `"epoch":1`, "the text was edited or cut"},
+		{"another place of a pin", `"acme":2`, `"acme":1`, "the text was edited or truncated"},
+		{"another epoch", `"epoch":`, `"epoch":1`, "the text was edited or truncated"},
 		{"a large document", `"version":1`, `"version":1` + strings.Repeat(" ", DocumentLimit), "want at most 4096"},
 	}
 	for _, c := range cases {

@@ -96,7 +96,8 @@ func TestEveryTenantIsInOnePlace(t *testing.T) {
 			want := from.TenantShard(tenant)
 			for _, place := range []Table{from, to} {
 				pin, pinned := place.PinnedShards()[tenant]
-				if at := place.TenantShard(tenant); at < 0 || at >= place.ShardCount() || pinned && at != pin || !pinned && at != place.SlotShard(TenantSlot(tenant)) {
+				if at := place.TenantShard(tenant); at < 0 || at >= place.ShardCount() || pinned && at != pin || !pinned &&
+					at != place.SlotShard(TenantSlot(tenant)) {
 					t.Fatalf("%q is on shard %d of %d, pinned to %d: %t", tenant, at, place.ShardCount(), pin, pinned)
 				}
 			}
@@ -178,7 +179,8 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if read, err := Parse([]byte(written(t, two))); err != nil || read.ShardAddress(3) != two.ShardAddress(3) || read.Epoch() != table(t, 4, nil).Epoch() {
+	if read, err := Parse([]byte(written(t, two))); err != nil || read.ShardAddress(3) != two.ShardAddress(3) || read.Epoch() != table(t, 4,
+		nil).Epoch() {
 		t.Errorf("read %v, %v", read.ShardAddress(3), err)
 	}
 	if _, err := Parse([]byte(written(t, table(t, 4, nil).WithBlocks(netip.MustParsePrefix("10.42.224.16/31"))))); err == nil {

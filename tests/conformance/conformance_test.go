@@ -14,8 +14,8 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 	"github.com/beachhead-build/beachhead/internal/plan"
-	"github.com/beachhead-build/beachhead/internal/preflight"
 )
 
 // TestRegions takes every scenario through both clouds: up, again, each change and again, refresh, down.
@@ -165,7 +165,7 @@ func (r *run) down() {
 func (r *run) rulesGone() {
 	policy := r.google.all()["projects/"+project+"/global/securityPolicies/"+r.policy]
 	for _, rule := range objects(policy["rules"]) {
-		if rule["description"] == preflight.RuleDescription(r.name) {
+		if rule["description"] == inventory.RuleDescription(r.name) {
 			r.Errorf("left in GCP: the rule at priority %s", fmt.Sprint(rule["priority"]))
 		}
 	}

@@ -150,7 +150,7 @@ func (s *side) open(p *plan.Plan) *engine.Stack {
 	s.t.Helper()
 	stack, err := engine.Open(s.t.Context(), engine.Options{
 		Name: p.Name, Program: stacks.Region(p, filepath.Join(root(s.t), "bin")), Root: root(s.t), WorkDir: filepath.Join(s.dir, "work"),
-		Home: s.home, Env: s.env, Secrets: p.Secrets(), Rehearsal: true,
+		Home: s.home, Env: s.env, Secrets: p.SecretNames(), Rehearsal: true,
 	})
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)

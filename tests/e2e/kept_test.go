@@ -22,6 +22,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator"
 	emulated "github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 const volumeType = "aws:ebs/volume:Volume"
@@ -29,12 +30,12 @@ const volumeType = "aws:ebs/volume:Volume"
 // taggedInventory finds what the stage's stack owns by the cache's tag, since the stage's provider sets no tags.
 type taggedInventory struct{ cloud *emulator.Cloud }
 
-func (i taggedInventory) Owned(context.Context, string) ([]engine.Owned, error) {
+func (i taggedInventory) FindOwned(context.Context, string) ([]inventory.Resource, error) {
 	all, err := i.cloud.Resources()
-	var owned []engine.Owned
+	var owned []inventory.Resource
 	for _, r := range all {
 		if r.Managed && r.Tags[cache.CacheTag] == "stage" {
-			owned = append(owned, engine.Owned{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
+			owned = append(owned, inventory.Resource{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
 		}
 	}
 	return owned, err

@@ -32,7 +32,13 @@ var rules = []struct{ from, to, why string }{
 	{"internal/emulator", module + "internal/plan", "an emulated cloud that knew our plan would agree with its mistakes"},
 	{"internal/verify", "github.com/pulumi/", "verification asks the cloud, not the engine"},
 	{"internal/verify", module + "internal/engine", "verification asks the cloud, not the engine"},
-	{"internal/preflight", module + "internal/cli", "lower never imports higher"},
+	{"internal/clouds", module + "internal/cli", "lower never imports higher"},
+	{"internal/clouds", module + "internal/engine", "a query knows nothing of the operations that use its answer"},
+	{"internal/inventory", module + "internal/engine", "what a stack owns is a value that the engine receives"},
+	{"internal/inventory", module + "internal/clouds", "code that decides is pure"},
+	{"internal/inventory", "github.com/aws/", "only internal/clouds calls the clouds' clients"},
+	{"internal/inventory", "github.com/pulumi/", "code that decides is pure"},
+	{"internal/restype", module, "the table of resource types is below everything else"},
 	{"internal/report", module + "internal/cli", "lower never imports higher"},
 }
 

@@ -5,16 +5,16 @@ import (
 	"strings"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
-	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 	"github.com/beachhead-build/beachhead/internal/plan"
-	"github.com/beachhead-build/beachhead/internal/preflight"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 // Inventory lists what a stack owns in the emulated cloud.
 type Inventory struct{ Cloud *emulator.Cloud }
 
-// Owned gives what carries the stack's tag, and of what takes no tags that which has its name or names something that it owns.
-func (i Inventory) Owned(_ context.Context, stack string) ([]engine.Owned, error) {
+// FindOwned returns what carries the stack's tag, and of what takes no tags that which has its name or names something that it owns.
+func (i Inventory) FindOwned(_ context.Context, stack string) ([]inventory.Resource, error) {
 	all, err := i.Cloud.Resources()
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func (i Inventory) Owned(_ context.Context, stack string) ([]engine.Owned, error
 
 // ownedOf decides which of a cloud's things are a stack's. Not all that carry its tag are: machines, their disks and interfaces, and
 // snapshots inherit it, and the cloud made them. A volume that a stack left behind on purpose is, as before.
-func ownedOf(all []emulator.Resource, stack string) []engine.Owned {
+func ownedOf(all []emulator.Resource, stack string) []inventory.Resource {
 	// The Name tag is not among the handles: two stacks have the same names in them.
 	handles := map[string]bool{}
 	for _, r := range all {
@@ -35,10 +35,10 @@ func ownedOf(all []emulator.Resource, stack string) []engine.Owned {
 			}
 		}
 	}
-	var owned []engine.Owned
+	var owned []inventory.Resource
 	for _, r := range all {
 		if r.Managed && (r.Tags[plan.StackTag] == stack || isNamed(r, stack) || hangsOn(r, handles)) {
-			owned = append(owned, engine.Owned{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
+			owned = append(owned, inventory.Resource{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
 		}
 	}
 	return owned
@@ -47,12 +47,12 @@ func ownedOf(all []emulator.Resource, stack string) []engine.Owned {
 // isNamed says that the name of a thing that takes no tags is the stack's.
 func isNamed(r emulator.Resource, stack string) bool {
 	switch r.Type {
-	case "aws:cloudwatch/dashboard:Dashboard":
-		return r.Inputs["dashboardName"] == preflight.DashboardName(stack)
-	case "gcp:compute/securityPolicyRule:SecurityPolicyRule":
-		return r.Inputs["description"] == preflight.RuleDescription(stack)
+	case restype.Dashboard:
+		return r.Inputs["dashboardName"] == inventory.DashboardName(stack)
+	case restype.GCPSecurityPolicyRule:
+		return r.Inputs["description"] == inventory.RuleDescription(stack)
 	}
-	return preflight.IsLinkName(r.Type, stack, r.Name)
+	return inventory.IsLinkName(r.Type, stack, r.Name)
 }
 
 // hangsOn says that a thing without tags names one of the given handles anywhere in its inputs. In GCP it is names alone that tell: what

@@ -169,7 +169,7 @@ func (m *monitor) made() map[string]string {
 // owns fails the test unless the inventory has exactly those things.
 func (m *monitor) owns(stack string, want map[string]string) {
 	m.t.Helper()
-	owned, err := Inventory{m.cloud}.Owned(m.t.Context(), stack)
+	owned, err := Inventory{m.cloud}.FindOwned(m.t.Context(), stack)
 	if err != nil {
 		m.t.Fatal(err)
 	}

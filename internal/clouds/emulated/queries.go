@@ -29,17 +29,17 @@ func (c Queries) first(typ string, is func(emulator.Resource) bool) (emulator.Re
 	return emulator.Resource{}, false
 }
 
-func (c Queries) DefaultRoute(_ context.Context, subnetID string) (verify.Way, error) {
+func (c Queries) FindDefaultRoute(_ context.Context, subnetID string) (verify.Route, error) {
 	way := aws.DefaultRoute(c.State, subnetID)
-	return verify.Way{Kind: way.Kind, Live: way.Live, Why: way.Why}, nil
+	return verify.Route{Kind: way.Kind, Live: way.Live, Why: way.Why}, nil
 }
 
-func (c Queries) Subnet(_ context.Context, subnetID string) (cidr, zone string, ok bool, err error) {
+func (c Queries) FindSubnet(_ context.Context, subnetID string) (cidr, zone string, ok bool, err error) {
 	subnet, found := c.find("aws:ec2/subnet:Subnet", subnetID)
 	return text(subnet.Outputs["cidrBlock"]), text(subnet.Outputs["availabilityZone"]), found, nil
 }
 
-func (c Queries) PropagatedRoutes(_ context.Context, subnetID string) ([]string, bool, error) {
+func (c Queries) ListPropagatedRoutes(_ context.Context, subnetID string) ([]string, bool, error) {
 	association, found := c.first("aws:ec2/routeTableAssociation:RouteTableAssociation", func(r emulator.Resource) bool {
 		return r.Outputs["subnetId"] == subnetID
 	})
@@ -49,7 +49,7 @@ func (c Queries) PropagatedRoutes(_ context.Context, subnetID string) ([]string,
 	return link.PropagatedRoutes(c.State, text(association.Outputs["routeTableId"])), true, nil
 }
 
-func (c Queries) Group(_ context.Context, name string) (verify.Group, bool, error) {
+func (c Queries) FindGroup(_ context.Context, name string) (verify.Group, bool, error) {
 	group, found := c.find("aws:autoscaling/group:Group", name)
 	if !found {
 		return verify.Group{}, false, nil
@@ -83,7 +83,7 @@ func weightsOf(group emulator.Resource) map[string]int {
 	return weights
 }
 
-func (c Queries) Volume(_ context.Context, id string) (verify.Volume, bool, error) {
+func (c Queries) FindVolume(_ context.Context, id string) (verify.Volume, bool, error) {
 	volume, found := c.find("aws:ebs/volume:Volume", id)
 	size, _ := volume.Outputs["size"].(float64)
 	return verify.Volume{
@@ -91,14 +91,14 @@ func (c Queries) Volume(_ context.Context, id string) (verify.Volume, bool, erro
 	}, found, nil
 }
 
-func (c Queries) Interface(_ context.Context, subnetID, address string) (string, bool, error) {
+func (c Queries) FindInterface(_ context.Context, subnetID, address string) (string, bool, error) {
 	nic, found := c.first("aws:ec2/networkInterface:NetworkInterface", func(r emulator.Resource) bool {
 		return r.Outputs["subnetId"] == subnetID && slices.Contains(texts(r.Outputs["privateIps"]), address)
 	})
 	return nic.ID, found, nil
 }
 
-func (c Queries) Parameter(_ context.Context, name string) (string, bool, error) {
+func (c Queries) FindParameter(_ context.Context, name string) (string, bool, error) {
 	parameter, found := c.find("aws:ssm/parameter:Parameter", name)
 	if value, plain := parameter.Outputs["insecureValue"].(string); plain && value != "" {
 		return value, found, nil
@@ -107,7 +107,7 @@ func (c Queries) Parameter(_ context.Context, name string) (string, bool, error)
 }
 
 // Tunnel takes both sessions for established when both ends agree on everything, which is when the emulated tunnel is up.
-func (c Queries) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (verify.Tunnel, bool, error) {
+func (c Queries) FindTunnel(_ context.Context, connectionID string, number int, gcpName string) (verify.Tunnel, bool, error) {
 	all := link.Tunnels(c.State)
 	i := slices.IndexFunc(all, func(t link.Tunnel) bool { return t.AWS == connectionID && t.Number == number })
 	if i < 0 {
@@ -120,7 +120,7 @@ func (c Queries) Tunnel(_ context.Context, connectionID string, number int, gcpN
 	return found, true, nil
 }
 
-func (c Queries) PrivateRecords(_ context.Context, vpcID string) ([]verify.Record, error) {
+func (c Queries) ListPrivateRecords(_ context.Context, vpcID string) ([]verify.Record, error) {
 	zones := map[string]bool{}
 	for _, zone := range c.State.List("aws:route53/zone:Zone") {
 		vpcs, _ := zone.Outputs["vpcs"].([]any)

@@ -18,24 +18,24 @@ func TestEmptyCloudHasNothing(t *testing.T) {
 	if err := cloud.View(func(now *emulator.State) error {
 		var c verify.Cloud = Queries{now}
 		ctx, found := t.Context(), map[string]bool{}
-		_, _, found["subnet"], _ = c.Subnet(ctx, "subnet-0")
-		_, found["group"], _ = c.Group(ctx, "fleet")
-		_, found["volume"], _ = c.Volume(ctx, "vol-0")
-		_, found["interface"], _ = c.Interface(ctx, "subnet-0", "10.42.224.16")
-		_, found["parameter"], _ = c.Parameter(ctx, "/beachhead/us-west-2/cache/map")
-		_, found["tunnel"], _ = c.Tunnel(ctx, "vpn-0", 1, "tunnel-0")
+		_, _, found["subnet"], _ = c.FindSubnet(ctx, "subnet-0")
+		_, found["group"], _ = c.FindGroup(ctx, "fleet")
+		_, found["volume"], _ = c.FindVolume(ctx, "vol-0")
+		_, found["interface"], _ = c.FindInterface(ctx, "subnet-0", "10.42.224.16")
+		_, found["parameter"], _ = c.FindParameter(ctx, "/beachhead/us-west-2/cache/map")
+		_, found["tunnel"], _ = c.FindTunnel(ctx, "vpn-0", 1, "tunnel-0")
 		for what, ok := range found {
 			if ok {
 				t.Errorf("a %s in an empty cloud", what)
 			}
 		}
-		if way, err := c.DefaultRoute(ctx, "subnet-0"); err != nil || way.Live || way.Why == "" {
+		if way, err := c.FindDefaultRoute(ctx, "subnet-0"); err != nil || way.Live || way.Why == "" {
 			t.Errorf("way %+v, %v", way, err)
 		}
-		if routes, _, err := c.PropagatedRoutes(ctx, "subnet-0"); err != nil || len(routes) > 0 {
+		if routes, _, err := c.ListPropagatedRoutes(ctx, "subnet-0"); err != nil || len(routes) > 0 {
 			t.Errorf("routes %v, %v", routes, err)
 		}
-		records, err := c.PrivateRecords(ctx, "vpc-0")
+		records, err := c.ListPrivateRecords(ctx, "vpc-0")
 		if len(records) > 0 {
 			t.Errorf("records %v", records)
 		}

@@ -77,7 +77,7 @@ func findPlaces(c *cloud.Call, types []string, nic map[string]any) ([]launchPlac
 	}
 	var places []launchPlace
 	for _, p := range candidates {
-		offered := func(typ string) bool { return ec2types.Offered(p.zone, typ) }
+		offered := func(typ string) bool { return ec2types.IsOffered(p.zone, typ) }
 		if !slices.ContainsFunc(types, offered) {
 			return nil, cloud.Refuse("ValidationError: Your requested instance type (%s) is not supported in your requested Availability Zone (%s).",
 				strings.Join(types, ", "), p.zone)

@@ -90,7 +90,7 @@ func checkSchedule(l *cloud.Inputs) {
 	for _, c := range copies {
 		c.RefuseUnsupported("deprecateRule")
 		checkRetention(c.Nested("retainRule"), false)
-		if target := c.Text("target"); target != "" && len(ec2types.Zones(target)) == 0 {
+		if target := c.Text("target"); target != "" && len(ec2types.ZoneNames(target)) == 0 {
 			c.Fail("target", "InvalidRequestException: invalid AWS Region: %s", target)
 		}
 		if c.Has("cmkArn") && c.Values["encrypted"] == false {

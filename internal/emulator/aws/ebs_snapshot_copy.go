@@ -19,7 +19,7 @@ var snapshotCopyKind = &cloud.Kind{
 	Unsupported: []string{"permanentRestore", "storageTier", "temporaryRestoreDays"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
 		l := cloud.ReadInputs(m)
-		if region := l.Text("sourceRegion"); region != "" && len(ec2types.Zones(region)) == 0 {
+		if region := l.Text("sourceRegion"); region != "" && len(ec2types.ZoneNames(region)) == 0 {
 			l.Fail("sourceRegion", "invalid AWS Region: %s", region)
 		}
 		l.CheckRange("completionDurationMinutes", 15, 2880)

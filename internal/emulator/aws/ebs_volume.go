@@ -37,7 +37,7 @@ var volumeKind = &cloud.Kind{
 	References: []cloud.Reference{{Path: "snapshotId", To: anySnapshot}},
 	Check:      checkVolume,
 	Create: func(c *cloud.Call) error {
-		if zones := ec2types.Zones(c.Region); !slices.Contains(zones, c.New.Text("availabilityZone")) {
+		if zones := ec2types.ZoneNames(c.Region); !slices.Contains(zones, c.New.Text("availabilityZone")) {
 			return cloud.Refuse("InvalidZone.NotFound: The zone '%s' does not exist. (zones of %s: %s)",
 				c.New.Text("availabilityZone"), c.Region, strings.Join(zones, ", "))
 		}

@@ -100,7 +100,7 @@ const exampleAccount = "123456789012"
 
 func locateRegion(c *cloud.Cloud, settings map[string]any) (cloud.Scope, error) {
 	region := cloud.Text(settings["region"])
-	if len(ec2types.Zones(region)) == 0 {
+	if len(ec2types.ZoneNames(region)) == 0 {
 		return cloud.Scope{}, cloud.Refuse("invalid AWS Region: %s", region)
 	}
 	if err := c.CheckReachable(region); err != nil {

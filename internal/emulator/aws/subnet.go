@@ -40,7 +40,7 @@ func createSubnet(c *cloud.Call) error {
 	if err := checkSubnetRange(c); err != nil {
 		return err
 	}
-	zones := ec2types.Zones(c.Region)
+	zones := ec2types.ZoneNames(c.Region)
 	zone := c.New.Text("availabilityZone")
 	if zone == "" {
 		zone = zones[0]

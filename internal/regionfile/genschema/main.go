@@ -14,14 +14,14 @@ const (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := writeFiles(); err != nil {
 		fmt.Fprintln(os.Stderr, "genschema:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	files, err := generate()
+func writeFiles() error {
+	files, err := generateFiles()
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,13 @@ func run() error {
 	return nil
 }
 
-// generate gives the text of each file by its path. It reads the sources and the example in the working directory.
-func generate() (map[string][]byte, error) {
+// generateFiles gives the text of each file by its path. It reads the sources and the example in the working directory.
+func generateFiles() (map[string][]byte, error) {
 	s, err := buildSchema()
 	if err != nil {
 		return nil, err
 	}
-	text, err := schemaText(s)
+	text, err := marshalSchema(s)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func buildSchema() (*jsonschema.Schema, error) {
 		ExpandedStruct:             true,
 		FieldNameTag:               "yaml",
 		RequiredFromJSONSchemaTags: true,
-		Mapper:                     scalar,
+		Mapper:                     describeScalar,
 	}
 	// One file and not the directory: the library would parse every package below it.
 	if err := r.AddGoComments(regionsPackage, "config.go", jsonschema.WithFullComment()); err != nil {
@@ -33,16 +33,16 @@ func buildSchema() (*jsonschema.Schema, error) {
 	// Draft 7 is what the YAML language server knows best, and nothing here needs a later one.
 	s.Version = "http://json-schema.org/draft-07/schema#"
 	s.Title = "Beachhead region file"
-	values, err := constantDefaults()
+	values, err := findConstantDefaults()
 	if err != nil {
 		return nil, err
 	}
-	complete(s, "", values)
+	completeSchema(s, "", values)
 	return s, nil
 }
 
-// scalar describes the types that read themselves from one scalar, and the closed enums.
-func scalar(t reflect.Type) *jsonschema.Schema {
+// describeScalar describes the types that read themselves from one scalar, and the closed enums.
+func describeScalar(t reflect.Type) *jsonschema.Schema {
 	text := func(format, pattern string) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Format: format, Pattern: pattern}
 	}
@@ -66,26 +66,26 @@ func scalar(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// complete joins the lines of descriptions and adds the defaults, all the way down. Items of lists and values of maps go by
+// completeSchema joins the lines of descriptions and adds the defaults, all the way down. Items of lists and values of maps go by
 // the path of their parent with .*.
-func complete(s *jsonschema.Schema, path string, values map[string]any) {
-	s.Description = plain(s.Description)
+func completeSchema(s *jsonschema.Schema, path string, values map[string]any) {
+	s.Description = toSentence(s.Description)
 	if v, ok := values[path]; ok {
 		s.Default = v
 	}
 	if s.Items != nil {
-		complete(s.Items, path+".*", values)
+		completeSchema(s.Items, path+".*", values)
 	}
 	if inner := s.AdditionalProperties; inner != nil && inner != jsonschema.FalseSchema {
-		complete(inner, path+".*", values)
+		completeSchema(inner, path+".*", values)
 	}
 	for key, inner := range s.Properties.FromOldest() {
-		complete(inner, strings.TrimPrefix(path+"."+key, "."), values)
+		completeSchema(inner, strings.TrimPrefix(path+"."+key, "."), values)
 	}
 }
 
-// plain makes a Go comment a sentence for a page: on one line, and "Runner is one fleet" without the type's name.
-func plain(comment string) string {
+// toSentence makes a Go comment a sentence for a page: on one line, and "Runner is one fleet" without the type's name.
+func toSentence(comment string) string {
 	comment = strings.ReplaceAll(comment, "\n", " ")
 	name, rest, found := strings.Cut(comment, " is ")
 	if !found || rest == "" || strings.Contains(name, " ") {
@@ -94,7 +94,7 @@ func plain(comment string) string {
 	return strings.ToUpper(rest[:1]) + rest[1:]
 }
 
-func schemaText(s *jsonschema.Schema) ([]byte, error) {
+func marshalSchema(s *jsonschema.Schema) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)

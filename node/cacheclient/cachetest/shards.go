@@ -1,5 +1,5 @@
-// Package cachetest is what tests of cache access need around them: a Parameter Store with versions, and shards that can be mounted without
-// a kernel's NFS.
+// Package cachetest helps to test cache access: it contains a Parameter Store with versions, and shards that tests
+// mount without the kernel's NFS.
 package cachetest
 
 import (
@@ -17,19 +17,20 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// Shards are servers that can be mounted: folders, an address for each, and commands mount and umount on the PATH that put links to the
-// folders in place of mounts, and ss, which is only called.
+// Shards are servers that tests mount. It consists of folders, an address for each, and three commands on the PATH:
+// mount and umount, which create links to the folders in place of mounts, and ss, which only records its call.
 type Shards struct {
-	// Root is the machine's: the kernel's list of mounts is below it.
+	// Root is the root of the machine; the kernel's mount table is below it.
 	Root  string
 	block netip.Prefix
 	t     testing.TB
 }
 
-// NewShards makes servers without any that answers.
+// NewShards creates servers that do not answer yet.
 func NewShards(t testing.TB) *Shards {
 	t.Helper()
-	// Every address of 127.0.0.0/8 is this machine's. Which block depends on the process, so that tests can run side by side.
+	// All addresses of 127.0.0.0/8 belong to this machine. The block depends on the process, so that tests can run side
+	// by side.
 	id := os.Getpid()
 	block := netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(id>>8&0x3f + 64), byte(id), 16}), 28)
 	s := &Shards{Root: t.TempDir(), block: block, t: t}
@@ -69,7 +70,8 @@ func (s *Shards) writeFile(name string, mode os.FileMode, text string) {
 	}
 }
 
-// SetSwitch turns something on or off: "hang", a mount that goes on for 8 s after it is killed, in a child as mount.nfs is, or "busy", a mount that cannot be let go of.
+// SetSwitch turns a fault on or off: "hang", a mount that runs for 8 s after it is killed, in a child process as
+// mount.nfs does, or "busy", a mount that cannot be unmounted.
 func (s *Shards) SetSwitch(name string, on bool) {
 	s.t.Helper()
 	if on {
@@ -81,7 +83,7 @@ func (s *Shards) SetSwitch(name string, on bool) {
 	}
 }
 
-// ReadCalls gives the commands that ran to their end, one in each line.
+// ReadCalls returns the commands that ran to their end, one on each line.
 func (s *Shards) ReadCalls() string {
 	text, err := os.ReadFile(filepath.Join(s.Root, "calls"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -90,7 +92,7 @@ func (s *Shards) ReadCalls() string {
 	return string(text)
 }
 
-// NewTable makes a table of so many shards with these addresses.
+// NewTable creates a table with this number of shards, with addresses.
 func (s *Shards) NewTable(shards int, pins map[string]int) shardmap.Table {
 	s.t.Helper()
 	table, err := shardmap.New(shards, pins)
@@ -112,7 +114,7 @@ func (s *Shards) WriteTable(store *Store, name string, table shardmap.Table) {
 	}
 }
 
-// ServeShard makes a shard answer until the test ends or it is stopped, and gives the folder that it exports.
+// ServeShard makes a shard answer until the test ends or stop is called, and returns the folder that it exports.
 func (s *Shards) ServeShard(table shardmap.Table, shard int) (export string, stop func()) {
 	s.t.Helper()
 	address := table.ShardAddress(shard)
@@ -137,14 +139,14 @@ func (s *Shards) ServeShard(table shardmap.Table, shard int) (export string, sto
 	return export, func() { _ = listener.Close() }
 }
 
-// BlackHoleShard makes a shard's address take no connection and refuse none, as that of a machine without power.
+// BlackHoleShard makes a shard's address neither accept nor refuse connections, like a machine without power.
 func (s *Shards) BlackHoleShard(table shardmap.Table, shard int) {
 	s.t.Helper()
 	address := netip.AddrPortFrom(table.ShardAddress(shard), 2049)
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err == nil {
 		s.t.Cleanup(func() { _ = syscall.Close(socket) })
-		// As Go's own listeners do, so that connections that have ended are not in the way.
+		// Set what Go's own listeners set, so that connections that ended do not block the address.
 		err = syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
 	}
 	if err == nil {
@@ -156,7 +158,7 @@ func (s *Shards) BlackHoleShard(table shardmap.Table, shard int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// With its queue full, the kernel drops what asks for more.
+	// When its queue is full, the kernel drops further requests for a connection.
 	for range 4 {
 		dialer := net.Dialer{Timeout: 100 * time.Millisecond}
 		if connection, err := dialer.Dial("tcp", address.String()); err == nil {

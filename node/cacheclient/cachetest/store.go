@@ -11,13 +11,13 @@ import (
 	"github.com/beachhead-build/beachhead/node/aws"
 )
 
-// KeptVersions is how many versions of a parameter Parameter Store keeps.
+// KeptVersions is the number of versions of a parameter that Parameter Store stores.
 const KeptVersions = 100
 
-// ErrUnreachable is what a Store answers while it is away.
-var ErrUnreachable = errors.New("the control plane is away")
+// ErrUnreachable is the error of a Store that is unreachable.
+var ErrUnreachable = errors.New("the control plane is unreachable")
 
-// Store is a Parameter Store: every write makes a version, and only the last 100 are kept. The zero Store is empty.
+// Store is a Parameter Store: every write creates a version, and it stores only the last 100. The zero Store is empty.
 type Store struct {
 	mutex    sync.Mutex
 	versions map[string][]string
@@ -32,7 +32,7 @@ func (s *Store) SetAway(away bool) {
 	s.away = away
 }
 
-// CountCalls counts the calls since it was asked last.
+// CountCalls returns the number of calls since the last CountCalls.
 func (s *Store) CountCalls() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -41,7 +41,7 @@ func (s *Store) CountCalls() int {
 	return calls
 }
 
-// GetParameter reads like cloud.Cloud does.
+// GetParameter returns a parameter as aws.Client does.
 func (s *Store) GetParameter(ctx context.Context, name string) (aws.Parameter, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -61,7 +61,7 @@ func (s *Store) GetParameter(ctx context.Context, name string) (aws.Parameter, e
 	return aws.Parameter{Value: versions[version-1], Version: int64(version)}, nil
 }
 
-// PutParameter writes a version.
+// PutParameter writes a new version.
 func (s *Store) PutParameter(ctx context.Context, name, value string) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

@@ -1,5 +1,5 @@
-// Package machinetest is a machine for tests: a folder for its files, and commands on the PATH that keep a small state, so that what the agent does
-// twice, or half, shows.
+// Package machinetest stands in for a machine in tests: a folder for its files, and commands on the PATH that keep a
+// small state. The state shows steps that the agent does twice or only half.
 package machinetest
 
 import (
@@ -19,20 +19,21 @@ import (
 //go:embed command.sh
 var commandScript string
 
-// commandNames are the commands that the machine has of its own; all others are those of the machine that runs the test.
+// commandNames are the commands that the machine replaces; all others are those of the machine that runs the test.
 var commandNames = []string{
-	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl", "systemctl",
+	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl",
+	"systemctl",
 	"systemd-run", "useradd", "usermod", "vgcreate", "vgs",
 }
 
-// Machine is one.
+// Machine is a machine for one test.
 type Machine struct {
 	Host       host.Host
 	t          testing.TB
 	state, bin string
 }
 
-// New makes a machine on which nothing is installed.
+// New returns a machine on which nothing is installed. It sets PATH, MACHINE and ROOT for the test.
 func New(t testing.TB) *Machine {
 	t.Helper()
 	root := t.TempDir()
@@ -53,8 +54,10 @@ func New(t testing.TB) *Machine {
 	return m
 }
 
+// statePath returns the path of a file of the commands' state.
 func (m *Machine) statePath(name string) string { return filepath.Join(m.state, name) }
 
+// failOnError fails the test if err is not nil.
 func (m *Machine) failOnError(err error) {
 	m.t.Helper()
 	if err != nil {
@@ -62,14 +65,14 @@ func (m *Machine) failOnError(err error) {
 	}
 }
 
-// WriteFile writes a file of the machine, which root and its user may execute.
+// WriteFile writes a file of the machine that root and its user may execute.
 func (m *Machine) WriteFile(file, text string) {
 	m.t.Helper()
 	m.failOnError(os.MkdirAll(filepath.Dir(m.Host.Path(file)), 0o755))
 	m.failOnError(os.WriteFile(m.Host.Path(file), []byte(text), 0o755))
 }
 
-// ReadFile is what a file of the machine has; "" when it is not there.
+// ReadFile returns the content of a file of the machine, or "" when it does not exist.
 func (m *Machine) ReadFile(file string) string {
 	text, err := os.ReadFile(m.Host.Path(file))
 	if err != nil {
@@ -78,7 +81,7 @@ func (m *Machine) ReadFile(file string) string {
 	return string(text)
 }
 
-// FileMode is a file's permissions.
+// FileMode returns the permissions of a file.
 func (m *Machine) FileMode(file string) fs.FileMode {
 	m.t.Helper()
 	info, err := os.Stat(m.Host.Path(file))
@@ -86,7 +89,7 @@ func (m *Machine) FileMode(file string) fs.FileMode {
 	return info.Mode().Perm()
 }
 
-// CommandLog are those that ran, with their arguments.
+// CommandLog returns the commands that ran, with their arguments.
 func (m *Machine) CommandLog() []string {
 	text, err := os.ReadFile(m.statePath("log"))
 	if err != nil {
@@ -95,7 +98,7 @@ func (m *Machine) CommandLog() []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\x1e"), "\x1e")
 }
 
-// CountCommands counts commands that begin so.
+// CountCommands returns the number of commands that ran and start with the given text.
 func (m *Machine) CountCommands(begin string) int {
 	count := 0
 	for _, command := range m.CommandLog() {
@@ -106,32 +109,32 @@ func (m *Machine) CountCommands(begin string) int {
 	return count
 }
 
-// IsUnitActive says whether a unit runs.
+// IsUnitActive reports whether a unit runs.
 func (m *Machine) IsUnitActive(unit string) bool {
 	text, err := os.ReadFile(m.statePath("unit-" + unit))
 	return err == nil && strings.TrimSpace(string(text)) == "active"
 }
 
-// EndUnit lets a unit end by itself.
+// EndUnit makes a unit end by itself.
 func (m *Machine) EndUnit(unit string) { m.failOnError(os.Remove(m.statePath("unit-" + unit))) }
 
-// HoldUnit keeps a unit from ending when it is told to stop; the function that it gives lets it end.
+// HoldUnit keeps a unit running after a stop, until the test calls the returned function.
 func (m *Machine) HoldUnit(unit string) (release func()) {
 	m.failOnError(os.WriteFile(m.statePath("hold-"+unit), nil, 0o600))
 	return func() { m.failOnError(os.Remove(m.statePath("hold-" + unit))) }
 }
 
-// SetDiskContent puts something on a disk, as blkid tells it; "" is nothing.
+// SetDiskContent sets the content of a disk as blkid reports it; "" is an empty disk.
 func (m *Machine) SetDiskContent(name, says string) {
 	m.failOnError(os.WriteFile(m.statePath("disk-"+filepath.Base(name)), []byte(says), 0o600))
 }
 
-// SetVolumeGroup makes disks with LVM's mark members of a group.
+// SetVolumeGroup makes disks with LVM's signature members of a volume group.
 func (m *Machine) SetVolumeGroup(name string) {
 	m.failOnError(os.WriteFile(m.statePath("group"), []byte("  "+name+"\n"), 0o600))
 }
 
-// Reboot ends all units, and empties what does not survive.
+// Reboot ends all units and removes what does not survive a reboot.
 func (m *Machine) Reboot() {
 	m.failOnError(os.RemoveAll(m.Host.Path("/run")))
 	m.WriteFile("/proc/self/mounts", "")
@@ -142,7 +145,8 @@ func (m *Machine) Reboot() {
 	}
 }
 
-// KillAtCommand gives a context that ends while the n-th command from now runs, before it did anything or when it has done all but end.
+// KillAtCommand returns a context that ends while the n-th command from now runs: before the command has an effect or,
+// when after is true, once it has had its effect.
 func (m *Machine) KillAtCommand(n int, after bool) context.Context {
 	count, err := os.ReadFile(m.statePath("count"))
 	m.failOnError(err)
@@ -163,15 +167,15 @@ func (m *Machine) KillAtCommand(n int, after bool) context.Context {
 	return ctx
 }
 
-// CancelKill undoes Kill, and says whether it came to it.
+// CancelKill cancels KillAtCommand and reports whether the kill happened.
 func (m *Machine) CancelKill(ctx context.Context) bool {
 	for _, when := range []string{"kill-before", "kill-after"} {
-		_ = os.Remove(m.statePath(when)) // one of them is not there
+		_ = os.Remove(m.statePath(when)) // one of them does not exist
 	}
 	return ctx.Err() != nil
 }
 
-// SnapshotState is all that is on the machine, files and what its commands keep, but for the given files and for how it came there.
+// SnapshotState returns the files of the machine and the state of its commands, except the given files and the history.
 func (m *Machine) SnapshotState(but ...string) map[string]string {
 	m.t.Helper()
 	skip := map[string]bool{}
@@ -188,7 +192,7 @@ func (m *Machine) SnapshotState(but ...string) map[string]string {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			// The machine's own folders are others in each test.
+			// Each test has its own folders, so their paths are removed.
 			state[strings.TrimPrefix(path, top)] = strings.NewReplacer(m.Host.Root, "", m.bin, "/usr/bin").Replace(string(text))
 			return err
 		}))
@@ -196,7 +200,7 @@ func (m *Machine) SnapshotState(but ...string) map[string]string {
 	return state
 }
 
-// FindText lists the files and commands in which a text is, but for the given files.
+// FindText returns the files and commands that contain a text, except the given files.
 func (m *Machine) FindText(text string, but ...string) []string {
 	m.t.Helper()
 	var found []string

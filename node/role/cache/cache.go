@@ -1,8 +1,9 @@
-// Package cache is the role cache: it makes a machine the server of a shard of the region's cache, and keeps it one.
+// Package cache implements the role "cache": it makes a machine the server of one shard of the region's cache.
 //
-// What a shard is outlives its machines: a volume and an interface with the address that runners mount from. A server takes both, the volume
-// first and the interface last, when everything behind the address serves: runners whose server goes wait for the next one, but one that answers
-// without the export would tell them that their files are gone.
+// A shard outlives its machines. It consists of a volume and of an interface with the address that runners mount from.
+// A server attaches the volume first, and the interface last, when everything behind the address serves. Clients of a
+// server that is gone wait for the next one. A server that answered without the export would report to them that their
+// files are gone.
 package cache
 
 import (
@@ -18,24 +19,24 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// Where things are on a server.
+// Paths on a server.
 const (
-	// Volume is where the data volume is mounted, and the root of what is exported.
+	// Volume is the mount point of the data volume, and the root of the export.
 	Volume = "/srv/cache"
 	// Slots is the folder of the tenants, by slot.
 	Slots = Volume + "/slots"
-	// ownFolder is the server's own folder. Clients are all one user, who may not look into it.
+	// ownFolder is the server's own folder. All clients map to one user, who has no right to read it.
 	ownFolder = Volume + "/.beachhead"
 )
 
-// ClientID is the user and the group, both by number, that every client is taken for. It is written on the volume, so it must never change: what
-// the next server takes clients for must be able to replace what is there.
+// ClientID is the user ID and the group ID that the export maps every client to. It must never change: the volume
+// stores it, and clients of the next server must be able to replace existing files.
 const ClientID = 2049
 
-// cacheTag is the tag of what belongs to a cache, with the stack's name.
+// cacheTag is the tag of the resources of a cache. Its value is the name of the stack.
 const cacheTag = "beachhead:cache"
 
-// Cloud is what a server asks of AWS; *cloud.Cloud is one.
+// Cloud holds the AWS calls that a cache server uses; *aws.Client implements it.
 type Cloud interface {
 	GetParameter(ctx context.Context, name string) (aws.Parameter, error)
 	PutParameter(ctx context.Context, name, value string) error
@@ -49,20 +50,20 @@ type Cloud interface {
 	DetachNetworkInterface(ctx context.Context, attachment string, force bool) error
 }
 
-// Role is a cache server's life.
+// Role runs a machine as a cache server.
 type Role struct {
 	host  host.Host
 	cloud Cloud
 	stack string
 	cache spec.Cache
 	log   *slog.Logger
-	// port is the NFS server's.
+	// port is the port of the NFS server.
 	port uint16
-	// deadSince is since when machines that hold what is the shard's are seen not to be alive.
+	// deadSince holds, for each machine that holds a resource of the shard, since when it is not alive.
 	deadSince map[string]time.Time
 }
 
-// New gives the role of a machine whose description has a section cache.
+// New returns the role for a machine whose description has a section cache.
 func New(h host.Host, d spec.Description, c *aws.Client) *Role { return newRole(h, d, c) }
 
 func newRole(h host.Host, d spec.Description, c Cloud) *Role {
@@ -76,11 +77,11 @@ func (r *Role) resourceTags(name string) map[string]string {
 	return map[string]string{"Name": name, cacheTag: r.stack}
 }
 
-// volumeLabel is the one that the shard's file system has. A volume of another shard is refused by it.
+// volumeLabel returns the label of the shard's file system. A server refuses a volume with the label of another shard.
 func (r *Role) volumeLabel() string { return fmt.Sprintf("beachhead-%02d", r.cache.Number) }
 
-// Prepare makes the machine the shard's server. Every step looks at what is there first, so that it goes on after a kill, and changes nothing
-// on a server that serves.
+// Prepare makes the machine the shard's server. Every step checks the current state first. Prepare therefore resumes
+// after a kill, and changes nothing on a server that serves already.
 func (r *Role) Prepare(ctx context.Context) error {
 	me, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
@@ -98,11 +99,12 @@ func (r *Role) Prepare(ctx context.Context) error {
 	return r.prepareInterface(ctx, me.InstanceID)
 }
 
-// stopServing stops serving on this machine alone: the address goes first, so that no client hears that its files are gone, then the export, then
-// the mount. Lost says that the volume is no longer the machine's, so that there is nothing to wait for.
+// stopServing stops serving on this machine only: it disables the address first, so that no client receives an error
+// for its files, then it stops the export, then it unmounts the volume. lost means that the volume is no longer
+// attached to the machine, so that waiting for it is useless.
 func (r *Role) stopServing(ctx context.Context, lost bool) error {
 	if err := r.bringLinkDown(ctx); err != nil {
-		r.log.Warn("the address stays up while the server lets go", "reason", err)
+		r.log.Warn("cannot disable the shard's address; it stays up while the server stops", "error", err)
 	}
 	if err := r.stopNFS(ctx); err != nil {
 		return err
@@ -110,7 +112,7 @@ func (r *Role) stopServing(ctx context.Context, lost bool) error {
 	return disk.Unmount(ctx, r.host, Volume, lost)
 }
 
-// Drain stops serving and hands volume and interface over to the next server, who waits for them.
+// Drain stops serving, and releases volume and interface for the next server, which waits for them.
 func (r *Role) Drain(ctx context.Context) error {
 	if err := r.stopServing(ctx, false); err != nil {
 		return err

@@ -275,6 +275,40 @@ func TestFencedServerLetsGo(t *testing.T) {
 	})
 }
 
+// A server that lost its volume and cannot stop serving is not prepared: it would export a device that is gone.
+func TestLostVolumeIsNotPrepared(t *testing.T) {
+	for command, cause := range map[string]string{"umount": "target is busy", "systemctl": "cannot stop"} {
+		bubble(t, func(t *testing.T, l *lab) {
+			m := l.start("i-1")
+			if err := m.role.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.volume = holding{}
+			works, err := os.ReadFile(l.bin + "/" + command)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fails := "#!/bin/sh\ncase \"${0##*/} $1 $2\" in systemctl\\ [!s]*) exit 0;; esac\necho '" + cause + "' >&2; exit 32\n"
+			if err := os.WriteFile(l.bin+"/"+command, []byte(fails), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.role.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), cause) {
+				t.Errorf("prepared with %s that fails: %v, want %q", command, err, cause)
+			}
+			if m.volume.holder != "" {
+				t.Errorf("the volume is %+v, want it free while the old mount is in the way", m.volume)
+			}
+			if err := os.WriteFile(l.bin+"/"+command, works, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.role.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m.serves(t)
+		})
+	}
+}
+
 // What the kernel made read-only is checked and mounted again.
 func TestReadOnlyIsMended(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {

@@ -9,11 +9,11 @@ import (
 	"github.com/beachhead-build/beachhead/node/role/cache/evict"
 )
 
-// keepSpaceFree keeps the volume below its marks.
+// keepSpaceFree keeps usage of the volume below the marks.
 func (r *Role) keepSpaceFree(ctx context.Context) error {
 	for {
 		if err := r.evictOnce(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			r.log.Error("nothing is evicted; it is tried again", "reason", err)
+			r.log.Error("eviction failed; the server retries it in a minute", "error", err)
 		}
 		if host.Sleep(ctx, checkInterval) != nil {
 			return nil
@@ -21,7 +21,8 @@ func (r *Role) keepSpaceFree(ctx context.Context) error {
 	}
 }
 
-// evictOnce sweeps a volume that is too full, or was not swept for a day. When that was is kept on the volume, for the next machine too.
+// evictOnce sweeps the volume if it is too full, or if the last sweep was a day ago. The volume stores the time of the
+// last sweep, so that the next machine knows it too.
 func (r *Role) evictOnce(ctx context.Context, now time.Time) error {
 	usage := func() (evict.Usage, error) { return evict.ReadUsage(r.host.Path(Volume)) }
 	u, err := usage()

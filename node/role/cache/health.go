@@ -11,8 +11,8 @@ import (
 	"github.com/beachhead-build/beachhead/node/role/cache/evict"
 )
 
-// watchHealth looks at the server every minute, and has the file system follow a volume that grew. It fails when the server cannot serve for some
-// minutes: the agent then prepares it again.
+// watchHealth checks the server every minute, and grows the file system after its volume grew. It returns an error when
+// the server is unhealthy for some minutes; the agent then prepares it again.
 func (r *Role) watchHealth(ctx context.Context) error {
 	var grown int64
 	for failures := 0; ; {
@@ -26,7 +26,7 @@ func (r *Role) watchHealth(ctx context.Context) error {
 			if failures++; failures >= failureLimit {
 				return err
 			}
-			r.log.Warn("the server is not healthy", "reason", err)
+			r.log.Warn("the server is unhealthy", "error", err)
 		}
 		if host.Sleep(ctx, checkInterval) != nil {
 			return nil
@@ -34,7 +34,8 @@ func (r *Role) watchHealth(ctx context.Context) error {
 	}
 }
 
-// growFileSystem grows the file system when the device is not as large as it was, and gives the device's size.
+// growFileSystem grows the file system when the size of the device changed, and returns the size of the device. grown
+// is the size at the last call; 0 means unknown.
 func (r *Role) growFileSystem(ctx context.Context, grown int64) int64 {
 	mount, err := disk.FindMount(r.host, Volume)
 	if err != nil {
@@ -43,27 +44,28 @@ func (r *Role) growFileSystem(ctx context.Context, grown int64) int64 {
 	size, err := disk.DeviceSize(r.host, mount.Source)
 	if err == nil && size != grown && grown != 0 {
 		if err = disk.GrowFileSystem(ctx, r.host, mount.Source); err == nil {
-			r.log.Info("the volume has grown", "bytes", size)
+			r.log.Info("the file system grew with its volume", "bytes", size)
 		}
 	}
 	if err != nil {
-		r.log.Warn("the file system does not follow its volume; it is tried again", "reason", err)
+		r.log.Warn("cannot grow the file system to the size of its volume; the server retries it in a minute", "error", err)
 		return grown
 	}
 	return size
 }
 
-// checkHealth says whether the shard serves: the volume is this machine's, mounted and writable, and the NFS server answers at the shard's address.
-// What AWS does not answer is not held against the server.
+// checkHealth returns an error unless the shard serves: the volume is attached to this machine, mounted and writable,
+// and the NFS server answers at the shard's address. An error of AWS does not count against the server.
 func (r *Role) checkHealth(ctx context.Context) error {
 	mount, err := disk.FindMount(r.host, Volume)
 	switch {
 	case err != nil:
 		return err
 	case mount.Source == "":
-		return errors.New("the data volume is not mounted; the agent mounts it when it starts again")
+		return errors.New("the data volume is not mounted; to mount it now, run `systemctl restart beachhead-node`")
 	case mount.ReadOnly:
-		return errors.New("the kernel made the data volume read-only after an error (dmesg); the agent checks and mounts it when it starts again")
+		return errors.New("the kernel made the data volume read-only after an error (see `dmesg`); " +
+			"to repair and mount it now, run `systemctl restart beachhead-node`")
 	}
 	if err := r.checkWritable(); err != nil {
 		return err
@@ -85,17 +87,18 @@ func (r *Role) checkHealth(ctx context.Context) error {
 	return checkNFS(ctx, r.nfsEndpoint(n.Address))
 }
 
-// checkAttached says whether AWS knows the machine as a thing's holder. No answer is no reason to stop.
+// checkAttached returns an error when AWS reports another holder of a resource. An error of AWS is no reason to stop.
 func (r *Role) checkAttached(ctx context.Context, me string, t resource) error {
 	a, err := t.query(ctx)
 	if err == nil && a.holder != me {
-		return fmt.Errorf("%s is no longer attached to this machine (but to %q); if another server has taken it, terminate this one", t.name, a.holder)
+		return fmt.Errorf("%s is no longer attached to this machine; EC2 reports the holder %q; "+
+			"if that is another server of this shard, terminate this machine", t.name, a.holder)
 	}
 	return nil
 }
 
-// CollectMetrics are those that the region's alarms watch: whether the shard serves, 1 or 0, and how full its volume is, in percent of bytes or inodes,
-// whichever is scarcer.
+// CollectMetrics returns the metrics that the region's alarms watch: whether the shard serves, 1 or 0, and the usage of its
+// volume, in percent of bytes or of inodes, whichever is scarcer.
 func (r *Role) CollectMetrics(ctx context.Context) ([]aws.Metric, error) {
 	health := aws.Metric{Name: "Healthy", Unit: "Count", Value: 1}
 	if err := r.checkHealth(ctx); err != nil {

@@ -13,46 +13,47 @@ const (
 	nfsUnit       = "nfs-server.service"
 	nfsFile       = "/etc/nfs.conf.d/beachhead.conf"
 	unitFile      = "/etc/systemd/system/nfs-server.service.d/beachhead.conf"
-	exportCommand = "exportfs" //nolint:misspell // it is called so
+	exportCommand = "exportfs" //nolint:misspell // the command's name
 	exportsFile   = "/etc/exports.d/beachhead.exports"
 	usersFile     = "/etc/sysusers.d/beachhead.conf"
-	// servedFile has the settings that the running NFS server was started with. It is gone after a reboot, as the server is.
+	// servedFile holds the settings that the running NFS server was started with. It is gone after a reboot, as the
+	// server is.
 	servedFile = "/run/beachhead/served"
 )
 
-// renderNFSSettings are the server's own.
+// renderNFSSettings returns the settings of the NFS server.
 func (r *Role) renderNFSSettings() string {
 	return fmt.Sprintf(`# Written by beachhead-node.
 [nfsd]
 threads=%d
-# Version 4 alone: it needs one port and no port mapper. 4.1 and later alone: their clients say when they are done after a restart.
+# Only version 4, which needs one port and no port mapper. Only 4.1 and later, whose clients report when they have recovered after a restart.
 vers3=n
 vers4.0=n
-# After a restart of this machine's server, clients that were there have so many seconds before anything new may be opened; a client that is
-# silent for as long loses what it had open. Runners read and push files that nobody locks, so short is better than the usual 90.
+# After a restart of this server, clients have this many seconds to reclaim their open files before any new file may be opened. A client that
+# is silent for as long loses its open files. Runners read and push files without locks, so short values are better than the usual 90.
 #
-# The list of those clients stays on the machine's own disk. The next machine knows of none, so it has no such wait: clients open their files
-# again by their handles, which are the same. With the list on the volume, each replacement would hold everybody up for runners that are gone.
-# What a client loses is its locks, and the cache has none.
+# The list of those clients stays on the machine's own disk. The next machine starts with an empty list and has no such wait: clients open
+# their files again by their handles, which are equal. With the list on the volume, each replacement would make all clients wait for runners
+# that are gone. Clients lose their locks only, and the cache uses no locks.
 grace-time=15
 lease-time=15
 `, r.cache.Threads)
 }
 
-// unitSettings let as many runners connect as a region may have. The kernel's own limit is 20 connections for each thread and three more threads
-// (svc_check_conn_limits in net/sunrpc/svc_xprt.c), beyond which it closes those of others: 167 runners with 8 connections each are too many for
-// 64 threads. 16384 are 2,048 runners. A kernel without the
-// file has no such limit.
+// unitSettings raise the number of connections, so that all runners of a region can connect. The kernel's own limit is
+// 20 connections for each of three more than the number of threads (svc_check_conn_limits in net/sunrpc/svc_xprt.c);
+// beyond it the kernel closes other connections. 167 runners with 8 connections each are too many for 64 threads. 16384
+// connections are enough for 2,048 runners. A kernel without the file has no such limit.
 const unitSettings = `# Written by beachhead-node.
 [Service]
 ExecStartPre=-/bin/sh -c 'echo 16384 >/proc/fs/nfsd/max_connections'
 `
 
-// renderExports is the export, to exactly the described ranges.
+// renderExports returns the export of the volume, to exactly the ranges of the description.
 //
-// fsid=0 makes the volume the root of what clients see, and makes handles the same on every machine. With async the server answers before a
-// write is on the volume: what a crash loses are the pushes of its last seconds, which builds make again and check by their hashes.
-// mp: an empty folder is never exported in the place of a volume that is not mounted.
+// fsid=0 makes the volume the root that clients see, and makes handles equal on every machine. With async the server
+// answers before a write is on the volume: a crash loses the pushes of the last seconds, which builds create again and
+// check by their hashes. mp prevents the export of an empty folder in place of a volume that is not mounted.
 func (r *Role) renderExports() string {
 	var text strings.Builder
 	for _, clients := range r.cache.Clients {
@@ -61,7 +62,7 @@ func (r *Role) renderExports() string {
 	return text.String()
 }
 
-// configureNFS writes what the server reads when it starts.
+// configureNFS writes the files that the server reads when it starts.
 func (r *Role) configureNFS(ctx context.Context) error {
 	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", ClientID)
 	for file, text := range map[string]string{nfsFile: r.renderNFSSettings(), usersFile: user} {
@@ -79,12 +80,14 @@ func (r *Role) configureNFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Version 4 alone asks neither for a port; they would only be two more doors. Before the package that would start them.
+	// NFS version 4 needs neither of these services; they would only open two more ports. Mask them before the
+	// installation of the package, which would start them.
 	_, err = r.host.Run(ctx, "systemctl", "mask", "--quiet", "rpcbind.socket", "rpcbind.service", "rpc-statd.service")
 	return err
 }
 
-// exportVolume makes the NFS server serve the mounted volume. A server that runs with these settings and answers is only told of the exports.
+// exportVolume makes the NFS server export the mounted volume. When the server runs with these settings and answers, it
+// only reloads the exports.
 func (r *Role) exportVolume(ctx context.Context) error {
 	if _, err := r.host.WriteFile(exportsFile, 0o644, r.renderExports()); err != nil {
 		return err
@@ -95,9 +98,10 @@ func (r *Role) exportVolume(ctx context.Context) error {
 		_, err := r.host.Run(ctx, exportCommand, "-ra")
 		return err
 	}
-	// Restarted and not started: an image may have started it with settings of its own, and one that hangs is mended by nothing else.
+	// Restart, not start: an image may have started the server with other settings, and only a restart helps one that
+	// hangs.
 	if _, err := r.host.Run(ctx, "systemctl", "restart", nfsUnit); err != nil {
-		return fmt.Errorf("%w; look at journalctl -u %s -u nfs-mountd", err, nfsUnit)
+		return fmt.Errorf("%w; check `journalctl -u %s -u nfs-mountd`", err, nfsUnit)
 	}
 	if _, err := r.host.Run(ctx, exportCommand, "-ra"); err != nil {
 		return err
@@ -109,7 +113,8 @@ func (r *Role) exportVolume(ctx context.Context) error {
 	return err
 }
 
-// stopNFS stops the server first and its exports after it, as its unit does: a server that runs without them says that files are gone.
+// stopNFS stops the server first and removes its exports after that, as its unit does: a server that runs without
+// exports reports to clients that their files are gone.
 func (r *Role) stopNFS(ctx context.Context) error {
 	if err := os.Remove(r.host.Path(servedFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -118,11 +123,11 @@ func (r *Role) stopNFS(ctx context.Context) error {
 	return err
 }
 
-// packages are what a stock image lacks. The tools of ext4 are part of every Debian.
+// packages lists what a stock image lacks. Every Debian image includes the tools of ext4.
 var packages = []string{"nfs-kernel-server"}
 
-// installNFS brings the NFS server onto the machine, in the way that it has to run. What it reads is there before it: installing the package
-// starts it.
+// installNFS installs and configures the NFS server. It writes the configuration first, because the installation of the
+// package starts the server.
 func (r *Role) installNFS(ctx context.Context) error {
 	if err := r.configureNFS(ctx); err != nil {
 		return err
@@ -130,7 +135,7 @@ func (r *Role) installNFS(ctx context.Context) error {
 	if err := r.host.InstallPackages(ctx, packages...); err != nil {
 		return err
 	}
-	// After a reboot the agent starts it, when the volume is there.
+	// After a reboot the agent starts the server, once the volume is mounted.
 	if _, err := r.host.Run(ctx, "systemctl", "disable", "--quiet", nfsUnit); err != nil {
 		return err
 	}

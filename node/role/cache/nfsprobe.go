@@ -10,25 +10,27 @@ import (
 	"time"
 )
 
-// checkLocalNFS says whether the NFS server answers on this machine.
+// checkLocalNFS returns an error unless the NFS server answers on this machine.
 func (r *Role) checkLocalNFS(ctx context.Context) error {
 	return checkNFS(ctx, r.nfsEndpoint(netip.AddrFrom4([4]byte{127, 0, 0, 1})))
 }
 
-// nfsTimeout is how long the server may take to answer. Judgement: one whose threads are all waiting for the volume takes seconds.
+// nfsTimeout is the time that the server may take to answer. Our estimate: a server whose threads all wait for the
+// volume takes seconds.
 const nfsTimeout = 10 * time.Second
 
-// checkNFS calls the procedure of NFS version 4 that does nothing. That a connection is made says nothing: the kernel makes it, whether or not
-// any thread is there to answer.
+// checkNFS calls the NULL procedure of NFS version 4, and returns an error when the server does not answer. A
+// connection alone proves nothing: the kernel accepts it even if no thread can answer.
 func checkNFS(ctx context.Context, address string) error {
 	err := callNFS(ctx, address)
 	if err != nil {
-		return fmt.Errorf("the NFS server does not answer at %s: %w; look at systemctl status %s and dmesg", address, err, nfsUnit)
+		return fmt.Errorf("the NFS server does not answer at %s: %w; check `systemctl status %s` and `dmesg`", address, err, nfsUnit)
 	}
 	return nil
 }
 
-// The numbers of a remote call. Sources: RFC 5531 (remote procedure calls, version 2), RFC 7530 (program and version).
+// Fields of a remote procedure call. Sources: RFC 5531 (remote procedure calls, version 2), RFC 7530 (program and
+// version).
 const (
 	lastFragment = 1 << 31
 	rpcVersion   = 2
@@ -50,7 +52,7 @@ func callNFS(ctx context.Context, address string) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	// The last four words are no credentials and no verifier.
+	// The last four words are empty credentials and an empty verifier.
 	call := []uint32{lastFragment | callWords*4, callNumber, 0, rpcVersion, nfsProgram, nfsVersion, 0, 0, 0, 0, 0}
 	if err := binary.Write(connection, binary.BigEndian, call); err != nil {
 		return err
@@ -59,14 +61,14 @@ func callNFS(ctx context.Context, address string) error {
 	if err := binary.Read(io.LimitReader(connection, (1+replyWords)*4), binary.BigEndian, &reply); err != nil {
 		return err
 	}
-	// A reply, to this call, accepted, without a verifier, done.
+	// The reply must be a reply, to this call, accepted, with an empty verifier, and successful.
 	if want := [1 + replyWords]uint32{lastFragment | replyWords*4, callNumber, 1, 0, 0, 0, 0}; reply != want {
-		return fmt.Errorf("it says %x", reply)
+		return fmt.Errorf("unexpected reply %x", reply)
 	}
 	return nil
 }
 
-// nfsEndpoint is an address with the NFS server's port.
+// nfsEndpoint returns an address with the port of the NFS server.
 func (r *Role) nfsEndpoint(address netip.Addr) string {
 	return netip.AddrPortFrom(address, r.port).String()
 }

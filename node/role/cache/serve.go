@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// checkInterval is how often a server looks at itself.
+	// checkInterval is the time between two health checks.
 	checkInterval = time.Minute
-	// failureLimit is how often in a row it may find itself unhealthy before it starts over, which mends what can be mended. A server under load may
-	// be slow to answer once. The alarm goes off after five minutes.
+	// failureLimit is the number of health checks in a row that may fail before the server starts over, which repairs
+	// what can be repaired. A server under load may answer slowly once. The alarm goes off after five minutes.
 	failureLimit = 3
-	// sweepInterval is how often leftovers are cleared away on a volume that has space.
+	// sweepInterval is the time between two removals of leftovers on a volume that has space.
 	sweepInterval = 24 * time.Hour
 )
 
-// Serve keeps the shard's server going: it watches over it, evicts, copies the tenants that move here, and on the first shard serves the
-// hash-equivalence database. NFS itself is the kernel's: it goes on without the agent.
+// Serve runs the shard's server: it checks health, evicts files, copies the tenants that move here, and on the first
+// shard serves the hash-equivalence database. The kernel runs NFS itself, which continues without the agent.
 func (r *Role) Serve(ctx context.Context) error {
 	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil {
@@ -65,12 +65,13 @@ func (r *Role) growthServer() growth.Server {
 	}
 }
 
-// serveHashes serves the region's hash-equivalence database, which is on the volume so that its snapshots carry it.
+// serveHashes serves the region's hash-equivalence database. The database is on the volume, so that the volume's
+// snapshots include it.
 func (r *Role) serveHashes(ctx context.Context, address netip.Addr) error {
 	at := net.JoinHostPort(address.String(), strconv.Itoa(hashserv.Port))
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
 	if err != nil {
-		return fmt.Errorf("serving hash equivalence: %w; look at ss --listening --processes", err)
+		return fmt.Errorf("serving hash equivalence: %w; find the process that uses the port with `ss --listening --tcp --processes`", err)
 	}
 	return hashserv.Serve(ctx, listener, r.host.Path(ownFolder+"/hashserv.db"))
 }

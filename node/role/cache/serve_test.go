@@ -213,7 +213,7 @@ func TestProbe(t *testing.T) {
 	}{
 		"silence":    {func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout"},
 		"closed":     {func(net.Conn) {}, "EOF"},
-		"web server": {func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, "it says"},
+		"web server": {func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, "unexpected reply"},
 		"nfs":        {func(c net.Conn) { nfsReply(c) }, ""},
 	} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -9,29 +9,30 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// Judgement, all three.
+// All three are our estimates.
 const (
 	claimInterval = 2 * time.Second
-	// claimTimeout is for how long a claim waits before it says why; the agent then claims again.
+	// claimTimeout is the time after which a claim returns the reason why it still waits; the agent then claims again.
 	claimTimeout = 90 * time.Second
-	// fenceDelay is what a machine that shuts down gets to write out what it holds. Terminating takes most machines less, and EC2 itself takes
-	// its things when it is over.
+	// fenceDelay is the time that a machine that shuts down has to write its data out. Most machines terminate faster,
+	// and EC2 itself detaches their resources then.
 	fenceDelay = 30 * time.Second
 )
 
-// attachment is who has a thing, as EC2 says. State is attaching, attached, detaching or busy. ID is the interface's; volumes have none.
+// attachment describes who holds a resource, according to EC2. state is attaching, attached, detaching or busy.
+// interfaceAttachment is the ID of an interface's attachment; volumes have none.
 type attachment struct{ interfaceAttachment, holder, state string }
 
-// resource is what outlives machines: a volume or an interface.
+// resource is a part of the shard that outlives machines: the volume or the interface.
 type resource struct {
 	name   string
 	query  func(ctx context.Context) (attachment, error)
 	attach func(ctx context.Context) error
-	// detach ends an attachment; force takes the thing from a machine that cannot let go any more.
+	// detach ends an attachment; force detaches the resource from a machine that cannot release it any more.
 	detach func(ctx context.Context, a attachment, force bool) error
 }
 
-// volumeResource is the data volume. Its id may be empty where it is only handed over.
+// volumeResource returns the data volume. id may be empty when the volume is only released.
 func (r *Role) volumeResource(id string) resource {
 	return resource{
 		name: "the data volume " + r.cache.Volume,
@@ -40,7 +41,7 @@ func (r *Role) volumeResource(id string) resource {
 			id = v.ID
 			return attachment{holder: v.AttachedTo, state: v.AttachmentState}, err
 		},
-		// The name is one that EC2 asks for; Linux finds the device by its serial number.
+		// EC2 requires a device name; Linux finds the device by its serial number.
 		attach: func(ctx context.Context) error { return r.cloud.AttachVolume(ctx, id, "/dev/sdf") },
 		detach: func(ctx context.Context, a attachment, force bool) error {
 			return r.cloud.DetachVolume(ctx, id, a.holder, force)
@@ -48,7 +49,7 @@ func (r *Role) volumeResource(id string) resource {
 	}
 }
 
-// interfaceResource is the interface with the address that runners mount from.
+// interfaceResource returns the interface with the address that runners mount from.
 func (r *Role) interfaceResource() resource {
 	var id string
 	return resource{
@@ -74,11 +75,12 @@ const (
 	stepFence
 )
 
-// decideStep decides what to do about a thing: state is that of the holder's machine, and dying for how long it has not been alive.
+// decideStep decides the next step of a claim. state is the state of the holder's machine, and dying the time since it
+// was last alive.
 //
-// A machine that lives is never fenced, however long it keeps the thing: two servers that write to one volume destroy it, and a server that does
-// not let go for a minute and a half is as likely one that works as one that hangs. A group has one machine, so the older of two goes by
-// itself; where it does not, a person decides.
+// A machine that is alive is never fenced, however long it holds the resource. Two servers that write to one volume
+// destroy it, and a server that does not release the volume for a minute and a half may work as likely as it may hang.
+// A group has one machine, so that the older of two servers terminates by itself. If it does not, an operator decides.
 func decideStep(a attachment, me, state string, dying time.Duration) claimStep {
 	switch {
 	case a.holder == "":
@@ -92,7 +94,7 @@ func decideStep(a attachment, me, state string, dying time.Duration) claimStep {
 	case "terminated", "stopped":
 		return stepFence
 	case "shutting-down", "stopping", "":
-		// A machine that EC2 does not know may also be one that it does not know yet.
+		// EC2 may not know the machine any more, or it may not know it yet.
 		if dying >= fenceDelay {
 			return stepFence
 		}
@@ -102,19 +104,19 @@ func decideStep(a attachment, me, state string, dying time.Duration) claimStep {
 
 func isAlive(state string) bool { return state == "pending" || state == "running" }
 
-// claim is a machine that claims a thing.
+// claim is the takeover of a resource by a machine.
 type claim struct {
 	*Role
 	me       string
 	resource resource
-	// attached is how the thing was found last, and state that of the holder's machine.
+	// attached is the last known attachment of the resource, and holderState the state of its holder's machine.
 	attached    attachment
 	holderState string
-	// fenced is whose attachment was ended by force.
+	// fenced is the machine whose attachment was detached by force.
 	fenced string
 }
 
-// claimResource takes a thing, and returns once EC2 says that it is attached to this machine.
+// claimResource takes over a resource, and returns once EC2 reports that it is attached to this machine.
 func (r *Role) claimResource(ctx context.Context, me string, t resource) error {
 	c := &claim{Role: r, me: me, resource: t}
 	for start := time.Now(); ; {
@@ -131,7 +133,7 @@ func (r *Role) claimResource(ctx context.Context, me string, t resource) error {
 	}
 }
 
-// tryOnce looks at the thing and does what is next about it.
+// tryOnce queries the resource and executes the next step.
 func (c *claim) tryOnce(ctx context.Context) (done bool, err error) {
 	if err := c.queryHolder(ctx); err != nil {
 		return false, err
@@ -140,7 +142,7 @@ func (c *claim) tryOnce(ctx context.Context) (done bool, err error) {
 	case stepDone:
 		return true, nil
 	case stepAttach:
-		// Another machine may be quicker; then EC2 refuses, and this one waits for it.
+		// Another machine may be faster; EC2 then refuses, and this machine waits for it.
 		return false, c.resource.attach(ctx)
 	case stepFence:
 		return false, c.fenceHolder(ctx)
@@ -160,7 +162,7 @@ func (c *claim) queryHolder(ctx context.Context) (err error) {
 	return err
 }
 
-// measureDowntime is for how long a machine has not been alive. It is the same for all that it holds.
+// measureDowntime returns the time since a machine was last alive. All resources that it holds share that time.
 func (r *Role) measureDowntime(machine, state string) time.Duration {
 	if isAlive(state) {
 		delete(r.deadSince, machine)
@@ -174,13 +176,14 @@ func (r *Role) measureDowntime(machine, state string) time.Duration {
 	return time.Since(since)
 }
 
-// fenceHolder ends the attachment of a machine that is gone, by force, once. EC2 is told whose it ends, so that it never ends that of another server
-// which was quicker.
+// fenceHolder detaches a resource by force, once, from a machine that is gone. The request names the machine, so that
+// it never ends the attachment of another server that was faster.
 func (c *claim) fenceHolder(ctx context.Context) error {
 	if c.fenced == c.attached.holder {
 		return nil
 	}
-	c.log.Warn("taking from a machine that is gone", "thing", c.resource.name, "machine", c.attached.holder, "state", c.holderState)
+	c.log.Warn("detaching by force from a machine that is gone",
+		"resource", c.resource.name, "machine", c.attached.holder, "state", c.holderState)
 	if err := c.resource.detach(ctx, c.attached, true); err != nil {
 		return err
 	}
@@ -188,23 +191,23 @@ func (c *claim) fenceHolder(ctx context.Context) error {
 	return nil
 }
 
-// explainWait says what the claim waits for.
+// explainWait returns an error with the reason why the claim waits.
 func (c *claim) explainWait(last error) error {
 	name, a := c.resource.name, c.attached
 	switch {
 	case last != nil:
 		return fmt.Errorf("waiting for %s: %w", name, last)
 	case a.holder == "" || a.holder == c.me:
-		return fmt.Errorf("waiting for %s: EC2 has it as %q for this machine; it is tried again", name, a.state)
+		return fmt.Errorf("%s is not attached to this machine yet: EC2 reports the state %q; the agent retries", name, a.state)
 	case isAlive(c.holderState):
-		return fmt.Errorf("%s is %s, to %s, which is %s: it is waited for, and never taken from a machine that lives; "+
-			"terminate %s if it should not be there, and this one goes on", name, a.state, a.holder, c.holderState, a.holder)
+		return fmt.Errorf("%s is %s, to %s, which is %s: this machine waits, because force against a machine that is alive can destroy "+
+			"the data; to continue here, run `aws ec2 terminate-instances --instance-ids %s`", name, a.state, a.holder, c.holderState, a.holder)
 	default:
-		return fmt.Errorf("%s is %s, to %s, which is gone; EC2 takes its time to let go of it, and it is tried again", name, a.state, a.holder)
+		return fmt.Errorf("%s is %s, to %s, which is gone: EC2 has not detached it yet; the agent retries", name, a.state, a.holder)
 	}
 }
 
-// releaseResource gives a thing back that this machine has; without force, so that EC2 waits until Linux has let go of it.
+// releaseResource detaches a resource from this machine, without force, so that EC2 waits until Linux has released it.
 func (r *Role) releaseResource(ctx context.Context, me string, t resource) error {
 	a, err := t.query(ctx)
 	if err != nil || a.holder != me || a.state == "detaching" {
@@ -213,8 +216,9 @@ func (r *Role) releaseResource(ctx context.Context, me string, t resource) error
 	return t.detach(ctx, a, false)
 }
 
-// awaitRelease waits until EC2 says that this machine no longer has a thing: from a machine that goes before that, the next server would take it by
-// force. One that EC2 does not let go of keeps no machine: Linux has, so that force does no harm.
+// awaitRelease waits until EC2 reports that this machine no longer holds a resource. If the machine terminated earlier,
+// the next server would have to detach the resource by force. The wait has a limit: Linux has released the resource, so
+// that force does no harm then.
 func (r *Role) awaitRelease(ctx context.Context, me string, t resource) error {
 	for start := time.Now(); ; {
 		a, err := t.query(ctx)
@@ -222,7 +226,8 @@ func (r *Role) awaitRelease(ctx context.Context, me string, t resource) error {
 			return nil
 		}
 		if time.Since(start) >= fenceDelay {
-			r.log.Warn("EC2 takes its time to let go; the machine goes without waiting for it", "thing", t.name, "state", a.state, "error", err)
+			r.log.Warn("EC2 has not detached the resource; the machine terminates without waiting for it",
+				"resource", t.name, "state", a.state, "error", err)
 			return nil
 		}
 		if stopped := host.Sleep(ctx, claimInterval); stopped != nil {

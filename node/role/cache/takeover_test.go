@@ -76,7 +76,7 @@ func TestOneServerWins(t *testing.T) {
 			t.Error("nobody raced: EC2 refused no call")
 		}
 		for _, err := range losers {
-			if !strings.Contains(err.Error(), first.id) || !strings.Contains(err.Error(), "terminate "+first.id) {
+			if !strings.Contains(err.Error(), first.id) || !strings.Contains(err.Error(), "terminate-instances --instance-ids "+first.id) {
 				t.Errorf("%v; want who has it and what to do", err)
 			}
 		}

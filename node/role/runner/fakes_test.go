@@ -135,7 +135,8 @@ func newTestRunner(t *testing.T, edit func(*spec.Runner)) *testRunner {
 		Fleet: "arm", Path: fleetPath, RegistryMirror: mirrorAddr,
 		Agent: spec.Agent{
 			Kind: "command", Concurrency: 4, TokenParameter: tokenName,
-			Commands: &spec.Commands{Install: recordCommand("install"), Register: recordCommand("register"), Drain: recordCommand("drain"), Unregister: recordCommand("unregister")},
+			Commands: &spec.Commands{Install: recordCommand("install"), Register: recordCommand("register"), Drain: recordCommand("drain"),
+				Unregister: recordCommand("unregister")},
 		},
 	}}
 	if edit != nil {

@@ -1,5 +1,6 @@
-// Package runner is the role of a machine that runs CI jobs: it prepares the machine and the CI system's agent, tells how busy it is, keeps
-// itself from being taken while a job runs, and lets its jobs end before it goes.
+// Package runner is the role of a machine that runs CI jobs. It prepares the machine and the CI system's agent, reports
+// how busy the machine is, protects the machine from scale-in while a job runs, and lets the jobs end before the
+// machine terminates.
 package runner
 
 import (
@@ -19,26 +20,26 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// BusyMetric is the name of the metric that the fleet's scaling follows, in percent. It is components/fleet's Metric: one name in two places, since
-// this package must not import the other, and a test compares them.
+// BusyMetric is the name of the metric that the fleet's scaling follows, in percent. Package components/fleet has the
+// same name in its Metric, because this package must not import that one; a test compares them.
 const BusyMetric = "BusyPercent"
 
-// Cloud is what the role calls of AWS.
+// Cloud is the part of aws.Client that the role calls.
 type Cloud interface {
 	InstanceIdentity(ctx context.Context) (aws.Identity, error)
 	GetParameter(ctx context.Context, name string) (aws.Parameter, error)
 	SetScaleInProtection(ctx context.Context, protected bool) error
 }
 
-// Role is a runner's.
+// Role is the role of one runner.
 type Role struct {
 	host        host.Host
 	description spec.Description
 	cloud       Cloud
 	log         *slog.Logger
-	// clockURL is an address of AWS whose answers' Date is the right time.
+	// clockURL is an address of AWS. The Date header of its answers is the correct time.
 	clockURL string
-	// freeBytes gives the free bytes of a file system.
+	// freeBytes returns the free bytes of a file system.
 	freeBytes func(path string) (uint64, error)
 	// dial connects to a service.
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
@@ -48,15 +49,15 @@ type Role struct {
 	system ci.System
 }
 
-// intervals are what the role waits for; tests shorten them.
+// intervals are the times that the role waits; tests shorten them.
 type intervals struct {
-	// poll is the time between looks at running jobs, posture between looks at the posture.
+	// poll is the time between two rounds of Serve, and posture the time between two reads of the posture.
 	poll, posture time.Duration
-	// connect ends a connection of the self-check that hangs, unregister the removal from a CI system that does not answer.
+	// connect limits a connection of the self-check, and unregister the removal from a CI system that does not answer.
 	connect, unregister time.Duration
 }
 
-// New gives the role. It calls nothing.
+// New returns the role of a machine whose description has a section runner. It makes no call.
 func New(h host.Host, d spec.Description, c *aws.Client) *Role {
 	return &Role{
 		host: h, description: d, cloud: c, log: slog.Default(), clockURL: "https://s3." + d.Region + ".amazonaws.com/", freeBytes: statFreeBytes,
@@ -65,11 +66,12 @@ func New(h host.Host, d spec.Description, c *aws.Client) *Role {
 	}
 }
 
-// readyMark marks that the machine has shown that it can work, and takes jobs, since its boot.
+// readyMark is the file that marks, until the next boot, that the machine has passed its self-check and accepts jobs.
 const readyMark = "/run/beachhead/ready"
 
-// Prepare makes the machine a runner. Every step finds what an earlier run of it did. The check comes last before the registration, and only once
-// in each life of the machine: a machine that takes work already would gain nothing by it, and its jobs lose their protection when it fails.
+// Prepare makes the machine a runner. Every step finds the results of an earlier run. The self-check comes right before
+// the registration and runs only once after each boot: a machine that already accepts jobs gains nothing from it, and
+// its jobs would lose their protection if it failed.
 func (r *Role) Prepare(ctx context.Context) error {
 	system, err := r.ciSystem(ctx)
 	if err != nil {
@@ -82,9 +84,9 @@ func (r *Role) Prepare(ctx context.Context) error {
 		{"setting up the kernel's network", r.applyKernelSettings},
 		{"setting up the scratch disk", r.prepareScratch},
 		{"setting up the container engine", r.installEngine},
-		{"keeping jobs from the machine's role", r.blockMetadata},
+		{"blocking jobs from the machine's role", r.blockMetadata},
 		{"installing the CI system's agent", system.InstallAgent},
-		{"checking whether the machine can work", r.selfCheckOnce},
+		{"running the self-check", r.selfCheckOnce},
 		{"registering with the CI system", r.registerMachine},
 	}
 	for _, step := range steps {
@@ -97,7 +99,7 @@ func (r *Role) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// ciSystem gives the CI system's agent, whose name is the instance's id.
+// ciSystem returns the CI system's agent. Its name is the instance id.
 func (r *Role) ciSystem(ctx context.Context) (ci.System, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -106,18 +108,19 @@ func (r *Role) ciSystem(ctx context.Context) (ci.System, error) {
 	}
 	identity, err := r.cloud.InstanceIdentity(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("asking the machine's own name: %w", err)
+		return nil, fmt.Errorf("reading the machine's instance id: %w", err)
 	}
 	r.system, err = ci.New(ci.Machine{Host: r.host, Name: identity.InstanceID, Agent: r.description.Runner.Agent, Token: r.readToken})
 	return r.system, err
 }
 
-// readToken reads the registration token, which is never kept.
+// readToken returns the registration token. The agent stores it nowhere.
 func (r *Role) readToken(ctx context.Context) (string, error) {
 	parameter, err := r.cloud.GetParameter(ctx, r.description.Runner.Agent.TokenParameter)
 	return parameter.Value, err
 }
 
+// selfCheckOnce runs the self-check unless the machine has passed it since its boot.
 func (r *Role) selfCheckOnce(ctx context.Context) error {
 	if _, err := os.Stat(r.host.Path(readyMark)); err == nil {
 		return nil
@@ -125,15 +128,15 @@ func (r *Role) selfCheckOnce(ctx context.Context) error {
 	return r.selfCheck(ctx)
 }
 
-// registerMachine registers the machine and starts the CI agent, unless the fleet is to take no work. Then the machine is ready all the same: it would
-// otherwise be replaced over and over.
+// registerMachine registers the machine and starts the CI agent, unless the fleet accepts no jobs. The machine becomes
+// ready in that case too: otherwise its group would replace it over and over.
 func (r *Role) registerMachine(ctx context.Context) error {
 	system, err := r.ciSystem(ctx)
 	if err != nil {
 		return err
 	}
 	if posture := r.readPosture(ctx); posture != activePosture {
-		r.log.Info("the machine takes no work", "posture", posture)
+		r.log.Info("machine accepts no jobs", "posture", posture)
 	} else if err := system.EnsureRunning(ctx); err != nil {
 		return err
 	}
@@ -141,24 +144,24 @@ func (r *Role) registerMachine(ctx context.Context) error {
 	return err
 }
 
-// activePosture is the posture in which machines take work.
+// activePosture is the posture in which machines accept jobs.
 const activePosture = "active"
 
-// postureFile keeps the posture over restarts and reboots, for as long as Parameter Store is away.
+// postureFile stores the last posture for restarts and reboots during an outage of Parameter Store.
 const postureFile = "/var/lib/beachhead/posture"
 
-// readPosture is what the fleet is to do. When it cannot be read, it is the last one that was; a machine that never read one takes work, which is
-// what it was started for.
+// readPosture returns the posture of the fleet. When Parameter Store does not answer, it returns the last posture that
+// it read. A machine that never read one returns active, because that is the purpose of its launch.
 func (r *Role) readPosture(ctx context.Context) string {
 	parameter, err := r.cloud.GetParameter(ctx, r.description.Runner.Path+"/posture")
 	if now := strings.TrimSpace(parameter.Value); err == nil && now != "" {
 		if _, err := r.host.WriteFile(postureFile, 0o644, now); err != nil {
-			r.log.Warn("the posture cannot be kept on disk", "error", err)
+			r.log.Warn("writing the posture to disk failed; a restart reads it from Parameter Store", "file", postureFile, "error", err)
 		}
 		return now
 	}
 	if ctx.Err() == nil {
-		r.log.Warn("the posture cannot be read; the last one stays", "error", err)
+		r.log.Warn("reading the posture failed; keeping the last one and retrying", "error", err)
 	}
 	if text, err := os.ReadFile(r.host.Path(postureFile)); err == nil && len(text) > 0 {
 		return string(text)
@@ -166,7 +169,7 @@ func (r *Role) readPosture(ctx context.Context) string {
 	return activePosture
 }
 
-// CollectMetrics tell how busy the machine is: running jobs of those that may run at a time, in percent.
+// CollectMetrics returns how busy the machine is: the running jobs in percent of the fleet's concurrency.
 func (r *Role) CollectMetrics(ctx context.Context) ([]aws.Metric, error) {
 	system, err := r.ciSystem(ctx)
 	if err != nil {
@@ -179,12 +182,14 @@ func (r *Role) CollectMetrics(ctx context.Context) ([]aws.Metric, error) {
 	return []aws.Metric{{Name: BusyMetric, Unit: "Percent", Value: busyPercent(running, r.description.Runner.Agent.Concurrency)}}, nil
 }
 
+// busyPercent returns the running jobs in percent of the concurrency, at most 100.
 func busyPercent(running, concurrency int) float64 {
 	return 100 * float64(min(running, concurrency)) / float64(concurrency)
 }
 
-// Drain takes no new job, waits for the running ones, and removes the machine from the CI system. Waiting has no limit but the context's. A CI
-// system that does not answer must not keep the machine for ever, so a removal that fails is given up and told.
+// Drain accepts no new job, waits for the running ones, and removes the machine from the CI system. Only the context
+// limits the wait. A CI system that does not answer must not keep the machine for ever, so Drain logs a removal that
+// fails and continues.
 func (r *Role) Drain(ctx context.Context) error {
 	system, err := r.ciSystem(ctx)
 	if err != nil {
@@ -197,16 +202,16 @@ func (r *Role) Drain(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		r.log.Warn("the machine stays registered; remove it from the CI system by hand, under its instance's id", "error", err)
+		r.log.Warn("removing the machine from the CI system failed; remove its instance id there by hand", "error", err)
 	}
-	// One that the group takes is not in service any more, and has no protection.
+	// A machine that its group terminates is not in service any more and has no protection.
 	if err := r.cloud.SetScaleInProtection(ctx, false); err != nil && !errors.Is(err, aws.ErrBusy) {
-		r.log.Warn("the protection from scale-in cannot be taken off; the machine ends all the same", "error", err)
+		r.log.Warn("removing the scale-in protection failed; the machine terminates anyway", "error", err)
 	}
 	return ctx.Err()
 }
 
-// unregisterMachine tries until it works or its time is over.
+// unregisterMachine retries until the removal succeeds or its time is over.
 func (r *Role) unregisterMachine(ctx context.Context, system ci.System) error {
 	limited, cancel := context.WithTimeout(ctx, r.times.unregister)
 	defer cancel()

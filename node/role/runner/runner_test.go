@@ -21,7 +21,8 @@ func TestPrepare(t *testing.T) {
 	}
 	for _, want := range []string{
 		"sysctl --quiet --load=" + b.host.Path(sysctlFile), "nft --file ", "systemctl start docker.service", "systemctl reload docker.service",
-		"apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 --yes --quiet install --no-install-recommends docker.io apparmor nftables nfs-common",
+		"apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 --yes --quiet install --no-install-recommends docker.io apparmor nftables " +
+			"nfs-common",
 	} {
 		if b.machine.CountCommands(want) != 1 {
 			t.Errorf("%d times: %s", b.machine.CountCommands(want), want)
@@ -32,7 +33,8 @@ func TestPrepare(t *testing.T) {
 	before := b.machine.SnapshotState()
 	b.freeBytes = func(string) (uint64, error) { return 0, nil }
 	b.mustPrepare(t)
-	if !maps.Equal(before, b.machine.SnapshotState()) || b.recordedCommands() != "install register" || b.machine.CountCommands("apt-get") != 2 {
+	if !maps.Equal(before, b.machine.SnapshotState()) || b.recordedCommands() != "install register" ||
+		b.machine.CountCommands("apt-get") != 2 {
 		t.Errorf("a second run changes the machine: ran %q", b.recordedCommands())
 	}
 	if b.journal.count("planted4711") > 0 || len(b.machine.FindText("planted4711")) > 0 {

@@ -42,10 +42,12 @@ func TestProtection(t *testing.T) {
 	time.Sleep(20 * time.Millisecond)
 	b.account.setUnavailable(false)
 	waitUntil(t, "unprotected", told(false, true, false))
-	if n := b.journal.count("setting the protection from scale-in failed"); n != 1 {
+	if n := b.journal.count("step failed; retrying\" step=\"setting the scale-in protection\""); n != 1 {
 		t.Errorf("the failure was told %d times", n)
 	}
-	waitUntil(t, "told that it works again", func() bool { return b.journal.count("setting the protection from scale-in works again") == 1 })
+	waitUntil(t, "told that it works again", func() bool {
+		return b.journal.count("step works again\" step=\"setting the scale-in protection\"") == 1
+	})
 	// A new start of the agent does not know what the group was told.
 	stop()
 	b.restartAgent()
@@ -84,7 +86,7 @@ func TestPostures(t *testing.T) {
 	b.machine.WriteFile("/job", "")
 	stop := b.startServing(t)
 	b.account.setParameter(fleetPath+"/posture", "draining")
-	waitUntil(t, "the drain begins", func() bool { return b.journal.count("takes no new job") == 1 })
+	waitUntil(t, "the drain begins", func() bool { return b.journal.count("accepts no new job") == 1 })
 	// Back to active while the drain is under way: it cannot be taken back, and ends first.
 	b.account.setParameter(fleetPath+"/posture", activePosture)
 	time.Sleep(30 * time.Millisecond)
@@ -181,10 +183,10 @@ func TestCountFails(t *testing.T) {
 	system.mutex.Lock()
 	system.fails = errors.New("planted")
 	system.mutex.Unlock()
-	waitUntil(t, "told", func() bool { return b.journal.count("counting the running jobs failed") == 1 })
+	waitUntil(t, "told", func() bool { return b.journal.count("step failed; retrying\" step=\"counting the running jobs\"") == 1 })
 	time.Sleep(20 * time.Millisecond)
 	stop()
-	if told := b.account.protectionCalls(); len(told) != 1 || b.journal.count("counting the running jobs failed") != 1 {
+	if told := b.account.protectionCalls(); len(told) != 1 || b.journal.count("step failed; retrying\" step=\"counting the running jobs\"") != 1 {
 		t.Errorf("protections %v", told)
 	}
 }

@@ -1,9 +1,9 @@
-// Package disk is a cache server's data volume: it finds its device, makes a file system on one that is provably blank and on no other, and
-// mounts and grows it.
+// Package disk prepares the data volume of a cache server: it finds the block device, creates a file system on a volume
+// that is provably blank and on no other, mounts the volume, and grows the file system.
 //
-// The file system is ext4: it grows while it is mounted, its tools are part of every Debian image, so that a server installs nothing for it,
-// and a check mends what a crash leaves. XFS was refused: it grows as well, but its tools are a package more between boot and ready. Neither is
-// ever made smaller.
+// The file system is ext4. It can grow while it is mounted, every Debian image includes its tools, so that a server
+// installs nothing for it, and a check repairs what a crash leaves behind. We refused XFS: it can grow too, but its
+// tools are one more package to install between boot and ready. Both file systems are never shrunk.
 package disk
 
 import (
@@ -16,11 +16,11 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// FindDevice gives the block device of an EBS volume, such as /dev/nvme1n1; "" when it is not there. The volume's id without its dash is the
-// device's serial number. Source: Amazon EBS user guide, "Map Amazon EBS volumes to NVMe device names". The name that EC2 was asked for says
-// nothing.
+// FindDevice returns the block device of an EBS volume, such as /dev/nvme1n1, and "" when it does not exist. The serial
+// number of the device is the volume's ID without its dash. Source: Amazon EBS user guide, "Map Amazon EBS volumes to
+// NVMe device names". The device name in the request to EC2 does not matter.
 func FindDevice(h host.Host, volume string) (string, error) {
-	// An NVMe device has the number of its controller; others have their own.
+	// For an NVMe device the controller holds the serial number; other devices hold their own.
 	controllers, err := filepath.Glob(h.Path("/sys/block/*/device/serial"))
 	if err != nil {
 		return "", err
@@ -33,27 +33,29 @@ func FindDevice(h host.Host, volume string) (string, error) {
 	for _, file := range append(controllers, others...) {
 		text, err := os.ReadFile(file)
 		if err != nil || strings.TrimSpace(string(text)) != strings.Replace(volume, "-", "", 1) {
-			continue // one that goes meanwhile is not the one
+			continue // a device that disappears meanwhile is not ours
 		}
 		name := strings.Split(strings.TrimPrefix(file, h.Path("/sys/block")+"/"), "/")[0]
 		if found != "" && found != name {
-			return "", fmt.Errorf("both %s and %s have the serial number of %s; replace the machine", found, name, volume)
+			return "", fmt.Errorf("found two devices, %s and %s, with the serial number of %s; "+
+				"terminate this machine (its group replaces it)", found, name, volume)
 		}
 		found = name
 	}
 	if found == "" {
 		return "", nil
 	}
-	// Commands and the kernel's list of mounts want the device itself.
+	// Commands and the kernel's mount table use the device itself, not a link to it.
 	return filepath.EvalSymlinks(h.Path("/dev/" + found))
 }
 
-// DeviceSize is a device's size in bytes, as the kernel knows it: after a volume grew, this does, while the file system waits for Grow.
+// DeviceSize returns the size of a device in bytes, as the kernel reports it. It changes as soon as a volume grows,
+// while the file system keeps its size until GrowFileSystem.
 func DeviceSize(h host.Host, device string) (int64, error) {
 	text, err := os.ReadFile(h.Path("/sys/block/" + filepath.Base(device) + "/size"))
 	if err != nil {
 		return 0, err
 	}
 	sectors, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	return sectors * 512, err // sectors of 512 bytes, whatever the device's own
+	return sectors * 512, err // the kernel counts sectors of 512 bytes, whatever the device uses
 }

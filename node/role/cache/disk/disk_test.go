@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +49,7 @@ func TestFind(t *testing.T) {
 		t.Errorf("%q, %v", device, err)
 	}
 	write(t, h.Path("/sys/block/vdb/serial"), "vol0123456789abcdef0")
-	if device, err := FindDevice(h, gp3); err == nil || !strings.Contains(err.Error(), "replace the machine") {
+	if device, err := FindDevice(h, gp3); err == nil || !strings.Contains(err.Error(), "terminate this machine") {
 		t.Errorf("two devices of one volume: %q, %v", device, err)
 	}
 	if err := os.Remove(h.Path("/sys/block/nvme1n1/device/serial")); err != nil {
@@ -76,6 +77,33 @@ func TestMountAt(t *testing.T) {
 		if got := parseMountInfo(c.list, c.target); got != c.want {
 			t.Errorf("%s: %+v, want %+v", what, got, c.want)
 		}
+	}
+}
+
+// A mount that cannot be checked is an error: a server would else go on with a folder of its root disk.
+func TestMountWithoutMountTable(t *testing.T) {
+	h := machine(t)
+	if err := os.Remove(h.Path("/proc/self/mountinfo")); err != nil {
+		t.Fatal(err)
+	}
+	commands(t, map[string]string{"resize2fs": "exit 0"})
+	if err := Mount(t.Context(), h, volume(image(t, h, imageBytes)), "/srv/cache"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("mounting: %v, want that the mount table cannot be read", err)
+	}
+	if err := Unmount(t.Context(), h, "/srv/cache", false); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("unmounting: %v, want that the mount table cannot be read", err)
+	}
+}
+
+// A mount command that fails is an error with what to do about it.
+func TestMountFails(t *testing.T) {
+	h := machine(t)
+	all := mounts(t, h)
+	all["mount"] = "echo 'wrong fs type' >&2; exit 32"
+	commands(t, all)
+	err := Mount(t.Context(), h, volume(image(t, h, imageBytes)), "/srv/cache")
+	if err == nil || !strings.Contains(err.Error(), "wrong fs type") || !strings.Contains(err.Error(), "newest snapshot") {
+		t.Errorf("%v, want the cause and what to do", err)
 	}
 }
 

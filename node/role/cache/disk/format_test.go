@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -171,7 +172,7 @@ func (s stranger) refuse(t *testing.T, h host.Host, device string) {
 	t.Helper()
 	before := sum(t, device)
 	err := Mount(t.Context(), h, volume(device), "/srv/cache")
-	if err == nil || !strings.Contains(err.Error(), "is not formatted") || !strings.Contains(err.Error(), s.says) {
+	if err == nil || !strings.Contains(err.Error(), "refused to format") || !strings.Contains(err.Error(), s.says) {
 		t.Errorf("it says %v, want a refusal with %q", err, s.says)
 	}
 	if sum(t, device) != before {
@@ -316,7 +317,7 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	other := v
 	other.ID = "vol-0fedcba9876543210"
 	before := sum(t, v.Device)
-	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "is not formatted") {
+	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "refused to format") {
 		t.Errorf("a copy on another volume: %v", err)
 	}
 	if sum(t, v.Device) != before {
@@ -324,6 +325,18 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	}
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err != nil {
 		t.Errorf("the next machine: %v", err)
+	}
+}
+
+// A device that cannot be marked is not formatted: mke2fs that is killed would leave a volume that no machine may use.
+func TestUnmarkedIsNotFormatted(t *testing.T) {
+	h := machine(t)
+	all := mounts(t, h)
+	all["mkfs.ext4"] = "echo formatted >&2; exit 1"
+	commands(t, all)
+	v := volume(h.Path("/dev/nvme1n1"))
+	if err := formatVolume(t.Context(), h, v); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "marking "+v.ID) {
+		t.Errorf("%v, want that the device cannot be marked", err)
 	}
 }
 

@@ -9,14 +9,15 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// MountedDevice is what is mounted at a place.
+// MountedDevice describes the device at a mount point.
 type MountedDevice struct {
-	// Source is the device; "" when nothing is mounted.
+	// Source is the device; "" when the mount point has no mount.
 	Source   string
 	ReadOnly bool
 }
 
-// FindMount looks at what is mounted at a place, which the kernel may have made read-only since.
+// FindMount returns the mount at target. ReadOnly reflects the current state: the kernel may have made the mount
+// read-only.
 func FindMount(h host.Host, target string) (MountedDevice, error) {
 	text, err := os.ReadFile(h.Path("/proc/self/mountinfo"))
 	if err != nil {
@@ -25,7 +26,8 @@ func FindMount(h host.Host, target string) (MountedDevice, error) {
 	return parseMountInfo(string(text), h.Path(target)), nil
 }
 
-// parseMountInfo reads the kernel's list of mounts; of several at one place the last is on top. Source: proc(5), /proc/pid/mountinfo.
+// parseMountInfo finds a mount in the kernel's mount table. When one mount point has several mounts, the last one is on
+// top. Source: proc(5), /proc/pid/mountinfo.
 func parseMountInfo(list, target string) MountedDevice {
 	var at MountedDevice
 	for line := range strings.Lines(list) {
@@ -43,24 +45,27 @@ func hasOption(options, option string) bool {
 	return strings.Contains(","+options+",", ","+option+",")
 }
 
-// Volume is a data volume that is attached.
+// Volume describes an attached data volume.
 type Volume struct {
 	ID, Device string
-	// Label is the one that the volume's file system has, or gets.
+	// Label is the label of the volume's file system, or the one to create.
 	Label string
-	// FromSnapshot says that the volume was made with something on it.
+	// FromSnapshot means that the volume was created from a snapshot, so that it had contents from the start.
 	FromSnapshot bool
 }
 
-// mountOptions are those of the mount. An error of the file system makes it read-only instead of going on.
+// mountOptions are the options of the data volume's mount. After an error of the file system the kernel makes it
+// read-only.
 //
-// With nodelalloc a file's content is on the disk before its name is. Otherwise ext4 writes new names after 5 s and content after 30, and since
-// the export is asynchronous a power cut in between left files with their final names and nothing in them (seen on virtual machines). A
-// synchronous export was refused: it makes a push wait for the disk at each step of each file.
+// nodelalloc makes ext4 write a file's content before its name. By default ext4 writes new names after 5 s and content
+// after 30 s. Because the export is asynchronous, a power cut in between left files with final names and no content
+// (seen on virtual machines). We refused a synchronous export: it makes a push wait for the disk at each step of each
+// file.
 const mountOptions = "noatime,nodev,nosuid,noexec,errors=remount-ro,nodelalloc"
 
-// Mount mounts the volume, with a file system made first when it is blank, and grown to the device's size. Where it is mounted, it only grows. It
-// never touches anything that it does not know.
+// Mount mounts the volume at target and grows its file system to the size of the device. It creates a file system first
+// if the volume is blank. When the volume is mounted already, it only grows it. It never changes a volume whose
+// contents it does not recognize.
 func Mount(ctx context.Context, h host.Host, v Volume, target string) error {
 	at, err := FindMount(h, target)
 	if err != nil {
@@ -90,7 +95,8 @@ func mountDevice(ctx context.Context, h host.Host, v Volume, target string) erro
 	return nil
 }
 
-// ensureFileSystem sees to it that the volume has the shard's file system.
+// ensureFileSystem ensures that the volume has the shard's file system. It formats a blank volume and refuses any
+// other.
 func ensureFileSystem(ctx context.Context, h host.Host, v Volume) error {
 	has, err := inspectDevice(ctx, h, v)
 	if err != nil {
@@ -102,13 +108,14 @@ func ensureFileSystem(ctx context.Context, h host.Host, v Volume) error {
 	case blank:
 		return formatVolume(ctx, h, v)
 	default:
-		return fmt.Errorf("%s (%s) is not formatted, since only a blank volume ever is: %s; %s", v.ID, v.Device, reason, adviseClear(v))
+		return fmt.Errorf("refused to format %s (%s), because it is not blank: %s; %s", v.ID, v.Device, reason, adviseClear(v))
 	}
 }
 
-// repairFileSystem replays the journal, and mends what the kernel has marked as damaged; a whole file system takes it a second.
+// repairFileSystem replays the journal and repairs what the kernel marked as damaged. It takes a second when the file
+// system is intact.
 func repairFileSystem(ctx context.Context, h host.Host, v Volume) error {
-	// 1: it has mended something.
+	// Exit code 1 means that e2fsck repaired something.
 	if _, err := h.Run(ctx, "e2fsck", "-p", v.Device); err != nil && host.ExitCode(err) != 1 {
 		return fmt.Errorf("%w; %s", err, adviseRepair(v))
 	}
@@ -116,22 +123,23 @@ func repairFileSystem(ctx context.Context, h host.Host, v Volume) error {
 }
 
 func adviseRepair(v Volume) string {
-	return fmt.Sprintf("the cache on %s is damaged: make a volume of the shard's newest snapshot, give it the tags of this one, take them from this "+
-		"one, and replace the machine; or mend it by hand with e2fsck -y %s, which may lose files that builds make again", v.ID, v.Device)
+	return fmt.Sprintf("the file system on %s is damaged. Create a volume from the shard's newest snapshot, move the tags of this volume to it, "+
+		"and terminate this machine. Or repair it with `e2fsck -y %s`, which may lose files; builds create them again", v.ID, v.Device)
 }
 
 func adviseClear(v Volume) string {
-	return fmt.Sprintf("if nothing on it is wanted, clear all of it with blkdiscard --zeroout %s; if it is not the shard's, "+
-		"take the shard's Name tag from it", v.Device)
+	return fmt.Sprintf("if you do not need its contents, clear it with `blkdiscard --zeroout %s`; if it is not the shard's volume, "+
+		"remove the shard's Name tag from it", v.Device)
 }
 
-// GrowFileSystem makes the mounted file system as large as its device. One that is has nothing to do.
+// GrowFileSystem grows the mounted file system to the size of its device. It does nothing when the sizes match.
 func GrowFileSystem(ctx context.Context, h host.Host, device string) error {
 	_, err := h.Run(ctx, "resize2fs", device)
 	return err
 }
 
-// Unmount unmounts what is mounted at a place. From a device that is lost there is nothing to wait for.
+// Unmount unmounts target, if it is mounted. lost means that the device is gone, so that it does not wait for open
+// files.
 func Unmount(ctx context.Context, h host.Host, target string, lost bool) error {
 	at, err := FindMount(h, target)
 	if err != nil || at.Source == "" {
@@ -141,7 +149,7 @@ func Unmount(ctx context.Context, h host.Host, target string, lost bool) error {
 		_, err = h.Run(ctx, "umount", "--lazy", h.Path(target))
 		return err
 	}
-	// What can be written while files are still open need not be waited for by those who want the volume.
+	// Write while files may still be open, so that the next server, which waits for the unmount, waits less.
 	if _, err := h.Run(ctx, "sync", "--file-system", h.Path(target)); err != nil {
 		return err
 	}

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// Ages are counted in buckets: the first one is up to a few minutes, and then each doubling has sixteen, so that a bucket is a sixteenth of the
-// age or less. What is in one bucket counts as equally old. A list of all files was refused: of ten million it would take a gigabyte.
+// Ages are counted in buckets. The first bucket covers the first few minutes. After that each doubling of the age has
+// sixteen buckets, so that a bucket covers a sixteenth of the age or less. All files in one bucket count as equally
+// old. We refused a list of all files: for ten million files it would take a gigabyte.
 const (
 	youngest  = 10 * time.Minute
 	perDouble = 16
 	buckets   = 1 + 23*perDouble // up to 159 years
 )
 
-// ageBucket gives that of an age; what is from the future is young.
+// ageBucket returns the bucket of an age. A time in the future counts as young.
 func ageBucket(age time.Duration) int {
 	if age <= youngest {
 		return 0
@@ -24,21 +25,23 @@ func ageBucket(age time.Duration) int {
 	return min(1+int(doublings*perDouble), buckets-1)
 }
 
-// tenantUsage is what a tenant has, by bucket.
+// tenantUsage holds how much a tenant stores, by age bucket.
 type tenantUsage struct {
 	tenant string
 	total  int64
 	byAge  [buckets]int64
 }
 
-// cut is what a tenant loses: everything in the buckets above one, and of that one, files that make up so much.
+// cut describes what a tenant loses: all files in the buckets above bucket, and files of that bucket that add up to
+// part.
 type cut struct {
 	bucket int
 	part   int64
 }
 
-// planCuts gives what each tenant loses, so that they lose what is needed, or all there is: first, those above the share lose down to it, and when
-// that is not enough, everybody loses; each time the oldest go first, whoever's they are.
+// planCuts decides what each tenant loses, so that the sum reaches need, or everything is gone. First, tenants above
+// their share lose files until they are down to it. If that is not enough, all tenants lose files. In both rounds the
+// oldest files go first, whichever tenant owns them.
 func planCuts(tallies []*tenantUsage, need, share int64) map[string]cut {
 	cuts := map[string]cut{}
 	above := map[string]int64{}
@@ -55,13 +58,13 @@ func planCuts(tallies []*tenantUsage, need, share int64) map[string]cut {
 	return cuts
 }
 
-// layer is one bucket of one tenant.
+// layer is one age bucket of one tenant.
 type layer struct {
 	tally  *tenantUsage
 	bucket int
 }
 
-// sortLayers lists what is there, oldest first.
+// sortLayers lists all layers that contain files, oldest first.
 func sortLayers(tallies []*tenantUsage) []layer {
 	var all []layer
 	for _, t := range tallies {
@@ -77,8 +80,8 @@ func sortLayers(tallies []*tenantUsage) []layer {
 	return all
 }
 
-// addCut adds at most so much of a layer to its tenant's cut, and gives how much that is. Layers come oldest first, so that a younger one is only
-// taken from after the older ones are gone.
+// addCut adds up to most of a layer to the tenant's cut, and returns the amount that it added. Layers come oldest
+// first, so that a tenant loses younger files only after all of its older ones.
 func (l layer) addCut(cuts map[string]cut, most int64, above map[string]int64) int64 {
 	before, begun := cuts[l.tally.tenant]
 	left := l.tally.byAge[l.bucket]

@@ -1,5 +1,6 @@
-// Package evict keeps a cache's volume from filling up: above the high mark it deletes files, oldest first, until the low one. A tenant that
-// has more than its share pays first, so that none can push the others out.
+// Package evict keeps the volume of a cache from filling up. When usage passes the high mark, it deletes the oldest
+// files until usage is down to the low mark. A tenant that uses more than its share loses files first, so that no
+// tenant can evict the files of the others.
 package evict
 
 import (
@@ -9,16 +10,17 @@ import (
 	"time"
 )
 
-// The marks, in percent of bytes or of inodes. Judgement: the alarm on space is above both, and between them are days of most caches.
+// High and Low are the marks, in percent of bytes or of inodes. Our estimate: the alarm on space is above both, and
+// most caches take days from one to the other.
 const (
 	High = 85
 	Low  = 80
 )
 
-// Capacity is how much of one thing a volume has, and how much of it is used: bytes or inodes.
+// Capacity holds the total and the used amount of one quantity of a volume: bytes or inodes.
 type Capacity struct{ Used, Total int64 }
 
-// UsedPercent is how much is used, of a hundred.
+// UsedPercent returns the used amount in percent.
 func (m Capacity) UsedPercent() float64 {
 	if m.Total <= 0 {
 		return 0 // a file system without a fixed number of inodes
@@ -26,7 +28,7 @@ func (m Capacity) UsedPercent() float64 {
 	return float64(m.Used) * 100 / float64(m.Total)
 }
 
-// excessAmount is how much there is too much of, when the high mark is passed: down to the low one. Zero: nothing.
+// excessAmount returns how much to free to reach the low mark; 0 while usage is at or below the high mark.
 func (m Capacity) excessAmount() int64 {
 	if m.UsedPercent() <= High {
 		return 0
@@ -34,17 +36,17 @@ func (m Capacity) excessAmount() int64 {
 	return m.Used - m.Total/100*Low
 }
 
-// Usage is that of a volume.
+// Usage holds the usage of a volume.
 type Usage struct{ Bytes, Inodes Capacity }
 
-// UsedPercent is that of what is scarcer.
+// UsedPercent returns the usage of the scarcer quantity, in percent.
 func (u Usage) UsedPercent() float64 { return max(u.Bytes.UsedPercent(), u.Inodes.UsedPercent()) }
 
-// ReadUsage asks the file system.
+// ReadUsage reads the usage from the file system at path.
 func ReadUsage(path string) (Usage, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(path, &s); err != nil {
-		return Usage{}, fmt.Errorf("asking how full %s is: %w", path, err)
+		return Usage{}, fmt.Errorf("reading the usage of %s: %w", path, err)
 	}
 	return Usage{
 		Bytes:  Capacity{Used: int64(s.Blocks-s.Bfree) * s.Bsize, Total: int64(s.Blocks) * s.Bsize},
@@ -52,16 +54,17 @@ func ReadUsage(path string) (Usage, error) {
 	}, nil
 }
 
-// Result is what a sweep did.
+// Result counts what a sweep deleted.
 type Result struct {
 	Files, Bytes int64
-	// Leftovers counts half-written files of pushes that ended, and folders that have been empty for as long.
+	// Leftovers counts half-written files of pushes that ended, and folders that were empty for as long.
 	Leftovers int64
 }
 
-// SweepVolume deletes what has been half-written or empty for a day, and then, when the volume is fuller than the high mark, files until it is not
-// fuller than the low one; bytes and inodes are looked at one after the other. Usage asks how full the volume is. It walks the tree twice
-// and keeps a few kilobytes a tenant, however many files there are.
+// SweepVolume deletes files that were half-written, and folders that were empty, for a day. After that, if usage is
+// above the high mark, it deletes files until usage is down to the low mark, for bytes first and then for inodes. usage
+// returns the current usage of the volume. SweepVolume walks the tree twice and needs a few kilobytes for each tenant,
+// whatever the number of files.
 func SweepVolume(ctx context.Context, slots string, now time.Time, usage func() (Usage, error)) (Result, error) {
 	t := tree{slots: slots, now: now}
 	for i, m := range []quantity{
@@ -72,7 +75,7 @@ func SweepVolume(ctx context.Context, slots string, now time.Time, usage func() 
 		if err != nil {
 			return t.result, err
 		}
-		// The first walk is made in any case, since it clears away leftovers.
+		// The first walk always runs, because it also removes leftovers.
 		if i > 0 && m.capacity(u).excessAmount() == 0 {
 			continue
 		}
@@ -83,7 +86,7 @@ func SweepVolume(ctx context.Context, slots string, now time.Time, usage func() 
 	return t.result, nil
 }
 
-// quantity is one thing that a volume may run out of, and what a file takes of it.
+// quantity is something that a volume may run out of, with the amount that a file uses of it.
 type quantity struct {
 	capacity func(Usage) Capacity
 	weigh    weight
@@ -94,7 +97,7 @@ func (t *tree) sweepQuantity(ctx context.Context, m quantity, usage func() (Usag
 	if err != nil {
 		return err
 	}
-	u, err := usage() // again, since leftovers are gone
+	u, err := usage() // read again, because leftovers are gone
 	if err != nil {
 		return err
 	}
@@ -105,5 +108,5 @@ func (t *tree) sweepQuantity(ctx context.Context, m quantity, usage func() (Usag
 	return t.deleteFiles(ctx, m.weigh, planCuts(tallies, need, fairShare(m.capacity(u), len(tallies))))
 }
 
-// fairShare is what each tenant may have of a volume.
+// fairShare returns the amount that each tenant may use of a volume.
 func fairShare(m Capacity, tenants int) int64 { return m.Total / int64(max(tenants, 1)) }

@@ -14,35 +14,37 @@ import (
 )
 
 const (
-	// leftoverAge is how old something half-written or empty is when nobody can still be at it.
+	// leftoverAge is the age from which a half-written file or an empty folder cannot be in use.
 	leftoverAge = 24 * time.Hour
-	// batchSize is how many names of a folder are in memory at a time.
+	// batchSize is the number of names of a folder in memory at a time.
 	batchSize = 256
-	// maxDepth is how far down folders are looked into; each level holds a file descriptor. Shared state has three levels, downloads a few more.
+	// maxDepth limits the depth of the walk, because each level holds a file descriptor. Shared state has three levels,
+	// downloads have a few more.
 	maxDepth = 100
 )
 
-// weight is what a file counts.
+// weight returns the amount that a file counts.
 type weight func(fs.FileInfo) int64
 
 func countBytes(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return s.Blocks * 512 // blocks of 512 bytes, whatever the file system's own
+		return s.Blocks * 512 // the kernel counts blocks of 512 bytes, whatever the file system uses
 	}
 	return info.Size()
 }
 
 func countOne(fs.FileInfo) int64 { return 1 }
 
-// tree is the folders of the slots. It goes down them by os.Root, each folder from the one above: clients write there, and a folder that
-// one of them replaces by a link meanwhile must not lead the sweep, which is root's, out of the volume.
+// tree walks the folders of the slots. It opens each folder from the one above by os.Root. Clients write there: if one
+// of them replaces a folder by a link meanwhile, the link must not lead the sweep, which runs as root, out of the
+// volume.
 type tree struct {
 	slots  string
 	now    time.Time
 	result Result
 }
 
-// visitTenants calls visit for each tenant's folder; its name is slot/tenant.
+// visitTenants calls visit for each tenant's folder, with the name slot/tenant.
 func (t *tree) visitTenants(ctx context.Context, visit func(name string, folder *os.Root) error) error {
 	root, err := os.OpenRoot(t.slots)
 	if err != nil {
@@ -54,7 +56,7 @@ func (t *tree) visitTenants(ctx context.Context, visit func(name string, folder 
 	})
 }
 
-// visitFolders calls visit for each folder in one.
+// visitFolders calls visit for each folder directly below in.
 func visitFolders(ctx context.Context, in *os.Root, visit func(name string, folder *os.Root) error) error {
 	_, err := visitEntries(ctx, in, func(info fs.FileInfo) error {
 		if !info.IsDir() {
@@ -65,7 +67,7 @@ func visitFolders(ctx context.Context, in *os.Root, visit func(name string, fold
 	return err
 }
 
-// visitFolder opens a folder, unless it is gone meanwhile.
+// visitFolder opens a folder and calls visit, unless the folder disappeared meanwhile.
 func visitFolder(in *os.Root, name string, visit func(*os.Root) error) error {
 	folder, err := in.OpenRoot(name)
 	if err != nil {
@@ -75,15 +77,16 @@ func visitFolder(in *os.Root, name string, visit func(*os.Root) error) error {
 	return visit(folder)
 }
 
-// ignoreChanged is nil for what happens to a tree that others change at the same time.
+// ignoreChanged returns nil for errors that occur because others change the tree at the same time.
 func ignoreChanged(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.ELOOP) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) ||
+		errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.ELOOP) {
 		return nil
 	}
 	return err
 }
 
-// visitEntries calls visit for everything in a folder, and counts it.
+// visitEntries calls visit for each entry of a folder, and returns the number of entries.
 func visitEntries(ctx context.Context, in *os.Root, visit func(fs.FileInfo) error) (count int, err error) {
 	file, err := in.Open(".")
 	if err != nil {
@@ -118,8 +121,10 @@ func visitEntry(ctx context.Context, in *os.Root, name string, visit func(fs.Fil
 	return visit(info)
 }
 
-// visitFiles calls visit for each file below a folder, links among them, and clears away folders that have been empty for a day.
-func (t *tree) visitFiles(ctx context.Context, in *os.Root, depth int, visit func(in *os.Root, info fs.FileInfo) error) (count int, err error) {
+// visitFiles calls visit for each file and link below a folder, and removes folders that were empty for a day.
+func (t *tree) visitFiles(
+	ctx context.Context, in *os.Root, depth int, visit func(in *os.Root, info fs.FileInfo) error,
+) (count int, err error) {
 	return visitEntries(ctx, in, func(info fs.FileInfo) error {
 		if !info.IsDir() {
 			return visit(in, info)
@@ -141,7 +146,7 @@ func (t *tree) visitFiles(ctx context.Context, in *os.Root, depth int, visit fun
 	})
 }
 
-// countTenants counts what each tenant has, and clears away leftovers on the way.
+// countTenants counts how much each tenant uses, and removes leftovers during the walk.
 func (t *tree) countTenants(ctx context.Context, weigh weight) ([]*tenantUsage, error) {
 	var all []*tenantUsage
 	err := t.visitTenants(ctx, func(name string, folder *os.Root) error {
@@ -159,12 +164,12 @@ func (t *tree) countTenants(ctx context.Context, weigh weight) ([]*tenantUsage, 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("counting what tenants have: %w", err)
+		return nil, fmt.Errorf("counting the usage of tenants: %w", err)
 	}
 	return all, nil
 }
 
-// removeLeftover removes a half-written file that nobody writes any more.
+// removeLeftover removes a half-written file that is too old to be in use.
 func (t *tree) removeLeftover(in *os.Root, info fs.FileInfo, age time.Duration) error {
 	if age <= leftoverAge {
 		return nil
@@ -173,8 +178,8 @@ func (t *tree) removeLeftover(in *os.Root, info fs.FileInfo, age time.Duration) 
 	return ignoreChanged(in.Remove(info.Name()))
 }
 
-// deleteFiles deletes what was decided, and of each tenant a part of a file more at most. Ages are looked at again, so that what somebody used
-// meanwhile stays.
+// deleteFiles deletes the planned cuts, and of each tenant at most part of one file more. It reads ages again, so that
+// files that were used meanwhile stay.
 func (t *tree) deleteFiles(ctx context.Context, weigh weight, cuts map[string]cut) error {
 	err := t.visitTenants(ctx, func(name string, folder *os.Root) error {
 		c, loses := cuts[name]
@@ -191,12 +196,12 @@ func (t *tree) deleteFiles(ctx context.Context, weigh weight, cuts map[string]cu
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("evicting: %w", err)
+		return fmt.Errorf("evicting files: %w", err)
 	}
 	return nil
 }
 
-// selectFile says whether a file goes, and counts it when it does.
+// selectFile reports whether to delete a file, and counts the file if so.
 func (c *cut) selectFile(bucket int, amount int64) bool {
 	if bucket == c.bucket && c.part > 0 {
 		c.part -= amount

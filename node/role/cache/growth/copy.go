@@ -17,7 +17,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/cacheclient"
 )
 
-// ignoreGone passes over files that were evicted since their folder was read.
+// ignoreGone returns nil when the file or folder does not exist: it was evicted since its folder was read.
 func ignoreGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -25,22 +25,22 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// hotFiles is how many of a tenant's files are copied newest first, and so how many names are held in memory, at some 200 bytes. The rest
-// follows in the order of the folders.
+// hotFiles is the number of a tenant's files that are copied newest first, and so the number of names in memory, at
+// some 200 bytes each. The other files follow in the order of the folders.
 const hotFiles = 1 << 16
 
-// copier copies one tenant's files.
+// copier copies the files of one tenant.
 type copier struct {
 	from, to *os.Root
 	uid, gid int
-	// hot is how many files are copied newest first; zero: hotFiles.
+	// hot is the number of files that are copied newest first; 0 means hotFiles.
 	hot int
-	// copied is told each file that was copied; nil: nobody asks.
+	// copied, when not nil, is called after each file.
 	copied func(name string)
 }
 
-// copyFolder copies what is in one folder and not in the other: the newest files first, then everything, which finds what came late. Nothing is there
-// to copy when the folder is gone.
+// copyFolder copies the files of one folder that the other lacks: first the newest ones, then all, which also finds
+// files that arrived late. It does nothing when the source folder does not exist.
 func (c copier) copyFolder(ctx context.Context, from, to string) (err error) {
 	if c.from, err = os.OpenRoot(from); err != nil {
 		return ignoreGone(err)
@@ -65,7 +65,7 @@ func (c copier) copyFolder(ctx context.Context, from, to string) (err error) {
 	return walkFiles(ctx, c.from, func(name string, _ fs.DirEntry) error { return c.copyEntry(ctx, name) })
 }
 
-// createTenantFolder makes the tenant's folder and that of its slot.
+// createTenantFolder creates the tenant's folder and the folder of its slot.
 func (c copier) createTenantFolder(tenant string) error {
 	if err := os.MkdirAll(tenant, 0o755); err != nil {
 		return err
@@ -79,7 +79,7 @@ type datedFile struct {
 	time time.Time
 }
 
-// listNewest lists so many of the newest files, newest first. It holds twice as many at a time.
+// listNewest lists the newest files, newest first, count at most. It holds twice as many in memory.
 func listNewest(ctx context.Context, root *os.Root, count int) ([]datedFile, error) {
 	var files []datedFile
 	keep := func() {
@@ -100,7 +100,7 @@ func listNewest(ctx context.Context, root *os.Root, count int) ([]datedFile, err
 	return files, err
 }
 
-// walkFiles visits everything but folders, and but what is being written.
+// walkFiles visits all entries except folders and files that a push is writing.
 func walkFiles(ctx context.Context, root *os.Root, visit func(name string, entry fs.DirEntry) error) error {
 	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err := cmp.Or(ignoreGone(err), ctx.Err()); err != nil {
@@ -113,7 +113,7 @@ func walkFiles(ctx context.Context, root *os.Root, visit func(name string, entry
 	})
 }
 
-// copyEntry copies one file or link, unless it is there. One that is gone meanwhile was evicted.
+// copyEntry copies one file or link, unless the target exists. It ignores a file that was evicted meanwhile.
 func (c copier) copyEntry(ctx context.Context, name string) error {
 	info, err := c.from.Lstat(name)
 	if err == nil {
@@ -131,7 +131,8 @@ func (c copier) copyEntry(ctx context.Context, name string) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// isCurrent says whether a file needs no copy: it has the same size and time, or was pushed or touched here since, which is newer than what moves.
+// isCurrent reports whether a file needs no copy. That holds when the copy has the same size and time, or when a client
+// pushed or touched it here since, so that it is newer than the source.
 func (c copier) isCurrent(name string, info fs.FileInfo) bool {
 	own, err := c.to.Lstat(name)
 	if err != nil {
@@ -143,13 +144,14 @@ func (c copier) isCurrent(name string, info fs.FileInfo) bool {
 	return own.Size() == info.Size()
 }
 
-// wasEvicted says whether a fault in copying a file means that it was evicted: its name is gone too. A stale handle alone does not say so, since
-// all are stale when the old shard has another volume, and neither does a folder that is missing here.
+// wasEvicted reports whether err means that the source file was evicted while it was copied: its name is gone too. A
+// stale handle alone is no proof, because all handles are stale when the old shard has another volume. A missing folder
+// on this side is no proof either.
 func (c copier) wasEvicted(name string, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESTALE) {
 		return false
 	}
-	// Opened, since what the name leads to may be remembered for some time, and an open asks the server.
+	// Open the file: the client may have cached the name for some time, and an open queries the server.
 	file, err := c.from.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err == nil {
 		_ = file.Close()
@@ -176,7 +178,7 @@ func (c copier) copyFile(ctx context.Context, name string) error {
 	return err
 }
 
-// copyLink copies a link that stays in the tenant's folder; another would be of no use here.
+// copyLink copies a link whose target is inside the tenant's folder. Other links would not work here.
 func (c copier) copyLink(name string) error {
 	target, err := c.from.Readlink(name)
 	if err != nil {
@@ -194,8 +196,8 @@ func (c copier) copyLink(name string) error {
 	return c.to.Lchown(name, c.uid, c.gid)
 }
 
-// createFolders makes the folders down to one, owned as files are, so that clients can push to them. One that is there may have been made by a run
-// that was killed before it gave it away.
+// createFolders creates all folders down to name, with the owner of the files, so that clients can push to them. A
+// folder that exists may come from a run that was killed before it changed the owner.
 func (c copier) createFolders(name string) error {
 	if name == "." {
 		return nil

@@ -1,5 +1,6 @@
-// Package growth copies the tenants that move to a shard from the shards where they were, and acknowledges what is whole. Nothing is deleted
-// where they were: the old shard is the second mirror until the next epoch, and its eviction, which goes by age, makes room there with time.
+// Package growth copies tenants to the shard that they move to, and acknowledges those that are complete. It deletes
+// nothing on the old shard: that is the second mirror until the next epoch, and its eviction, which goes by age, frees
+// the space over time.
 package growth
 
 import (
@@ -19,36 +20,37 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// Parameters is what is asked of Parameter Store; *cloud.Cloud does it.
+// Parameters holds the calls to Parameter Store; *aws.Client implements it.
 type Parameters interface {
 	cacheclient.Parameters
 	// PutParameter writes a new version of a parameter.
 	PutParameter(ctx context.Context, name, value string) error
 }
 
-// Server is the cache server that tenants move to.
+// Server describes the cache server that tenants move to.
 type Server struct {
 	Host       host.Host
 	Parameters Parameters
 	// MapParameter is the name of the parameter with the shard map, and Shard the number of this server's shard.
 	MapParameter string
 	Shard        int
-	// Volume is where the data volume is mounted and what is exported: /srv/cache. The folder slots is in it.
+	// Volume is the mount point of the data volume and the root of the export: /srv/cache. It contains the folder
+	// slots.
 	Volume string
-	// UID and GID own all files of tenants: those that the export maps every client to.
+	// UID and GID own all files of tenants: the IDs that the export maps every client to.
 	UID, GID int
 
-	// interval is between two looks at the shard map; zero: 30 seconds.
+	// interval is the time between two reads of the shard map; 0 means 30 seconds.
 	interval time.Duration
 }
 
-// mountFolder is where old shards are mounted.
+// mountFolder contains the mounts of old shards.
 const mountFolder = "/run/beachhead/growth"
 
-// Run copies what moves to this shard until the context ends, and then returns nil. It follows the shard map: when that changes it leaves off
-// and begins with what moves now. When the map cannot be read it goes by the last one; when an old shard does not answer it tries again
-// every 30 seconds. Killed at any moment it goes on where it was: what is acknowledged is not looked at again, what is there is not copied
-// again.
+// Run copies the tenants that move to this shard until the context ends, and then returns nil. It follows the shard
+// map: when the map changes, it stops the current copy and starts with the moves of the new map. When it cannot read
+// the map, it uses the last one. When an old shard does not answer, it retries every 30 seconds. It resumes after a
+// kill: it skips moves that are acknowledged, and files that exist.
 func Run(ctx context.Context, s Server) error {
 	if s.interval == 0 {
 		s.interval = 30 * time.Second
@@ -60,14 +62,14 @@ func Run(ctx context.Context, s Server) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		// Once for each fault, and once when it is over.
+		// Log each fault once, and once when it is over.
 		switch now := faultKind(err); {
 		case err != nil && now != said:
 			said = now
-			slog.Warn("tenants that move to this shard are not all here yet", "shard", s.Shard, "fault", err)
+			slog.Warn("cannot copy all tenants that move to this shard; the server retries in 30 seconds", "shard", s.Shard, "fault", err)
 		case err == nil && said != "":
 			said = ""
-			slog.Info("tenants that move to this shard are copied again", "shard", s.Shard)
+			slog.Info("tenants that move to this shard can be copied again", "shard", s.Shard)
 		}
 		if host.Sleep(ctx, s.interval) != nil {
 			return nil
@@ -75,7 +77,7 @@ func Run(ctx context.Context, s Server) error {
 	}
 }
 
-// faultKind is what faults have in common that are told once: a shard that is away is so in several ways.
+// faultKind returns a text that is equal for faults to log once only: an unreachable shard fails in several ways.
 func faultKind(err error) string {
 	switch {
 	case err == nil:
@@ -86,7 +88,7 @@ func faultKind(err error) string {
 	return err.Error()
 }
 
-// copyPending copies all that moves here and is not acknowledged.
+// copyPending copies all tenants that move to this shard and are not acknowledged.
 func (s Server) copyPending(ctx context.Context, reader cacheclient.Reader) error {
 	m, err := reader.Refresh(ctx)
 	if err != nil {
@@ -114,12 +116,12 @@ func (s Server) copyPending(ctx context.Context, reader cacheclient.Reader) erro
 		faults = append(faults, s.copyMoves(ctx, source{reader: reader, mounts: mounts, m: m, shard: shard}, pending[shard]))
 	}
 	if ctx.Err() != nil {
-		return nil // the map has changed; the next round goes by the new one
+		return nil // the map changed; the next round uses the new one
 	}
 	return errors.Join(faults...)
 }
 
-// watchMap ends a round when another map has come.
+// watchMap ends a round when the map changes.
 func (s Server) watchMap(ctx context.Context, reader cacheclient.Reader, m cacheclient.ShardMap, cancel context.CancelFunc) {
 	for host.Sleep(ctx, s.interval) == nil {
 		if now, err := reader.Refresh(ctx); err == nil && (now.FirstVersion != m.FirstVersion || now.Current.Epoch() != m.Current.Epoch()) {
@@ -136,7 +138,7 @@ type source struct {
 	shard  int
 }
 
-// mountRoot gives the root of its export, mounted, and an error when the shard does not answer now.
+// mountRoot mounts the shard's export and returns its path. It returns an error when the shard does not answer.
 func (f source) mountRoot(ctx context.Context) (string, error) {
 	address, err := f.m.FindAddress(f.shard)
 	if err != nil {
@@ -145,8 +147,9 @@ func (f source) mountRoot(ctx context.Context) (string, error) {
 	return f.mounts.Mount(ctx, fmt.Sprintf("%02d", f.shard), address, cacheclient.ReadOptions)
 }
 
-// copyMoves copies moves from one shard: those of which nothing is there first, in one acknowledgement, then the one with the newest file, and so
-// on. A fault in one does not hold up the others, unless the shard is away.
+// copyMoves copies moves from one shard. It acknowledges moves without any files first, all in one write. After those
+// it copies the move with the newest file, then the next. A fault in one move does not stop the others, unless the
+// shard is unreachable.
 func (s Server) copyMoves(ctx context.Context, from source, moves []shardmap.Move) error {
 	root, err := from.mountRoot(ctx)
 	if err != nil {
@@ -154,7 +157,7 @@ func (s Server) copyMoves(ctx context.Context, from source, moves []shardmap.Mov
 	}
 	jobs, err := rankMoves(ctx, root, from.m, moves)
 	if err != nil {
-		return fmt.Errorf("looking at shard %d: %w", from.shard, err)
+		return fmt.Errorf("listing the tenants on shard %d: %w", from.shard, err)
 	}
 	var faults []error
 	var empty []shardmap.Move
@@ -190,13 +193,13 @@ func (s Server) copyTenants(ctx context.Context, root string, tenants []string) 
 			return fmt.Errorf("copying tenant %s: %w", tenant, err)
 		}
 	}
-	// Before it is acknowledged it is on the disk. All file systems, since the call for one is in no standard library, and nothing else is
-	// written here.
+	// Write the files to the disk before the acknowledgement. sync writes all file systems: the standard library has no
+	// call for a single one, and this machine writes nothing else.
 	syscall.Sync()
 	return nil
 }
 
-// acknowledgeMoves adds moves to what this shard has acknowledged of the map.
+// acknowledgeMoves adds moves to this shard's acknowledgement of the map.
 func (s Server) acknowledgeMoves(ctx context.Context, from source, moves ...shardmap.Move) error {
 	a, err := from.reader.ReadAcknowledgement(ctx, from.m, s.Shard)
 	if err != nil {
@@ -210,7 +213,7 @@ func (s Server) acknowledgeMoves(ctx context.Context, from source, moves ...shar
 		return err
 	}
 	if err := s.Parameters.PutParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
-		return fmt.Errorf("what is copied is not acknowledged yet: %w", err)
+		return fmt.Errorf("writing the acknowledgement of copied tenants: %w", err)
 	}
 	return nil
 }

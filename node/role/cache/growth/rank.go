@@ -16,16 +16,17 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// job is a move with the tenants that it moves, hottest first.
+// job is a move with the tenants that it moves, most recently used first.
 type job struct {
 	move    shardmap.Move
 	tenants []string
 	newest  time.Time
 }
 
-// rankMoves finds out which tenants the moves take along, and puts first what has the newest file: what was built last is built next. Tenants that
-// are pinned in either table do not move with their slot. A shard without the folder slots is an error: its server makes that, so that its
-// volume would not be mounted there, and everything would be acknowledged with nothing copied.
+// rankMoves lists the tenants of each move, and puts the move with the newest file first: what was built last is built
+// next. Tenants with a pin in either table do not move with their slot. rankMoves returns an error when the shard has
+// no folder slots. The shard's server creates that folder, so that without it the volume is not mounted there, and
+// every move would be acknowledged with nothing copied.
 func rankMoves(ctx context.Context, root string, m cacheclient.ShardMap, moves []shardmap.Move) ([]job, error) {
 	if _, err := os.Stat(filepath.Join(root, path.Dir(cacheclient.SlotFolder(0)))); err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func rankMoves(ctx context.Context, root string, m cacheclient.ShardMap, moves [
 		}
 		heat := map[string]time.Time{}
 		for _, tenant := range tenants {
-			// A folder that cannot be read comes last, and its fault when it is copied.
+			// A folder that cannot be read comes last; copying it reports the fault.
 			heat[tenant], _ = findNewestTime(ctx, filepath.Join(root, cacheclient.TenantFolder(tenant)))
 		}
 		slices.SortFunc(tenants, func(a, b string) int { return cmp.Or(heat[b].Compare(heat[a]), strings.Compare(a, b)) })
@@ -52,7 +53,7 @@ func rankMoves(ctx context.Context, root string, m cacheclient.ShardMap, moves [
 	return jobs, nil
 }
 
-// listTenants lists the tenants that a move takes along and that have a folder.
+// listTenants lists the tenants of a move that have a folder.
 func listTenants(root string, m cacheclient.ShardMap, move shardmap.Move) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(root, cacheclient.SlotFolder(move.Slot)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +70,7 @@ func listTenants(root string, m cacheclient.ShardMap, move shardmap.Move) ([]str
 	return tenants, nil
 }
 
-// findNewestTime is that of the newest file in a folder.
+// findNewestTime returns the time of the newest file in a folder.
 func findNewestTime(ctx context.Context, folder string) (time.Time, error) {
 	var newest time.Time
 	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
