@@ -64,7 +64,7 @@ generate: ## generate regions/schema.json and docs/region-file.md from the Go ty
 
 .PHONY: golden
 golden: ## rewrite the golden files; read the diff before you commit it
-	-UPDATE_GOLDEN=1 go test ./internal/... ./stacks/...
+	-UPDATE_GOLDEN=1 go test ./internal/... ./stacks/... ./tests/house
 	git diff --stat
 
 .PHONY: lint

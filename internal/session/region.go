@@ -8,6 +8,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
+	"github.com/beachhead-build/beachhead/internal/restype"
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
@@ -59,7 +60,7 @@ func (p Project) program(r *Region) pulumi.RunFunc { return stacks.Region(r.Plan
 
 // warnAbout returns what an operator needs to know about a step of an up or a preview; empty when that is nothing.
 func (r *Region) warnAbout(s engine.Step) string {
-	isNewVolume := s.Type == "aws:ebs/volume:Volume" && s.Op == "create"
+	isNewVolume := s.Type == restype.Volume && s.Op == "create"
 	if r.Plan.Cache == nil || r.Plan.Cache.Seed == "" || !isNewVolume || s.Inputs["snapshotId"] != nil {
 		return ""
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/report"
 )
 
-// predicted is how long each of the shipped regions takes from nothing, by the model, as tests edit them.
-func predicted(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
+// predictShippedRegions is how long each of the shipped regions takes from nothing, by the model, as tests edit them.
+func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
@@ -62,7 +62,7 @@ func TestTimesToReady(t *testing.T) {
 		{"public addresses", func(c *regionfile.Config) { c.Network.Egress = regionfile.Public }, 150, never, 540},
 	}
 	for _, c := range cases {
-		for name, run := range predicted(t, c.edit) {
+		for name, run := range predictShippedRegions(t, c.edit) {
 			for goal, moment := range map[float64]*report.Moment{c.builds: run.Times.Builds, c.yocto: run.Times.Yocto, c.link: run.Times.Link} {
 				switch {
 				case moment == nil:
@@ -76,10 +76,10 @@ func TestTimesToReady(t *testing.T) {
 }
 
 // Runners never wait for the link: without it, builds are ready at the same second.
-func TestTheLinkDelaysNobody(t *testing.T) {
+func TestNothingWaitsForTheLink(t *testing.T) {
 	for _, egress := range []regionfile.Egress{regionfile.NATGatewayPerZone, regionfile.Public} {
-		with := predicted(t, func(c *regionfile.Config) { c.Network.Egress = egress })
-		without := predicted(t, func(c *regionfile.Config) {
+		with := predictShippedRegions(t, func(c *regionfile.Config) { c.Network.Egress = egress })
+		without := predictShippedRegions(t, func(c *regionfile.Config) {
 			c.Network.Egress = egress
 			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = regionfile.NoLink, regionfile.PublicPath, regionfile.PublicAPIs
 		})

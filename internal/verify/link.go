@@ -89,7 +89,8 @@ func (v verification) checkNames(ctx context.Context) []check.Result {
 	if vpc != "" { // without it, no probe reads the records
 		records, err = v.cloud.ListPrivateRecords(ctx, vpc)
 	}
-	all := recordsProbe{needs: [][]string{{"vpcId"}}, query: func(context.Context, []string) ([]Record, bool, error) { return records, true, err }}
+	query := func(context.Context, []string) ([]Record, bool, error) { return records, true, err }
+	all := recordsProbe{needs: [][]string{{"vpcId"}}, query: query}
 	var results []check.Result
 	for _, z := range v.plan.Link.Zones {
 		for _, r := range z.Records {

@@ -13,19 +13,20 @@ import (
 // Inventory lists what a stack owns in the emulated cloud.
 type Inventory struct{ Cloud *emulator.Cloud }
 
-// FindOwned returns what carries the stack's tag, and of what takes no tags that which has its name or names something that it owns.
+// FindOwned returns the resources with the stack's tag and, of those that take no tags, the ones that have the stack's name or refer to a
+// resource that the stack owns.
 func (i Inventory) FindOwned(_ context.Context, stack string) ([]inventory.Resource, error) {
 	all, err := i.Cloud.Resources()
 	if err != nil {
 		return nil, err
 	}
-	return ownedOf(all, stack), nil
+	return selectOwned(all, stack), nil
 }
 
-// ownedOf decides which of a cloud's things are a stack's. Not all that carry its tag are: machines, their disks and interfaces, and
-// snapshots inherit it, and the cloud made them. A volume that a stack left behind on purpose is, as before.
-func ownedOf(all []emulator.Resource, stack string) []inventory.Resource {
-	// The Name tag is not among the handles: two stacks have the same names in them.
+// selectOwned returns the resources that a stack owns. A resource that no program created is not the stack's although it has the tag:
+// machines, their disks and interfaces, and snapshots inherit it. A volume that a down kept on purpose still is the stack's.
+func selectOwned(all []emulator.Resource, stack string) []inventory.Resource {
+	// Handles are ids and ARNs. The Name tag is not one: the resources of two stacks have the same names.
 	handles := map[string]bool{}
 	for _, r := range all {
 		if r.Managed && r.Tags[plan.StackTag] == stack {
@@ -37,15 +38,15 @@ func ownedOf(all []emulator.Resource, stack string) []inventory.Resource {
 	}
 	var owned []inventory.Resource
 	for _, r := range all {
-		if r.Managed && (r.Tags[plan.StackTag] == stack || isNamed(r, stack) || hangsOn(r, handles)) {
+		if r.Managed && (r.Tags[plan.StackTag] == stack || hasStackName(r, stack) || refersTo(r, handles)) {
 			owned = append(owned, inventory.Resource{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
 		}
 	}
 	return owned
 }
 
-// isNamed says that the name of a thing that takes no tags is the stack's.
-func isNamed(r emulator.Resource, stack string) bool {
+// hasStackName reports whether a resource that takes no tags has the stack's name.
+func hasStackName(r emulator.Resource, stack string) bool {
 	switch r.Type {
 	case restype.Dashboard:
 		return r.Inputs["dashboardName"] == inventory.DashboardName(stack)
@@ -55,26 +56,26 @@ func isNamed(r emulator.Resource, stack string) bool {
 	return inventory.IsLinkName(r.Type, stack, r.Name)
 }
 
-// hangsOn says that a thing without tags names one of the given handles anywhere in its inputs. In GCP it is names alone that tell: what
-// hangs on a thing of ours there may be somebody else's, such as a peer at a router.
-func hangsOn(r emulator.Resource, handles map[string]bool) bool {
-	return strings.HasPrefix(r.Type, "aws:") && len(r.Tags) == 0 && namesOne(r.Inputs, handles)
+// refersTo reports whether a resource without tags has one of the handles anywhere in its inputs. On GCP only names count: a resource that
+// refers to one of ours, such as a peer at a router, may be another stack's.
+func refersTo(r emulator.Resource, handles map[string]bool) bool {
+	return strings.HasPrefix(r.Type, "aws:") && len(r.Tags) == 0 && containsAny(r.Inputs, handles)
 }
 
-// namesOne looks for a handle in plain JSON.
-func namesOne(value any, handles map[string]bool) bool {
+// containsAny reports whether a JSON value contains a handle.
+func containsAny(value any, handles map[string]bool) bool {
 	switch v := value.(type) {
 	case string:
 		return handles[v]
 	case []any:
 		for _, one := range v {
-			if namesOne(one, handles) {
+			if containsAny(one, handles) {
 				return true
 			}
 		}
 	case map[string]any:
 		for _, one := range v {
-			if namesOne(one, handles) {
+			if containsAny(one, handles) {
 				return true
 			}
 		}

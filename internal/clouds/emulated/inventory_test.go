@@ -25,7 +25,7 @@ import (
 	"github.com/beachhead-build/beachhead/stacks"
 )
 
-// wholeRegion has one of everything that a stack makes. It is on no cloud, so its numbers are as small as they may be.
+// wholeRegion has one of everything that a stack creates. No cloud runs it, so its numbers are as small as the rules allow.
 const wholeRegion = `aws: {account: "210987654321", region: us-west-1, zones: [us-west-1a, us-west-1b]}
 network: {cidr: 10.42.0.0/16, egress: nat-gateway, keep: [nat-instance, none]}
 runners:
@@ -50,12 +50,12 @@ gcp:
 alerts: {email: [ci-oncall@example.com], webhooks: ["https://chat.example.com/hook"]}
 `
 
-// monitor stands for the engine: what a program registers is made in an emulated cloud, by the emulator's own providers.
+// monitor stands in for the engine: it creates the resources that a program registers in an emulated cloud, by the emulator's providers.
 type monitor struct {
 	t     *testing.T
 	cloud *emulator.Cloud
 	stack string
-	// providers is complete before anything is made by one: each resource has its provider's reference.
+	// providers is complete before any resource is created: each resource has its provider's reference.
 	providers map[string]pulumirpc.ResourceProviderClient
 }
 
@@ -64,14 +64,14 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 	pkg, isProvider := strings.CutPrefix(args.TypeToken, "pulumi:providers:")
 	switch {
 	case isProvider:
-		_, err := m.providers[pkg].Configure(ctx, &pulumirpc.ConfigureRequest{Args: m.pack(args.Inputs)})
+		_, err := m.providers[pkg].Configure(ctx, &pulumirpc.ConfigureRequest{Args: m.marshal(args.Inputs)})
 		return args.Name + "-id", args.Inputs, err
 	case !args.Custom:
 		return "", args.Inputs, nil
 	}
 	pkg, _, _ = strings.Cut(args.TypeToken, ":")
 	urn := "urn:pulumi:" + m.stack + "::beachhead::" + args.TypeToken + "::" + args.Name
-	checked, err := m.providers[pkg].Check(ctx, &pulumirpc.CheckRequest{Urn: urn, News: m.pack(args.Inputs), RandomSeed: []byte(urn)})
+	checked, err := m.providers[pkg].Check(ctx, &pulumirpc.CheckRequest{Urn: urn, News: m.marshal(args.Inputs), RandomSeed: []byte(urn)})
 	if err != nil || len(checked.GetFailures()) > 0 {
 		return "", nil, fmt.Errorf("%s %s: %w %v", args.TypeToken, args.Name, err, checked.GetFailures())
 	}
@@ -84,10 +84,10 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 }
 
 func (m *monitor) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	return nil, fmt.Errorf("nothing answers %s here", args.Token)
+	return nil, fmt.Errorf("no function %s in this test", args.Token)
 }
 
-func (m *monitor) pack(inputs resource.PropertyMap) *structpb.Struct {
+func (m *monitor) marshal(inputs resource.PropertyMap) *structpb.Struct {
 	packed, err := plugin.MarshalProperties(inputs, plugin.MarshalOptions{KeepSecrets: true})
 	if err != nil {
 		m.t.Error(err)
@@ -95,8 +95,8 @@ func (m *monitor) pack(inputs resource.PropertyMap) *structpb.Struct {
 	return packed
 }
 
-// connect gives providers of their own to a run, as the engine does.
-func (m *monitor) connect() {
+// connectProviders starts providers for one run, as the engine does.
+func (m *monitor) connectProviders() {
 	m.t.Helper()
 	server, err := emulator.Serve(m.cloud)
 	if err != nil {
@@ -115,10 +115,10 @@ func (m *monitor) connect() {
 	}
 }
 
-// up makes a whole region of the given name, and tells what is new in the cloud: what its program made, by type and id.
-func (m *monitor) up(stack string, priority int) map[string]string {
+// createRegion creates a whole region, and returns the new resources of the cloud, by type and id.
+func (m *monitor) createRegion(stack string, priority int) map[string]string {
 	m.t.Helper()
-	dir, before := m.t.TempDir(), m.made()
+	dir, before := m.t.TempDir(), m.listManaged()
 	files := map[string]string{stack + ".yaml": fmt.Sprintf(wholeRegion, priority)}
 	for _, arch := range []regionfile.Arch{regionfile.ARM64, regionfile.AMD64} {
 		files[path.Base(plan.AgentKey(arch, ""))] = string(arch)
@@ -138,20 +138,20 @@ func (m *monitor) up(stack string, priority int) map[string]string {
 		m.t.Fatal(err)
 	}
 	m.stack = stack
-	m.connect()
+	m.connectProviders()
 	if err := pulumi.RunErr(stacks.Region(p, dir), pulumi.WithMocks("beachhead", stack, m), func(info *pulumi.RunInfo) {
 		info.Config = map[string]string{"beachhead:ci-worker-token": "token"}
 		info.ConfigSecretKeys = []string{"beachhead:ci-worker-token"}
 	}); err != nil {
 		m.t.Fatal(err)
 	}
-	all := m.made()
+	all := m.listManaged()
 	maps.DeleteFunc(all, func(key, _ string) bool { return before[key] != "" })
 	return all
 }
 
-// made lists what programs made, with the names for messages.
-func (m *monitor) made() map[string]string {
+// listManaged returns the resources that programs created, by type and id, with their names for messages.
+func (m *monitor) listManaged() map[string]string {
 	m.t.Helper()
 	all, err := m.cloud.Resources()
 	if err != nil {
@@ -160,14 +160,14 @@ func (m *monitor) made() map[string]string {
 	made := map[string]string{}
 	for _, r := range all {
 		if r.Managed {
-			made[r.Type+" "+r.ID] = "made as " + r.Name
+			made[r.Type+" "+r.ID] = "created as " + r.Name
 		}
 	}
 	return made
 }
 
-// owns fails the test unless the inventory has exactly those things.
-func (m *monitor) owns(stack string, want map[string]string) {
+// requireOwned fails the test unless the inventory has exactly the wanted resources.
+func (m *monitor) requireOwned(stack string, want map[string]string) {
 	m.t.Helper()
 	owned, err := Inventory{m.cloud}.FindOwned(m.t.Context(), stack)
 	if err != nil {
@@ -189,9 +189,9 @@ func (m *monitor) owns(stack string, want map[string]string) {
 	}
 }
 
-// Two whole regions in one cloud, the one's name the beginning of the other's: each finds everything of its own and nothing else. There are
-// also things in the cloud that are neither's: machines and their disks, and a security policy.
-func TestEmulatedInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
+// There are two whole regions in one cloud, and one's name is the beginning of the other's. The inventory of each has everything of its own
+// and nothing else. The cloud also holds resources of neither: machines and their disks, and a security policy.
+func TestInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 	var quotas []emulator.Fault
 	for _, code := range []string{"L-0263D0A3", "L-F678F1CE", "L-A4707A72", "L-FE5A380F"} {
 		fault, err := emulator.ParseFault("quota=" + code + ":50")
@@ -206,7 +206,7 @@ func TestEmulatedInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cloud.Close() })
 	m := &monitor{t: t, cloud: cloud}
-	m.connect()
+	m.connectProviders()
 	if _, _, err := m.NewResource(pulumi.MockResourceArgs{TypeToken: "pulumi:providers:gcp", Inputs: resource.PropertyMap{
 		"project": resource.NewProperty("acme-backend"),
 	}}); err != nil {
@@ -217,7 +217,7 @@ func TestEmulatedInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	small, large := m.up("us", 100), m.up("us-west-1", 200)
+	small, large := m.createRegion("us", 100), m.createRegion("us-west-1", 200)
 	types := map[string]bool{}
 	for key := range small {
 		types[strings.Fields(key)[0]] = true
@@ -225,13 +225,13 @@ func TestEmulatedInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 	if len(types) < 50 {
 		t.Errorf("a region of %d types, too few to be whole: %v", len(types), slices.Sorted(maps.Keys(types)))
 	}
-	m.owns("us", small)
-	m.owns("us-west-1", large)
-	m.owns("us-west", nil)
-	m.owns("west-1", nil)
+	m.requireOwned("us", small)
+	m.requireOwned("us-west-1", large)
+	m.requireOwned("us-west", nil)
+	m.requireOwned("west-1", nil)
 }
 
-func TestOwnedOf(t *testing.T) {
+func TestSelectOwned(t *testing.T) {
 	topic := emulator.Resource{
 		Type: "aws:sns/topic:Topic", ID: "one", Managed: true, Tags: map[string]string{plan.StackTag: "us"}, Outputs: map[string]any{"arn": "arn:one"},
 	}
@@ -252,7 +252,7 @@ func TestOwnedOf(t *testing.T) {
 		{"has the tag and was not made by a program", func(r *emulator.Resource) {
 			r.Tags, r.Managed = map[string]string{plan.StackTag: "us"}, false
 		}, false},
-		{"is somebody's at a router of GCP", func(r *emulator.Resource) {
+		{"is another owner's peer at a router of GCP", func(r *emulator.Resource) {
 			r.Type, r.Name, r.Inputs = "gcp:compute/routerPeer:RouterPeer", "other", object{"router": "one"}
 		}, false},
 		{"has a name of GCP", func(r *emulator.Resource) {
@@ -268,8 +268,8 @@ func TestOwnedOf(t *testing.T) {
 	for _, c := range cases {
 		other := emulator.Resource{Type: "aws:sns/topicSubscription:TopicSubscription", ID: "two", Managed: true}
 		c.edit(&other)
-		if got := len(ownedOf([]emulator.Resource{other, topic}, "us")) == 2; got != c.want {
-			t.Errorf("what %s: owned %t, want %t", c.name, got, c.want)
+		if got := len(selectOwned([]emulator.Resource{other, topic}, "us")) == 2; got != c.want {
+			t.Errorf("a resource that %s: owned %t, want %t", c.name, got, c.want)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/verify"
 )
 
-// In an empty cloud there is nothing, which is no error: verification says what is missing. (What is there, drills verify.)
-func TestEmptyCloudHasNothing(t *testing.T) {
+// An object that does not exist is not an error: verification reports what is missing. (Drills verify the objects that exist.)
+func TestQueriesOfAnEmptyCloudFindNothing(t *testing.T) {
 	cloud, err := emulator.Open(emulator.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -29,8 +29,8 @@ func TestEmptyCloudHasNothing(t *testing.T) {
 				t.Errorf("a %s in an empty cloud", what)
 			}
 		}
-		if way, err := c.FindDefaultRoute(ctx, "subnet-0"); err != nil || way.Live || way.Why == "" {
-			t.Errorf("way %+v, %v", way, err)
+		if route, err := c.FindDefaultRoute(ctx, "subnet-0"); err != nil || route.Live || route.Why == "" {
+			t.Errorf("route %+v, %v", route, err)
 		}
 		if routes, _, err := c.ListPropagatedRoutes(ctx, "subnet-0"); err != nil || len(routes) > 0 {
 			t.Errorf("routes %v, %v", routes, err)
@@ -45,8 +45,8 @@ func TestEmptyCloudHasNothing(t *testing.T) {
 	}
 }
 
-// A group without weights, or without types of its own, counts each machine as one, which no weight stands for.
-func TestWeightsOf(t *testing.T) {
+// A type without a weight is absent: the group counts each of its machines as one.
+func TestTypeWeights(t *testing.T) {
 	override := func(typ, weight string) any { return map[string]any{"instanceType": typ, "weightedCapacity": weight} }
 	for name, c := range map[string]struct {
 		overrides any
@@ -59,7 +59,7 @@ func TestWeightsOf(t *testing.T) {
 		group := emulator.Resource{Outputs: map[string]any{
 			"mixedInstancesPolicy": map[string]any{"launchTemplate": map[string]any{"overrides": c.overrides}},
 		}}
-		if got := weightsOf(group); !maps.Equal(got, c.want) {
+		if got := typeWeights(group); !maps.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
