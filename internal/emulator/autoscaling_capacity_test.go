@@ -30,7 +30,7 @@ func TestMixedGroupRefusals(t *testing.T) {
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "0"), "overrides[0].weightedCapacity", "between 1 and 999")
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "x"), "between 1 and 999")
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "2", "m6g.large", ""), "for all instance types or for none")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "", "m7g.large", ""), "given more than once")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.mixed(0, none, nil, "m7g.large", "", "m7g.large", ""), "listed more than once")
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.mixed(0, none, nil, "m7g.huge", ""), "Invalid instance type")
 	for name, v := range map[string]any{"onDemandAllocationStrategy": "cheapest", "spotAllocationStrategy": "random", "onDemandBaseCapacity": -1,
 		"onDemandPercentageAboveBaseCapacity": 101, "spotInstancePools": 21, "spotMaxPrice": "much"} {
@@ -192,7 +192,7 @@ func TestLifecycleHook(t *testing.T) {
 	f.RequireCreateRefusal(aws.LifecycleHookType, with(props{"lifecycleTransition": "autoscaling:EC2_INSTANCE_SLEEPING"}), "lifecycleTransition")
 	f.RequireCreateRefusal(aws.LifecycleHookType, with(props{"heartbeatTimeout": 29}), "heartbeatTimeout: must be between 30 and 7200")
 	f.RequireCreateRefusal(aws.LifecycleHookType, with(props{"defaultResult": "MAYBE"}), "defaultResult")
-	f.RequireCreateRefusal(aws.LifecycleHookType, with(props{"notificationTargetArn": f.Create(aws.TopicType, "t", props{}).ID}), "roleArn must be given")
+	f.RequireCreateRefusal(aws.LifecycleHookType, with(props{"notificationTargetArn": f.Create(aws.TopicType, "t", props{}).ID}), "roleArn must be set")
 	h := f.Create(aws.LifecycleHookType, "h", with(nil))
 	if h.ID != g.ID+"/ready" || h.Output("defaultResult") != "ABANDON" {
 		t.Errorf("%s does %v", h.ID, h.Output("defaultResult"))
@@ -226,7 +226,7 @@ func TestScalingPolicy(t *testing.T) {
 	f.RequireCreateRefusal(aws.ScalingPolicyType, with(props{"policyType": "StepScaling"}, good), "TargetTrackingScaling only")
 	f.RequireCreateRefusal(aws.ScalingPolicyType, with(props{"cooldown": 60}, good), "cooldown: the emulator has no rules")
 	f.RequireCreateRefusal(aws.ScalingPolicyType, with(nil, props{"targetValue": 0.7, "predefinedMetricSpecification": props{"predefinedMetricType": "x"}}), "no rules")
-	f.RequireCreateRefusal(aws.ScalingPolicyType, with(nil, props{"targetValue": 0, "customizedMetricSpecification": metric}), "must be over 0")
+	f.RequireCreateRefusal(aws.ScalingPolicyType, with(nil, props{"targetValue": 0, "customizedMetricSpecification": metric}), "must be above 0")
 	f.RequireCreateRefusal(aws.ScalingPolicyType, with(props{"autoscalingGroupName": "none"}, good), "name not found - none")
 	math := func(list ...any) props {
 		return with(nil, props{"targetValue": 1, "customizedMetricSpecification": props{"metrics": list}})

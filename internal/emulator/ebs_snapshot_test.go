@@ -72,7 +72,7 @@ func TestSnapshotPolicyRefusals(t *testing.T) {
 		"createRule.times":                    func(_, s props) { s["createRule"] = props{"interval": 24, "times": "25:00"} },
 		"together with cronExpression":        func(_, s props) { s["createRule"] = props{"interval": 24, "cronExpression": "cron(0 3 * * ? *)"} },
 		"retainRule.count: must be between":   func(_, s props) { s["retainRule"] = props{"count": 1001} },
-		"count or interval must be given":     func(_, s props) { s["retainRule"] = props{} },
+		"count or interval must be set":       func(_, s props) { s["retainRule"] = props{} },
 		"together with interval":              func(_, s props) { s["retainRule"] = props{"count": 1, "interval": 1} },
 		"invalid AWS Region: mars-1":          func(_, s props) { s["crossRegionCopyRules"] = []any{props{"target": "mars-1", "encrypted": true}} },
 		"must be another region":              func(_, s props) { s["crossRegionCopyRules"] = []any{props{"target": "us-west-1", "encrypted": true}} },

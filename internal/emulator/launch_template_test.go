@@ -12,8 +12,8 @@ import (
 func TestLaunchTemplateRefusals(t *testing.T) {
 	d := emulatortest.Start(t)
 	group := d.Create(aws.SecurityGroupType, "group", props{"vpcId": d.VPC("10.42.0.0/16").ID})
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"instanceType": "m7g.large"}, "imageId: an image must be given")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": "debian"}, `imageId: "debian" is no image`)
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"instanceType": "m7g.large"}, "imageId: an image must be set")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": "debian"}, `imageId: "debian" is not an image`)
 	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "instanceType": "m7g.huge"}, "Invalid instance type: m7g.huge")
 	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "userData": "#!/bin/sh"}, "Invalid BASE64 encoding")
 	long := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("#", 16*1024+1)))

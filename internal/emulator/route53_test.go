@@ -16,7 +16,7 @@ func TestZones(t *testing.T) {
 	vpc := d.Create(aws.VPCType, "vpc", props{"cidrBlock": "10.42.0.0/16", "enableDnsHostnames": true})
 	in := func(id string) []any { return []any{props{"vpcId": id}} }
 	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "a b.c"}, "name")
-	d.RequireCreateRefusal(aws.Route53ZoneType, props{"vpcs": in(vpc.ID)}, "name: exactly one of name must be given")
+	d.RequireCreateRefusal(aws.Route53ZoneType, props{"vpcs": in(vpc.ID)}, "name: exactly one of name must be set")
 	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "cache.internal", "vpcs": in("vpc-none")}, "InvalidVPCId", "vpc-none")
 	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "cache.internal", "vpcs": in(d.Create(aws.VPCType, "mute", props{"cidrBlock": "10.43.0.0/16"}).ID)}, "enableDnsHostnames")
 	zone := d.Create(aws.Route53ZoneType, "z", props{"name": "cache.internal", "vpcs": in(vpc.ID)})
@@ -45,8 +45,8 @@ func TestRecords(t *testing.T) {
 	}
 	d.RequireCreateRefusal(aws.Route53RecordType, props{"zoneId": "Z0", "name": "a", "type": "A", "ttl": 1, "records": []any{"10.0.0.1"}}, "NoSuchHostedZone", "Z0")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("api.example.com", "A", "10.0.0.1"), "is not permitted in zone cache.internal")
-	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "A", "10.0.0.256"), `"10.0.0.256" is no value of a record of type A`)
-	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "AAAA", "10.0.0.1"), "no value of a record of type AAAA")
+	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "A", "10.0.0.256"), `"10.0.0.256" is not a value of a record of type A`)
+	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "AAAA", "10.0.0.1"), "is not a value of a record of type AAAA")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "ALIAS", "b"), "type")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "CNAME", "b.com", "c.com"), "one value")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("cache.internal", "CNAME", "b.com"), "not permitted at apex")
@@ -94,7 +94,7 @@ func TestParameterRefusals(t *testing.T) {
 		"Key 'none' does not exist":               {"type": "SecureString", "keyId": "none"},
 		"ParameterPatternMismatch":                {"allowedPattern": "^y$"},
 		"InvalidAllowedPattern":                   {"allowedPattern": "("},
-		"is no image":                             {"dataType": "aws:ec2:image"},
+		"is not an image":                         {"dataType": "aws:ec2:image"},
 		"tier: \"Huge\" must be one of":           {"tier": "Huge"},
 		"this has 0":                              {"type": "SecureString", "value": resource.MakeSecret(resource.NewProperty("")), "tier": "Standard"},
 		"arn: the emulator has no rules for this": {"arn": "x"},

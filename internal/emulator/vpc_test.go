@@ -42,7 +42,7 @@ func TestVPCRefusals(t *testing.T) {
 	} {
 		d.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": cidr}, "cidrBlock: ", want)
 	}
-	d.RequireCreateRefusal(aws.VPCType, props{}, "exactly one of cidrBlock must be given")
+	d.RequireCreateRefusal(aws.VPCType, props{}, "exactly one of cidrBlock must be set")
 	d.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": "10.0.0.0/16", "assignGeneratedIpv6CidrBlock": true}, "has no rules for this property")
 	for i := range 5 {
 		d.VPC(fmt.Sprintf("10.%d.0.0/16", i))

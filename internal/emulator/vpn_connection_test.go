@@ -138,7 +138,7 @@ func TestCustomerGatewayRefusals(t *testing.T) {
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("ipAddress", "203.0.113.1"), "DuplicateIpAddress", good.ID)
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("ipAddress", "203.0.113"), "valid IPv4 address")
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("bgpAsn", "4200000000"), "want an ASN from 1 to 2147483647")
-	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("bgpAsnExtended", "4200000000"), "bgpAsn and bgpAsnExtended cannot be given together")
+	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("bgpAsnExtended", "4200000000"), "bgpAsn and bgpAsnExtended cannot be set together")
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("type", "gre"), "type")
 	if diff := good.Diff(gateway("ipAddress", "203.0.113.2")); !slices.Equal(diff.GetReplaces(), []string{"ipAddress"}) {
 		t.Errorf("another address replaces %v", diff.GetReplaces())

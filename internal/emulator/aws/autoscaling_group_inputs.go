@@ -28,7 +28,7 @@ func checkGroupSizes(m resource.PropertyMap) []catalog.Failure {
 	return nil
 }
 
-// groupMetrics are what a group can be told to publish.
+// groupMetrics are the metrics that a group can publish.
 var groupMetrics = []string{"GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances",
 	"GroupStandbyInstances", "GroupTerminatingInstances", "GroupTotalInstances", "GroupInServiceCapacity", "GroupPendingCapacity",
 	"GroupStandbyCapacity", "GroupTerminatingCapacity", "GroupTotalCapacity"}
@@ -36,7 +36,7 @@ var groupMetrics = []string{"GroupMinSize", "GroupMaxSize", "GroupDesiredCapacit
 var groupProcesses = []string{"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification",
 	"ScheduledActions", "AddToLoadBalancer", "InstanceRefresh"}
 
-// checkGroupInputs holds a group's inputs to the API's ranges and words.
+// checkGroupInputs checks a group's inputs against the API's ranges and words.
 func checkGroupInputs(m resource.PropertyMap) []catalog.Failure {
 	l := cloud.ReadInputs(m)
 	if n, ok := l.Values["maxInstanceLifetime"].(float64); ok && n != 0 {
@@ -51,7 +51,7 @@ func checkGroupInputs(m resource.PropertyMap) []catalog.Failure {
 		checkHook(h)
 		h.RefuseUnsupported("notificationTargetArn", "roleArn")
 		if names[h.Text("name")] {
-			h.Fail("name", "ValidationError: two hooks are called %s", h.Text("name"))
+			h.Fail("name", "ValidationError: two hooks have the name %s", h.Text("name"))
 		}
 		names[h.Text("name")] = true
 	}
@@ -72,7 +72,7 @@ func checkDistribution(l *cloud.Inputs) {
 	}
 	if s := l.Text("spotMaxPrice"); s != "" {
 		if price, err := strconv.ParseFloat(s, 64); err != nil || price <= 0 {
-			l.Fail("spotMaxPrice", "%q is no price", s)
+			l.Fail("spotMaxPrice", "%q is not a price", s)
 		}
 	}
 }
@@ -80,13 +80,13 @@ func checkDistribution(l *cloud.Inputs) {
 func checkOverrides(l *cloud.Inputs) {
 	overrides := l.Items("overrides")
 	if len(overrides) > 40 {
-		l.Fail("overrides", "ValidationError: at most 40 instance types may be given, there are %d", len(overrides))
+		l.Fail("overrides", "ValidationError: at most 40 instance types may be set, got %d", len(overrides))
 	}
 	weighted, types := 0, map[string]bool{}
 	for _, o := range overrides {
 		o.RefuseUnsupported("instanceRequirements", "launchTemplateSpecification")
 		if typ := o.Text("instanceType"); typ != "" && types[typ] {
-			o.Fail("instanceType", "ValidationError: Instance type %s is given more than once", typ)
+			o.Fail("instanceType", "ValidationError: Instance type %s is listed more than once", typ)
 		}
 		types[o.Text("instanceType")] = true
 		s := o.Text("weightedCapacity")
@@ -99,6 +99,6 @@ func checkOverrides(l *cloud.Inputs) {
 		}
 	}
 	if weighted > 0 && weighted < len(overrides) {
-		l.Fail("overrides", "ValidationError: weightedCapacity must be given for all instance types or for none")
+		l.Fail("overrides", "ValidationError: weightedCapacity must be set for all instance types or for none")
 	}
 }

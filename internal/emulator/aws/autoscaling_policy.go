@@ -11,7 +11,7 @@ import (
 
 const ScalingPolicyType = "aws:autoscaling/policy:Policy"
 
-// Ids carry the group's name, as those of hooks do. Policies never scale anything here: nothing publishes what they track.
+// Ids contain the group's name, as those of hooks do. Policies never scale a group in the emulator, because no metrics are published.
 var scalingPolicyKind = &cloud.Kind{
 	Type:           ScalingPolicyType,
 	Missing:        "ValidationError: No scaling policy found with name %s",
@@ -43,7 +43,7 @@ var scalingPolicyKind = &cloud.Kind{
 func checkTracking(l *cloud.Inputs) {
 	l.RefuseUnsupported("predefinedMetricSpecification")
 	if n, ok := l.Values["targetValue"].(float64); ok && n <= 0 {
-		l.Fail("targetValue", "must be over 0, is %v", n)
+		l.Fail("targetValue", "must be above 0, is %v", n)
 	}
 	metric := l.Nested("customizedMetricSpecification")
 	if len(metric.Values) == 0 {
@@ -56,7 +56,7 @@ func checkTracking(l *cloud.Inputs) {
 	}
 	for _, name := range []string{"metricName", "namespace", "statistic", "unit", "metricDimensions"} {
 		if metric.Has(name) {
-			metric.Fail(name, "ValidationError: cannot be given together with metrics")
+			metric.Fail(name, "ValidationError: cannot be set together with metrics")
 		}
 	}
 	checkMetricQueries(metric, "metrics", "metricStat", true)

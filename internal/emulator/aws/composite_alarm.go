@@ -12,7 +12,7 @@ import (
 
 const CompositeAlarmType = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 
-// checkNotInComposite refuses to delete an alarm while another one's rule names it.
+// checkNotInComposite refuses to delete an alarm that the rule of another alarm names.
 func checkNotInComposite(c *cloud.Call) error {
 	var users []string
 	for _, other := range c.ListHere(CompositeAlarmType) {
@@ -51,7 +51,7 @@ var compositeAlarmKind = &cloud.Kind{
 	Delete: checkNotInComposite,
 }
 
-// checkRuleAlarms refuses a rule about alarms that are not there, and one about the alarm itself.
+// checkRuleAlarms refuses a rule that names an absent alarm or the alarm itself.
 func checkRuleAlarms(c *cloud.Call) error {
 	names, err := parseRule(c.New.Text("alarmRule"))
 	if err != nil {

@@ -37,7 +37,7 @@ func customerGatewayKind() *cloud.Kind {
 				return cloud.RefuseQuota("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).", quotaCustomerGateways)
 			}
 			for _, other := range here {
-				// The real API answers with the one that is there, and then two resources think that it is theirs.
+				// The real API returns the existing gateway, and then two resources believe that they own it.
 				if other.Text("ipAddress") == c.New.Text("ipAddress") && CustomerASN(other) == CustomerASN(c.New) {
 					return cloud.Refuse("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s already",
 						other.ID, other.Text("ipAddress"), CustomerASN(other))
@@ -48,7 +48,7 @@ func customerGatewayKind() *cloud.Kind {
 	}
 }
 
-// checkASN wants an ASN, which AWS's types hold as text, between two.
+// checkASN requires an ASN, which AWS's types hold as text, between two bounds.
 func checkASN(l *cloud.Inputs, name string, least, most uint64) {
 	s, given := l.Values[name].(string)
 	if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || n < least || n > most) {

@@ -10,7 +10,7 @@ import (
 
 const SnapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"
 
-// copiedVolume is what EC2 says a copy was made from.
+// copiedVolume is the volume that EC2 reports for a copy.
 const copiedVolume = "vol-ffffffff"
 
 var snapshotCopyKind = &cloud.Kind{
@@ -41,7 +41,7 @@ var snapshotCopyKind = &cloud.Kind{
 	},
 }
 
-// findSnapshot finds a snapshot in any region, or nil.
+// findSnapshot returns a snapshot of any region, or nil.
 func findSnapshot(s *cloud.State, account, region, id string) *cloud.Record {
 	for _, typ := range anySnapshot {
 		if r := s.RecordAt(cloud.Key{Type: typ, Account: account, Region: region, ID: id}); r != nil {
@@ -51,7 +51,8 @@ func findSnapshot(s *cloud.State, account, region, id string) *cloud.Record {
 	return nil
 }
 
-// storeCopyOutputs notes what a copy has from its source. A copy of something encrypted is encrypted, with a key of its own region.
+// storeCopyOutputs stores the values that a copy inherits from its source. A copy of an encrypted snapshot is encrypted, with a key of
+// its own region.
 func storeCopyOutputs(c *cloud.Call, source *cloud.Record) error {
 	c.New.Outputs["volumeSize"] = source.Get("volumeSize")
 	c.New.Outputs["volumeId"] = copiedVolume

@@ -33,7 +33,7 @@ var volumeKind = &cloud.Kind{
 	WriteOnly:   []string{"finalSnapshot"},
 	ExactlyOne:  [][]string{{"type"}}, // without one AWS makes gp2
 	Unsupported: []string{"multiAttachEnabled", "outpostArn"},
-	// A snapshot may go while volumes made from it live.
+	// A snapshot can be deleted while volumes restored from it exist.
 	References: []cloud.Reference{{Path: "snapshotId", To: anySnapshot}},
 	Check:      checkVolume,
 	Create: func(c *cloud.Call) error {
@@ -68,7 +68,7 @@ var volumeKind = &cloud.Kind{
 	},
 }
 
-// sortableTime writes a time so that texts sort as times do.
+// sortableTime formats a time so that texts sort as times do.
 func sortableTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 func checkVolume(m resource.PropertyMap) []catalog.Failure {
@@ -87,7 +87,7 @@ func checkVolume(m resource.PropertyMap) []catalog.Failure {
 	return l.Failures()
 }
 
-// checkGP3Limits holds a volume's performance against its size and itself. Sizes that come from a snapshot are not known here.
+// checkGP3Limits checks a volume's performance against its size. It does not know a size that comes from a snapshot.
 func checkGP3Limits(l *cloud.Inputs, m resource.PropertyMap) {
 	iops, throughput := float64(baseIOPS), float64(baseThroughput)
 	if v := catalog.Bare(m["iops"]); v.IsNumber() {
@@ -108,7 +108,7 @@ func checkGP3Limits(l *cloud.Inputs, m resource.PropertyMap) {
 	}
 }
 
-// applySnapshot takes size and encryption from the volume's snapshot, and refuses a volume that is smaller than it.
+// applySnapshot sets size and encryption from the volume's snapshot, and refuses a volume that is smaller than the snapshot.
 func applySnapshot(c *cloud.Call) error {
 	snapshot := c.Find(c.New.Text("snapshotId"), anySnapshot...)
 	if snapshot == nil {
@@ -129,7 +129,7 @@ func applySnapshot(c *cloud.Call) error {
 	return nil
 }
 
-// applyEncryption checks the key, or takes that which AWS keeps for EBS.
+// applyEncryption checks the key, or sets the key that AWS manages for EBS.
 func applyEncryption(c *cloud.Call) error {
 	if c.New.Bool("encrypted") && c.New.Text("kmsKeyId") == "" {
 		c.New.Outputs["kmsKeyId"] = awsManagedKey(c, "ebs")

@@ -37,7 +37,7 @@ var flowLogKind = &cloud.Kind{
 			out = append(out, catalog.Failure{Property: "logDestinationType", Reason: "the emulator has rules for cloud-watch-logs only"})
 		}
 		if len(cloud.GivenInputs(m, []string{"logDestination", "logGroupName"})) == 0 {
-			out = append(out, catalog.Failure{Property: "logDestination", Reason: "a log group must be given for cloud-watch-logs"})
+			out = append(out, catalog.Failure{Property: "logDestination", Reason: "a log group must be set for cloud-watch-logs"})
 		}
 		if v := catalog.Bare(m["maxAggregationInterval"]); v.IsNumber() && v.NumberValue() != 60 && v.NumberValue() != 600 {
 			out = append(out, catalog.Failure{Property: "maxAggregationInterval", Reason: "must be 60 or 600"})

@@ -46,13 +46,13 @@ var kmsKeyKind = &cloud.Kind{
 	},
 }
 
-// awsManagedKey is the full name of the key that AWS keeps for one of its services.
+// awsManagedKey returns the ARN of the key that AWS manages for one of its services.
 func awsManagedKey(c *cloud.Call, service string) string {
 	return fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/%s", c.Region, c.Account, service)
 }
 
-// checkKMSKey refuses a key that is not there or is off, by id, ARN or alias. Keys may go before what they encrypt does, in life as
-// here; that is why this is no reference of the tables. AWS's own keys, alias/aws/…, are always there.
+// checkKMSKey refuses a key that does not exist or is disabled, by id, ARN or alias. A key can be deleted before the data that it
+// encrypts, in AWS as here; therefore Kind.References does not list it. AWS's own keys, alias/aws/…, always exist.
 func checkKMSKey(c *cloud.Call, property string) error {
 	id := c.New.Text(property)
 	if id == "" || !c.HasChanged(property) || strings.HasPrefix(id, "alias/aws/") || strings.HasPrefix(id, awsManagedKey(c, "")) {

@@ -48,13 +48,13 @@ func checkAlarm(m resource.PropertyMap) []catalog.Failure {
 		l.Fail("datapointsToAlarm", "ValidationError: must be between 1 and evaluationPeriods, is %v", n)
 	}
 	if len(cloud.GivenInputs(m, []string{"threshold"})) == 0 {
-		l.Fail("threshold", "ValidationError: must be given")
+		l.Fail("threshold", "ValidationError: must be set")
 	}
 	checkPeriod(l, "period", cloud.Number(l.Values["evaluationPeriods"]))
 	if len(cloud.GivenInputs(m, []string{"metricName"})) > 0 {
 		for _, names := range [][]string{{"namespace"}, {"period"}, {"statistic", "extendedStatistic"}} {
 			if len(cloud.GivenInputs(m, names)) == 0 {
-				l.Fail(names[0], "ValidationError: must be given with metricName")
+				l.Fail(names[0], "ValidationError: must be set with metricName")
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func checkAlarm(m resource.PropertyMap) []catalog.Failure {
 	return slices.Concat(l.Failures(), checkAlarmActions(l))
 }
 
-// checkPeriod: 10, 30 or whole minutes, and no more than a day in all, or a week with periods of an hour and more.
+// checkPeriod requires 10 s, 30 s or whole minutes, and at most a day in all, or a week for periods of an hour and more.
 func checkPeriod(l *cloud.Inputs, name string, times int) {
 	n, ok := l.Values[name].(float64)
 	if !ok {
@@ -87,7 +87,7 @@ func checkPeriod(l *cloud.Inputs, name string, times int) {
 	}
 }
 
-// assignAlarmName makes an alarm's name its id. Metric alarms and composite ones share their names; the API would overwrite silently.
+// assignAlarmName sets the id to the name. Metric and composite alarms share one set of names; the API would overwrite silently.
 func assignAlarmName(c *cloud.Call, property string) error {
 	name := c.New.Text(property)
 	if other := c.Find(name, MetricAlarmType, CompositeAlarmType); other != nil {

@@ -35,7 +35,7 @@ var natGatewayKind = &cloud.Kind{
 	},
 }
 
-// natFailureSeconds is what a NAT gateway takes to report that it failed (docs/facts.md, section 1).
+// natFailureSeconds is how long a NAT gateway takes to report that it failed (docs/facts.md, section 1).
 const natFailureSeconds = 220
 
 func createNATGateway(c *cloud.Call) error {
@@ -68,7 +68,7 @@ func createNATGateway(c *cloud.Call) error {
 	return associateNATAddresses(c, eni)
 }
 
-// countNATGateways counts the NAT gateways of a zone: that is how AWS counts them, not by region.
+// countNATGateways returns the number of NAT gateways in a zone. AWS applies the quota to each zone, not to the region.
 func countNATGateways(c *cloud.Call, zone string) int {
 	n := 0
 	for _, nat := range c.ListHere(NATGatewayType) {
@@ -79,7 +79,7 @@ func countNATGateways(c *cloud.Call, zone string) int {
 	return n
 }
 
-// associateNATAddresses maps each of a NAT gateway's addresses to a private one of its interface, and takes the others off.
+// associateNATAddresses maps each of a NAT gateway's addresses to a private address of its interface, and disassociates all others.
 func associateNATAddresses(c *cloud.Call, eni *cloud.Record) error {
 	ids := append([]string{c.New.Text("allocationId")}, c.New.Texts("secondaryAllocationIds")...)
 	if limit := c.Quota(quotaAddressesPerNAT); len(ids) > limit {

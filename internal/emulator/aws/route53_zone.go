@@ -16,7 +16,7 @@ const Route53ZoneType = "aws:route53/zone:Zone"
 
 var domainNamePattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}$`)
 
-// Zones belong to the account; the VPCs of a private one may be in any region. A VPC may go while a zone knows it.
+// Zones belong to the account. The VPCs of a private zone may be in any region. A VPC can be deleted while a zone names it.
 var route53ZoneKind = &cloud.Kind{
 	Type: Route53ZoneType, Global: true,
 	Missing:     "NoSuchHostedZone: No hosted zone found with ID: %s",
@@ -65,7 +65,7 @@ var route53ZoneKind = &cloud.Kind{
 	},
 }
 
-// checkZoneVPCs refuses VPCs that are not there, that do not resolve names, or that know another zone of the same name.
+// checkZoneVPCs refuses VPCs that do not exist, that do not resolve names, or that another zone of the same name is associated with.
 func checkZoneVPCs(c *cloud.Call) error {
 	for _, v := range cloud.Objects(c.New.Get("vpcs")) {
 		id, region := cloud.Text(v["vpcId"]), cloud.Text(v["vpcRegion"])

@@ -25,7 +25,7 @@ var routeTableAssociationKind = &cloud.Kind{
 	},
 }
 
-// associationOf finds a subnet's association with a route table, or nil: then the VPC's main table holds.
+// associationOf returns a subnet's association with a route table, or nil: then the VPC's main table applies.
 func associationOf(s *cloud.State, subnet *cloud.Record) *cloud.Record {
 	if subnet == nil {
 		return nil

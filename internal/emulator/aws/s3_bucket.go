@@ -17,7 +17,7 @@ const noBucket = "NoSuchBucket: The specified bucket does not exist: %s"
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// bucketKind: what used to be set inline has types of its own here.
+// bucketKind holds the rules of a bucket. Settings that used to be inline inputs have types of their own here.
 var bucketKind = &cloud.Kind{
 	Type:           BucketType,
 	Missing:        noBucket,

@@ -12,7 +12,7 @@ import (
 
 const TopicSubscriptionType = "aws:sns/topicSubscription:TopicSubscription"
 
-// Subscriptions stay unconfirmed: a person or an endpoint would have to answer.
+// Subscriptions stay unconfirmed: a person or an endpoint would need to answer.
 var subscriptionKind = &cloud.Kind{
 	Type:        TopicSubscriptionType,
 	Missing:     "NotFoundException: Subscription does not exist (%s)",
@@ -41,7 +41,7 @@ func checkSubscription(m resource.PropertyMap) []catalog.Failure {
 	if !known {
 		return l.Failures()
 	}
-	// The endpoint is not told: it may be a secret.
+	// The messages do not contain the endpoint: it may be a secret.
 	switch l.Text("protocol") {
 	case "email":
 		if a, err := mail.ParseAddress(endpoint); err != nil || a.Address != endpoint {

@@ -58,7 +58,7 @@ var topicPolicyKind = &cloud.Kind{
 	Check:      func(m resource.PropertyMap) []catalog.Failure { return checkPolicyDocument(m, "policy") },
 	Create: func(c *cloud.Call) error {
 		if c.New.ID = c.New.Text("arn"); c.Find(c.New.ID, TopicPolicyType) != nil {
-			return cloud.Refuse("the topic %s has a policy already", c.New.ID) // SetTopicAttributes would overwrite it silently
+			return cloud.Refuse("the topic %s already has a policy", c.New.ID) // SetTopicAttributes would overwrite it silently
 		}
 		c.New.Outputs["owner"] = c.Account
 		return nil

@@ -70,7 +70,7 @@ var parameterKind = &cloud.Kind{
 	},
 }
 
-// checkParameterName holds a name to Parameter Store's rules: a path begins with a slash, and aws and ssm are AWS's own.
+// checkParameterName checks a name against Parameter Store's rules: a path begins with a slash, and AWS reserves aws and ssm.
 func checkParameterName(l *cloud.Inputs) {
 	name, known := l.Values["name"].(string)
 	if !known {
@@ -92,7 +92,7 @@ func checkParameterName(l *cloud.Inputs) {
 	}
 }
 
-// checkParameterValue never tells the value: it may be a secret.
+// checkParameterValue checks a value. Its messages never contain the value: it may be a secret.
 func checkParameterValue(l *cloud.Inputs) {
 	if l.Text("type") == "SecureString" && l.Has("insecureValue") {
 		l.Fail("insecureValue", "a SecureString needs value")
@@ -107,7 +107,7 @@ func checkParameterValue(l *cloud.Inputs) {
 	}
 }
 
-// checkParameterLimits holds a value to its tier's limit, to its pattern and to what its data type means.
+// checkParameterLimits checks a value against its tier's limit, its pattern and its data type.
 func checkParameterLimits(l *cloud.Inputs, name, value string) {
 	limit := advancedParameter
 	if l.Text("tier") == "Standard" {
@@ -118,7 +118,7 @@ func checkParameterLimits(l *cloud.Inputs, name, value string) {
 			l.Text("tier"), limit, len(value))
 	}
 	if l.Text("dataType") == "aws:ec2:image" && !strings.HasPrefix(value, "ami-") {
-		l.Fail(name, "ValidationException: the value is no image, as data type aws:ec2:image wants")
+		l.Fail(name, "ValidationException: the value is not an image, as data type aws:ec2:image requires")
 	}
 	pattern := l.Text("allowedPattern")
 	if re, err := regexp.Compile(pattern); err != nil {
@@ -128,7 +128,7 @@ func checkParameterLimits(l *cloud.Inputs, name, value string) {
 	}
 }
 
-// checkParameterChange refuses what PutParameter refuses over an existing parameter, and a key that is not there.
+// checkParameterChange refuses the changes that PutParameter refuses for an existing parameter, and a key that does not exist.
 func checkParameterChange(c *cloud.Call, was *cloud.Record) error {
 	if was != nil && was.Text("type") != c.New.Text("type") {
 		return cloud.Refuse("HierarchyTypeMismatchException: Parameter Store doesn't support changing a parameter type: %s is a %s", was.ID, was.Text("type"))
@@ -143,7 +143,8 @@ func checkParameterChange(c *cloud.Call, was *cloud.Record) error {
 	return checkKMSKey(c, "keyId")
 }
 
-// WriteParameter overwrites the value of a parameter of type String, as a machine does whose role may. It fails when there is none.
+// WriteParameter overwrites the value of a parameter of type String, as a machine with the permission does. It returns an error when
+// the parameter does not exist.
 func WriteParameter(ctx context.Context, c *cloud.Cloud, account, region, name, value string) error {
 	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: account, Region: region}, Kind: parameterKind, Op: "update", ID: name, Run: func(call *cloud.Call) error {
 		if call.Old = call.Find(name, ParameterType); call.Old == nil || call.Old.Text("type") != "String" {

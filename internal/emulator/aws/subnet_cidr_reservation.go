@@ -12,7 +12,8 @@ import (
 
 const SubnetReservationType = "aws:ec2/subnetCidrReservation:SubnetCidrReservation"
 
-// A reservation keeps addresses of a subnet from being given out by themselves: who wants one says so. What has one already keeps it.
+// A reservation excludes addresses of a subnet from automatic assignment. A program can still request one of them, and an interface
+// that has one already keeps it.
 var subnetReservationKind = &cloud.Kind{
 	Type: SubnetReservationType, IDPrefix: "scr",
 	Missing:    "InvalidSubnetCidrReservationID.NotFound: The Subnet CIDR Reservation ID '%s' does not exist",

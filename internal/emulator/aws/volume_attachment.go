@@ -13,7 +13,7 @@ import (
 
 const VolumeAttachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
 
-// deviceName is what AWS recommends for data volumes; /dev/sda1 and /dev/xvda are the root's.
+// deviceName is the pattern of the device names that AWS recommends for data volumes; /dev/sda1 and /dev/xvda are root devices.
 var deviceName = regexp.MustCompile(`^/dev/(sd[b-z]|xvd[b-z][a-z]?)$`)
 
 var volumeAttachmentKind = &cloud.Kind{

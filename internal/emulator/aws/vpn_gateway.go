@@ -68,7 +68,7 @@ func checkVPNAttachment(c *cloud.Call, gateway, vpc string) error {
 	return nil
 }
 
-// VPCOfVPNGateway is where a VPN gateway is attached, by its own input or by an attachment; empty when nowhere.
+// VPCOfVPNGateway returns the VPC that a VPN gateway is attached to, by its own input or by an attachment, or an empty string.
 func VPCOfVPNGateway(s *cloud.State, gateway *cloud.Record) string {
 	if id := gateway.Text("vpcId"); id != "" {
 		return id

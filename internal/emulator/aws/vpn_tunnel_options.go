@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// tunnelOptions are the lists of words or numbers that a tunnel's options may hold.
+// tunnelOptions are the values that a tunnel's list options accept.
 var tunnelOptions = map[string][]string{
 	"IkeVersions":                {"ikev1", "ikev2"},
 	"Phase1EncryptionAlgorithms": {"AES128", "AES256", "AES128-GCM-16", "AES256-GCM-16"},
@@ -25,16 +25,16 @@ var tunnelOptions = map[string][]string{
 	"Phase2DhGroupNumbers":       {"2", "5", "14", "15", "16", "17", "18", "19", "20", "21", "22", "23", "24"},
 }
 
-// tunnelLimits are the least and the most of a tunnel's numbers.
+// tunnelLimits are the minimum and maximum of a tunnel's numeric options.
 var tunnelLimits = map[string][2]float64{
 	"DpdTimeoutSeconds": {30, 3600}, "Phase1LifetimeSeconds": {900, 28800}, "Phase2LifetimeSeconds": {900, 3600},
 	"RekeyFuzzPercentage": {0, 100}, "RekeyMarginTimeSeconds": {60, 1800}, "ReplayWindowSize": {64, 2048},
 }
 
-// presharedKey are the keys that AWS takes; the provider's documentation gives the rule.
+// presharedKey is the pattern of keys that AWS accepts, by the provider's documentation.
 var presharedKey = regexp.MustCompile(`^[1-9A-Za-z_.][0-9A-Za-z_.]{7,63}$`)
 
-// reservedInside are ranges that AWS keeps for itself.
+// reservedInside are ranges that AWS reserves.
 var reservedInside = []string{"169.254.0.0/30", "169.254.1.0/30", "169.254.2.0/30", "169.254.3.0/30", "169.254.4.0/30",
 	"169.254.5.0/30", "169.254.169.252/30"}
 
@@ -49,7 +49,7 @@ func checkConnection(m resource.PropertyMap) []catalog.Failure {
 	return l.Failures()
 }
 
-// checkTunnelOptions looks at the options of one of a connection's tunnels.
+// checkTunnelOptions checks the options of one of a connection's tunnels.
 func checkTunnelOptions(l *cloud.Inputs, n string) {
 	l.CheckChoice(n+"StartupAction", "add", "start")
 	l.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
@@ -61,7 +61,7 @@ func checkTunnelOptions(l *cloud.Inputs, n string) {
 	if l.Text(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
 		l.Fail(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
 	}
-	// The value is a secret: not in the message.
+	// The message does not contain the value: it is a secret.
 	if key, given := l.Values[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
 		l.Fail(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
 	}
@@ -72,7 +72,7 @@ func checkTunnelOptions(l *cloud.Inputs, n string) {
 	}
 }
 
-// checkTunnelLists looks at a tunnel's lists of what it offers.
+// checkTunnelLists checks a tunnel's list options.
 func checkTunnelLists(l *cloud.Inputs, n string) {
 	for _, name := range slices.Sorted(maps.Keys(tunnelOptions)) {
 		words := tunnelOptions[name]
@@ -85,7 +85,7 @@ func checkTunnelLists(l *cloud.Inputs, n string) {
 	}
 }
 
-// insideRangeFault says what is wrong with a tunnel's inside range.
+// insideRangeFault returns why a tunnel's inside range is invalid, or an empty string.
 func insideRangeFault(cidr string) string {
 	p, err := netip.ParsePrefix(cidr)
 	switch {

@@ -8,13 +8,13 @@ import (
 
 const TrustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-// World is one resource of every kind that a program can ask for, with the inputs that it was asked with.
+// World is one resource of every kind that a program can create, with its inputs.
 type World struct {
 	Driver  *Driver
 	Handles map[string]*Handle
 	Asked   map[string]Props
 	Order   []string
-	// Address is a second one, for the interface: the NAT gateway has the first.
+	// Address is a second address, for the interface: the NAT gateway has the first.
 	Address *Handle
 }
 
@@ -26,7 +26,7 @@ func (w *World) Add(typ string, p Props) *Handle {
 	return w.Handles[typ]
 }
 
-// Everything makes a world.
+// Everything creates a world.
 func Everything(d *Driver) *World {
 	d.T.Helper()
 	w := &World{Driver: d, Handles: map[string]*Handle{}, Asked: map[string]Props{}}

@@ -12,7 +12,7 @@ const (
 	DashboardBody = `{"widgets":[{"type":"metric","x":0,"y":0,"width":12,"height":6,"properties":{"region":"us-west-1"}}]}`
 )
 
-// fillRegion adds to a world what fleets, cache and alarms of a region are made of.
+// fillRegion adds the resources of a region's fleets, cache and alarms.
 func (w *World) fillRegion() {
 	w.Driver.T.Helper()
 	w.fillStorage()
@@ -40,7 +40,7 @@ func (w *World) fillStorage() {
 	w.Add(aws.LifecyclePolicyType, Props{"description": "daily", "executionRoleArn": w.Handles[aws.RoleType].Output("arn"), "policyDetails": DailySnapshots("us-east-2")})
 }
 
-// DailySnapshots takes snapshots of everything called one, keeps two, and copies them to another region.
+// DailySnapshots returns a policy that snapshots all volumes with the name one, retains two snapshots, and copies them to another region.
 func DailySnapshots(target string) Props {
 	schedule := Props{"name": "daily", "createRule": Props{"interval": 24, "intervalUnit": "HOURS", "times": "03:00"},
 		"retainRule": Props{"count": 2}, "copyTags": true}
@@ -79,7 +79,7 @@ func (w *World) fillAlarms() {
 		"name": "errors", "namespace": "Beachhead", "value": "1"}})
 }
 
-// TextAsset is a file's content, as the engine passes it.
+// TextAsset returns a file's content as the engine passes it.
 func TextAsset(text string) resource.PropertyValue {
 	a, err := rasset.FromText(text)
 	if err != nil {

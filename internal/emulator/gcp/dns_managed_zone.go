@@ -51,7 +51,7 @@ func managedZoneKind() *cloud.Kind {
 	}, collectionID)
 }
 
-// checkZoneVisibility refuses a network that sees another private zone of the same name.
+// checkZoneVisibility refuses a network that another private zone of the same name is visible to.
 func checkZoneVisibility(c *cloud.Call) error {
 	see := func(zone *cloud.Record) map[cloud.Key]bool {
 		seen := map[cloud.Key]bool{}
@@ -75,7 +75,7 @@ func checkZoneVisibility(c *cloud.Call) error {
 	return nil
 }
 
-// checkZoneEmpty refuses to delete a zone with records in it, unless the program said to.
+// checkZoneEmpty refuses to delete a zone that contains records, unless forceDestroy is set.
 func checkZoneEmpty(c *cloud.Call) error {
 	for _, u := range c.State.ReferrersOf(c.Old.Key) {
 		if u.Type == RecordSetType && !c.Old.Bool("forceDestroy") {

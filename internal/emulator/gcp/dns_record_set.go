@@ -37,7 +37,7 @@ func recordSetKind() *cloud.Kind {
 	})
 }
 
-// recordDataFault says what is wrong with the data of a record of a type.
+// recordDataFault returns why the data of a record is invalid for its type, or an empty string.
 func recordDataFault(typ, data string) string {
 	switch {
 	case typ == "A" && !cloud.IsIPv4(data):

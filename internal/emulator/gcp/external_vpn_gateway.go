@@ -9,7 +9,7 @@ import (
 
 const ExternalVPNGatewayType = "gcp:compute/externalVpnGateway:ExternalVpnGateway"
 
-// redundancies are how many interfaces an external gateway has with each type of redundancy.
+// redundancies is the number of interfaces of an external gateway, by type of redundancy.
 var redundancies = map[string]int{"SINGLE_IP_INTERNALLY_REDUNDANT": 1, "TWO_IPS_REDUNDANCY": 2, "FOUR_IPS_REDUNDANCY": 4}
 
 func externalVPNGatewayKind() *cloud.Kind {
@@ -26,7 +26,7 @@ func checkExternalGateway(m resource.PropertyMap) []catalog.Failure {
 	l.CheckChoice("redundancyType", "FOUR_IPS_REDUNDANCY", "SINGLE_IP_INTERNALLY_REDUNDANT", "TWO_IPS_REDUNDANCY")
 	want, known := redundancies[l.Text("redundancyType")]
 	if list := cloud.Objects(l.Values["interfaces"]); known && l.Has("interfaces") && len(list) != want {
-		l.Fail("interfaces", "%s wants exactly %d interfaces, got %d", l.Text("redundancyType"), want, len(list))
+		l.Fail("interfaces", "%s requires exactly %d interfaces, got %d", l.Text("redundancyType"), want, len(list))
 	}
 	if !known {
 		want = 4
@@ -35,7 +35,7 @@ func checkExternalGateway(m resource.PropertyMap) []catalog.Failure {
 	return l.Failures()
 }
 
-// checkInterfaceNumbers wants interfaces with numbers from 0, each once, and with addresses.
+// checkInterfaceNumbers requires interfaces with the numbers from 0, each once, and with addresses.
 func checkInterfaceNumbers(l *cloud.Inputs, name string, n int) {
 	seen := map[int]bool{}
 	for _, i := range l.Items(name) {
@@ -64,8 +64,8 @@ func checkInterfaceAddresses(r *cloud.Record) error {
 	return nil
 }
 
-// InterfaceAddress is the address of a gateway's interface; empty when it has no such interface. Interfaces without a number
-// bear that of their place.
+// InterfaceAddress returns the address of a gateway's interface, or an empty string when the interface does not exist. An interface
+// without a number has the number of its position.
 func InterfaceAddress(gateway *cloud.Record, list string, number int) string {
 	if gateway == nil {
 		return ""

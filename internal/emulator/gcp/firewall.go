@@ -52,7 +52,7 @@ func checkFirewall(m resource.PropertyMap) []catalog.Failure {
 	return l.Failures()
 }
 
-// checkPrefixes wants a list of networks, each written as its first address and length.
+// checkPrefixes requires a list of networks, each written as its first address and length.
 func checkPrefixes(l *cloud.Inputs, name string) {
 	for i, s := range cloud.Texts(l.Values[name]) {
 		if p, err := netip.ParsePrefix(s); err != nil || p.Masked() != p {
@@ -67,7 +67,7 @@ var (
 	withPorts    = []string{"tcp", "udp", "sctp"}
 )
 
-// checkProtocol wants a protocol and, where it has such, ports.
+// checkProtocol requires a protocol, and ports only for protocols that have them.
 func checkProtocol(l *cloud.Inputs) {
 	l.CheckPattern("protocol", protocolWord)
 	ports := cloud.Texts(l.Values["ports"])

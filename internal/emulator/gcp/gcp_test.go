@@ -22,7 +22,7 @@ func TestGoogleConfiguration(t *testing.T) {
 	}
 	bare := d.GCP(props{})
 	bare.RequireCreateRefusal(gcp.NetworkType, props{}, "project: required field is not set")
-	bare.RequireCreateRefusal(gcp.RouterType, props{"network": "projects/p/global/networks/default", "project": "p"}, "set one of Google's in this resource")
+	bare.RequireCreateRefusal(gcp.RouterType, props{"network": "projects/p/global/networks/default", "project": "p"}, "set a GCP region in this resource")
 	there := bare.Create(gcp.HAVPNGatewayType, "g", props{"network": "projects/p/global/networks/default", "project": "p", "region": "us-east4"})
 	if there.Output("region") != "us-east4" || there.Output("project") != "p" {
 		t.Errorf("made in %v of %v", there.Output("region"), there.Output("project"))

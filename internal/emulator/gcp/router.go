@@ -30,7 +30,7 @@ func routerKind() *cloud.Kind {
 	}, collectionID)
 }
 
-// checkAdvertisement wants groups and ranges with the mode CUSTOM only, and valid ones.
+// checkAdvertisement requires valid groups and ranges, and only in the mode CUSTOM.
 func checkAdvertisement(l *cloud.Inputs, groups ...string) {
 	l.CheckChoice("advertiseMode", "DEFAULT", "CUSTOM")
 	custom := l.Text("advertiseMode") == "CUSTOM"

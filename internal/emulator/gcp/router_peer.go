@@ -15,7 +15,7 @@ func routerPeerKind() *cloud.Kind {
 	return newKind(&cloud.Kind{
 		Type:     RouterPeerType,
 		Defaults: map[string]any{"advertiseMode": "DEFAULT", "enable": true, "enableIpv6": false},
-		// AWS's side of a tunnel has neither BFD nor keys for BGP.
+		// The AWS end of a tunnel supports neither BFD nor BGP keys.
 		Unsupported: []string{"bfd", "customLearnedIpRanges", "customLearnedRoutePriority", "exportPolicies", "importPolicies", "ipv4NexthopAddress",
 			"ipv6NexthopAddress", "md5AuthenticationKey", "peerIpv4NexthopAddress", "peerIpv6NexthopAddress", "routerApplianceInstance"},
 		References: []cloud.Reference{

@@ -12,7 +12,7 @@ import (
 
 const SecurityPolicyRuleType = "gcp:compute/securityPolicyRule:SecurityPolicyRule"
 
-// lastPriority is that of the rule which every policy has: what none of the others decides.
+// lastPriority is the priority of the default rule, which every policy has and which applies when no other rule matches.
 const lastPriority = 2147483647
 
 func securityPolicyRuleKind() *cloud.Kind {
@@ -27,7 +27,7 @@ func securityPolicyRuleKind() *cloud.Kind {
 	})
 }
 
-// maxRangesPerRule is how many ranges one rule of Cloud Armor matches at most.
+// maxRangesPerRule is the maximum number of ranges in one Cloud Armor rule.
 const maxRangesPerRule = 10
 
 func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
@@ -41,7 +41,7 @@ func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
 	ranges := cloud.Texts(config.Values["srcIpRanges"])
 	switch {
 	case match.Has("versionedExpr") && match.Has("expr"):
-		match.Fail("expr", "cannot be given together with versionedExpr")
+		match.Fail("expr", "cannot be set together with versionedExpr")
 	case match.Has("versionedExpr") && !match.Has("config"):
 		match.Fail("config", "is required with versionedExpr")
 	case len(ranges) > maxRangesPerRule:

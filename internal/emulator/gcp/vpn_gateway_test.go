@@ -19,7 +19,7 @@ func TestGatewayInterfaces(t *testing.T) {
 		return props{"redundancyType": "FOUR_IPS_REDUNDANCY", "interfaces": list}
 	}
 	g.Create(gcp.ExternalVPNGatewayType, "four", interfaces(0, 1, 2, 3))
-	g.RequireCreateRefusal(gcp.ExternalVPNGatewayType, interfaces(0, 1), "FOUR_IPS_REDUNDANCY wants exactly 4 interfaces, got 2")
+	g.RequireCreateRefusal(gcp.ExternalVPNGatewayType, interfaces(0, 1), "FOUR_IPS_REDUNDANCY requires exactly 4 interfaces, got 2")
 	g.RequireCreateRefusal(gcp.ExternalVPNGatewayType, interfaces(0, 1, 2, 2), "interfaces[3].id: 2: want each of 0 to 3 once")
 	g.RequireCreateRefusal(gcp.ExternalVPNGatewayType, interfaces(1, 2, 3, 4), "interfaces[3].id: 4")
 	twice := interfaces(0, 1, 2, 3)

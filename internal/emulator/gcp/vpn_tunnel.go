@@ -13,7 +13,7 @@ func vpnTunnelKind() *cloud.Kind {
 	return newKind(&cloud.Kind{
 		Type:     VPNTunnelType,
 		Defaults: map[string]any{"ikeVersion": 2},
-		// Classic VPN and VPN between two of Google's networks are other topologies than the link's.
+		// The link uses neither Classic VPN nor a VPN between two GCP networks.
 		Unsupported: []string{"targetVpnGateway", "peerIp", "peerGcpGateway", "localTrafficSelectors", "remoteTrafficSelectors"},
 		ExactlyOne:  [][]string{{"vpnGateway"}, {"peerExternalGateway"}, {"router"}},
 		WriteOnly:   []string{"sharedSecret"},
@@ -63,7 +63,7 @@ func createTunnel(c *cloud.Call) error {
 	return nil
 }
 
-// inSameNetwork says whether two of Google's things lie in one network.
+// inSameNetwork reports whether two GCP records belong to one network.
 func inSameNetwork(s *cloud.State, a, b *cloud.Record) bool {
 	m, n := s.Referenced(a, "network", NetworkType), s.Referenced(b, "network", NetworkType)
 	return m != nil && n != nil && m.Key == n.Key

@@ -185,7 +185,7 @@ var singleFaults = []fault{
 	{name: "own address of the session", of: "peer-0", edit: put("ipAddress", "169.254.10.3"), down: []int{0}, why: "ipAddress: 169.254.10.3"},
 	{name: "peer missing", without: "peer-3", down: []int{3}, why: "interface: no BGP peer of router uses if-3"},
 	{name: "interface missing", without: "if-2 peer-2", down: []int{2}, why: "vpnTunnel: no router interface of router"},
-	{name: "tunnel missing", without: "tunnel-1 if-1 peer-1", down: []int{1}, why: "tunnel2Address: no tunnel of Google's leads to"},
+	{name: "tunnel missing", without: "tunnel-1 if-1 peer-1", down: []int{1}, why: "tunnel2Address: no GCP tunnel leads to"},
 	{name: "tunnel on another router", of: "tunnel-1", edit: put("router", "other-router"), down: []int{1}, why: "router: the tunnel's is other-router, that of its interface if-1 is router"},
 	{name: "session switched off", of: "peer-1", edit: put("enable", false), down: []int{1}, why: "enable: false in the BGP peer peer-1"},
 	{name: "static connection", of: "vpn-1", edit: put("staticRoutesOnly", true), down: []int{2, 3}, why: "staticRoutesOnly: true"},
