@@ -21,14 +21,14 @@ var dashboardKind = &cloud.Kind{
 	Type:    DashboardType,
 	Missing: "ResourceNotFound: Dashboard %s does not exist",
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("dashboardName", dashboardName)
-		if body, known := l.Values["dashboardBody"].(string); known {
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("dashboardName", dashboardName)
+		if body, known := in.Values["dashboardBody"].(string); known {
 			if err := checkDashboard(body); err != nil {
-				l.Fail("dashboardBody", "InvalidParameterInput: The dashboard body is invalid: %v", err)
+				in.Fail("dashboardBody", "InvalidParameterInput: The dashboard body is invalid: %v", err)
 			}
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		name := c.New.Text("dashboardName")

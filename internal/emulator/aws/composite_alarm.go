@@ -33,13 +33,13 @@ var compositeAlarmKind = &cloud.Kind{
 	Defaults:    map[string]any{"actionsEnabled": true},
 	Unsupported: []string{"actionsSuppressor"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if rule, known := l.Values["alarmRule"].(string); known {
+		in := cloud.ReadInputs(m)
+		if rule, known := in.Values["alarmRule"].(string); known {
 			if _, err := parseRule(rule); err != nil {
-				l.Fail("alarmRule", "ValidationError: AlarmRule: %v", err)
+				in.Fail("alarmRule", "ValidationError: AlarmRule: %v", err)
 			}
 		}
-		return slices.Concat(l.Failures(), checkAlarmActions(l))
+		return slices.Concat(in.Failures(), checkAlarmActions(in))
 	},
 	Create: func(c *cloud.Call) error {
 		if err := assignAlarmName(c, "alarmName"); err != nil {

@@ -27,12 +27,12 @@ var lifecyclePolicyKind = &cloud.Kind{
 	Defaults:   map[string]any{"state": "ENABLED"},
 	References: []cloud.Reference{{Path: "executionRoleArn", To: []string{RoleType}}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("description", policyWords)
-		l.CheckChoice("state", "ENABLED", "DISABLED")
-		details := l.Nested("policyDetails")
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("description", policyWords)
+		in.CheckChoice("state", "ENABLED", "DISABLED")
+		details := in.Nested("policyDetails")
 		if len(details.Values) == 0 {
-			return l.Failures() // not known yet
+			return in.Failures() // not known yet
 		}
 		details.RefuseUnsupported("action", "eventSource", "parameters", "resourceLocations")
 		details.CheckSupported("policyType", "EBS_SNAPSHOT_MANAGEMENT")
@@ -54,7 +54,7 @@ var lifecyclePolicyKind = &cloud.Kind{
 		for _, s := range schedules {
 			checkSchedule(s)
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: checkCopyTargets,
 	Update: checkCopyTargets,
@@ -68,10 +68,10 @@ func nestedObject(m resource.PropertyMap, name string) resource.PropertyMap {
 	return resource.PropertyMap{}
 }
 
-func checkSchedule(l *cloud.Inputs) {
-	l.CheckPattern("name", scheduleName)
-	l.RefuseUnsupported("deprecateRule", "fastRestoreRule", "shareRule", "variableTags")
-	when := l.Nested("createRule")
+func checkSchedule(in *cloud.Inputs) {
+	in.CheckPattern("name", scheduleName)
+	in.RefuseUnsupported("deprecateRule", "fastRestoreRule", "shareRule", "variableTags")
+	when := in.Nested("createRule")
 	when.RefuseUnsupported("location")
 	when.CheckPattern("times", timeOfDay)
 	when.CheckPattern("cronExpression", cron)
@@ -82,10 +82,10 @@ func checkSchedule(l *cloud.Inputs) {
 	case every && !slices.Contains([]float64{1, 2, 3, 4, 6, 8, 12, 24}, n):
 		when.Fail("interval", "InvalidRequestException: must be one of 1, 2, 3, 4, 6, 8, 12, 24, is %v", n)
 	}
-	checkRetention(l.Nested("retainRule"), true)
-	copies := l.Items("crossRegionCopyRules")
+	checkRetention(in.Nested("retainRule"), true)
+	copies := in.Items("crossRegionCopyRules")
 	if len(copies) > 3 {
-		l.Fail("crossRegionCopyRules", "InvalidRequestException: at most 3 may be set, got %d", len(copies))
+		in.Fail("crossRegionCopyRules", "InvalidRequestException: at most 3 may be set, got %d", len(copies))
 	}
 	for _, c := range copies {
 		c.RefuseUnsupported("deprecateRule")
@@ -100,15 +100,15 @@ func checkSchedule(l *cloud.Inputs) {
 }
 
 // checkRetention requires a count or an age. Copies support ages only.
-func checkRetention(l *cloud.Inputs, counts bool) {
-	l.CheckRange("count", 1, 1000)
-	l.CheckRange("interval", 1, 36500)
-	l.CheckChoice("intervalUnit", "DAYS", "WEEKS", "MONTHS", "YEARS")
+func checkRetention(in *cloud.Inputs, counts bool) {
+	in.CheckRange("count", 1, 1000)
+	in.CheckRange("interval", 1, 36500)
+	in.CheckChoice("intervalUnit", "DAYS", "WEEKS", "MONTHS", "YEARS")
 	switch {
-	case l.Has("count") && l.Has("interval"):
-		l.Fail("count", "InvalidRequestException: cannot be set together with interval")
-	case counts && !l.Has("count") && !l.Has("interval"):
-		l.Fail("count", "InvalidRequestException: count or interval must be set")
+	case in.Has("count") && in.Has("interval"):
+		in.Fail("count", "InvalidRequestException: cannot be set together with interval")
+	case counts && !in.Has("count") && !in.Has("interval"):
+		in.Fail("count", "InvalidRequestException: count or interval must be set")
 	}
 }
 

@@ -18,15 +18,15 @@ var snapshotCopyKind = &cloud.Kind{
 	Missing:     noSnapshot,
 	Unsupported: []string{"permanentRestore", "storageTier", "temporaryRestoreDays"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if region := l.Text("sourceRegion"); region != "" && len(ec2types.ZoneNames(region)) == 0 {
-			l.Fail("sourceRegion", "invalid AWS Region: %s", region)
+		in := cloud.ReadInputs(m)
+		if region := in.Text("sourceRegion"); region != "" && len(ec2types.ZoneNames(region)) == 0 {
+			in.Fail("sourceRegion", "invalid AWS Region: %s", region)
 		}
-		l.CheckRange("completionDurationMinutes", 15, 2880)
-		if n, ok := l.Values["completionDurationMinutes"].(float64); ok && int(n)%15 != 0 {
-			l.Fail("completionDurationMinutes", "must be a multiple of 15")
+		in.CheckRange("completionDurationMinutes", 15, 2880)
+		if n, ok := in.Values["completionDurationMinutes"].(float64); ok && int(n)%15 != 0 {
+			in.Fail("completionDurationMinutes", "must be a multiple of 15")
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		id, from := c.New.Text("sourceSnapshotId"), c.New.Text("sourceRegion")

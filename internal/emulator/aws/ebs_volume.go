@@ -72,23 +72,23 @@ var volumeKind = &cloud.Kind{
 func sortableTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 func checkVolume(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckSupported("type", "gp3")
-	l.CheckRange("size", 1, maxVolumeGiB)
-	l.CheckRange("iops", baseIOPS, maxIOPS)
-	l.CheckRange("throughput", baseThroughput, maxThroughput)
+	in := cloud.ReadInputs(m)
+	in.CheckSupported("type", "gp3")
+	in.CheckRange("size", 1, maxVolumeGiB)
+	in.CheckRange("iops", baseIOPS, maxIOPS)
+	in.CheckRange("throughput", baseThroughput, maxThroughput)
 	if len(cloud.GivenInputs(m, []string{"size", "snapshotId"})) == 0 {
-		l.Fail("size", "MissingParameter: The request must contain the parameter size/snapshot")
+		in.Fail("size", "MissingParameter: The request must contain the parameter size/snapshot")
 	}
 	if v := catalog.Bare(m["encrypted"]); len(cloud.GivenInputs(m, []string{"kmsKeyId"})) > 0 && (v.IsNull() || v.IsBool() && !v.BoolValue()) {
-		l.Fail("kmsKeyId", "InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
+		in.Fail("kmsKeyId", "InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
-	checkGP3Limits(l, m)
-	return l.Failures()
+	checkGP3Limits(in, m)
+	return in.Failures()
 }
 
 // checkGP3Limits checks a volume's performance against its size. It does not know a size that comes from a snapshot.
-func checkGP3Limits(l *cloud.Inputs, m resource.PropertyMap) {
+func checkGP3Limits(in *cloud.Inputs, m resource.PropertyMap) {
 	iops, throughput := float64(baseIOPS), float64(baseThroughput)
 	if v := catalog.Bare(m["iops"]); v.IsNumber() {
 		iops = v.NumberValue()
@@ -99,11 +99,11 @@ func checkGP3Limits(l *cloud.Inputs, m resource.PropertyMap) {
 		throughput = v.NumberValue()
 	}
 	if size := catalog.Bare(m["size"]); size.IsNumber() && iops > max(baseIOPS, size.NumberValue()*maxIOPSPerGiB) {
-		l.Fail("iops", "InvalidParameterCombination: Iops to volume size ratio is too high: %v IOPS on %v GiB; maximum is %d per GiB",
+		in.Fail("iops", "InvalidParameterCombination: Iops to volume size ratio is too high: %v IOPS on %v GiB; maximum is %d per GiB",
 			iops, size.NumberValue(), maxIOPSPerGiB)
 	}
 	if throughput > iops*maxThroughputPerIOPS {
-		l.Fail("throughput", "InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
+		in.Fail("throughput", "InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
 			throughput, iops, maxThroughputPerIOPS)
 	}
 }

@@ -21,15 +21,15 @@ var kmsKeyKind = &cloud.Kind{
 	WriteOnly:   []string{"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"},
 	Unsupported: []string{"customKeyStoreId", "xksKeyId"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckRange("deletionWindowInDays", 7, 30)
-		l.CheckRange("rotationPeriodInDays", 90, 2560)
-		l.CheckSupported("customerMasterKeySpec", "SYMMETRIC_DEFAULT")
-		l.CheckSupported("keyUsage", "ENCRYPT_DECRYPT")
-		if len(l.Text("description")) > 8192 {
-			l.Fail("description", "must be at most 8192 long")
+		in := cloud.ReadInputs(m)
+		in.CheckRange("deletionWindowInDays", 7, 30)
+		in.CheckRange("rotationPeriodInDays", 90, 2560)
+		in.CheckSupported("customerMasterKeySpec", "SYMMETRIC_DEFAULT")
+		in.CheckSupported("keyUsage", "ENCRYPT_DECRYPT")
+		if len(in.Text("description")) > 8192 {
+			in.Fail("description", "must be at most 8192 long")
 		}
-		return slices.Concat(l.Failures(), checkPolicyDocument(m, "policy"))
+		return slices.Concat(in.Failures(), checkPolicyDocument(m, "policy"))
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = fmt.Sprintf("00000000-0000-4000-8000-%012x", c.NextNumber())

@@ -32,9 +32,9 @@ var lifecycleHookKind = &cloud.Kind{
 		{Path: "roleArn", To: []string{RoleType}},
 	},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		checkHook(l)
-		return l.Failures()
+		in := cloud.ReadInputs(m)
+		checkHook(in)
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = c.New.Text("autoscalingGroupName") + "/" + c.New.Text("name")
@@ -50,13 +50,13 @@ var lifecycleHookKind = &cloud.Kind{
 const AbandonResult = "ABANDON"
 
 // checkHook checks hooks of both kinds: those in a group's inputs, and those that are resources.
-func checkHook(l *cloud.Inputs) {
-	l.CheckPattern("name", hookName)
-	l.CheckChoice("lifecycleTransition", LaunchTransition, terminateTransition)
-	l.CheckChoice("defaultResult", AbandonResult, "CONTINUE")
-	l.CheckRange("heartbeatTimeout", 30, 7200)
-	if len(l.Text("notificationMetadata")) > 1023 {
-		l.Fail("notificationMetadata", "must be at most 1023 long")
+func checkHook(in *cloud.Inputs) {
+	in.CheckPattern("name", hookName)
+	in.CheckChoice("lifecycleTransition", LaunchTransition, terminateTransition)
+	in.CheckChoice("defaultResult", AbandonResult, "CONTINUE")
+	in.CheckRange("heartbeatTimeout", 30, 7200)
+	if len(in.Text("notificationMetadata")) > 1023 {
+		in.Fail("notificationMetadata", "must be at most 1023 long")
 	}
 }
 

@@ -20,11 +20,11 @@ var metricFilterKind = &cloud.Kind{
 	AutoNameLength: 512,
 	References:     []cloud.Reference{{Path: "logGroupName", To: []string{LogGroupType}, OnDelete: cloud.Cascade}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if len(l.Text("pattern")) > 1024 {
-			l.Fail("pattern", "must be at most 1024 long")
+		in := cloud.ReadInputs(m)
+		if len(in.Text("pattern")) > 1024 {
+			in.Fail("pattern", "must be at most 1024 long")
 		}
-		t := l.Nested("metricTransformation")
+		t := in.Nested("metricTransformation")
 		t.CheckPattern("name", regexp.MustCompile(`^[^:*$]{1,255}$`))
 		t.CheckPattern("namespace", regexp.MustCompile(`^[^:*$]{1,255}$`))
 		if t.Has("defaultValue") && len(cloud.Object(t.Values["dimensions"])) > 0 {
@@ -33,7 +33,7 @@ var metricFilterKind = &cloud.Kind{
 		if n := len(cloud.Object(t.Values["dimensions"])); n > 3 {
 			t.Fail("dimensions", "at most 3 may be set, got %d", n)
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		group := c.New.Text("logGroupName")

@@ -16,9 +16,9 @@ var (
 )
 
 // checkMath refuses too many queries, a query that is neither a metric nor an expression, and an expression that names an absent id.
-func checkMath(l *cloud.Inputs, name string) {
+func checkMath(in *cloud.Inputs, name string) {
 	metrics, expressions, ids := 0, 0, map[string]bool{}
-	for _, q := range l.Items(name) {
+	for _, q := range in.Items(name) {
 		ids[q.Text("id")] = true
 		switch {
 		case q.Has("metric"):
@@ -30,9 +30,9 @@ func checkMath(l *cloud.Inputs, name string) {
 		}
 	}
 	if metrics > mathSize || expressions > mathSize {
-		l.Fail(name, "ValidationError: at most %d metrics and %d expressions may be set, got %d and %d", mathSize, mathSize, metrics, expressions)
+		in.Fail(name, "ValidationError: at most %d metrics and %d expressions may be set, got %d and %d", mathSize, mathSize, metrics, expressions)
 	}
-	for _, q := range l.Items(name) {
+	for _, q := range in.Items(name) {
 		for _, id := range mathID.FindAllString(mathText.ReplaceAllString(q.Text("expression"), ""), -1) {
 			if !ids[id] {
 				q.Fail("expression", "ValidationError: Error in expression %q: undefined variable %s", q.Text("id"), id)
@@ -48,9 +48,9 @@ var (
 
 // checkMetricQueries checks metric math: unique ids, each query a metric or an expression, and one result. Terraform fills in an absent
 // returnData, not always alike.
-func checkMetricQueries(l *cloud.Inputs, name, metric string, returned bool) {
+func checkMetricQueries(in *cloud.Inputs, name, metric string, returned bool) {
 	results, ids := 0, map[string]bool{}
-	for _, q := range l.Items(name) {
+	for _, q := range in.Items(name) {
 		id := q.Text("id")
 		q.CheckPattern("id", queryID)
 		if id != "" && ids[id] {
@@ -65,6 +65,6 @@ func checkMetricQueries(l *cloud.Inputs, name, metric string, returned bool) {
 		}
 	}
 	if results != 1 {
-		l.Fail(name, "ValidationError: exactly one query must have returnData true, %d have", results)
+		in.Fail(name, "ValidationError: exactly one query must have returnData true, %d have", results)
 	}
 }

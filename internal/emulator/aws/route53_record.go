@@ -52,23 +52,23 @@ var route53RecordKind = &cloud.Kind{
 }
 
 func checkRecord(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckPattern("name", recordNamePattern)
-	l.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT")
-	l.CheckRange("ttl", 0, math.MaxInt32)
-	if cloud.Bool(l.Values["allowOverwrite"]) {
-		l.Fail("allowOverwrite", "the emulator has no rules for records that another stack manages")
+	in := cloud.ReadInputs(m)
+	in.CheckPattern("name", recordNamePattern)
+	in.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT")
+	in.CheckRange("ttl", 0, math.MaxInt32)
+	if cloud.Bool(in.Values["allowOverwrite"]) {
+		in.Fail("allowOverwrite", "the emulator has no rules for records that another stack manages")
 	}
-	typ, records := l.Text("type"), cloud.Texts(l.Values["records"])
+	typ, records := in.Text("type"), cloud.Texts(in.Values["records"])
 	for _, s := range records {
 		if fits := validRecordValues[typ]; fits != nil && !fits(s) {
-			l.Fail("records", "InvalidChangeBatch: %q is not a value of a record of type %s", s, typ)
+			in.Fail("records", "InvalidChangeBatch: %q is not a value of a record of type %s", s, typ)
 		}
 	}
 	if typ == "CNAME" && len(records) > 1 {
-		l.Fail("records", "InvalidChangeBatch: a CNAME has one value, not %d", len(records))
+		in.Fail("records", "InvalidChangeBatch: a CNAME has one value, not %d", len(records))
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
 // checkRecordName refuses a name outside the zone and a name that exists. A CNAME stands alone, and never at the zone's apex.

@@ -27,12 +27,12 @@ var route53ZoneKind = &cloud.Kind{
 	ExactlyOne:  [][]string{{"name"}},
 	Unsupported: []string{"delegationSetId"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("name", domainNamePattern)
-		if len(l.Text("comment")) > 256 {
-			l.Fail("comment", "must be at most 256 long")
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("name", domainNamePattern)
+		if len(in.Text("comment")) > 256 {
+			in.Fail("comment", "must be at most 256 long")
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = fmt.Sprintf("Z%020X", c.NextNumber())

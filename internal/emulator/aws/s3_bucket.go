@@ -29,12 +29,12 @@ var bucketKind = &cloud.Kind{
 	Unsupported: []string{"accelerationStatus", "acl", "corsRules", "grants", "lifecycleRules", "loggings", "objectLockConfiguration",
 		"objectLockEnabled", "policy", "replicationConfigurations", "requestPayer", "serverSideEncryptionConfigurations", "versionings", "websites"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("bucket", bucketName)
-		if strings.Contains(l.Text("bucket"), "..") {
-			l.Fail("bucket", "InvalidBucketName: %q has two dots in a row", l.Text("bucket"))
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("bucket", bucketName)
+		if strings.Contains(in.Text("bucket"), "..") {
+			in.Fail("bucket", "InvalidBucketName: %q has two dots in a row", in.Text("bucket"))
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		name := c.New.Text("bucket")

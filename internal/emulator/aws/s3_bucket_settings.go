@@ -28,9 +28,9 @@ func bucketAspectKind(typ string, check func(*cloud.Inputs), place func(*cloud.C
 		Unsupported: []string{"expectedBucketOwner", "mfa"},
 		References:  []cloud.Reference{{Path: "bucket", To: []string{BucketType}, OnDelete: cloud.Cascade}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			check(l)
-			return l.Failures()
+			in := cloud.ReadInputs(m)
+			check(in)
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.ID = c.New.Text("bucket")
@@ -54,10 +54,10 @@ func publicAccessBlockKind() *cloud.Kind {
 	return k
 }
 
-func checkBucketEncryption(l *cloud.Inputs) {
-	rules := l.Items("rules")
+func checkBucketEncryption(in *cloud.Inputs) {
+	rules := in.Items("rules")
 	if len(rules) != 1 {
-		l.Fail("rules", "MalformedXML: want one rule, not %d", len(rules))
+		in.Fail("rules", "MalformedXML: want one rule, not %d", len(rules))
 	}
 	for _, r := range rules {
 		how := r.Nested("applyServerSideEncryptionByDefault")
@@ -68,19 +68,19 @@ func checkBucketEncryption(l *cloud.Inputs) {
 	}
 }
 
-func checkVersioning(l *cloud.Inputs) {
-	v := l.Nested("versioningConfiguration")
+func checkVersioning(in *cloud.Inputs) {
+	v := in.Nested("versioningConfiguration")
 	v.CheckChoice("status", "Enabled", "Suspended", "Disabled")
 	v.RefuseUnsupported("mfaDelete")
 }
 
-func checkOwnership(l *cloud.Inputs) {
-	l.Nested("rule").CheckChoice("objectOwnership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
+func checkOwnership(in *cloud.Inputs) {
+	in.Nested("rule").CheckChoice("objectOwnership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 }
 
-func checkBucketPolicy(l *cloud.Inputs) {
-	if s, known := l.Values["policy"].(string); known {
-		l.Add(checkPolicyDocument(resource.PropertyMap{"policy": resource.NewProperty(s)}, "policy")...)
+func checkBucketPolicy(in *cloud.Inputs) {
+	if s, known := in.Values["policy"].(string); known {
+		in.Add(checkPolicyDocument(resource.PropertyMap{"policy": resource.NewProperty(s)}, "policy")...)
 	}
 }
 

@@ -26,16 +26,16 @@ var bucketObjectKind = &cloud.Kind{
 		"websiteRedirect"},
 	References: []cloud.Reference{{Path: "bucket", To: []string{BucketType}, OnDelete: cloud.Block}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if len(l.Text("key")) > 1024 {
-			l.Fail("key", "KeyTooLongError: Your key is too long (%d, at most 1024)", len(l.Text("key")))
+		in := cloud.ReadInputs(m)
+		if len(in.Text("key")) > 1024 {
+			in.Fail("key", "KeyTooLongError: Your key is too long (%d, at most 1024)", len(in.Text("key")))
 		}
-		l.CheckChoice("storageClass", "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR")
-		l.CheckChoice("serverSideEncryption", "AES256", "aws:kms", "aws:kms:dsse")
-		if _, err := base64.StdEncoding.DecodeString(l.Text("contentBase64")); err != nil {
-			l.Fail("contentBase64", "is not base64: %v", err)
+		in.CheckChoice("storageClass", "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR")
+		in.CheckChoice("serverSideEncryption", "AES256", "aws:kms", "aws:kms:dsse")
+		if _, err := base64.StdEncoding.DecodeString(in.Text("contentBase64")); err != nil {
+			in.Fail("contentBase64", "is not base64: %v", err)
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	ImportID: func(r *cloud.Record) string { return "s3://" + r.Text("bucket") + "/" + r.Text("key") },
 	Create: func(c *cloud.Call) error {

@@ -35,25 +35,25 @@ var subscriptionKind = &cloud.Kind{
 }
 
 func checkSubscription(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckSupported("protocol", "email", "https")
-	endpoint, known := l.Values["endpoint"].(string)
+	in := cloud.ReadInputs(m)
+	in.CheckSupported("protocol", "email", "https")
+	endpoint, known := in.Values["endpoint"].(string)
 	if !known {
-		return l.Failures()
+		return in.Failures()
 	}
 	// The messages do not contain the endpoint: it may be a secret.
-	switch l.Text("protocol") {
+	switch in.Text("protocol") {
 	case "email":
 		if a, err := mail.ParseAddress(endpoint); err != nil || a.Address != endpoint {
-			l.Fail("endpoint", "InvalidParameter: Invalid parameter: Email address")
+			in.Fail("endpoint", "InvalidParameter: Invalid parameter: Email address")
 		}
-		if cloud.Bool(l.Values["rawMessageDelivery"]) {
-			l.Fail("rawMessageDelivery", "InvalidParameter: Delivery protocol [email] does not support raw message delivery.")
+		if cloud.Bool(in.Values["rawMessageDelivery"]) {
+			in.Fail("rawMessageDelivery", "InvalidParameter: Delivery protocol [email] does not support raw message delivery.")
 		}
 	case "https":
 		if u, err := url.Parse(endpoint); err != nil || u.Scheme != "https" || u.Hostname() == "" {
-			l.Fail("endpoint", "InvalidParameter: Invalid parameter: Endpoint must match the specified protocol")
+			in.Fail("endpoint", "InvalidParameter: Invalid parameter: Endpoint must match the specified protocol")
 		}
 	}
-	return l.Failures()
+	return in.Failures()
 }

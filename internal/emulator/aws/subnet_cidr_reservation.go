@@ -19,14 +19,14 @@ var subnetReservationKind = &cloud.Kind{
 	Missing:    "InvalidSubnetCidrReservationID.NotFound: The Subnet CIDR Reservation ID '%s' does not exist",
 	References: []cloud.Reference{{Path: "subnetId", To: []string{SubnetType}, OnDelete: cloud.Block}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckSupported("reservationType", "explicit")
-		if s := l.Text("cidrBlock"); s != "" {
+		in := cloud.ReadInputs(m)
+		in.CheckSupported("reservationType", "explicit")
+		if s := in.Text("cidrBlock"); s != "" {
 			if p, err := netip.ParsePrefix(s); err != nil || !p.Addr().Is4() || p.Masked() != p {
-				l.Fail("cidrBlock", "%q is not a valid IPv4 CIDR block", s)
+				in.Fail("cidrBlock", "%q is not a valid IPv4 CIDR block", s)
 			}
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	ImportID: func(r *cloud.Record) string { return r.Text("subnetId") + ":" + r.ID },
 	Create: func(c *cloud.Call) error {

@@ -26,9 +26,9 @@ var volumeAttachmentKind = &cloud.Kind{
 		{Path: "instanceId", To: []string{InstanceType}, OnDelete: cloud.Cascade},
 	},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("deviceName", deviceName)
-		return l.Failures()
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("deviceName", deviceName)
+		return in.Failures()
 	},
 	ImportID: func(r *cloud.Record) string {
 		return r.Text("deviceName") + ":" + r.Text("volumeId") + ":" + r.Text("instanceId")

@@ -24,12 +24,12 @@ func vpnGatewayKind() *cloud.Kind {
 		InUse:      "IncorrectState: The vpnGateway '%s' is in use and cannot be deleted.",
 		References: []cloud.Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: cloud.Block}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			s, given := l.Values["amazonSideAsn"].(string)
+			in := cloud.ReadInputs(m)
+			s, given := in.Values["amazonSideAsn"].(string)
 			if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || !cloud.IsPrivateASN(float64(n))) {
-				l.Fail("amazonSideAsn", "%q: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294", s)
+				in.Fail("amazonSideAsn", "%q: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294", s)
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			if len(c.ListHere(VPNGatewayType)) >= c.Quota(quotaVPNGateways) {

@@ -39,47 +39,47 @@ var reservedInside = []string{"169.254.0.0/30", "169.254.1.0/30", "169.254.2.0/3
 	"169.254.5.0/30", "169.254.169.252/30"}
 
 func checkConnection(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckChoice("type", "ipsec.1")
-	l.CheckSupported("outsideIpAddressType", "PublicIpv4")
-	l.CheckSupported("tunnelInsideIpVersion", "ipv4")
+	in := cloud.ReadInputs(m)
+	in.CheckChoice("type", "ipsec.1")
+	in.CheckSupported("outsideIpAddressType", "PublicIpv4")
+	in.CheckSupported("tunnelInsideIpVersion", "ipv4")
 	for _, n := range []string{"tunnel1", "tunnel2"} {
-		checkTunnelOptions(l, n)
+		checkTunnelOptions(in, n)
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
 // checkTunnelOptions checks the options of one of a connection's tunnels.
-func checkTunnelOptions(l *cloud.Inputs, n string) {
-	l.CheckChoice(n+"StartupAction", "add", "start")
-	l.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
-	checkTunnelLists(l, n)
+func checkTunnelOptions(in *cloud.Inputs, n string) {
+	in.CheckChoice(n+"StartupAction", "add", "start")
+	in.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
+	checkTunnelLists(in, n)
 	for _, name := range slices.Sorted(maps.Keys(tunnelLimits)) {
-		l.CheckRange(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
+		in.CheckRange(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
 	}
-	versions := cloud.Texts(l.Values[n+"IkeVersions"])
-	if l.Text(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
-		l.Fail(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
+	versions := cloud.Texts(in.Values[n+"IkeVersions"])
+	if in.Text(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
+		in.Fail(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
 	}
 	// The message does not contain the value: it is a secret.
-	if key, given := l.Values[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
-		l.Fail(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
+	if key, given := in.Values[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
+		in.Fail(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
 	}
-	if cidr, given := l.Values[n+"InsideCidr"].(string); given {
+	if cidr, given := in.Values[n+"InsideCidr"].(string); given {
 		if why := insideRangeFault(cidr); why != "" {
-			l.Fail(n+"InsideCidr", "%q %s", cidr, why)
+			in.Fail(n+"InsideCidr", "%q %s", cidr, why)
 		}
 	}
 }
 
 // checkTunnelLists checks a tunnel's list options.
-func checkTunnelLists(l *cloud.Inputs, n string) {
+func checkTunnelLists(in *cloud.Inputs, n string) {
 	for _, name := range slices.Sorted(maps.Keys(tunnelOptions)) {
 		words := tunnelOptions[name]
-		list, _ := l.Values[n+name].([]any)
+		list, _ := in.Values[n+name].([]any)
 		for i, v := range list {
 			if !slices.Contains(words, fmt.Sprint(v)) {
-				l.Fail(fmt.Sprintf("%s%s[%d]", n, name, i), "%v must be one of %s", v, strings.Join(words, ", "))
+				in.Fail(fmt.Sprintf("%s%s[%d]", n, name, i), "%v must be one of %s", v, strings.Join(words, ", "))
 			}
 		}
 	}

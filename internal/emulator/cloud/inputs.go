@@ -45,79 +45,79 @@ func ReadInputs(m resource.PropertyMap) *Inputs {
 	return &Inputs{Values: PlainMap(m), found: &[]catalog.Failure{}}
 }
 
-func (l *Inputs) Failures() []catalog.Failure { return *l.found }
+func (in *Inputs) Failures() []catalog.Failure { return *in.found }
 
-func (l *Inputs) Fail(property, format string, args ...any) {
-	*l.found = append(*l.found, catalog.Failure{Property: l.path + property, Reason: fmt.Sprintf(format, args...)})
+func (in *Inputs) Fail(property, format string, args ...any) {
+	*in.found = append(*in.found, catalog.Failure{Property: in.path + property, Reason: fmt.Sprintf(format, args...)})
 }
 
 // Nested returns the inputs in a nested object, empty when the object is absent.
-func (l *Inputs) Nested(name string) *Inputs {
-	return &Inputs{Values: Object(l.Values[name]), path: l.path + name + ".", found: l.found}
+func (in *Inputs) Nested(name string) *Inputs {
+	return &Inputs{Values: Object(in.Values[name]), path: in.path + name + ".", found: in.found}
 }
 
 // Items returns the inputs in each object of a list.
-func (l *Inputs) Items(name string) []*Inputs {
+func (in *Inputs) Items(name string) []*Inputs {
 	var out []*Inputs
-	for i, o := range Objects(l.Values[name]) {
-		out = append(out, &Inputs{Values: o, path: fmt.Sprintf("%s%s[%d].", l.path, name, i), found: l.found})
+	for i, o := range Objects(in.Values[name]) {
+		out = append(out, &Inputs{Values: o, path: fmt.Sprintf("%s%s[%d].", in.path, name, i), found: in.found})
 	}
 	return out
 }
 
-func (l *Inputs) Text(name string) string { return Text(l.Values[name]) }
+func (in *Inputs) Text(name string) string { return Text(in.Values[name]) }
 
-func (l *Inputs) Has(name string) bool { return l.Values[name] != nil }
+func (in *Inputs) Has(name string) bool { return in.Values[name] != nil }
 
 // CheckRange requires a number between two bounds, both included.
-func (l *Inputs) CheckRange(name string, least, most float64) {
-	if n, ok := l.Values[name].(float64); ok && (n < least || n > most) {
-		l.Fail(name, "must be between %v and %v, is %v", least, most, n)
+func (in *Inputs) CheckRange(name string, least, most float64) {
+	if n, ok := in.Values[name].(float64); ok && (n < least || n > most) {
+		in.Fail(name, "must be between %v and %v, is %v", least, most, n)
 	}
 }
 
 // CheckChoice requires one of some words.
-func (l *Inputs) CheckChoice(name string, words ...string) {
-	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {
-		l.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
+func (in *Inputs) CheckChoice(name string, words ...string) {
+	if s, ok := in.Values[name].(string); ok && !slices.Contains(words, s) {
+		in.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
 	}
 }
 
 // CheckEach requires every element of a list to be one of some words.
-func (l *Inputs) CheckEach(name string, words ...string) {
-	for _, s := range Texts(l.Values[name]) {
+func (in *Inputs) CheckEach(name string, words ...string) {
+	for _, s := range Texts(in.Values[name]) {
 		if !slices.Contains(words, s) {
-			l.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
+			in.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
 		}
 	}
 }
 
 // Fresh returns the same inputs without the failures found so far.
-func (l *Inputs) Fresh() *Inputs {
-	return &Inputs{Values: l.Values, path: l.path, found: &[]catalog.Failure{}}
+func (in *Inputs) Fresh() *Inputs {
+	return &Inputs{Values: in.Values, path: in.path, found: &[]catalog.Failure{}}
 }
 
 // Add adds failures that another check found.
-func (l *Inputs) Add(failures ...catalog.Failure) { *l.found = append(*l.found, failures...) }
+func (in *Inputs) Add(failures ...catalog.Failure) { *in.found = append(*in.found, failures...) }
 
 // CheckSupported requires one of the words that the emulator has rules for; the real cloud accepts more.
-func (l *Inputs) CheckSupported(name string, words ...string) {
-	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {
-		l.Fail(name, "the emulator has rules for %s only, not for %q", strings.Join(words, ", "), s)
+func (in *Inputs) CheckSupported(name string, words ...string) {
+	if s, ok := in.Values[name].(string); ok && !slices.Contains(words, s) {
+		in.Fail(name, "the emulator has rules for %s only, not for %q", strings.Join(words, ", "), s)
 	}
 }
 
-func (l *Inputs) CheckPattern(name string, want *regexp.Regexp) {
-	if s, ok := l.Values[name].(string); ok && !want.MatchString(s) {
-		l.Fail(name, "%q must match %s", s, want)
+func (in *Inputs) CheckPattern(name string, want *regexp.Regexp) {
+	if s, ok := in.Values[name].(string); ok && !want.MatchString(s) {
+		in.Fail(name, "%q must match %s", s, want)
 	}
 }
 
 // RefuseUnsupported refuses properties of a nested object that the property table lists and the emulator has no rules for.
-func (l *Inputs) RefuseUnsupported(names ...string) {
+func (in *Inputs) RefuseUnsupported(names ...string) {
 	for _, name := range names {
-		if l.Has(name) {
-			l.Fail(name, "the emulator has no rules for this property")
+		if in.Has(name) {
+			in.Fail(name, "the emulator has no rules for this property")
 		}
 	}
 }

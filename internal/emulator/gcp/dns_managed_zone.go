@@ -23,14 +23,14 @@ func managedZoneKind() *cloud.Kind {
 		WriteOnly:   []string{"forceDestroy"},
 		References:  []cloud.Reference{{Path: "privateVisibilityConfig.networks[].networkUrl", To: []string{NetworkType}}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckChoice("visibility", "private", "public")
-			l.CheckPattern("dnsName", absoluteName)
-			if l.Has("privateVisibilityConfig") && l.Text("visibility") == "public" {
-				l.Fail("privateVisibilityConfig", "is for private zones only")
+			in := cloud.ReadInputs(m)
+			in.CheckChoice("visibility", "private", "public")
+			in.CheckPattern("dnsName", absoluteName)
+			if in.Has("privateVisibilityConfig") && in.Text("visibility") == "public" {
+				in.Fail("privateVisibilityConfig", "is for private zones only")
 			}
-			l.Nested("privateVisibilityConfig").RefuseUnsupported("gkeClusters")
-			return l.Failures()
+			in.Nested("privateVisibilityConfig").RefuseUnsupported("gkeClusters")
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.Outputs["creationTime"] = c.Now.Format("2006-01-02T15:04:05.000Z")

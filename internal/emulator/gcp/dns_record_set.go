@@ -19,16 +19,16 @@ func recordSetKind() *cloud.Kind {
 		ExactlyOne:  [][]string{{"rrdatas"}},
 		References:  []cloud.Reference{{Path: "managedZone", To: []string{ManagedZoneType}, OnDelete: cloud.Cascade}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckPattern("name", absoluteName)
-			l.CheckRange("ttl", 0, 2147483647)
-			l.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
-			for i, data := range cloud.Texts(l.Values["rrdatas"]) {
-				if why := recordDataFault(l.Text("type"), data); why != "" {
-					l.Fail(fmt.Sprintf("rrdatas[%d]", i), "%q %s", data, why)
+			in := cloud.ReadInputs(m)
+			in.CheckPattern("name", absoluteName)
+			in.CheckRange("ttl", 0, 2147483647)
+			in.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
+			for i, data := range cloud.Texts(in.Values["rrdatas"]) {
+				if why := recordDataFault(in.Text("type"), data); why != "" {
+					in.Fail(fmt.Sprintf("rrdatas[%d]", i), "%q %s", data, why)
 				}
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: checkRecordSet,
 		Update: checkRecordSet,

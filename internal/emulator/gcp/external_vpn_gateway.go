@@ -22,23 +22,23 @@ func externalVPNGatewayKind() *cloud.Kind {
 }
 
 func checkExternalGateway(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckChoice("redundancyType", "FOUR_IPS_REDUNDANCY", "SINGLE_IP_INTERNALLY_REDUNDANT", "TWO_IPS_REDUNDANCY")
-	want, known := redundancies[l.Text("redundancyType")]
-	if list := cloud.Objects(l.Values["interfaces"]); known && l.Has("interfaces") && len(list) != want {
-		l.Fail("interfaces", "%s requires exactly %d interfaces, got %d", l.Text("redundancyType"), want, len(list))
+	in := cloud.ReadInputs(m)
+	in.CheckChoice("redundancyType", "FOUR_IPS_REDUNDANCY", "SINGLE_IP_INTERNALLY_REDUNDANT", "TWO_IPS_REDUNDANCY")
+	want, known := redundancies[in.Text("redundancyType")]
+	if list := cloud.Objects(in.Values["interfaces"]); known && in.Has("interfaces") && len(list) != want {
+		in.Fail("interfaces", "%s requires exactly %d interfaces, got %d", in.Text("redundancyType"), want, len(list))
 	}
 	if !known {
 		want = 4
 	}
-	checkInterfaceNumbers(l, "interfaces", want)
-	return l.Failures()
+	checkInterfaceNumbers(in, "interfaces", want)
+	return in.Failures()
 }
 
 // checkInterfaceNumbers requires interfaces with the numbers from 0, each once, and with addresses.
-func checkInterfaceNumbers(l *cloud.Inputs, name string, n int) {
+func checkInterfaceNumbers(in *cloud.Inputs, name string, n int) {
 	seen := map[int]bool{}
-	for _, i := range l.Items(name) {
+	for _, i := range in.Items(name) {
 		id := cloud.Number(i.Values["id"])
 		if i.Has("id") && (id < 0 || id >= n || seen[id]) {
 			i.Fail("id", "%d: want each of 0 to %d once", id, n-1)

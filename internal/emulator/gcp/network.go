@@ -58,10 +58,10 @@ func networkKind() *cloud.Kind {
 		Unsupported: []string{"enableUlaInternalIpv6", "internalIpv6Range"},
 		WriteOnly:   []string{"deleteDefaultRoutesOnCreate"},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckChoice("routingMode", "REGIONAL", "GLOBAL")
-			l.CheckRange("mtu", 1300, 8896)
-			return l.Failures()
+			in := cloud.ReadInputs(m)
+			in.CheckChoice("routingMode", "REGIONAL", "GLOBAL")
+			in.CheckRange("mtu", 1300, 8896)
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.Outputs["mtu"], c.New.Outputs["routingMode"] = 1460.0, "REGIONAL"

@@ -43,18 +43,18 @@ func routerPeerKind() *cloud.Kind {
 }
 
 func checkRouterPeer(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckRange("peerAsn", 1, 4294967295)
-	checkAdvertisement(l, "ALL_SUBNETS", "ALL_VPC_SUBNETS", "ALL_PEER_VPC_SUBNETS")
+	in := cloud.ReadInputs(m)
+	in.CheckRange("peerAsn", 1, 4294967295)
+	checkAdvertisement(in, "ALL_SUBNETS", "ALL_VPC_SUBNETS", "ALL_PEER_VPC_SUBNETS")
 	for _, name := range []string{"ipAddress", "peerIpAddress"} {
-		if s := l.Text(name); s != "" && !cloud.IsIPv4(s) {
-			l.Fail(name, "%q is not a valid IPv4 address", s)
+		if s := in.Text(name); s != "" && !cloud.IsIPv4(s) {
+			in.Fail(name, "%q is not a valid IPv4 address", s)
 		}
 	}
-	if l.Values["enableIpv6"] == true {
-		l.Fail("enableIpv6", "the emulator has no rules for this property")
+	if in.Values["enableIpv6"] == true {
+		in.Fail("enableIpv6", "the emulator has no rules for this property")
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
 func createRouterPeer(c *cloud.Call) error {

@@ -16,13 +16,13 @@ func securityPolicyKind() *cloud.Kind {
 		Type: SecurityPolicyType, Global: true,
 		Unsupported: []string{"adaptiveProtectionConfig", "advancedOptionsConfig", "recaptchaOptionsConfig"},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckSupported("type", "CLOUD_ARMOR")
+			in := cloud.ReadInputs(m)
+			in.CheckSupported("type", "CLOUD_ARMOR")
 			// Inline rules and rules as separate resources overwrite each other on every run.
-			if l.Has("rules") {
-				l.Fail("rules", "the emulator has no rules for inline rules; use %s", SecurityPolicyRuleType)
+			if in.Has("rules") {
+				in.Fail("rules", "the emulator has no rules for inline rules; use %s", SecurityPolicyRuleType)
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.Outputs["type"], c.New.Outputs["fingerprint"] = "CLOUD_ARMOR", fingerprintOf(c.New.ID)

@@ -31,10 +31,10 @@ func securityPolicyRuleKind() *cloud.Kind {
 const maxRangesPerRule = 10
 
 func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckRange("priority", 0, lastPriority-1)
-	l.CheckSupported("action", "allow", "deny(403)", "deny(404)", "deny(502)")
-	match := l.Nested("match")
+	in := cloud.ReadInputs(m)
+	in.CheckRange("priority", 0, lastPriority-1)
+	in.CheckSupported("action", "allow", "deny(403)", "deny(404)", "deny(502)")
+	match := in.Nested("match")
 	match.CheckChoice("versionedExpr", "SRC_IPS_V1")
 	match.RefuseUnsupported("exprOptions")
 	config := match.Nested("config")
@@ -54,5 +54,5 @@ func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
 			config.Fail(fmt.Sprintf("srcIpRanges[%d]", i), "%q is not a valid network range", s)
 		}
 	}
-	return l.Failures()
+	return in.Failures()
 }

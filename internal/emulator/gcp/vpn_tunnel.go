@@ -24,14 +24,14 @@ func vpnTunnelKind() *cloud.Kind {
 			{Path: "router", To: []string{RouterType}, OnDelete: cloud.Block},
 		},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckRange("ikeVersion", 1, 2)
-			l.CheckRange("vpnGatewayInterface", 0, 1)
-			l.CheckRange("peerExternalGatewayInterface", 0, 3)
-			if s := m["sharedSecret"]; l.Has("sharedSecret") && s.IsString() && l.Text("sharedSecret") == "" {
-				l.Fail("sharedSecret", "must not be empty")
+			in := cloud.ReadInputs(m)
+			in.CheckRange("ikeVersion", 1, 2)
+			in.CheckRange("vpnGatewayInterface", 0, 1)
+			in.CheckRange("peerExternalGatewayInterface", 0, 3)
+			if s := m["sharedSecret"]; in.Has("sharedSecret") && s.IsString() && in.Text("sharedSecret") == "" {
+				in.Fail("sharedSecret", "must not be empty")
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: createTunnel,
 	}, collectionID)
