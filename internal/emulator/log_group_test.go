@@ -15,7 +15,8 @@ func TestLogGroup(t *testing.T) {
 	if group.ID != "/beachhead/flow" || group.Output("arn") != "arn:aws:logs:us-west-1:123456789012:log-group:/beachhead/flow" {
 		t.Errorf("%s is %v", group.ID, group.Output("arn"))
 	}
-	d.RequireCreateRefusal(aws.LogGroupType, props{"name": "/beachhead/flow"}, "ResourceAlreadyExistsException: The specified log group already exists")
+	d.RequireCreateRefusal(aws.LogGroupType, props{"name": "/beachhead/flow"},
+		"ResourceAlreadyExistsException: The specified log group already exists")
 	d.Elsewhere(props{"region": "us-east-2"}).Create(aws.LogGroupType, "logs", props{"name": "/beachhead/flow"}) // names are per region
 	diff := group.Diff(props{"name": "/beachhead/flow", "logGroupClass": "INFREQUENT_ACCESS"})
 	if len(diff.GetReplaces()) != 1 || !diff.GetDeleteBeforeReplace() {

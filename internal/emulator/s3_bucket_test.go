@@ -16,12 +16,15 @@ func TestBuckets(t *testing.T) {
 	}
 	d.RequireCreateRefusal(aws.BucketType, props{"acl": "private"}, "acl: the emulator has no rules")
 	b := d.Create(aws.BucketType, "b", props{"bucket": "agents"})
-	if b.ID != "agents" || b.Output("arn") != "arn:aws:s3:::agents" || b.Output("bucketRegionalDomainName") != "agents.s3.us-west-1.amazonaws.com" {
+	if b.ID != "agents" || b.Output("arn") != "arn:aws:s3:::agents" ||
+		b.Output("bucketRegionalDomainName") != "agents.s3.us-west-1.amazonaws.com" {
 		t.Errorf("%s: %v, %v", b.ID, b.Output("arn"), b.Output("bucketRegionalDomainName"))
 	}
 	d.RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou")
-	d.Elsewhere(props{"region": "us-east-2"}).RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou", "us-west-1")
-	d.Elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyExists")
+	d.Elsewhere(props{"region": "us-east-2"}).RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou",
+		"us-west-1")
+	d.Elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).RequireCreateRefusal(aws.BucketType,
+		props{"bucket": "agents"}, "BucketAlreadyExists")
 	if diff := b.Diff(props{"bucket": "others"}); len(diff.GetReplaces()) != 1 || diff.GetDeleteBeforeReplace() {
 		t.Errorf("replaces %v, deleting first: %v; another name leaves room for both", diff.GetReplaces(), diff.GetDeleteBeforeReplace())
 	}
@@ -70,7 +73,8 @@ func TestBucketObjects(t *testing.T) {
 		}
 		return p
 	}
-	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"content": "a", "source": emulatortest.TextAsset("a")}), "source and content cannot be set together")
+	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"content": "a", "source": emulatortest.TextAsset("a")}),
+		"source and content cannot be set together")
 	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"contentBase64": "*"}), "is not base64")
 	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"bucket": "none"}), "NoSuchBucket")
 	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"storageClass": "ATTIC"}), "storageClass")

@@ -90,7 +90,8 @@ func failCapacityWait(c *cloud.Call, want, have int, why error) {
 		return
 	}
 	c.ExtraSeconds += parseTimeout(c.New.Text("waitForCapacityTimeout"), 600)
-	c.Failed = fmt.Errorf("waiting for Auto Scaling Group (%s) capacity satisfied: want at least %d healthy instance(s) in Auto Scaling Group, have %d: %w",
+	c.Failed = fmt.Errorf("waiting for Auto Scaling Group (%s) capacity satisfied: want at least %d healthy instance(s) in Auto Scaling "+
+		"Group, have %d: %w",
 		c.New.ID, want, have, why)
 }
 

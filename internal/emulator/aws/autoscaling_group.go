@@ -24,7 +24,8 @@ var autoScalingGroupKind = &cloud.Kind{
 		"waitForCapacityTimeout": "10m"},
 	Sets:    []string{"tags"},
 	Ordered: []string{"terminationPolicies"},
-	WriteOnly: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks", "waitForCapacityTimeout",
+	WriteOnly: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks",
+		"waitForCapacityTimeout",
 		"waitForElbCapacity", "minElbCapacity"},
 	ExactlyOne: [][]string{groupLaunches, groupPlaces},
 	AtMostOne:  [][]string{{"name", "namePrefix"}},
@@ -39,7 +40,8 @@ var autoScalingGroupKind = &cloud.Kind{
 	},
 	Check: checkGroupInputs,
 	Create: func(c *cloud.Call) error {
-		if err := assignUniqueName(c, "AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
+		if err := assignUniqueName(c,
+			"AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
 			return err
 		}
 		c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:%s:autoScalingGroupName/%s",

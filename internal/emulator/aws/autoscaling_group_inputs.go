@@ -63,7 +63,8 @@ func checkGroupInputs(m resource.PropertyMap) []catalog.Failure {
 
 func checkDistribution(in *cloud.Inputs) {
 	in.CheckChoice("onDemandAllocationStrategy", "lowest-price", "prioritized")
-	in.CheckChoice("spotAllocationStrategy", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price", "price-capacity-optimized")
+	in.CheckChoice("spotAllocationStrategy", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price",
+		"price-capacity-optimized")
 	in.CheckRange("onDemandBaseCapacity", 0, math.MaxInt32)
 	in.CheckRange("onDemandPercentageAboveBaseCapacity", 0, 100)
 	in.CheckRange("spotInstancePools", 0, 20)

@@ -142,7 +142,8 @@ func candidatePlaces(c *cloud.Call, nic map[string]any) ([]launchPlace, error) {
 		out = append(out, launchPlace{zone: subnet.Text("availabilityZone"), subnet: subnet})
 	}
 	if len(out) == 0 {
-		return nil, cloud.Refuse("ValidationError: No default subnet for availability zone: '%s'. Give vpcZoneIdentifiers, or an interface in the launch template.",
+		return nil, cloud.Refuse("ValidationError: No default subnet for availability zone: '%s'. Give vpcZoneIdentifiers, or an interface "+
+			"in the launch template.",
 			strings.Join(c.New.Texts("availabilityZones"), ", "))
 	}
 	return out, nil
@@ -156,7 +157,8 @@ func placeAtInterface(c *cloud.Call, id string) ([]launchPlace, error) {
 		return nil, cloud.Refuse("ValidationError: "+networkInterfaceKind.Missing, id)
 	}
 	if _, ok := c.New.Inputs["vpcZoneIdentifiers"]; ok {
-		return nil, cloud.Refuse("ValidationError: a launch template with the network interface %s needs availabilityZones and no vpcZoneIdentifiers", id)
+		return nil, cloud.Refuse("ValidationError: a launch template with the network interface %s needs availabilityZones and no "+
+			"vpcZoneIdentifiers", id)
 	}
 	if c.New.Number("maxSize") > 1 {
 		return nil, cloud.Refuse("ValidationError: the network interface %s can be attached to one instance only: maxSize must not be over 1", id)

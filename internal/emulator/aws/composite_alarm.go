@@ -22,7 +22,8 @@ func checkNotInComposite(c *cloud.Call) error {
 		}
 	}
 	if len(users) > 0 {
-		return cloud.RefuseInUse("ValidationError: Cannot delete %s as there are composite alarm(s) depending on it. (used by %s)", c.Old.ID, strings.Join(users, ", "))
+		return cloud.RefuseInUse("ValidationError: Cannot delete %s as there are composite alarm(s) depending on it. (used by %s)", c.Old.ID,
+			strings.Join(users, ", "))
 	}
 	return nil
 }

@@ -34,12 +34,14 @@ func customerGatewayKind() *cloud.Kind {
 		Create: func(c *cloud.Call) error {
 			here := c.ListHere(CustomerGatewayType)
 			if len(here) >= c.Quota(quotaCustomerGateways) {
-				return cloud.RefuseQuota("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).", quotaCustomerGateways)
+				return cloud.RefuseQuota("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).",
+					quotaCustomerGateways)
 			}
 			for _, other := range here {
 				// The real API returns the existing gateway, and then two resources believe that they own it.
 				if other.Text("ipAddress") == c.New.Text("ipAddress") && CustomerASN(other) == CustomerASN(c.New) {
-					return cloud.Refuse("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s already",
+					return cloud.Refuse("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s "+
+						"already",
 						other.ID, other.Text("ipAddress"), CustomerASN(other))
 				}
 			}

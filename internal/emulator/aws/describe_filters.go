@@ -41,7 +41,8 @@ func matchesAny(want []string, value string) bool {
 
 // matchRecords lists the records of some types in the call's region that have all the tags and pass all the filters of a look-up. The
 // argument values returns the values that filters compare, by name; tags need not be among them.
-func matchRecords(c *cloud.Call, args map[string]any, types []string, values func(*cloud.Record) map[string]string) ([]*cloud.Record, error) {
+func matchRecords(c *cloud.Call, args map[string]any, types []string, values func(*cloud.Record) map[string]string) ([]*cloud.Record,
+	error) {
 	var list []*cloud.Record
 	for _, typ := range types {
 		for _, r := range c.ListHere(typ) {

@@ -30,7 +30,8 @@ func TakeSnapshots(ctx context.Context, c *cloud.Cloud, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: k.Account, Region: k.Region}, Kind: lifecyclePolicyKind, Op: "update", ID: k.ID,
+		_, err = c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: k.Account, Region: k.Region}, Kind: lifecyclePolicyKind, Op: "update",
+			ID:  k.ID,
 			Run: func(call *cloud.Call) error { return runLifecyclePolicy(call, k.ID, at) }})
 	}
 	return err
@@ -119,7 +120,8 @@ func expireSnapshots(c *cloud.Call, of map[string]any, region string, mine func(
 		}
 	}
 	rule := cloud.Object(of["retainRule"])
-	days := map[string]int{"DAYS": 1, "WEEKS": 7, "MONTHS": 30, "YEARS": 365}[cloud.Text(rule["intervalUnit"])] * cloud.Number(rule["interval"])
+	days := map[string]int{"DAYS": 1, "WEEKS": 7, "MONTHS": 30,
+		"YEARS": 365}[cloud.Text(rule["intervalUnit"])] * cloud.Number(rule["interval"])
 	oldest := sortableTime(c.Now.AddDate(0, 0, -days))
 	for i, r := range slices.All(sortNewestFirst(list, "created")) {
 		if n := cloud.Number(rule["count"]); n > 0 && i >= n || days > 0 && cloud.Text(r.Extra["created"]) < oldest {

@@ -73,7 +73,8 @@ func getSnapshot(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := pickOutputs(c.State.OutputsOf(r), "arn", "dataEncryptionKeyId", "description", "kmsKeyId", "ownerId", "storageTier", "volumeId", "volumeSize")
+	out := pickOutputs(c.State.OutputsOf(r), "arn", "dataEncryptionKeyId", "description", "kmsKeyId", "ownerId", "storageTier", "volumeId",
+		"volumeSize")
 	out["id"], out["snapshotId"], out["tags"], out["encrypted"] = r.ID, r.ID, cloud.Object(r.Get("tags")), isEncrypted(r)
 	out["startTime"], out["state"], out["ownerAlias"], out["outpostArn"] = cloud.Text(r.Extra["created"]), "completed", "", ""
 	return out, nil

@@ -52,7 +52,8 @@ var volumeKind = &cloud.Kind{
 	},
 	Update: func(c *cloud.Call) error {
 		if was, is := c.Old.Number("size"), c.New.Number("size"); is < was {
-			return cloud.Refuse("InvalidParameterValue: New size cannot be smaller than existing size. (%s has %d GiB, asked for are %d)", c.New.ID, was, is)
+			return cloud.Refuse("InvalidParameterValue: New size cannot be smaller than existing size. (%s has %d GiB, asked for are %d)", c.New.ID,
+				was, is)
 		}
 		return nil
 	},
@@ -103,7 +104,8 @@ func checkGP3Limits(in *cloud.Inputs, m resource.PropertyMap) {
 			iops, size.NumberValue(), maxIOPSPerGiB)
 	}
 	if throughput > iops*maxThroughputPerIOPS {
-		in.Fail("throughput", "InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
+		in.Fail("throughput",
+			"InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
 			throughput, iops, maxThroughputPerIOPS)
 	}
 }
@@ -117,7 +119,8 @@ func applySnapshot(c *cloud.Call) error {
 	least := snapshot.Number("volumeSize")
 	c.New.Outputs["size"] = float64(least)
 	if size := c.New.Number("size"); size < least {
-		return cloud.Refuse("InvalidParameterValue: Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", size, snapshot.ID, least)
+		return cloud.Refuse("InvalidParameterValue: Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", size, snapshot.ID,
+			least)
 	}
 	if isEncrypted(snapshot) {
 		if v, ok := c.New.Inputs["encrypted"]; ok && !cloud.Bool(v) {

@@ -18,7 +18,8 @@ var kmsAliasKind = &cloud.Kind{
 	Type: KMSAliasType, ARN: "arn:aws:kms:%s:%s:%s",
 	Missing:    "NotFoundException: Alias %s is not found.",
 	ExactlyOne: [][]string{{"name", "namePrefix"}},
-	References: []cloud.Reference{{Path: "targetKeyId", To: []string{KMSKeyType}, OnDelete: cloud.Cascade}}, // with the key, at the end of its waiting period
+	// with the key, at the end of its waiting period
+	References: []cloud.Reference{{Path: "targetKeyId", To: []string{KMSKeyType}, OnDelete: cloud.Cascade}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
 		in := cloud.ReadInputs(m)
 		for _, name := range []string{"name", "namePrefix"} {

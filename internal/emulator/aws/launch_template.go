@@ -43,7 +43,8 @@ var launchTemplateKind = &cloud.Kind{
 	Create: func(c *cloud.Call) error {
 		for _, other := range c.ListHere(LaunchTemplateType) {
 			if other.Text("name") == c.New.Text("name") {
-				return cloud.Refuse("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name already in use: %s (%s)", other.Text("name"), other.ID)
+				return cloud.Refuse("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name already in use: %s (%s)",
+					other.Text("name"), other.ID)
 			}
 		}
 		c.New.Outputs["defaultVersion"] = 1.0
@@ -94,8 +95,10 @@ func checkTemplate(m resource.PropertyMap) []catalog.Failure {
 			bad("userData", "InvalidParameterValue: User data is limited to %d bytes, this has %d", maxUserData, len(raw))
 		}
 	}
-	if groups := cloud.GivenInputs(m, []string{"vpcSecurityGroupIds"}); len(groups) > 0 && len(cloud.GivenInputs(m, []string{"networkInterfaces"})) > 0 {
-		bad("vpcSecurityGroupIds", "InvalidParameterCombination: Network interfaces and an instance-level security groups may not be specified on the same request")
+	if groups := cloud.GivenInputs(m, []string{"vpcSecurityGroupIds"}); len(groups) > 0 &&
+		len(cloud.GivenInputs(m, []string{"networkInterfaces"})) > 0 {
+		bad("vpcSecurityGroupIds",
+			"InvalidParameterCombination: Network interfaces and an instance-level security groups may not be specified on the same request")
 	}
 	return out
 }

@@ -44,7 +44,8 @@ func checkAlarm(m resource.PropertyMap) []catalog.Failure {
 	in.CheckChoice("statistic", statistics...)
 	in.CheckPattern("extendedStatistic", regexp.MustCompile(`^(p|tm|tc|ts|wm)\d{1,2}(\.\d+)?$`))
 	in.CheckRange("evaluationPeriods", 1, 86400)
-	if n, ok := in.Values["datapointsToAlarm"].(float64); ok && (n < 1 || n > float64(cloud.Number(in.Values["evaluationPeriods"]))) && in.Has("evaluationPeriods") {
+	if n, ok := in.Values["datapointsToAlarm"].(float64); ok && (n < 1 || n > float64(cloud.Number(in.Values["evaluationPeriods"]))) &&
+		in.Has("evaluationPeriods") {
 		in.Fail("datapointsToAlarm", "ValidationError: must be between 1 and evaluationPeriods, is %v", n)
 	}
 	if len(cloud.GivenInputs(m, []string{"threshold"})) == 0 {
@@ -83,7 +84,8 @@ func checkPeriod(in *cloud.Inputs, name string, times int) {
 		longest *= 7
 	}
 	if period*times > longest {
-		in.Fail(name, "ValidationError: Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= %d, is %d)", longest, period*times)
+		in.Fail(name, "ValidationError: Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= %d, is %d)",
+			longest, period*times)
 	}
 }
 

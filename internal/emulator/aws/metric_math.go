@@ -30,7 +30,8 @@ func checkMath(in *cloud.Inputs, name string) {
 		}
 	}
 	if metrics > mathSize || expressions > mathSize {
-		in.Fail(name, "ValidationError: at most %d metrics and %d expressions may be set, got %d and %d", mathSize, mathSize, metrics, expressions)
+		in.Fail(name, "ValidationError: at most %d metrics and %d expressions may be set, got %d and %d", mathSize, mathSize, metrics,
+			expressions)
 	}
 	for _, q := range in.Items(name) {
 		for _, id := range mathID.FindAllString(mathText.ReplaceAllString(q.Text("expression"), ""), -1) {

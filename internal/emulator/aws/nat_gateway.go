@@ -42,7 +42,8 @@ func createNATGateway(c *cloud.Call) error {
 	public := c.New.Text("connectivityType") != "private"
 	switch {
 	case public && c.New.Text("allocationId") == "":
-		return cloud.Refuse("MissingParameter: The request must include the AllocationId parameter. Add the required parameter and retry the request.")
+		return cloud.Refuse("MissingParameter: The request must include the AllocationId parameter. Add the required parameter and retry " +
+			"the request.")
 	case !public && (c.New.Text("allocationId") != "" || len(c.New.Texts("secondaryAllocationIds")) > 0):
 		return cloud.Refuse("InvalidParameter: AllocationId cannot be given for a private NAT gateway")
 	}
@@ -83,7 +84,8 @@ func countNATGateways(c *cloud.Call, zone string) int {
 func associateNATAddresses(c *cloud.Call, eni *cloud.Record) error {
 	ids := append([]string{c.New.Text("allocationId")}, c.New.Texts("secondaryAllocationIds")...)
 	if limit := c.Quota(quotaAddressesPerNAT); len(ids) > limit {
-		return cloud.RefuseQuota("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit, quotaAddressesPerNAT)
+		return cloud.RefuseQuota("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit,
+			quotaAddressesPerNAT)
 	}
 	for _, eip := range addressesOf(c.State, eni) {
 		if !slices.Contains(ids, eip.ID) {

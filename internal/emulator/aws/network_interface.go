@@ -62,7 +62,8 @@ func instanceOf(s *cloud.State, eni *cloud.Record) *cloud.Record {
 // checkGroupCount refuses more security groups than an interface may have.
 func checkGroupCount(c *cloud.Call, property string) error {
 	if n, limit := len(c.New.Texts(property)), c.Quota(quotaGroupsPerInterface); n > limit {
-		return cloud.RefuseQuota("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been reached. (%d, limit %d)",
+		return cloud.RefuseQuota("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been "+
+			"reached. (%d, limit %d)",
 			n, limit)
 	}
 	return nil

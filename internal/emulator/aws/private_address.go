@@ -46,7 +46,8 @@ func checkPrivateAddress(c *cloud.Call, subnet *cloud.Record, eni, ip string) er
 	first, last := usableRange(subnet)
 	switch other := takenAddresses(c, subnet)[addr.String()]; {
 	case !netip.MustParsePrefix(subnet.Text("cidrBlock")).Contains(addr):
-		return cloud.Refuse("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip, subnet.Text("cidrBlock"))
+		return cloud.Refuse("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip,
+			subnet.Text("cidrBlock"))
 	case addr.Less(first) || last.Less(addr):
 		return cloud.Refuse("InvalidParameterValue: Address %s is in subnet's reserved address range", ip)
 	case other != nil && other.ID != eni:
@@ -65,7 +66,8 @@ func findFreeAddress(c *cloud.Call, subnet *cloud.Record) (string, error) {
 			return ip.String(), nil
 		}
 	}
-	return "", cloud.RefuseQuota("InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy the request. (%s)",
+	return "", cloud.RefuseQuota("InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy "+
+		"the request. (%s)",
 		subnet.ID)
 }
 

@@ -85,7 +85,8 @@ func updateRoute(c *cloud.Call) error {
 func checkRouteGateway(c *cloud.Call) error {
 	id := c.New.Text("gatewayId")
 	if igw := c.Find(id, InternetGatewayType); igw != nil && igw.Text("vpcId") == "" {
-		return cloud.Refuse("InvalidParameterValue: route table %s and network gateway %s belong to different networks", c.New.Text("routeTableId"), id)
+		return cloud.Refuse("InvalidParameterValue: route table %s and network gateway %s belong to different networks",
+			c.New.Text("routeTableId"), id)
 	}
 	return nil
 }

@@ -89,11 +89,13 @@ func checkRecordName(c *cloud.Call) error {
 		}
 		types := []string{typ, other.Text("type")}
 		if slices.Contains(types, "CNAME") {
-			return cloud.Refuse("InvalidChangeBatch: RRSet of type %s with DNS name %s. is not permitted as it conflicts with other records with the same DNS name in zone %s. (%s)",
+			return cloud.Refuse("InvalidChangeBatch: RRSet of type %s with DNS name %s. is not permitted as it conflicts with other records "+
+				"with the same DNS name in zone %s. (%s)",
 				typ, name, zoneNameOf(zone), other.ID)
 		}
 		if other.Text("type") == typ {
-			return cloud.Refuse("InvalidChangeBatch: Tried to create resource record set [name='%s.', type='%s'] but it already exists (%s)", name, typ, other.ID)
+			return cloud.Refuse("InvalidChangeBatch: Tried to create resource record set [name='%s.', type='%s'] but it already exists (%s)", name,
+				typ, other.ID)
 		}
 	}
 	return nil

@@ -47,7 +47,8 @@ var route53ZoneKind = &cloud.Kind{
 		case len(was) == 0 && len(is) > 0:
 			return cloud.Refuse("PublicZoneVPCAssociation: You're trying to associate a VPC with a public hosted zone. (%s)", c.New.ID)
 		case len(was) > 0 && len(is) == 0:
-			return cloud.Refuse("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC that is associated with %s.",
+			return cloud.Refuse("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC "+
+				"that is associated with %s.",
 				c.New.ID)
 		}
 		return checkZoneVPCs(c)
@@ -82,7 +83,8 @@ func checkZoneVPCs(c *cloud.Call) error {
 		for _, other := range c.ListHere(Route53ZoneType) {
 			known := slices.ContainsFunc(cloud.Objects(other.Get("vpcs")), func(w map[string]any) bool { return cloud.Text(w["vpcId"]) == id })
 			if known && other.ID != c.New.ID && zoneNameOf(other) == zoneNameOf(c.New) {
-				return cloud.Refuse("ConflictingDomainExists: The VPC %s that you are trying to associate is already associated with another hosted zone for %s (%s)",
+				return cloud.Refuse("ConflictingDomainExists: The VPC %s that you are trying to associate is already associated with another "+
+					"hosted zone for %s (%s)",
 					id, zoneNameOf(c.New), other.ID)
 			}
 		}

@@ -40,7 +40,8 @@ var bucketKind = &cloud.Kind{
 		name := c.New.Text("bucket")
 		for _, other := range c.State.RecordsOf(BucketType) { // names are unique in all accounts and regions
 			if other.ID == name && other.Account == c.Account {
-				return cloud.Refuse("BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it. (%s in %s)", name, other.Region)
+				return cloud.Refuse("BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it. "+
+					"(%s in %s)", name, other.Region)
 			}
 			if other.ID == name {
 				return cloud.Refuse("BucketAlreadyExists: The requested bucket name is not available: %s", name)

@@ -63,7 +63,8 @@ func checkBucketEncryption(in *cloud.Inputs) {
 		how := r.Nested("applyServerSideEncryptionByDefault")
 		how.CheckChoice("sseAlgorithm", "AES256", "aws:kms", "aws:kms:dsse")
 		if how.Text("sseAlgorithm") == "AES256" && how.Has("kmsMasterKeyId") {
-			how.Fail("kmsMasterKeyId", "InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+			how.Fail("kmsMasterKeyId",
+				"InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
 		}
 	}
 }

@@ -22,7 +22,8 @@ var bucketObjectKind = &cloud.Kind{
 	Volatile:   []string{"etag", "versionId"},
 	ExactlyOne: [][]string{{"key"}},
 	AtMostOne:  [][]string{{"source", "content", "contentBase64"}, {"etag", "kmsKeyId"}},
-	Unsupported: []string{"acl", "checksumAlgorithm", "objectLockLegalHoldStatus", "objectLockMode", "objectLockRetainUntilDate", "overrideProvider",
+	Unsupported: []string{"acl", "checksumAlgorithm", "objectLockLegalHoldStatus", "objectLockMode", "objectLockRetainUntilDate",
+		"overrideProvider",
 		"websiteRedirect"},
 	References: []cloud.Reference{{Path: "bucket", To: []string{BucketType}, OnDelete: cloud.Block}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {

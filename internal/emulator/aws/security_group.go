@@ -56,7 +56,8 @@ var securityGroupKind = &cloud.Kind{
 		}
 		for _, other := range c.ListHere(SecurityGroupType) {
 			if other.Text("vpcId") == vpc && other.Text("name") == c.New.Text("name") {
-				return cloud.Refuse("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.Text("name"), vpc, other.ID)
+				return cloud.Refuse("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.Text("name"), vpc,
+					other.ID)
 			}
 		}
 		return checkInlineRuleCount(c)
@@ -68,7 +69,8 @@ var securityGroupKind = &cloud.Kind{
 func checkInlineRuleCount(c *cloud.Call) error {
 	for _, way := range []string{"ingress", "egress"} {
 		if n := len(cloud.Objects(c.New.Get(way))); n > c.Quota(quotaRulesPerGroup) {
-			return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)", n, way)
+			return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)",
+				n, way)
 		}
 	}
 	return nil

@@ -79,7 +79,8 @@ func checkSecurityGroupRule(c *cloud.Call) error {
 		}
 	}
 	if n >= c.Quota(quotaRulesPerGroup) {
-		return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%s)", group)
+		return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%s)",
+			group)
 	}
 	return nil
 }

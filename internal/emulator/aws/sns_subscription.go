@@ -23,7 +23,8 @@ var subscriptionKind = &cloud.Kind{
 	Check:       checkSubscription,
 	Create: func(c *cloud.Call) error {
 		for _, other := range c.ListHere(TopicSubscriptionType) {
-			if other.Text("topic") == c.New.Text("topic") && other.Text("protocol") == c.New.Text("protocol") && other.Text("endpoint") == c.New.Text("endpoint") {
+			if other.Text("topic") == c.New.Text("topic") && other.Text("protocol") == c.New.Text("protocol") &&
+				other.Text("endpoint") == c.New.Text("endpoint") {
 				return cloud.Refuse("InvalidParameter: Subscription already exists: %s", other.ID) // Subscribe would return the one that is there
 			}
 		}

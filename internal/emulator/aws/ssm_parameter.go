@@ -50,7 +50,8 @@ var parameterKind = &cloud.Kind{
 		c.New.Outputs["version"] = 1.0
 		if other := c.Find(c.New.ID, ParameterType); other != nil {
 			if !c.New.Bool("overwrite") {
-				return cloud.Refuse("ParameterAlreadyExists: The parameter already exists. To overwrite this value, set the overwrite option in the request to true. (%s)",
+				return cloud.Refuse("ParameterAlreadyExists: The parameter already exists. To overwrite this value, set the overwrite option in "+
+					"the request to true. (%s)",
 					other.ID)
 			}
 			c.New.Outputs["version"] = float64(other.Number("version") + 1)
@@ -84,7 +85,8 @@ func checkParameterName(in *cloud.Inputs) {
 		in.Fail("name", "ValidationException: Parameter name must be a fully qualified name: /a/b, and not %q", name)
 	}
 	if levels := strings.Count(name, "/"); levels > parameterLevels {
-		in.Fail("name", "HierarchyLevelLimitExceededException: a hierarchy can have a maximum of %d levels, %q has %d", parameterLevels, name, levels)
+		in.Fail("name", "HierarchyLevelLimitExceededException: a hierarchy can have a maximum of %d levels, %q has %d", parameterLevels, name,
+			levels)
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(strings.ToLower(name), "/"), "/")
 	if strings.HasPrefix(first, "aws") || strings.HasPrefix(first, "ssm") {
@@ -131,10 +133,12 @@ func checkParameterLimits(in *cloud.Inputs, name, value string) {
 // checkParameterChange refuses the changes that PutParameter refuses for an existing parameter, and a key that does not exist.
 func checkParameterChange(c *cloud.Call, was *cloud.Record) error {
 	if was != nil && was.Text("type") != c.New.Text("type") {
-		return cloud.Refuse("HierarchyTypeMismatchException: Parameter Store doesn't support changing a parameter type: %s is a %s", was.ID, was.Text("type"))
+		return cloud.Refuse("HierarchyTypeMismatchException: Parameter Store doesn't support changing a parameter type: %s is a %s", was.ID,
+			was.Text("type"))
 	}
 	if was != nil && was.Text("tier") == "Advanced" && c.New.Text("tier") == "Standard" {
-		return cloud.Refuse("ValidationException: This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier "+
+		return cloud.Refuse("ValidationException: This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the "+
+			"advanced-parameter tier "+
 			"to the standard-parameter tier. (%s)", was.ID)
 	}
 	if c.New.Text("type") == "SecureString" && c.New.Text("keyId") == "" {
@@ -146,16 +150,17 @@ func checkParameterChange(c *cloud.Call, was *cloud.Record) error {
 // WriteParameter overwrites the value of a parameter of type String, as a machine with the permission does. It returns an error when
 // the parameter does not exist.
 func WriteParameter(ctx context.Context, c *cloud.Cloud, account, region, name, value string) error {
-	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: account, Region: region}, Kind: parameterKind, Op: "update", ID: name, Run: func(call *cloud.Call) error {
-		if call.Old = call.Find(name, ParameterType); call.Old == nil || call.Old.Text("type") != "String" {
-			return cloud.Refuse(parameterKind.Missing, name)
-		}
-		call.New = call.Old.Clone()
-		call.New.Inputs["insecureValue"] = value
-		delete(call.New.Inputs, "value")
-		call.New.Outputs["version"] = float64(call.Old.Number("version") + 1)
-		call.Store(call.New)
-		return nil
-	}})
+	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: account, Region: region}, Kind: parameterKind, Op: "update", ID: name,
+		Run: func(call *cloud.Call) error {
+			if call.Old = call.Find(name, ParameterType); call.Old == nil || call.Old.Text("type") != "String" {
+				return cloud.Refuse(parameterKind.Missing, name)
+			}
+			call.New = call.Old.Clone()
+			call.New.Inputs["insecureValue"] = value
+			delete(call.New.Inputs, "value")
+			call.New.Outputs["version"] = float64(call.Old.Number("version") + 1)
+			call.Store(call.New)
+			return nil
+		}})
 	return err
 }

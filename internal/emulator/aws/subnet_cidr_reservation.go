@@ -37,11 +37,13 @@ var subnetReservationKind = &cloud.Kind{
 		}
 		p, err := netip.ParsePrefix(c.New.Text("cidrBlock"))
 		if err != nil || !whole.Contains(p.Addr()) || p.Bits() < whole.Bits() {
-			return cloud.Refuse("InvalidParameterValue: The CIDR '%s' is not within the subnet's CIDR range. (%s has %s)", c.New.Text("cidrBlock"), subnet.ID, whole)
+			return cloud.Refuse("InvalidParameterValue: The CIDR '%s' is not within the subnet's CIDR range. (%s has %s)", c.New.Text("cidrBlock"),
+				subnet.ID, whole)
 		}
 		for _, other := range reservationsOf(c, subnet) {
 			if other.prefix.Overlaps(p) {
-				return cloud.Refuse("InvalidSubnetCidrReservation.Conflict: The CIDR '%s' conflicts with another reservation (%s has %s)", p, other.id, other.prefix)
+				return cloud.Refuse("InvalidSubnetCidrReservation.Conflict: The CIDR '%s' conflicts with another reservation (%s has %s)", p, other.id,
+					other.prefix)
 			}
 		}
 		return nil

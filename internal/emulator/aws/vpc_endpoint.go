@@ -183,13 +183,15 @@ func checkPrivateDNS(c *cloud.Call) error {
 	}
 	vpc := c.Find(c.New.Text("vpcId"), VPCType)
 	if !vpc.Bool("enableDnsSupport") || !vpc.Bool("enableDnsHostnames") {
-		return cloud.Refuse("InvalidParameter: Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for %s",
+		return cloud.Refuse("InvalidParameter: Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes "+
+			"set to true for %s",
 			vpc.ID)
 	}
 	for _, other := range c.ListHere(VPCEndpointType) {
 		if other.ID != c.New.ID && other.Text("vpcId") == vpc.ID && other.Bool("privateDnsEnabled") &&
 			other.Text("serviceName") == c.New.Text("serviceName") {
-			return cloud.Refuse("InvalidParameter: private-dns-enabled cannot be set because there is already a conflicting DNS domain for %s in the VPC %s (%s)",
+			return cloud.Refuse("InvalidParameter: private-dns-enabled cannot be set because there is already a conflicting DNS domain for %s "+
+				"in the VPC %s (%s)",
 				c.New.Text("serviceName"), vpc.ID, other.ID)
 		}
 	}
@@ -212,7 +214,8 @@ func placeEndpointInterfaces(c *cloud.Call) error {
 		subnet := c.Find(id, SubnetType)
 		zone := subnet.Text("availabilityZone")
 		if other := zones[zone]; other != "" {
-			return cloud.Refuse("DuplicateSubnetsInSameZone: Found another VPC endpoint subnet in the availability zone of %s. (%s and %s are in %s)",
+			return cloud.Refuse("DuplicateSubnetsInSameZone: Found another VPC endpoint subnet in the availability zone of %s. (%s and %s are "+
+				"in %s)",
 				id, other, id, zone)
 		}
 		zones[zone] = id

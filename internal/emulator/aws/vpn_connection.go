@@ -129,7 +129,8 @@ func checkInsideRanges(c *cloud.Call) error {
 			return cloud.Refuse("InvalidParameterValue: %s '%s' %s", TunnelProperty(n, "InsideCidr"), cidr, why)
 		}
 		if other := taken[cidr]; other != "" {
-			return cloud.Refuse("InvalidParameterCombination: %s '%s' is in use by %s of the same gateway", TunnelProperty(n, "InsideCidr"), cidr, other)
+			return cloud.Refuse("InvalidParameterCombination: %s '%s' is in use by %s of the same gateway", TunnelProperty(n, "InsideCidr"), cidr,
+				other)
 		}
 		taken[cidr] = c.New.ID
 	}

@@ -33,7 +33,8 @@ func vpnGatewayKind() *cloud.Kind {
 		},
 		Create: func(c *cloud.Call) error {
 			if len(c.ListHere(VPNGatewayType)) >= c.Quota(quotaVPNGateways) {
-				return cloud.RefuseQuota("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).", quotaVPNGateways)
+				return cloud.RefuseQuota("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).",
+					quotaVPNGateways)
 			}
 			c.New.Outputs["amazonSideAsn"] = defaultAmazonSideASN
 			return checkVPNAttachment(c, c.New.ID, c.New.Text("vpcId"))
@@ -60,7 +61,8 @@ func checkVPNAttachment(c *cloud.Call, gateway, vpc string) error {
 		switch {
 		case at == "":
 		case other.ID != gateway && at == vpc:
-			return cloud.Refuse("VpnGatewayAttachmentLimitExceeded: The network %s already has a virtual private gateway attached to it (%s)", vpc, other.ID)
+			return cloud.Refuse("VpnGatewayAttachmentLimitExceeded: The network %s already has a virtual private gateway attached to it (%s)", vpc,
+				other.ID)
 		case other.ID == gateway && at != vpc && c.Old == nil:
 			return cloud.Refuse("IncorrectState: The vpnGateway %s is attached to %s already", gateway, at)
 		}

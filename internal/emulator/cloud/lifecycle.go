@@ -43,7 +43,8 @@ func (c *Call) Update(spec *catalog.Resource, id string, inputs map[string]any, 
 	c.New.Inputs, c.New.URN = inputs, urn
 	for name, v := range c.Old.Inputs {
 		p := spec.Inputs[name]
-		if _, ok := inputs[name]; !ok && (spec.OptionalComputed(name) || c.Kind.IsCreateOnly(p, name) && slices.Contains(c.Kind.WriteOnly, name)) {
+		if _, ok := inputs[name]; !ok && (spec.OptionalComputed(name) || c.Kind.IsCreateOnly(p, name) &&
+			slices.Contains(c.Kind.WriteOnly, name)) {
 			c.New.Outputs[name] = v
 		}
 	}

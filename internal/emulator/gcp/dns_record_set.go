@@ -33,7 +33,8 @@ func recordSetKind() *cloud.Kind {
 		Create: checkRecordSet,
 		Update: checkRecordSet,
 	}, func(in cloud.Scope, r *cloud.Record) string {
-		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.Account, lastSegment(r.Text("managedZone")), r.Text("name"), r.Text("type"))
+		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.Account, lastSegment(r.Text("managedZone")), r.Text("name"),
+			r.Text("type"))
 	})
 }
 
@@ -53,7 +54,8 @@ func checkRecordSet(c *cloud.Call) error {
 	zone := c.Referenced("managedZone", ManagedZoneType)
 	name, apex := c.New.Text("name"), zone.Text("dnsName")
 	if name != apex && !strings.HasSuffix(name, "."+apex) {
-		return cloud.Refuse("googleapi: Error 400: Invalid value for 'entity.change.additions[0].name': '%s' is not in the zone %s, invalid", name, apex)
+		return cloud.Refuse("googleapi: Error 400: Invalid value for 'entity.change.additions[0].name': '%s' is not in the zone %s, invalid",
+			name, apex)
 	}
 	alias := c.New.Text("type") == "CNAME"
 	if alias && name == apex {
@@ -69,10 +71,12 @@ func checkSameName(c *cloud.Call, zone *cloud.Record, name string, alias bool) e
 			continue
 		}
 		if other.Text("type") == c.New.Text("type") {
-			return cloud.Refuse("googleapi: Error 409: The resource 'entity.change.additions[0]' named '%s (%s)' already exists, alreadyExists", name, other.Text("type"))
+			return cloud.Refuse("googleapi: Error 409: The resource 'entity.change.additions[0]' named '%s (%s)' already exists, alreadyExists",
+				name, other.Text("type"))
 		}
 		if alias || other.Text("type") == "CNAME" {
-			return cloud.Refuse("googleapi: Error 400: '%s' has a record of type %s; a CNAME stands alone, cnameResourceRecordSetConflict", name, other.Text("type"))
+			return cloud.Refuse("googleapi: Error 400: '%s' has a record of type %s; a CNAME stands alone, cnameResourceRecordSetConflict", name,
+				other.Text("type"))
 		}
 	}
 	return nil

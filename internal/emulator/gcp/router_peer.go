@@ -16,7 +16,8 @@ func routerPeerKind() *cloud.Kind {
 		Type:     RouterPeerType,
 		Defaults: map[string]any{"advertiseMode": "DEFAULT", "enable": true, "enableIpv6": false},
 		// The AWS end of a tunnel supports neither BFD nor BGP keys.
-		Unsupported: []string{"bfd", "customLearnedIpRanges", "customLearnedRoutePriority", "exportPolicies", "importPolicies", "ipv4NexthopAddress",
+		Unsupported: []string{"bfd", "customLearnedIpRanges", "customLearnedRoutePriority", "exportPolicies", "importPolicies",
+			"ipv4NexthopAddress",
 			"ipv6NexthopAddress", "md5AuthenticationKey", "peerIpv4NexthopAddress", "peerIpv6NexthopAddress", "routerApplianceInstance"},
 		References: []cloud.Reference{
 			{Path: "router", To: []string{RouterType}, OnDelete: cloud.Cascade},
@@ -73,7 +74,8 @@ func createRouterPeer(c *cloud.Call) error {
 	}
 	for _, name := range []string{"ipAddress", "peerIpAddress"} {
 		if a, wrong := netip.ParseAddr(c.New.Text(name)); wrong == nil && err == nil && !own.Contains(a) {
-			return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.%s': '%s'. It is not in the range %s of interface '%s', invalid",
+			return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.%s': '%s'. It is not in the range %s of "+
+				"interface '%s', invalid",
 				name, a, own.Masked(), face.ID)
 		}
 	}
@@ -91,7 +93,8 @@ func checkPeerASN(c *cloud.Call) error {
 	case 0:
 		return cloud.Refuse("googleapi: Error 400: Router '%s' has no BGP configuration, invalid", router.ID)
 	case c.New.Number("peerAsn"):
-		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.peerAsn': '%d'. It is the ASN of '%s' itself, invalid", asn, router.ID)
+		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.peerAsn': '%d'. It is the ASN of '%s' itself, "+
+			"invalid", asn, router.ID)
 	}
 	return nil
 }

@@ -23,7 +23,8 @@ func securityPolicyRuleKind() *cloud.Kind {
 		References:  []cloud.Reference{{Path: "securityPolicy", To: []string{SecurityPolicyType}, OnDelete: cloud.Cascade}},
 		Check:       checkSecurityRule,
 	}, func(in cloud.Scope, r *cloud.Record) string {
-		return fmt.Sprintf("projects/%s/global/securityPolicies/%s/priority/%d", in.Account, lastSegment(r.Text("securityPolicy")), r.Number("priority"))
+		return fmt.Sprintf("projects/%s/global/securityPolicies/%s/priority/%d", in.Account, lastSegment(r.Text("securityPolicy")),
+			r.Number("priority"))
 	})
 }
 

@@ -26,7 +26,8 @@ func TestGatewayInterfaces(t *testing.T) {
 	twice["interfaces"].([]any)[1].(props)["ipAddress"] = "198.51.100.0"
 	g.RequireCreateRefusal(gcp.ExternalVPNGatewayType, twice, "an IPv4 address of its own")
 	ha := g.Create(gcp.HAVPNGatewayType, "ha", props{"network": "default"})
-	if one, two := emulatortest.AddressOf(ha, "vpnInterfaces", 0), emulatortest.AddressOf(ha, "vpnInterfaces", 1); one == two || !cloud.IsIPv4(one) || !cloud.IsIPv4(two) {
+	if one, two := emulatortest.AddressOf(ha, "vpnInterfaces", 0), emulatortest.AddressOf(ha, "vpnInterfaces", 1); one == two ||
+		!cloud.IsIPv4(one) || !cloud.IsIPv4(two) {
 		t.Errorf("addresses %q and %q", one, two)
 	}
 }

@@ -47,11 +47,13 @@ func createTunnel(c *cloud.Call) error {
 		}
 	}
 	if gateway.Text("network") != "" && !inSameNetwork(c.State, gateway, router) {
-		return cloud.Refuse("googleapi: Error 400: The router '%s' and the VPN gateway '%s' must be in the same network, invalid", router.ID, gateway.ID)
+		return cloud.Refuse("googleapi: Error 400: The router '%s' and the VPN gateway '%s' must be in the same network, invalid", router.ID,
+			gateway.ID)
 	}
 	peer := InterfaceAddress(external, "interfaces", c.New.Number("peerExternalGatewayInterface"))
 	if peer == "" {
-		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.peerExternalGatewayInterface': '%d'. '%s' has no such interface, invalid",
+		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.peerExternalGatewayInterface': '%d'. '%s' has no such "+
+			"interface, invalid",
 			c.New.Number("peerExternalGatewayInterface"), external.ID)
 	}
 	c.New.Outputs["peerIp"] = peer

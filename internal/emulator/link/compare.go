@@ -54,7 +54,8 @@ func compareKeys(_ *cloud.State, g *gcpEnd, a *awsEnd) []string {
 		list = append(list, fmt.Sprintf("ikeVersion: %d; the link requires 2", v))
 	}
 	if versions := a.connection.Texts(a.field("IkeVersions")); len(versions) > 0 && !slices.Contains(versions, "ikev2") {
-		list = append(list, fmt.Sprintf("%s: %s of %s; the link requires ikev2", a.field("IkeVersions"), strings.Join(versions, ", "), a.connection.ID))
+		list = append(list, fmt.Sprintf("%s: %s of %s; the link requires ikev2", a.field("IkeVersions"), strings.Join(versions, ", "),
+			a.connection.ID))
 	}
 	return list
 }
@@ -65,13 +66,15 @@ func compareRouters(s *cloud.State, g *gcpEnd, a *awsEnd) []string {
 		return []string{fmt.Sprintf("vpnTunnel: no router interface of %s is linked to the tunnel", g.router.Text("name"))}
 	}
 	if on := s.Referenced(g.face, "router", gcp.RouterType); on != nil && on.Key != g.router.Key {
-		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its interface %s is %s", g.router.Text("name"), g.face.Text("name"), on.Text("name"))}
+		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its interface %s is %s", g.router.Text("name"), g.face.Text("name"),
+			on.Text("name"))}
 	}
 	if g.peer == nil {
 		return []string{fmt.Sprintf("interface: no BGP peer of %s uses %s", g.router.Text("name"), g.face.Text("name"))}
 	}
 	if on := s.Referenced(g.peer, "router", gcp.RouterType); on != nil && on.Key != g.router.Key {
-		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its peer %s is %s", g.router.Text("name"), g.peer.Text("name"), on.Text("name"))}
+		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its peer %s is %s", g.router.Text("name"), g.peer.Text("name"),
+			on.Text("name"))}
 	}
 	return nil
 }
@@ -112,7 +115,8 @@ func compareASNs(_ *cloud.State, g *gcpEnd, a *awsEnd) []string {
 	var list []string
 	own := strconv.Itoa(cloud.Number(cloud.Object(g.router.Get("bgp"))["asn"]))
 	if asn := aws.CustomerASN(a.customer); own != asn {
-		list = append(list, fmt.Sprintf("bgpAsn: %s in the customer gateway %s; bgp.asn of the router %s is %s", asn, a.customer.ID, g.router.Text("name"), own))
+		list = append(list, fmt.Sprintf("bgpAsn: %s in the customer gateway %s; bgp.asn of the router %s is %s", asn, a.customer.ID,
+			g.router.Text("name"), own))
 	}
 	if g.peer != nil {
 		if asn, peer := a.gateway.Text("amazonSideAsn"), strconv.Itoa(g.peer.Number("peerAsn")); peer != asn {

@@ -28,7 +28,8 @@ func isDefaulted(m resource.PropertyMap, name string) bool {
 
 // completeInputs fills in the inputs that a bridged provider fills in before it validates: default tags, Terraform's defaults and
 // automatic names.
-func completeInputs(k *cloud.Kind, spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) error {
+func completeInputs(k *cloud.Kind, spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap,
+	req *pulumirpc.CheckRequest) error {
 	delete(news, defaultsKey)
 	var filled []string
 	if spec.Inputs["tags"].Type == "{string}" && len(tags) > 0 {

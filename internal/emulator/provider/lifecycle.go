@@ -26,7 +26,10 @@ func (p *provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*p
 		props, err := marshalProperties(previewOutputs(k, spec, nil, inputs))
 		return &pulumirpc.CreateResponse{Properties: props}, err
 	}
-	out, err := p.runOperation(ctx, k, "create", "", req.GetUrn(), func(c *cloud.Call) error { return c.Create(cloud.PlainMap(inputs), req.GetUrn()) })
+	out, err := p.runOperation(ctx, k, "create", "", req.GetUrn(), func(c *cloud.Call) error {
+		return c.Create(cloud.PlainMap(inputs),
+			req.GetUrn())
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +127,8 @@ func (p *provider) runOperation(ctx context.Context, k *cloud.Kind, op, id, urn 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(conf.life, cancel)()
-	out, err := p.cloud.Do(ctx, &cloud.Request{Scope: conf.Scope, Tags: conf.tags, Queue: conf.queue, Kind: k, Op: op, ID: id, URN: urn, Run: run})
+	out, err := p.cloud.Do(ctx, &cloud.Request{Scope: conf.Scope, Tags: conf.tags, Queue: conf.queue, Kind: k, Op: op, ID: id, URN: urn,
+		Run: run})
 	if err != nil {
 		return nil, statusOf(err)
 	}

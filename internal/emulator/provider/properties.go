@@ -80,7 +80,8 @@ func presentOutputs(k *cloud.Kind, spec *catalog.Resource, outputs map[string]an
 	}
 	for key, in := range inputs {
 		v, ok := m[key]
-		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) && reflect.DeepEqual(cloud.PlainValue(asset), outputs[string(key)]) {
+		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) &&
+			reflect.DeepEqual(cloud.PlainValue(asset), outputs[string(key)]) {
 			v = asset
 			m[key] = v
 		}
