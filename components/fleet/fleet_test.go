@@ -256,3 +256,10 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := fleet.New(ctx, "fleet-containers-arm64", args(nil))
+		return err
+	})
+}

@@ -333,3 +333,13 @@ func (refuser) NewResource(a pulumi.MockResourceArgs) (string, resource.Property
 }
 
 func (refuser) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+
+// By a NAT gateway, by a NAT instance, and with endpoints in place of internet access: together these modes create every resource.
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	for _, edit := range []func(*network.Args){nil, toInstances, toNone} {
+		recorder.FailEach(t, func(ctx *pulumi.Context) error {
+			_, err := network.New(ctx, "net", args(edit))
+			return err
+		})
+	}
+}

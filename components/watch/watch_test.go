@@ -251,3 +251,10 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := watch.New(ctx, "watch", args(nil))
+		return err
+	})
+}
