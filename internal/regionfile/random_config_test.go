@@ -72,7 +72,7 @@ func drawGCP(t *rapid.T) *GCP {
 	g := &GCP{
 		Project: "acme-backend", Region: "us-west2", Network: rapid.SampledFrom([]string{"", "other"}).Draw(t, "network"),
 		Link: drawEnum[Link](t), Path: drawEnum[Path](t), GoogleAPIs: drawEnum[GoogleAPIs](t),
-		ASN: ASN{AWS: rapid.SampledFrom([]int64{0, 64512, 4294967294}).Draw(t, "asn")},
+		ASN: ASN{AWS: rapid.SampledFrom([]int64{0, 64512, 4294967294}).Draw(t, "asn"), GCP: rapid.SampledFrom([]int64{0, 64513}).Draw(t, "asn of GCP")},
 	}
 	if rapid.Bool().Draw(t, "tunnels") {
 		g.TunnelRange = drawPrefix(t)
