@@ -28,7 +28,7 @@ func TestParseReadsEverything(t *testing.T) {
 	}
 }
 
-// Each case changes one place of the valid file. The problem must carry the line of that place.
+// Each case changes one line of the valid file. The problem must carry that line.
 func TestDecodeProblems(t *testing.T) {
 	cases := []struct {
 		name, old, new string
@@ -122,7 +122,7 @@ func TestMerge(t *testing.T) {
 		{"merge of a text", "  b:\n    <<: hello\n    <<: *a\n", []string{`:14: runners.b["<<"]: is a string; want an alias to a mapping`}, nil},
 		{"merge of itself", "  b: &b\n    <<: *b\n", []string{"runners.b.agent: is missing", "runners.b.arch: is missing", "runners.b.count: is missing",
 			"runners.b.instanceTypes: is missing", `:14: runners.b["<<"]: merges a mapping into itself; want an alias to another mapping`}, nil},
-		{"a bad key is told at the anchor", "  b: &b\n    <<: *a\n    dsk: 20GiB\n  c: {<<: *b}\n",
+		{"a bad key is reported at the anchor", "  b: &b\n    <<: *a\n    dsk: 20GiB\n  c: {<<: *b}\n",
 			[]string{":15: runners.b.dsk: unknown key; want disk", ":15: runners.c.dsk: unknown key; want disk"}, nil},
 	}
 	for _, c := range cases {
