@@ -23,7 +23,7 @@ const describedRunner = `{"version":1,"role":"runner","stack":"us-west-1","regio
 	`"runner":{"fleet":"arm","path":"/beachhead/us-west-1/fleets/arm","mapParameter":"/beachhead/us-west-1/cache/map",` +
 	`"agent":{"kind":"github","url":"https://github.com/acme","concurrency":1}}}`
 
-// machine has a description at its place.
+// machine returns a host whose description file contains a text.
 func machine(t *testing.T, text string) host.Host {
 	t.Helper()
 	h := host.Host{Root: t.TempDir()}

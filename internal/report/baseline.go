@@ -28,9 +28,9 @@ type Baseline struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
-// Baselines returns the figures to beat, from the postmortems of two outages. In April 2022 AWS's us-east-2 lost its connections to GCP, and
-// the team moved by hand what it could to us-west-1, from 17:30 to 21:00. In July 2022 a zone lost power, and all of CI moved to us-west-2.
-// We know of no published figure for a link that was set up by hand.
+// Baselines returns the figures to beat, from the postmortems of two outages. In April 2022 AWS's us-east-2 lost its connections to GCP,
+// and the team moved by hand what it could to us-west-1, from 17:30 to 21:00. In July 2022 a zone lost power, and all of CI moved to
+// us-west-2. We know of no published figure for a link that was set up by hand.
 func Baselines() []Baseline {
 	return []Baseline{
 		{Goal: Builds, When: "April 2022", What: "moving them by hand", Seconds: 3.5 * 3600},

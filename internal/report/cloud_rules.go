@@ -20,7 +20,7 @@ func (t Types) rules() []rule {
 		// Gateway.NotAttached, "Network vpc-… has no Internet gateway attached": VPC user guide, "NAT gateways" and "Elastic IP addresses".
 		{t.NATGateway, t.InternetGateway, publicVPCOf, vpcOf},
 		{t.EIPAssociation, t.InternetGateway, vpcOf, vpcOf},
-		// A VPN gateway cannot be attached while one of its connections is pending: components/gcplink/aws.go, makeRoutes.
+		// A VPN gateway cannot be attached while one of its connections is pending: components/gcplink/aws_vpn.go, propagateRoutes.
 		{t.VPNGatewayAttachment, t.VPNConnection, inputName("vpnGatewayId"), inputName("vpnGatewayId")},
 		// Gateway.NotAttached: EC2 API reference, EnableVgwRoutePropagation, "the virtual private gateway must be attached to a VPC".
 		{t.VPNRoutePropagation, t.VPNGatewayAttachment, inputName("vpnGatewayId"), inputName("vpnGatewayId")},

@@ -22,11 +22,11 @@ type Made struct {
 //
 // One resource must come before another
 //
-//   - if an input of the later is the earlier's id, since a cloud refuses a reference to a resource that does not exist. Where an id is free
-//     text that a program can choose, only the whole input counts.
-//   - if an input of the later is a value that only the earlier's outputs hold, or contains it in a longer text such as a policy. In a longer
-//     text, values that a program could have written itself do not count: those of a resource whose id is derived from its own inputs, such
-//     as the ARN of a bucket, and those that are part of other outputs, such as the name of the region.
+//   - if an input of the later is the earlier's id, since a cloud refuses a reference to a resource that does not exist. If a program can
+//     choose the id, as free text, only the whole input counts.
+//   - if an input of the later is a value that only the earlier's outputs hold, or contains it in a longer text such as a policy. In a
+//     longer text, values that a program could have written itself do not count: those of a resource whose id is derived from its own
+//     inputs, such as the ARN of a bucket, and those that are part of other outputs, such as the name of the region.
 //   - if a rule of the clouds requires it that no value shows.
 //
 // Tags, labels, descriptions and a resource's own name refer to nothing. Numbers and texts shorter than an IPv4 address refer to nothing

@@ -45,8 +45,8 @@ type Step struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// TimesToReady returns when a region is ready, from the spans of its resources in a model or in a real run. The fleets are those that launch
-// machines: the other fleets of a posture have none to wait for. A resource without a span exists already.
+// TimesToReady returns when a region is ready, from the spans of its resources in a model or in a real run. The fleets are those that
+// launch machines: the other fleets of a posture have none to wait for. A resource without a span exists already.
 //
 // Machines are modelled in either case, since the stack does not wait for them. The first machine of a group is launched when the group's
 // call ends. It installs packages when it accepts logins and can download them: after the last of all default routes, of the endpoints and

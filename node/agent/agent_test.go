@@ -9,7 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// Every role installs from the mirror that the description names.
+// Every role installs packages from the mirror in the description.
 func TestRolesInstallFromTheMirror(t *testing.T) {
 	const mirror = "https://deb.example.com"
 	here := []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}

@@ -16,14 +16,14 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// group is a scaling group with one machine, and that machine's metadata. Every call takes callTime.
+// group is an Auto Scaling group with one machine, and that machine's metadata. Every call takes callTime.
 type group struct {
 	mutex          sync.Mutex
 	state          string
 	target, notice string
-	// unavailable fails every call.
+	// unavailable is the error of every call, if it is set.
 	unavailable error
-	// completed are the hooks that were completed while they waited, and late those that were not waiting.
+	// completed lists the hooks that were completed while they waited, and late those that did not wait.
 	completed, late []string
 	beats           map[string]int
 	published       int
@@ -35,7 +35,7 @@ func newLaunchedGroup() *group {
 	return &group{state: "Pending:Wait", target: "InService", beats: map[string]int{}}
 }
 
-// call does something after the time of a call, also when the caller has just gone: what is on its way to AWS is on its way.
+// call runs do after the time of a call, also when the context ends meanwhile: a request that was sent reaches AWS.
 func (g *group) call(ctx context.Context, do func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (g *group) withLock(f func()) {
 	f()
 }
 
-// seen is what the group was told: heartbeats for either hook, metrics, and completions of what did not wait.
+// seen counts the calls of the group: heartbeats for either hook, metrics, and completions of hooks that did not wait.
 type seen struct{ ready, drain, published, late int }
 
 func (g *group) seen() (s seen) {
@@ -64,7 +64,7 @@ func (g *group) seen() (s seen) {
 	return s
 }
 
-// terminate begins the end of the machine.
+// terminate starts the end of the machine.
 func (g *group) terminate() {
 	g.withLock(func() { g.state, g.target = "Terminating:Wait", "Terminated" })
 }
@@ -111,19 +111,20 @@ func (g *group) PublishMetrics(ctx context.Context, namespace string, dimensions
 	})
 }
 
-// fakeRole is a role whose steps take a while, and fail so many times first. It remembers over restarts what a machine would.
+// fakeRole is a role whose steps take a while and first fail a number of times. It remembers over restarts the facts
+// that a machine would.
 type fakeRole struct {
 	t                       *testing.T
 	mutex                   sync.Mutex
 	prepareTakes            time.Duration
 	drainTakes              time.Duration
 	failures, drainFailures int
-	failsAfter              time.Duration // when it fails, if not after prepareTakes
+	failsAfter              time.Duration // the time until a failure, if not prepareTakes
 	serveError              error
-	deaf                    bool // Serve does not end with its context
+	deaf                    bool // Serve continues after the end of its context
 	idle                    bool // Serve ends at once
 
-	now string // the method that runs
+	now string // the running method
 	done
 }
 
@@ -132,14 +133,14 @@ type done struct {
 	prepared, drained         bool
 }
 
-// seen is what the machine has done.
+// seen returns the steps that the machine has done.
 func (w *fakeRole) seen() done {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	return w.done
 }
 
-// set changes what a method has left.
+// set sets a flag under the lock.
 func (w *fakeRole) set(flag *bool) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -148,7 +149,7 @@ func (w *fakeRole) set(flag *bool) {
 
 var errWork = errors.New("the disk is full; free some")
 
-// enter refuses two methods at a time, and a return to work of a machine that has let go.
+// enter reports an error for two methods at the same time, and for work on a machine that has drained.
 func (w *fakeRole) enter(method string, count *int) (leave func()) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -208,7 +209,7 @@ func (w *fakeRole) CollectMetrics(context.Context) ([]aws.Metric, error) {
 	return []aws.Metric{{Name: "Done", Unit: "Count", Value: 1}}, nil
 }
 
-// machine runs lives one after the other.
+// machine runs the agent's lives one after the other.
 type machine struct {
 	group *group
 	work  *fakeRole
@@ -217,7 +218,7 @@ type machine struct {
 	ended chan error
 }
 
-// start begins a life of the agent.
+// start starts a life of the agent.
 func (m *machine) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop, m.ended = stop, make(chan error, 1)
@@ -231,13 +232,13 @@ func (m *machine) start() {
 	go func() { m.ended <- one.run(ctx) }()
 }
 
-// kill ends the life; what it leaves is what a killed process leaves, but for its goroutines.
+// kill ends the life. The machine is then in the state that a killed process leaves, except for its goroutines.
 func (m *machine) kill() error {
 	m.stop()
 	return <-m.ended
 }
 
-// sleepAndSettle lets time pass.
+// sleepAndSettle sleeps in the fake time and waits until every goroutine blocks.
 func sleepAndSettle(span time.Duration) {
 	time.Sleep(span)
 	synctest.Wait()
@@ -245,7 +246,7 @@ func sleepAndSettle(span time.Duration) {
 
 func (m *machine) countLogged(text string) int { return strings.Count(m.log.String(), text) }
 
-// checkState checks what has become of the machine.
+// checkState checks the lifecycle state of the machine and its completed hooks.
 func (m *machine) checkState(t *testing.T, state string, completed ...string) {
 	t.Helper()
 	m.group.mutex.Lock()

@@ -11,7 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/aws"
 )
 
-// runLives runs a test in a world where time passes at once, and ends the life that is left.
+// runLives runs a test in fake time and ends the last life after it.
 func runLives(t *testing.T, g *group, w *fakeRole, test func(t *testing.T, m *machine)) {
 	synctest.Test(t, func(t *testing.T) {
 		w.t = t
@@ -47,7 +47,7 @@ func TestFromLaunchToEnd(t *testing.T) {
 		if have := g.seen(); have != (seen{2, 180, published, 0}) || w.seen() != (done{1, 1, 1, true, true}) {
 			t.Errorf("%+v, %+v", have, w.seen())
 		}
-		sleepAndSettle(time.Hour) // it stays, since its unit would start it again
+		sleepAndSettle(time.Hour) // the agent keeps running, because systemd would start it again
 		select {
 		case err := <-m.ended:
 			t.Errorf("ended: %v", err)
@@ -57,7 +57,7 @@ func TestFromLaunchToEnd(t *testing.T) {
 	})
 }
 
-// Whenever the agent is killed, and however often, the next one ends in the same place, and each hook is completed once.
+// However often the agent is killed, the next one reaches the same state and completes each hook once.
 func TestKilledInEveryStep(t *testing.T) {
 	const prepare, drain, takenAt = 70 * time.Second, 80 * time.Second, 200 * time.Second
 	for at := time.Duration(0); at < takenAt+drain+20*time.Second; at += 1730 * time.Millisecond {
@@ -82,7 +82,7 @@ func TestKilledInEveryStep(t *testing.T) {
 }
 
 func TestKilledAtEachCall(t *testing.T) {
-	// A call takes 50 ms, so that steps of 20 ms end one before, while and after it does its work.
+	// A call takes 50 ms, so kills 20 ms apart hit before, during and after its effect.
 	for at := 10 * time.Second; at < 10*time.Second+500*time.Millisecond; at += 20 * time.Millisecond {
 		w := &fakeRole{prepareTakes: 10 * time.Second}
 		g := newLaunchedGroup()
@@ -99,7 +99,7 @@ func TestKilledAtEachCall(t *testing.T) {
 	}
 }
 
-func TestStoppedIsNotDrained(t *testing.T) {
+func TestStopDoesNotDrain(t *testing.T) {
 	w := &fakeRole{}
 	g := newLaunchedGroup()
 	runLives(t, g, w, func(t *testing.T, m *machine) {
@@ -128,7 +128,7 @@ func TestRestartWhileDraining(t *testing.T) {
 	})
 }
 
-func TestTakenWhilePreparing(t *testing.T) {
+func TestTerminatedWhilePreparing(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: time.Hour}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
 		sleepAndSettle(time.Minute)
@@ -141,7 +141,7 @@ func TestTakenWhilePreparing(t *testing.T) {
 	})
 }
 
-// The group enters the wait some time after the machine has started.
+// The group enters the wait some time after the machine launched.
 func TestReadyBeforeTheGroupWaits(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	g.state = "Pending"
@@ -161,17 +161,17 @@ func TestPrepareFails(t *testing.T) {
 	for _, c := range []struct {
 		takes    time.Duration
 		failures int
-		ready    time.Duration // at the latest
+		ready    time.Duration // the latest time
 		beats    int
 	}{
-		{time.Second, 4, 75 * time.Second, 0},              // pauses of 5, 10, 20 and 30 seconds
-		{time.Second, 24, 12 * time.Minute, 0},             // and never longer ones
+		{time.Second, 4, 75 * time.Second, 0},              // delays of 5, 10, 20 and 30 seconds
+		{time.Second, 24, 12 * time.Minute, 0},             // never longer delays
 		{150 * time.Second, 2, 8 * time.Minute, 6},         // two heartbeats each
-		{150 * time.Second, 8, 28 * time.Minute, 6},        // no more: the hook's time runs out
-		{30 * time.Minute, 0, 31 * time.Minute, 30 - 1},    // slow is not failing
-		{59 * time.Second, 20, 30 * time.Minute, 0},        // failing fast is not slow
-		{30 * time.Minute, 1, 61 * time.Minute, 29 * 2},    // once is not again and again
-		{90 * time.Second, 3, 8 * time.Minute, 3},          // the fourth goes without
+		{150 * time.Second, 8, 28 * time.Minute, 6},        // no more: the hook times out
+		{30 * time.Minute, 0, 31 * time.Minute, 30 - 1},    // slow work does not count as a failure
+		{59 * time.Second, 20, 30 * time.Minute, 0},        // a fast failure does not count as slow
+		{30 * time.Minute, 1, 61 * time.Minute, 29 * 2},    // one slow failure keeps its heartbeats
+		{90 * time.Second, 3, 8 * time.Minute, 3},          // the fourth attempt has no heartbeat
 		{time.Hour, 100, 0, 3 * 59},                        // for ever
 		{time.Second, 1 << 30, 0, 0},                       // for ever
 		{0, 0, time.Second, 0},                             // at once
@@ -196,8 +196,8 @@ func TestPrepareFails(t *testing.T) {
 	}
 }
 
-// A machine whose role takes a while to work fails fast a few times, and is then prepared slowly.
-func TestPrepareFailsFastAndIsSlowThen(t *testing.T) {
+// A machine fails fast a few times and then prepares slowly.
+func TestPrepareFailsFastThenSlow(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: 150 * time.Second, failures: 5, failsAfter: time.Second}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
 		sleepAndSettle(10 * time.Minute)
@@ -223,7 +223,7 @@ func TestDrainFails(t *testing.T) {
 	})
 }
 
-func TestSpot(t *testing.T) {
+func TestSpotNotice(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
 		sleepAndSettle(time.Minute)
@@ -239,7 +239,7 @@ func TestSpot(t *testing.T) {
 		if !w.seen().drained {
 			t.Error("a notice did not drain the machine")
 		}
-		g.terminate() // the group sees it last
+		g.terminate() // the group notices it last
 		sleepAndSettle(10 * time.Second)
 		m.checkState(t, "Terminating:Proceed", "ready", "drain")
 		if have := g.seen(); have.late > 0 {
@@ -248,7 +248,7 @@ func TestSpot(t *testing.T) {
 	})
 }
 
-func TestControlPlaneAway(t *testing.T) {
+func TestControlPlaneUnavailable(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
 		sleepAndSettle(time.Minute)
@@ -257,7 +257,7 @@ func TestControlPlaneAway(t *testing.T) {
 		} {
 			g.withLock(func() { g.unavailable = away })
 			sleepAndSettle(5 * time.Hour)
-			// Of the target state, the notice and the metrics, which are all that is called in service.
+			// Only the target state, the notice and the metrics are called in service.
 			if want := 3 * []int{1, 1, 2, 2}[i]; m.countLogged("level=WARN") != want {
 				t.Errorf("after %d: %d warnings, want %d:\n%s", i, m.countLogged("level=WARN"), want, m.log.String())
 			}
@@ -271,8 +271,8 @@ func TestControlPlaneAway(t *testing.T) {
 	})
 }
 
-// A machine that reboots while AWS is away serves, and is in service all the same.
-func TestStartsWhileAWSIsAway(t *testing.T) {
+// A machine that reboots during an outage of AWS serves and stays in service.
+func TestStartsWhileAWSIsUnavailable(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	g.unavailable = aws.ErrUnavailable
 	runLives(t, g, w, func(t *testing.T, m *machine) {
@@ -286,14 +286,14 @@ func TestStartsWhileAWSIsAway(t *testing.T) {
 	})
 }
 
-// Being stopped is no failure, also of work that does not hear.
-func TestStoppedWhileItHangs(t *testing.T) {
+// A stop is not an error, even when Serve ignores it.
+func TestStopWhileServeHangs(t *testing.T) {
 	runLives(t, newLaunchedGroup(), &fakeRole{deaf: true}, func(t *testing.T, m *machine) {
 		sleepAndSettle(time.Minute)
 		if err := m.kill(); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(2 * time.Hour) // for Serve to end
+		time.Sleep(2 * time.Hour) // until Serve ends
 		m.ended <- nil
 	})
 }
@@ -319,7 +319,7 @@ func TestServeEnds(t *testing.T) {
 			if w.serveError != nil && !errors.Is(err, errWork) {
 				t.Errorf("%v hides the reason", err)
 			}
-			time.Sleep(2 * time.Hour) // for Serve to end
+			time.Sleep(2 * time.Hour) // until Serve ends
 		})
 	}
 }

@@ -36,7 +36,7 @@ func TestIdentityOutlivesTheMetadata(t *testing.T) {
 	}
 }
 
-func TestMetadataOfVersion2(t *testing.T) {
+func TestMetadataVersion2(t *testing.T) {
 	s := newFakeAWS(t)
 	c := s.newClient()
 	target := func(want string) {
@@ -48,7 +48,7 @@ func TestMetadataOfVersion2(t *testing.T) {
 	target("")
 	s.withLock(func() { s.values["meta-data/autoscaling/target-lifecycle-state"] = "InService\n" })
 	target("InService")
-	// The instance forgets its tokens, as after a stop and a start.
+	// The metadata service forgets its tokens, as after a stop and a start of the instance.
 	s.withLock(func() { s.token = "session-2"; s.values["meta-data/autoscaling/target-lifecycle-state"] = "Terminated" })
 	target("Terminated")
 }
@@ -77,8 +77,8 @@ func TestNotice(t *testing.T) {
 	}
 }
 
-// Whatever hangs, every call ends with an error, and soon.
-func TestNothingHangs(t *testing.T) {
+// Whatever hangs, every call soon returns an error.
+func TestHungCallsEnd(t *testing.T) {
 	calls := map[string]func(context.Context, *Client) error{
 		"identity":  func(ctx context.Context, c *Client) error { _, err := c.InstanceIdentity(ctx); return err },
 		"notice":    func(ctx context.Context, c *Client) error { _, err := c.InterruptionNotice(ctx); return err },
@@ -94,7 +94,7 @@ func TestNothingHangs(t *testing.T) {
 		for what, call := range calls {
 			own := what == "identity" || what == "notice"
 			if name == "keys" && own || name == "services" && own || name == "a value" && what != "notice" {
-				continue // does not call it
+				continue // this call does not use it
 			}
 			t.Run(name+" "+what, func(t *testing.T) {
 				t.Parallel()
@@ -117,7 +117,7 @@ func TestNothingHangs(t *testing.T) {
 	}
 }
 
-func TestAnEndOfTheContextIsNoFailureOfAWS(t *testing.T) {
+func TestCanceledCallIsNotUnavailable(t *testing.T) {
 	s := newFakeAWS(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s.before = func(call string, _ http.ResponseWriter) bool {
@@ -133,7 +133,7 @@ func TestAnEndOfTheContextIsNoFailureOfAWS(t *testing.T) {
 	}
 }
 
-func TestThrottledAndFailingThenServed(t *testing.T) {
+func TestRetriesThrottledAndFailedCalls(t *testing.T) {
 	s := newFakeAWS(t)
 	s.parameters["/map"] = []string{"one"}
 	answers := []string{"ThrottlingException", "InternalServerError"}
@@ -157,8 +157,8 @@ func TestThrottledAndFailingThenServed(t *testing.T) {
 	}
 }
 
-// One attempt that hangs does not cost the whole call.
-func TestHungOnceThenServed(t *testing.T) {
+// One attempt that hangs does not fail the whole call.
+func TestRetriesHungCall(t *testing.T) {
 	s := newFakeAWS(t)
 	s.scaling[instance], s.parameters["/map"] = "InService", []string{"one"}
 	hung := map[string]bool{}
@@ -214,7 +214,7 @@ func TestParameters(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	answer(http.StatusBadRequest, `{"__type":"com.amazon.coral.service#AccessDeniedException:http://internal.amazon.com/coral/","message":"not authorized"}`)
-	// The metadata are intercepted too.
+	// The test also intercepts the metadata.
 	if err := s.newClient().PutParameter(t.Context(), "/map", "three"); !errors.Is(err, ErrUnavailable) || strings.Count(err.Error(),
 		ErrUnavailable.Error()) != 1 {
 		t.Errorf("without keys: %v", err)
@@ -237,6 +237,12 @@ func TestHooks(t *testing.T) {
 	if err := c.SendHeartbeat(t.Context(), "ready"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("in no group: %v", err)
 	}
+	if err := c.CompleteHook(t.Context(), "ready", HookContinue); !errors.Is(err, ErrNotFound) {
+		t.Errorf("in no group: %v", err)
+	}
+	if err := c.SetScaleInProtection(t.Context(), true); !errors.Is(err, ErrNotFound) {
+		t.Errorf("in no group: %v", err)
+	}
 	s.withLock(func() { s.scaling[instance], s.waiting["ready"] = "Pending:Wait", true })
 	if state, err := c.LifecycleState(t.Context()); err != nil || state != "Pending:Wait" {
 		t.Errorf("%q, %v", state, err)
@@ -246,7 +252,7 @@ func TestHooks(t *testing.T) {
 	}
 	s.withLock(func() { s.scaling[instance] = "InService" })
 	asked := s.countCalls("DescribeAutoScalingInstances")
-	// The second of each is about a hook that no longer waits.
+	// The second call of each finds a hook that no longer waits.
 	for range 2 {
 		if err := errors.Join(c.SendHeartbeat(t.Context(), "ready"), c.CompleteHook(t.Context(), "ready", HookContinue),
 			c.SetScaleInProtection(t.Context(), true)); err != nil {
@@ -338,6 +344,9 @@ func TestInterface(t *testing.T) {
 	free := NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:01", Address: netip.MustParseAddr("10.42.3.10")}
 	if got := find(); got != free {
 		t.Errorf("%+v", got)
+	}
+	if n := s.countCalls("metadata dynamic/instance-identity/document"); n != 0 {
+		t.Errorf("%d reads of the identity for a free interface", n)
 	}
 	s.withLock(func() { s.interfaces[0].holder, s.interfaces[0].attachment = successor, "eni-attach-2" })
 	held := free

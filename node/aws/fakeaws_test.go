@@ -22,16 +22,18 @@ const (
 	successor = "i-0000000000000002b"
 )
 
-// fakeAWS is a region and the metadata of one of its machines, over the services' own protocols. It keeps what it is told.
+// fakeAWS stands in for AWS and the metadata service of one machine, over the services' own protocols. It stores what
+// it receives.
 type fakeAWS struct {
 	t             *testing.T
 	aws, metadata *httptest.Server
 
 	mutex sync.Mutex
-	// values are the metadata by path; token is what version 2 wants with every request for one.
+	// values maps paths of the metadata to their values. token is the session token that version 2 requires with every
+	// request.
 	values map[string]string
 	token  string
-	// calls are the names of what was called, in order; before answers instead of the region, while it says true.
+	// calls lists the calls in order. While before returns true, it answers instead of the service.
 	calls  []string
 	before func(call string, w http.ResponseWriter) bool
 
@@ -39,8 +41,8 @@ type fakeAWS struct {
 	volumes    []*volume
 	interfaces []*networkInterface
 	states     map[string]string
-	scaling    map[string]string // life-cycle states
-	waiting    map[string]bool   // hooks
+	scaling    map[string]string // lifecycle state by instance
+	waiting    map[string]bool   // hooks that wait
 	protected  bool
 	published  []cbor.Map
 	hang       chan struct{}
@@ -68,7 +70,7 @@ func newFakeAWS(t *testing.T) *fakeAWS {
 	return s
 }
 
-// newClient is one that finds the stand-in, and is done with a dead one in a second.
+// newClient returns a client of the stand-in that gives up within a second.
 func (s *fakeAWS) newClient() *Client {
 	return New("us-west-1", WithEndpoint(s.aws.URL), WithMetadataEndpoint(s.metadata.URL), WithTimeouts(100*time.Millisecond,
 		200*time.Millisecond))
@@ -92,7 +94,7 @@ func (s *fakeAWS) countCalls(name string) int {
 	return n
 }
 
-// intercept lets a test answer, without the lock since it may hang.
+// intercept lets a test answer. It does not hold the lock then, because the test may hang.
 func (s *fakeAWS) intercept(call string, w http.ResponseWriter) bool {
 	s.mutex.Lock()
 	s.calls = append(s.calls, call)
@@ -101,7 +103,7 @@ func (s *fakeAWS) intercept(call string, w http.ResponseWriter) bool {
 	return before != nil && before(call, w)
 }
 
-// serveMetadata is the metadata service, version 2.
+// serveMetadata serves the metadata service, version 2.
 func (s *fakeAWS) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/latest/")
 	if s.intercept("metadata "+path, w) {
@@ -130,7 +132,7 @@ func (s *fakeAWS) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, value)
 }
 
-// serveAPI is every other service; which one, the request's form tells.
+// serveAPI serves every other service. The form of the request selects the service.
 func (s *fakeAWS) serveAPI(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -179,7 +181,7 @@ func (s *fakeAWS) checkSignature(r *http.Request, service string) {
 	}
 }
 
-// writeError is the error of the two query services, whose forms differ.
+// writeError writes an error of the two query services, whose formats differ.
 func writeError(w http.ResponseWriter, service, code, message string) {
 	w.WriteHeader(http.StatusBadRequest)
 	if service == "ec2" {
@@ -301,7 +303,7 @@ func (s *fakeAWS) serveEC2(w http.ResponseWriter, call string, form url.Values) 
 	}
 }
 
-// serveAttachments attaches and detaches, at once.
+// serveAttachments attaches and detaches volumes and network interfaces at once.
 func (s *fakeAWS) serveAttachments(w http.ResponseWriter, call string, form url.Values) {
 	v := slices.IndexFunc(s.volumes, func(v *volume) bool { return v.id == form.Get("VolumeId") })
 	c := slices.IndexFunc(s.interfaces, func(c *networkInterface) bool {

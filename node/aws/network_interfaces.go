@@ -20,7 +20,7 @@ type NetworkInterface struct {
 	// machine, because it comes from the metadata: so the role needs no permission to describe subnets.
 	SubnetPrefix netip.Prefix
 	// AttachedTo is the instance to which the interface is attached, attaching or detaching. AttachmentID is the id of
-	// the attachment. Both are "" when the interface is free.
+	// the attachment. They are "" when the interface is free.
 	AttachedTo, AttachmentID string
 	// AttachmentState is attaching, attached or detaching; "" when the interface is free.
 	AttachmentState string

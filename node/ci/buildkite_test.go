@@ -11,7 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// newBuildkite stands in for the agent interface's check of tokens.
+// newBuildkite stands in for the agent API's check of tokens.
 func newBuildkite(t *testing.T, token string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,7 +81,7 @@ func TestBuildkiteRefuses(t *testing.T) {
 	}
 }
 
-// The address that people know is that of the pages; agents have another.
+// People know the address of the web pages; agents use another.
 func TestBuildkiteEndpoint(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://buildkite.com": buildkiteAPI, "https://agent.buildkite.com/v3": buildkiteAPI,

@@ -16,7 +16,7 @@ const (
 	parameter = "/beachhead/us-west-1/fleets/arm/token"
 )
 
-// shortenTimes makes waits and limits short for one test.
+// shortenTimes shortens intervals and timeouts for one test.
 func shortenTimes(t *testing.T) {
 	t.Helper()
 	before := []time.Duration{pollInterval, callTimeout, minRestartInterval}
@@ -24,7 +24,7 @@ func shortenTimes(t *testing.T) {
 	t.Cleanup(func() { pollInterval, callTimeout, minRestartInterval = before[0], before[1], before[2] })
 }
 
-// newSystem gives a CI system on a machine, with a token.
+// newSystem returns a CI system on a machine, with a token.
 func newSystem(t *testing.T, m *machinetest.Machine, agent spec.Agent, token string) System {
 	t.Helper()
 	shortenTimes(t)
@@ -42,7 +42,7 @@ func newSystem(t *testing.T, m *machinetest.Machine, agent spec.Agent, token str
 	return system
 }
 
-// mustRun runs steps that have to work.
+// mustRun runs steps and fails the test at the first error.
 func mustRun(t *testing.T, steps ...func(context.Context) error) {
 	t.Helper()
 	for i, step := range steps {
@@ -52,7 +52,7 @@ func mustRun(t *testing.T, steps ...func(context.Context) error) {
 	}
 }
 
-// wantError wants an error with all the given texts, and none of them the secret.
+// wantError checks that an error contains all given texts and not the secret.
 func wantError(t *testing.T, err error, secret string, wants ...string) {
 	t.Helper()
 	if err == nil {
@@ -68,10 +68,10 @@ func wantError(t *testing.T, err error, secret string, wants ...string) {
 	}
 }
 
-// refusalWants are what an error about a refused token says.
+// refusalWants are the texts in an error about a refused token.
 var refusalWants = []string{parameter, "pulumi config set --secret", "beachhead up"}
 
-// wantSecretIn wants the token in the given files alone, and those readable by their owner alone.
+// wantSecretIn checks that only the given files contain the token, and that only their owner may read them.
 func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...string) {
 	t.Helper()
 	if found := m.FindText(secret, files...); len(found) > 0 {
@@ -85,14 +85,14 @@ func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...
 	}
 }
 
-// listAgents is one of each kind that calls its CI server, with a token of its form.
+// listAgents returns each kind that calls its CI server, with a token of its format.
 func listAgents(t *testing.T) map[string]string {
 	return map[string]string{
 		"jobserv": signingKey(t), "github": "ghp_planted4711", "gitlab": "glrt-planted4711", "buildkite": "planted-4711",
 	}
 }
 
-// newInstalledMachine is a machine that has every CI system's agent, so that no download is needed.
+// newInstalledMachine returns a machine that already has every CI system's agent, so that a test downloads nothing.
 func newInstalledMachine(t *testing.T) *machinetest.Machine {
 	t.Helper()
 	m := machinetest.New(t)
@@ -104,7 +104,7 @@ func newInstalledMachine(t *testing.T) *machinetest.Machine {
 	return m
 }
 
-// A CI server that takes the connection and says nothing is an error with what to look at, and soon.
+// A CI server that accepts the connection and does not answer soon causes an error with the places to check.
 func TestServerHangs(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -124,8 +124,8 @@ func TestServerHangs(t *testing.T) {
 	}
 }
 
-// A CI server that is not there is told so too, and nothing is started.
-func TestServerIsAway(t *testing.T) {
+// A CI server that is down causes such an error too, and no agent starts.
+func TestServerIsDown(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -143,13 +143,13 @@ func TestServerIsAway(t *testing.T) {
 	}
 }
 
-func TestKindIsUnknown(t *testing.T) {
+func TestUnknownKind(t *testing.T) {
 	_, err := New(Machine{Agent: spec.Agent{Kind: "jenkins"}})
 	wantError(t, err, "none", `"jenkins"`, "jobserv, github, gitlab, buildkite or command")
 }
 
-// A token with a line break in it would write lines of its own into a configuration.
-func TestTokensThatAreNone(t *testing.T) {
+// A token with a line break would add its own lines to a configuration.
+func TestInvalidTokens(t *testing.T) {
 	for _, token := range []string{"", " \n", "a\nb", "ä"} {
 		m := newInstalledMachine(t)
 		system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)

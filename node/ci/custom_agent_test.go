@@ -9,7 +9,7 @@ import (
 
 const record = `echo "%s $BEACHHEAD_NAME $BEACHHEAD_TAGS $BEACHHEAD_CONCURRENCY $BEACHHEAD_URL" >>"$ROOT/ran"` + "\n"
 
-// recording are four commands that record what they are told.
+// recording returns four commands that record their settings.
 func recording() *spec.Commands {
 	say := func(name string) string { return strings.Replace(record, "%s", name, 1) }
 	token := `[ "$(cat "$BEACHHEAD_TOKEN_FILE")" = planted""4711 ]` + "\n"
@@ -29,7 +29,7 @@ func TestCommand(t *testing.T) {
 	if got, err := system.CountJobs(t.Context()); err != nil || got != 1 {
 		t.Errorf("%d, %v", got, err)
 	}
-	// After a reboot the user's agent has to be started again, and nothing has to be installed.
+	// After a reboot the user's agent must start again, and needs no installation.
 	m.Reboot()
 	mustRun(t, system.InstallAgent, system.EnsureRunning, system.DrainJobs, system.UnregisterMachine, system.DrainJobs,
 		system.UnregisterMachine)
@@ -45,8 +45,8 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// A machine that was drained and could not be removed comes back when it is told to.
-func TestCommandComesBack(t *testing.T) {
+// A machine that drained but could not unregister returns to work.
+func TestCommandRegistersAgain(t *testing.T) {
 	m := newInstalledMachine(t)
 	own := recording()
 	own.Unregister = "exit 1"
@@ -65,7 +65,7 @@ func TestCommandComesBack(t *testing.T) {
 	}
 }
 
-// A command that fails tells its name and its last words, and is run again; the rest of it is not.
+// The error of a failed command contains its name and its last output. The command runs again from its start.
 func TestCommandFails(t *testing.T) {
 	const secret = "planted4711"
 	m := newInstalledMachine(t)

@@ -22,7 +22,7 @@ import (
 
 const githubToken = "ghp_planted4711"
 
-// gitHub stands in for GitHub's interface for self-hosted runners (REST API, "Self-hosted runners").
+// gitHub stands in for GitHub's API for self-hosted runners (REST API, "Self-hosted runners").
 type gitHub struct {
 	*httptest.Server
 	mutex   sync.Mutex
@@ -57,7 +57,7 @@ func (g *gitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.generate(w, r)
 	case r.Method == http.MethodGet && rest == "":
 		var list []map[string]any
-		for id, name := range g.runners { // all of them, as a server does that knows no search by name
+		for id, name := range g.runners { // all of them, like a server that does not support the search by name
 			list = append(list, map[string]any{"id": id, "name": name})
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"total_count": len(list), "runners": list})
@@ -101,7 +101,7 @@ func (g *gitHub) delete(w http.ResponseWriter, text string) {
 	}
 }
 
-// takes and ends are a job's, as GitHub sees it: a runner for one job is gone after it.
+// takes and ends start and end a job, as GitHub sees it: a runner for one job no longer exists after it.
 func (g *gitHub) takes(name string) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -121,10 +121,10 @@ func (g *gitHub) ends(name string) {
 
 const orgRunners = "/api/v3/orgs/acme/actions/runners"
 
-// Each runner is for one job; after it another is made. Those that a kill left are replaced.
+// Each runner runs one job; then the agent creates another. It replaces runners that a kill left behind.
 func TestGitHubJustInTime(t *testing.T) {
 	server, m := newGitHubServer(t, orgRunners), newInstalledMachine(t)
-	server.runners[999] = instance // what is left of a killed one
+	server.runners[999] = instance // a killed run left it behind
 	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
 	mustRun(t, system.InstallAgent, system.EnsureRunning, system.EnsureRunning)
 	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"],
@@ -142,11 +142,11 @@ func TestGitHubJustInTime(t *testing.T) {
 			t.Errorf("%q is not in the unit, or it starts again after its one job:\n%s", want, text)
 		}
 	}
-	// The job ends, and with it the runner; the next look makes another.
+	// The job ends, and with it the runner; the next call creates another.
 	server.ends(instance)
 	m.EndUnit(githubUnit(0))
 	mustRun(t, system.EnsureRunning)
-	// One that ends at once is not made over and over.
+	// The agent does not keep replacing a runner that ends at once.
 	minRestartInterval = time.Hour
 	m.EndUnit(githubUnit(0))
 	mustRun(t, system.EnsureRunning)
@@ -160,7 +160,7 @@ func TestGitHubJustInTime(t *testing.T) {
 	}
 }
 
-// The hooks are what GitHub's runner runs, with the runner's name in the environment.
+// GitHub's runner runs the hooks with the runner's name in the environment.
 func TestGitHubHooks(t *testing.T) {
 	m := newInstalledMachine(t)
 	system := newSystem(t, m, spec.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
@@ -178,7 +178,7 @@ func TestGitHubHooks(t *testing.T) {
 	}
 }
 
-// An idle runner is removed at once; one with a job is let to its end.
+// A drain removes an idle runner at once, and lets the job of a busy one end.
 func TestGitHubDrain(t *testing.T) {
 	server, m := newGitHubServer(t, orgRunners), newInstalledMachine(t)
 	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
@@ -194,7 +194,7 @@ func TestGitHubDrain(t *testing.T) {
 	server.mutex.Lock()
 	calls := server.calls
 	server.mutex.Unlock()
-	if calls > 2+2*2 { // two runners made; each looked for and its removal tried
+	if calls > 2+2*2 { // two creations; for each runner a search and an attempt to remove it
 		t.Errorf("%d calls of GitHub for a drain", calls)
 	}
 	if !m.IsUnitActive(githubUnit(0)) {
@@ -211,7 +211,7 @@ func TestGitHubDrain(t *testing.T) {
 	}
 }
 
-// A registration token goes into the script's environment and nowhere else, once.
+// A registration token is only in the environment of the script, and only once.
 func TestGitHubRegistrationToken(t *testing.T) {
 	const secret = "AREGISTRATION4711"
 	m := newInstalledMachine(t)
@@ -285,7 +285,7 @@ func TestGitHubAddresses(t *testing.T) {
 	}
 }
 
-// archive makes a .tar.gz with one program.
+// archive returns a .tar.gz with one program.
 func archive(t *testing.T, name string) []byte {
 	t.Helper()
 	var file bytes.Buffer
@@ -307,7 +307,7 @@ func archive(t *testing.T, name string) []byte {
 	return file.Bytes()
 }
 
-// A download is whole or not there, and what is there is not fetched again.
+// A download is atomic, and an existing file is not downloaded again.
 func TestUnpack(t *testing.T) {
 	shortenTimes(t)
 	m := machinetest.New(t)

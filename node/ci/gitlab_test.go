@@ -79,7 +79,7 @@ func TestGitLabRefuses(t *testing.T) {
 	}
 }
 
-// The runner's own page of metrics, as it looks with two jobs in different states; with none the gauge is not there.
+// This is the runner's own metrics page with jobs in two states; with no job the gauge does not exist.
 func TestGitLabJobs(t *testing.T) {
 	page := `# HELP gitlab_runner_jobs The current number of running builds
 # TYPE gitlab_runner_jobs gauge

@@ -55,7 +55,7 @@ func TestJobRefusals(t *testing.T) {
 	}
 }
 
-// A mark that nobody removes counts for a day, and a mark that is being written not at all.
+// A mark that nobody removes counts for a day. A mark that is being written does not count.
 func TestStaleMarks(t *testing.T) {
 	h := machinetest.New(t).Host
 	if err := createJobsFolder(h); err != nil {

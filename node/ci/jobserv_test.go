@@ -25,7 +25,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// signingKey makes a key that signs workers' tokens.
+// signingKey returns a key that signs workers' tokens.
 func signingKey(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -44,11 +44,11 @@ type jobServ struct {
 	*httptest.Server
 	mutex sync.Mutex
 	calls []string
-	// keys are the public keys of signing keys, by their sums; apiKey is what workers are known by, by name.
+	// keys maps the checksums of signing keys to their public keys. apiKey maps the names of workers to their API keys.
 	keys    map[string]*ecdsa.PublicKey
 	apiKey  map[string]string
 	deleted map[string]bool
-	// old is a server without the call to remove a worker.
+	// old makes the server one that lacks the call to remove a worker.
 	old bool
 }
 
@@ -106,7 +106,7 @@ func (s *jobServ) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte("seen: " + r.Header.Get("Authorization"))) // servers do such things
+	_, _ = w.Write([]byte("seen: " + r.Header.Get("Authorization"))) // some servers quote the header
 }
 
 func (s *jobServ) authenticated(name, header string) int {
@@ -187,7 +187,7 @@ func TestJobServWithAKey(t *testing.T) {
 	if found := m.FindText(strings.Split(key, "\n")[1]); len(found) > 0 {
 		t.Errorf("the key is in %v", found)
 	}
-	// Half a day later the token is made anew.
+	// Half a day later the agent signs a new token.
 	old := time.Now().Add(-tokenRenewAge - time.Minute)
 	if err := os.Chtimes(m.Host.Path(workerSettings), old, old); err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestJobServWithAnAPIKey(t *testing.T) {
 	if server.called("POST "+workerPath) != 1 || !m.IsUnitActive(workerUnit) {
 		t.Errorf("after a reboot: %v", server.calls)
 	}
-	mustRun(t, system.DrainJobs, system.UnregisterMachine) // also of a server that knows no removal
+	mustRun(t, system.DrainJobs, system.UnregisterMachine) // also from a server that lacks the removal
 }
 
 func TestJobServRefuses(t *testing.T) {
@@ -244,7 +244,7 @@ func TestJobServRefuses(t *testing.T) {
 	}
 }
 
-// lock takes a slot as the worker does, with a text in it.
+// lock locks a slot as the worker does, and writes a text into it.
 func lock(t *testing.T, m *machinetest.Machine, slot, text string) (release func()) {
 	t.Helper()
 	m.WriteFile(workerFolder+"/.run-lock-"+slot, text)
@@ -258,7 +258,7 @@ func lock(t *testing.T, m *machinetest.Machine, slot, text string) (release func
 	return func() { _ = file.Close() }
 }
 
-func TestJobServRuns(t *testing.T) {
+func TestJobServCountsRuns(t *testing.T) {
 	m := machinetest.New(t)
 	system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1", Concurrency: 3}, "x")
 	want := func(want int) {
@@ -270,9 +270,9 @@ func TestJobServRuns(t *testing.T) {
 	want(0)
 	m.WriteFile(workerFolder+"/.run-lock-2", "https://ci/run/1") // that of a run that ended
 	release := lock(t, m, "0", "https://ci/run/2")
-	lookedFor := lock(t, m, "1", "free") // the worker looks for work
+	lookedFor := lock(t, m, "1", "free") // the worker polls for work
 	want(1)
-	// A drain waits for what the worker looks for too: it may find a run.
+	// A drain also waits for the worker's poll, which may bring a run.
 	drained := make(chan error, 1)
 	go func() { drained <- system.DrainJobs(t.Context()) }()
 	release()
@@ -288,7 +288,7 @@ func TestJobServRuns(t *testing.T) {
 	want(0)
 }
 
-// A drain that is stopped says so, and one that comes after a restart goes on.
+// A stopped drain returns an error; a drain after a restart continues.
 func TestJobServDrainIsStopped(t *testing.T) {
 	m := machinetest.New(t)
 	system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1"}, "x")

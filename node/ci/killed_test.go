@@ -9,7 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// lifeSteps is what a machine does with its CI system from first to last.
+// lifeSteps returns the calls of a machine's life with its CI system, in order.
 func lifeSteps(system System) []func(context.Context) error {
 	return []func(context.Context) error{system.InstallAgent, system.EnsureRunning, system.DrainJobs, system.UnregisterMachine}
 }
@@ -24,12 +24,12 @@ func runLife(ctx context.Context, system System) error {
 	return nil
 }
 
-// A kill while any of the commands runs: the same step is run again and the rest after it, and the machine ends in the same place, known to nobody
-// and with no token on it.
+// The test kills each command once. The next life repeats the step and runs the rest. The machine then has the same
+// state as without a kill, is not registered and contains no token.
 func TestKilledInEveryStep(t *testing.T) {
 	const secret = "planted4711"
 	jobServ := newJobServ(t)
-	jobServ.old = true // its workers' names are free again, so that one server does for all
+	jobServ.old = true // workers' names are free again, so that one server is enough
 	for kind, c := range map[string]struct{ url, token string }{
 		"jobserv":   {jobServ.URL, secret},
 		"github":    {newGitHubServer(t, orgRunners).URL + "/acme", githubToken},
@@ -66,7 +66,7 @@ func TestKilledInEveryStep(t *testing.T) {
 	}
 }
 
-// comparableState is the machine's state but for what GitHub makes anew each time.
+// comparableState returns the machine's state except the configuration that GitHub creates at each request.
 func comparableState(m *machinetest.Machine) map[string]string {
 	return m.SnapshotState(githubSecret(0))
 }

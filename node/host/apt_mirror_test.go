@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// image is a Debian of EC2 as far as apt's sources go, with a repository that somebody added.
+// image returns a host with the apt sources of Debian's image for EC2 and a repository that somebody added.
 func image(t *testing.T, release string) Host {
 	t.Helper()
 	h := Host{Root: t.TempDir()}
@@ -38,7 +38,8 @@ func read(t *testing.T, h Host, file string) string {
 	return string(text)
 }
 
-// apt puts an apt-get on the PATH that says what it was told to do and what sources it would have read, and a dpkg-query that knows the packages.
+// apt puts an apt-get and a dpkg-query on the PATH. The apt-get records its arguments and the sources that it would
+// read.
 func apt(t *testing.T, h Host, states string) (did func() string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -61,7 +62,7 @@ func apt(t *testing.T, h Host, states string) (did func() string) {
 	}
 }
 
-// The mirror is there before apt is asked, and stands in the files that everybody's apt reads. A second time changes nothing.
+// The mirror is written before apt runs, in the files that everybody's apt reads. A second call changes nothing.
 func TestPackagesFromAMirror(t *testing.T) {
 	for _, address := range []string{"https://deb.example.com/mirrors", "https://deb.example.com/mirrors/"} {
 		h := image(t, bookworm)
@@ -80,7 +81,7 @@ func TestPackagesFromAMirror(t *testing.T) {
 	}
 }
 
-// Jobs ask the mirror also where the image has every package of the agent's.
+// Jobs use the mirror also when the image has every package that the agent needs.
 func TestMirrorWithoutPackages(t *testing.T) {
 	h := image(t, bookworm)
 	h.AptMirror = "https://deb.example.com"
@@ -89,7 +90,12 @@ func TestMirrorWithoutPackages(t *testing.T) {
 		t.Errorf("%v; apt did %s", err, did())
 	}
 	if text := read(t, h, debianSources); !strings.Contains(text, "URIs: https://deb.example.com/debian\n") {
-		t.Errorf("apt is told %s", text)
+		t.Errorf("apt reads %s", text)
+	}
+	for _, file := range []string{debianSources, sourcesList} {
+		if info, err := os.Stat(h.Path(file)); err != nil || info.Mode().Perm() != 0o644 {
+			t.Errorf("%s: %v, %v; want every user to read it", file, info, err)
+		}
 	}
 }
 
@@ -138,8 +144,8 @@ func TestMirrorOfAnotherRelease(t *testing.T) {
 	}
 }
 
-// What the real apt would fetch, as it says itself: from the mirror, from what others added, and from nowhere else. Where there is no apt there is
-// nothing to ask.
+// The real apt prints the addresses that it would download: only the mirror's and those that others added. On a machine
+// with no apt, the test is skipped.
 func TestAptReadsTheMirror(t *testing.T) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		t.Skip("no apt on this machine")

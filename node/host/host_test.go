@@ -22,9 +22,13 @@ func TestRun(t *testing.T) {
 	if _, err := (Host{}).Run(t.Context(), "no-such-command"); err == nil || ExitCode(err) != -1 {
 		t.Errorf("no command: %v", err)
 	}
+	_, err = Host{}.Run(t.Context(), "sh", "-c", "printf 'x%0500d' 0 >&2; exit 1")
+	if text := err.Error(); !strings.HasSuffix(text, "…"+strings.Repeat("0", 400)) {
+		t.Errorf("%s, want the last 400 bytes of the output", text)
+	}
 }
 
-// A command that was stopped says so, also when a child of it keeps its output open.
+// A stopped command returns the context's error, also when a child keeps its output open.
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -66,7 +70,7 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// Packages that are there cost no network; missing ones are asked for once.
+// Installed packages cost no network; missing ones are requested once.
 func TestPackages(t *testing.T) {
 	h := Host{Root: t.TempDir()}
 	bin := t.TempDir()

@@ -37,7 +37,7 @@ func TestDocumentIsReadBack(t *testing.T) {
 	})
 }
 
-// The largest cache with as many pins as a region file may have, all with the longest names, fits into a parameter.
+// The largest cache with the most pins that a region file may have, all with the longest names, fits into a parameter.
 func TestDocumentFits(t *testing.T) {
 	pins := map[string]int{}
 	for i := range 50 {
@@ -83,7 +83,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// A field that is not known yet is passed over, so that an agent of the last release reads the map of this one.
+// The parser ignores an unknown field, so that an agent of the previous release reads this release's map.
 func TestParsePassesOverNewFields(t *testing.T) {
 	good := written(t, table(t, 4, nil))
 	if _, err := Parse([]byte(strings.Replace(good, "{", `{"later":[1],`, 1))); err != nil {
@@ -91,7 +91,7 @@ func TestParsePassesOverNewFields(t *testing.T) {
 	}
 }
 
-// A plan shows the document, and is read back from indented JSON too.
+// A plan contains the document, and the parser accepts indented JSON too.
 func TestTableInJSON(t *testing.T) {
 	want := table(t, 4, map[string]int{"acme": 2})
 	text, err := json.MarshalIndent(struct{ Map Table }{want}, "", "  ")
@@ -110,7 +110,7 @@ func TestTableInJSON(t *testing.T) {
 	}
 }
 
-// Whatever the text, the parser gives an error or a table that writes a document of its own.
+// For every text, the parser returns an error or a table that writes a document of its own.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(written(f, table(f, 4, map[string]int{"acme": 2}))))
 	f.Add([]byte(`{"version":1,"epoch":0,"shards":1,"slots":"` + strings.Repeat("0", SlotCount) + `"}`))

@@ -48,7 +48,7 @@ type Table struct {
 // counted from 0. It returns an error for another number of shards, for a pin to a shard that does not exist, and for a
 // pin without a name.
 //
-// New adds one shard at a time, starting from one shard. So the table depends on the number of shards alone and not on
+// New adds one shard at a time, starting from one shard. The table therefore depends on the number of shards alone and not on
 // its history. It is balanced to within one slot, and the step from N to N+1 shards moves ⌊256/(N+1)⌋ slots, the fewest
 // that keep the balance, all of them to the new shard. We do not use slot modulo shards, which moves nearly every slot
 // at each step. We do not use rendezvous hashing either: it moves few slots, but its balance is off by several slots
@@ -145,7 +145,7 @@ const epochDigestBits = 40
 //
 // Epochs do not order tables with equally many shards: a plan knows no history. We do not use a counter in the region
 // file, because a forgotten increment would leave agents on the old map. Agents adopt a document whose epoch differs
-// from theirs. Where they need an order, they use the version that Parameter Store counts at every write.
+// from theirs. To order them, they use the version that Parameter Store counts at every write.
 func (t Table) Epoch() int64 {
 	var text strings.Builder
 	text.WriteString(t.encodeSlots())

@@ -18,7 +18,7 @@ func table(t rapid.TB, shards int, pins map[string]int) Table {
 	return made
 }
 
-// drawTable draws a table with pins and whether or not they are sensible, all of them to shards that are there.
+// drawTable draws a table with pins, sensible or not, all of them to shards that exist.
 func drawTable(t *rapid.T, label string) Table {
 	shards := rapid.IntRange(1, MaxShards).Draw(t, label+" shards")
 	return table(t, shards, rapid.MapOfN(tenants, rapid.IntRange(0, shards-1), 0, 10).Draw(t, label+" pins"))
@@ -34,7 +34,8 @@ func slotCounts(t Table) []int {
 	return counts
 }
 
-// The slots of tenants are for good: another hash would make every cache cold. The first is FNV-1a's own test vector, 0xe40c292c.
+// The slots of tenants never change: another hash would make every cache cold. The first is FNV-1a's own test vector,
+// 0xe40c292c.
 func TestSlotNeverChanges(t *testing.T) {
 	for tenant, want := range map[string]int{"a": 0x2c, "": 0xc5, "foobar": 0x68} {
 		if got := TenantSlot(tenant); got != want {
@@ -43,7 +44,7 @@ func TestSlotNeverChanges(t *testing.T) {
 	}
 }
 
-// For every number of shards, all of them: balanced to within one slot, and from each to the next the fewest slots move, all to the
+// Every table is balanced to within one slot. From each number of shards to the next the fewest slots move, all to the
 // new shard.
 func TestTableIsBalancedAndGrowsByTheFewestMoves(t *testing.T) {
 	for n := 1; n <= MaxShards; n++ {
@@ -67,7 +68,7 @@ func TestTableIsBalancedAndGrowsByTheFewestMoves(t *testing.T) {
 	}
 }
 
-// What few tenants of everyday names get of it: no shard is without, and none has twice its share.
+// With few tenants of everyday names, every shard has some, and none has twice its share.
 func TestTenantsSpread(t *testing.T) {
 	for _, form := range []string{"factory-%03d", "customer%d", "%d-lmp"} {
 		counts := make([]int, 4)
@@ -80,8 +81,8 @@ func TestTenantsSpread(t *testing.T) {
 	}
 }
 
-// At each epoch a tenant is in exactly one place, one that is there, the pinned one if it is pinned; and between two epochs it
-// changes its place if and only if a move says so, to where the move says.
+// At each epoch a tenant is on exactly one existing shard, the pinned one if it has a pin. Between two epochs it
+// changes its shard if and only if a move lists this, to the shard of the move.
 func TestEveryTenantIsInOnePlace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		from, to := drawTable(t, "from"), drawTable(t, "to")
@@ -118,7 +119,8 @@ func TestEveryTenantIsInOnePlace(t *testing.T) {
 	})
 }
 
-// Any change of shards or pins changes the epoch, the same table has the same, growth makes it greater, and JSON keeps it exactly.
+// Every change of shards or pins changes the epoch, equal tables have equal epochs, growth increases it, and JSON
+// preserves it exactly.
 func TestEpoch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := drawTable(t, "a"), drawTable(t, "b")
@@ -153,8 +155,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// What a caller does with its own pins, or with those that it got, does not reach into the table.
-func TestTableKeepsItsPins(t *testing.T) {
+// Changes of a caller to its own pins, or to those that it received, do not change the table.
+func TestPinsAreCopied(t *testing.T) {
 	pins := map[string]int{"acme": 2}
 	made := table(t, 4, pins)
 	pins["acme"] = 3

@@ -119,7 +119,7 @@ type Cache struct {
 	// Shard is the name of the shard, such as cache-shard-00. Number is its number, counted from 0.
 	Shard  string `json:"shard"`
 	Number int    `json:"number"`
-	// Volume and Interface are the Name tags of the data volume and of the network interface. Both outlive the machine.
+	// Volume and Interface are the Name tags of the data volume and of the network interface. They outlive the machine.
 	Volume    string `json:"volume"`
 	Interface string `json:"interface"`
 	// Threads is the number of threads of the NFS server.

@@ -40,7 +40,7 @@ func server(edit func(*Cache)) Description {
 	return d
 }
 
-func gateway(edit func(*NAT)) Description {
+func natInstance(edit func(*NAT)) Description {
 	d := runner(nil)
 	d.Role, d.Runner = NATRole, nil
 	d.NAT = &NAT{Name: "net-nat-instance-us-west-1a", Sources: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}
@@ -61,7 +61,7 @@ func text(t *testing.T, d Description) string {
 
 func TestParseReadsWhatWasWritten(t *testing.T) {
 	mirrored := runner(func(d *Description) { d.AptMirror = "https://deb.example.com" })
-	for _, want := range []Description{runner(nil), server(nil), gateway(nil), mirrored} {
+	for _, want := range []Description{runner(nil), server(nil), natInstance(nil), mirrored} {
 		got, err := Parse([]byte(text(t, want) + "\n"))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("read %+v, %v\nwant %+v", got, err, want)
@@ -99,12 +99,12 @@ func TestValidate(t *testing.T) {
 	}{
 		{"a runner", runner(nil), ""},
 		{"a cache server", server(nil), ""},
-		{"a NAT instance", gateway(nil), ""},
-		{"a NAT instance with a cache", func() Description { d := gateway(nil); d.Cache = server(nil).Cache; return d }(),
+		{"a NAT instance", natInstance(nil), ""},
+		{"a NAT instance with a cache", func() Description { d := natInstance(nil); d.Cache = server(nil).Cache; return d }(),
 			"of role nat has a section cache"},
-		{"a NAT instance of nothing", func() Description { d := gateway(nil); d.NAT = nil; return d }(), "lacks nat;"},
-		{"a NAT instance without a name", gateway(func(n *NAT) { n.Name = "" }), "lacks nat.name;"},
-		{"a NAT instance for nobody", gateway(func(n *NAT) { n.Sources = nil }), "lacks nat.sources;"},
+		{"a NAT instance of nothing", func() Description { d := natInstance(nil); d.NAT = nil; return d }(), "lacks nat;"},
+		{"a NAT instance without a name", natInstance(func(n *NAT) { n.Name = "" }), "lacks nat.name;"},
+		{"a NAT instance for nobody", natInstance(func(n *NAT) { n.Sources = nil }), "lacks nat.sources;"},
 		{"a runner of commands", runner(func(d *Description) {
 			d.Runner.Agent = Agent{Kind: "command", Concurrency: 1,
 				Commands: &Commands{}}

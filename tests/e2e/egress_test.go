@@ -21,7 +21,7 @@ func TestUpTwiceAndDown(t *testing.T) {
 				if c := w.must("up"); len(c.Steps) == 0 {
 					t.Fatal("up did nothing")
 				}
-				w.agree("after up")
+				w.checkAgree("after up")
 				w.quiet(mode)
 				noDeadEnds(t, w, nil)
 				w.must("down")
@@ -56,7 +56,7 @@ func TestEveryChangeOfMode(t *testing.T) {
 		noDeadEnds(t, w, &change{step: step, from: from, before: at, after: next})
 		at = next
 	}
-	w.agree("after all changes")
+	w.checkAgree("after all changes")
 	w.quiet("after all changes")
 	w.must("down")
 	w.empty()

@@ -24,7 +24,8 @@ const routes = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t
 	"ens5\t00000000\t0100000A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n" +
 	"ens5\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
 
-// commands are those of a machine: each records how it was called, and nft lists the table once it has been loaded.
+// commands is the text of the machine's commands: each records its arguments, and nft lists the table once it has been
+// loaded.
 const commands = `#!/bin/sh
 echo "${0##*/} $*" >>"$RECORD"
 case "${0##*/} $*" in
@@ -40,7 +41,7 @@ type machine struct {
 	record string
 }
 
-// startMachine gives a machine with the files of its kernel and a listener outside.
+// startMachine returns a machine with the files of its kernel and a listener as the internet.
 func startMachine(t *testing.T) *machine {
 	t.Helper()
 	h, bin := host.Host{Root: t.TempDir()}, t.TempDir()
@@ -107,14 +108,14 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// A kill in any step leaves what the next run makes whole.
-func TestPrepareGoesOn(t *testing.T) {
+// After a kill in any step, the next run completes the work.
+func TestPrepareResumes(t *testing.T) {
 	for steps := range 5 {
 		m := startMachine(t)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.role.Prepare(ctx) }()
-		for { // until so many commands were run
+		for { // until that many commands have run
 			text, _ := os.ReadFile(m.record)
 			if strings.Count(string(text), "\n") >= steps+1 {
 				break
@@ -206,7 +207,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// The kernel takes the rules, twice, and touches no other table. It happens in a network of its own, which ends with the command.
+// The kernel accepts the rules, also twice, and other tables stay unchanged. The test runs in a network namespace of
+// its own, which ends with the command.
 func TestKernelTakesTheRules(t *testing.T) {
 	for _, command := range []string{"nft", "unshare"} {
 		if _, err := exec.LookPath(command); err != nil {

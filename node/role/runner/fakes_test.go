@@ -28,15 +28,15 @@ const (
 	mirrorAddr = "https://mirror.example.com"
 )
 
-// fakeCloud is AWS as the role sees it, with a state of its own.
+// fakeCloud stands in for AWS as the role sees it.
 type fakeCloud struct {
 	mutex      sync.Mutex
 	parameters map[string]string
-	// away: nothing but the machine's own metadata answers.
+	// away: only the machine's own metadata answer.
 	away bool
 	// pending: the machine is not in service.
 	pending bool
-	// said are the protections that the group was told.
+	// said lists the calls that set the protection.
 	said []bool
 }
 
@@ -84,7 +84,7 @@ func (a *fakeCloud) setUnavailable(away bool) {
 	a.away = away
 }
 
-// setPending takes the machine out of service, or back.
+// setPending moves the machine out of service or back.
 func (a *fakeCloud) setPending(pending bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -97,7 +97,7 @@ func (a *fakeCloud) protectionCalls() []bool {
 	return slices.Clone(a.said)
 }
 
-// journal takes what the role logs.
+// journal stores the log of the role.
 type journal struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -115,7 +115,7 @@ func (j *journal) count(text string) int {
 	return strings.Count(j.text.String(), text)
 }
 
-// testRunner is a role with everything around it.
+// testRunner is a role with a stand-in for everything around it.
 type testRunner struct {
 	*Role
 	machine *machinetest.Machine
@@ -123,10 +123,10 @@ type testRunner struct {
 	journal *journal
 }
 
-// recordCommand is a user's command that records that it ran.
+// recordCommand returns a user's command that records its name.
 func recordCommand(name string) string { return "echo " + name + ` >>"$ROOT/ran"` }
 
-// newTestRunner makes a runner with an agent of kind command, which edit may change.
+// newTestRunner returns a runner with an agent of kind command, which edit may change.
 func newTestRunner(t *testing.T, edit func(*spec.Runner)) *testRunner {
 	t.Helper()
 	now := httptest.NewServer(http.NotFoundHandler()) // any answer has the time
@@ -154,7 +154,7 @@ func newTestRunner(t *testing.T, edit func(*spec.Runner)) *testRunner {
 	return b
 }
 
-// restartAgent is the same role after the agent was started anew.
+// restartAgent replaces the role by a new one, as a restart of the agent does.
 func (b *testRunner) restartAgent() {
 	b.Role = &Role{
 		host: b.host, description: b.description, cloud: b.cloud, log: b.log, clockURL: b.clockURL, freeBytes: b.freeBytes, times: b.times,
@@ -168,7 +168,7 @@ func (b *testRunner) mustPrepare(t *testing.T) {
 	}
 }
 
-// startServing runs Serve until the function that it gives is called.
+// startServing runs Serve until the test calls the returned function.
 func (b *testRunner) startServing(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -188,7 +188,7 @@ func (b *testRunner) startServing(t *testing.T) (stop func()) {
 	}
 }
 
-// waitUntil waits for something that has to become true soon.
+// waitUntil waits until a condition is true, and fails the test after 5 s.
 func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); !is(); time.Sleep(time.Millisecond) {
@@ -198,7 +198,7 @@ func waitUntil(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// recordedCommands is what the user's commands recorded, in order.
+// recordedCommands returns the names that the user's commands recorded, in order.
 func (b *testRunner) recordedCommands() string {
 	return strings.Join(strings.Fields(b.machine.ReadFile("/ran")), " ")
 }

@@ -28,7 +28,7 @@ func TestPrepare(t *testing.T) {
 			t.Errorf("%d times: %s", b.machine.CountCommands(want), want)
 		}
 	}
-	// Again, as after a restart of the agent: nothing is installed, registered or checked a second time.
+	// After a restart of the agent, Prepare installs, registers and checks nothing a second time.
 	b.restartAgent()
 	before := b.machine.SnapshotState()
 	b.freeBytes = func(string) (uint64, error) { return 0, nil }
@@ -42,7 +42,7 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// After a reboot the checks and the registration are done again, and the installation is not.
+// After a reboot Prepare repeats the self-check and the registration, but not the installation.
 func TestReboot(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.mustPrepare(t)
@@ -59,7 +59,7 @@ func TestReboot(t *testing.T) {
 	}
 }
 
-// A kill while any of the commands runs, by turns before it did anything and after it did everything, and the next run ends in the same place.
+// The test kills each command once, alternately before and after its effect. The next run reaches the same state.
 func TestKilledInEveryStepOfBoot(t *testing.T) {
 	edit := func(r *spec.Runner) { r.MapParameter = mapName }
 	model := newTestRunner(t, edit)
@@ -84,7 +84,7 @@ func TestKilledInEveryStepOfBoot(t *testing.T) {
 		if got := b.machine.SnapshotState("/ran"); !maps.Equal(got, want) {
 			t.Errorf("killed in %q, done: %t: the machine ends as %v\nwant %v", killed, after, got, want)
 		}
-		// A user's command that was killed when it was done runs again, and no other does.
+		// A user's command that was killed after its effect runs again, and no other command does.
 		own := strings.Contains(killed, "systemd-run") && after
 		if got := b.recordedCommands(); got != "install register" && !own {
 			t.Errorf("killed in %q: ran %q", killed, got)
@@ -101,7 +101,7 @@ func TestKilledInEveryStepOfDrain(t *testing.T) {
 			if err := b.Drain(ctx); err == nil || !b.machine.CancelKill(ctx) {
 				t.Fatalf("the kill in command %d did not happen: %v", n, err)
 			}
-			b.restartAgent() // Drain comes first after a restart
+			b.restartAgent() // after a restart, Drain is the first call
 			if err := b.Drain(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestKilledInEveryStepOfDrain(t *testing.T) {
 	}
 }
 
-// A fleet that takes no work starts no agent, and its machines are ready all the same.
+// A fleet that accepts no jobs starts no agent, and its machines still become ready.
 func TestPrepareWhileDraining(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.account.setParameter(fleetPath+"/posture", "draining")
@@ -125,8 +125,9 @@ func TestPrepareWhileDraining(t *testing.T) {
 	}
 }
 
-// Parameter Store away: the machine stays in the posture that it had, also over a restart; without one it takes work.
-func TestPostureIsLost(t *testing.T) {
+// During an outage of Parameter Store, the machine keeps its posture, also over a restart; a machine with no known
+// posture accepts jobs.
+func TestPostureDuringOutage(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.account.setUnavailable(true)
 	if got := b.readPosture(t.Context()); got != activePosture {
@@ -144,7 +145,7 @@ func TestPostureIsLost(t *testing.T) {
 	}
 }
 
-// With everything of AWS away but the machine's own metadata, a restarted agent goes on.
+// During an outage of everything but the machine's own metadata, a restarted agent continues.
 func TestRestartWithoutAWS(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.mustPrepare(t)
@@ -154,7 +155,7 @@ func TestRestartWithoutAWS(t *testing.T) {
 	b.mustPrepare(t)
 }
 
-// The removal of a machine from a CI system that does not answer is given up after a while: the machine has to go.
+// The removal of a machine from a CI system that does not answer ends after a while: the machine must terminate.
 func TestDrainWithoutCIServer(t *testing.T) {
 	b := newTestRunner(t, func(r *spec.Runner) { r.Agent.Commands.Unregister = "echo gone for good >&2; exit 1" })
 	b.times.unregister = 50 * time.Millisecond
@@ -189,16 +190,16 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// The fleet's scaling follows the metric by its name.
+// The fleet's scaling follows the metric of the same name.
 func TestMetricIsTheFleets(t *testing.T) {
-	text, err := os.ReadFile("../../../components/fleet/fleet.go")
+	text, err := os.ReadFile("../../../components/fleet/scaling_group.go")
 	if err != nil || !strings.Contains(string(text), `const Metric = "`+BusyMetric+`"`) {
 		t.Errorf("components/fleet has another metric than %s, %v", BusyMetric, err)
 	}
 	var _ Cloud = (*aws.Client)(nil)
 }
 
-// The image's own configuration of the engine stays, but for the mirror.
+// The image's own configuration of the engine stays, except for the mirror.
 func TestMirror(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.machine.WriteFile(engineConfig, `{"log-driver": "journald", "registry-mirrors": ["https://old"]}`)

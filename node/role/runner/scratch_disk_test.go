@@ -7,7 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/ci/machinetest"
 )
 
-// addDisk gives the machine an instance-store disk.
+// addDisk adds an instance-store disk to the machine.
 func addDisk(m *machinetest.Machine, name, says string) {
 	m.WriteFile("/sys/block/"+name+"/device/model", scratchModel+"        \n")
 	m.SetDiskContent(name, says)
@@ -68,7 +68,7 @@ func TestScratch(t *testing.T) {
 	}
 }
 
-// wantRan wants a command to have run once with these words in it, or never when there are none.
+// wantRan checks that a command ran once with these words, or never when the words are empty.
 func wantRan(t *testing.T, b *testRunner, begin, words string) {
 	t.Helper()
 	count := 0
@@ -83,8 +83,8 @@ func wantRan(t *testing.T, b *testRunner, begin, words string) {
 	}
 }
 
-// Whatever is on a disk that is not this agent's own is does not overwrite.
-func TestForeignDisks(t *testing.T) {
+// Prepare does not overwrite a disk with content that is not the agent's own.
+func TestDisksWithDataAreRefused(t *testing.T) {
 	for name, says := range map[string]string{
 		"another's ext4": "TYPE=ext4\nLABEL=data\n", "xfs of the same label": "TYPE=xfs\nLABEL=" + scratchLabel + "\n",
 		"partitions": "PTTYPE=gpt\n",

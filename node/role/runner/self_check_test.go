@@ -23,7 +23,8 @@ func removeFile(t *testing.T, b *testRunner, file string) {
 	}
 }
 
-// listenSilently gives a port that takes no connection and refuses none either: its queue is full, as of a service that hangs.
+// listenSilently returns a port that neither accepts nor refuses a connection: its queue is full, like that of a
+// service that hangs.
 func listenSilently(t *testing.T) int {
 	t.Helper()
 	listener, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
@@ -54,7 +55,7 @@ func listenSilently(t *testing.T) int {
 	return address.(*syscall.SockaddrInet4).Port
 }
 
-// listenPort gives a port that answers, and closed one that refuses.
+// listenPort returns a port that answers, and closedPort one that refuses.
 func listenPort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,8 +76,9 @@ func closedPort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// Everything that is wrong is in one error, which takes as long as its slowest part, and the machine takes no work.
-func TestEverythingIsWrong(t *testing.T) {
+// One error contains everything that is wrong, the check takes as long as its slowest part, and the machine accepts no
+// jobs.
+func TestSelfCheckReportsEverything(t *testing.T) {
 	past := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(-90*time.Second).UTC().Format(http.TimeFormat))
 	}))
@@ -154,7 +156,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// JobServ sends no work to a machine with less than 30 GB free, so such a machine must not be ready.
+// JobServ sends no job to a machine with less than 30 GB free, so such a machine must not be ready.
 func TestDisk(t *testing.T) {
 	for kind, free := range map[string]uint64{"jobserv": 29 << 30, "github": 9 << 30} {
 		b := newTestRunner(t, func(r *spec.Runner) { r.Agent.Kind = kind })
@@ -173,8 +175,8 @@ func TestDisk(t *testing.T) {
 	}
 }
 
-// A shard that is away is a cache miss: it is told, and the machine takes work.
-func TestCacheIsAway(t *testing.T) {
+// An unreachable shard is a cache miss: the machine logs it and accepts jobs.
+func TestUnreachableCacheIsLogged(t *testing.T) {
 	table, err := shardmap.New(2, nil)
 	if err != nil {
 		t.Fatal(err)

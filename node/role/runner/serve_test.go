@@ -19,7 +19,7 @@ func markJob(t *testing.T, b *testRunner, verb, id string) {
 	}
 }
 
-// The group is told at the first job's start and at the last job's end, and never in between.
+// The machine calls the group at the first job's start and at the last job's end, and never in between.
 func TestProtection(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.mustPrepare(t)
@@ -36,7 +36,7 @@ func TestProtection(t *testing.T) {
 	if !told(false, true)() {
 		t.Errorf("told %v while a job ran", b.account.protectionCalls())
 	}
-	// The end of the last job is told as soon as AWS can be told, and its absence once.
+	// The machine reports the end of the last job as soon as AWS answers, and logs the outage once.
 	b.account.setUnavailable(true)
 	markJob(t, b, "finished", "2")
 	time.Sleep(20 * time.Millisecond)
@@ -48,7 +48,7 @@ func TestProtection(t *testing.T) {
 	waitUntil(t, "told that it works again", func() bool {
 		return b.journal.count("step works again\" step=\"setting the scale-in protection\"") == 1
 	})
-	// A new start of the agent does not know what the group was told.
+	// A restarted agent does not know the protection that is set.
 	stop()
 	b.restartAgent()
 	stop = b.startServing(t)
@@ -56,7 +56,8 @@ func TestProtection(t *testing.T) {
 	stop()
 }
 
-// A machine that is not in service, at both ends of its life, cannot be protected. That is no failure, and nothing of it is told.
+// A machine that is not in service, at both ends of its life, cannot be protected. This is not an error, and nothing is
+// logged.
 func TestProtectionOutOfService(t *testing.T) {
 	b := newTestRunner(t, nil)
 	b.mustPrepare(t)
@@ -77,7 +78,7 @@ func TestProtectionOutOfService(t *testing.T) {
 	}
 }
 
-// draining ends the running jobs and removes the machine; active brings it back.
+// In draining, the running jobs end and the machine unregisters; active brings it back.
 func TestPostures(t *testing.T) {
 	b := newTestRunner(t, func(r *spec.Runner) {
 		r.Agent.Commands.Drain = `while [ -e "$ROOT/job" ]; do sleep 0.01; done; echo drain >>"$ROOT/ran"`
@@ -87,7 +88,7 @@ func TestPostures(t *testing.T) {
 	stop := b.startServing(t)
 	b.account.setParameter(fleetPath+"/posture", "draining")
 	waitUntil(t, "the drain begins", func() bool { return b.journal.count("accepts no new job") == 1 })
-	// Back to active while the drain is under way: it cannot be taken back, and ends first.
+	// When the posture returns to active during a drain, the drain ends first.
 	b.account.setParameter(fleetPath+"/posture", activePosture)
 	time.Sleep(30 * time.Millisecond)
 	if got := b.recordedCommands(); got != "install register" {
@@ -109,7 +110,7 @@ func TestPostures(t *testing.T) {
 	}
 }
 
-// An end of the agent while it drains is no end of the drain: the next one goes on.
+// An end of the agent during a drain does not end the drain: the next agent continues it.
 func TestRestartWhileDraining(t *testing.T) {
 	b := newTestRunner(t, func(r *spec.Runner) {
 		r.Agent.Commands.Drain = `[ ! -e "$ROOT/job" ] || exec sleep 30; echo drain >>"$ROOT/ran"`
@@ -128,7 +129,7 @@ func TestRestartWhileDraining(t *testing.T) {
 	stop()
 }
 
-// recorder is a CI system whose names are used up by a removal.
+// recorder is a CI system whose names work only once.
 type recorder struct {
 	mutex sync.Mutex
 	calls string
@@ -155,7 +156,7 @@ func (r *recorder) DrainJobs(context.Context) error         { return r.call("D")
 func (r *recorder) UnregisterMachine(context.Context) error { return r.call("U") }
 func (r *recorder) UsesNameOnce() bool                      { return true }
 
-// A name that cannot be used again is kept until the machine itself ends.
+// A machine whose name works only once stays registered until it terminates.
 func TestNameIsKept(t *testing.T) {
 	b := newTestRunner(t, nil)
 	system := &recorder{}
@@ -173,7 +174,7 @@ func TestNameIsKept(t *testing.T) {
 	}
 }
 
-// A count that fails is the last one: a machine with a job keeps its protection.
+// When the count fails, the last one stays: a machine with a job keeps its protection.
 func TestCountFails(t *testing.T) {
 	b := newTestRunner(t, nil)
 	system := &recorder{}

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// autoModeRange is what auto-mode networks of GCP take their subnets from. Source: Google Cloud, "Auto mode VPC network
-// IP ranges" (cloud.google.com/vpc/docs/subnets#ip-ranges).
+// autoModeRange is the range from which auto-mode networks of GCP take their subnets. Source: Google Cloud, "Auto mode VPC
+// network IP ranges" (cloud.google.com/vpc/docs/subnets#ip-ranges).
 var autoModeRange = netip.MustParsePrefix("10.128.0.0/9")
 
-// Default fills in what the file leaves out, and nothing else. It looks at the config alone; done twice it does no more
-// than once. Maps and sections are copied before they are filled, so that configs which share them stay apart.
+// Default fills in the keys that the file does not set. It reads only the config, and calling it twice has no further effect.
+// It copies maps and sections before it changes them, so configs that share them stay independent.
 func (c *Config) Default() {
 	setDefault(&c.Posture, Active)
 	setDefault(&c.Ready, Duration(15*time.Minute))
@@ -46,7 +46,7 @@ func (r *Runner) fillDefaults(regionHasCache bool) {
 }
 
 func (c *Cache) fillDefaults() {
-	// What every gp3 volume has without further charge, whatever its size.
+	// The values that every gp3 volume has without extra cost, whatever its size.
 	setDefault(&c.Volume.IOPS, 3000)
 	setDefault(&c.Volume.Throughput, 125)
 }
@@ -67,29 +67,29 @@ func (g *GCP) fillDefaults(regionName string) {
 	setDefault(&g.TunnelRange, deriveTunnelRange(regionName))
 }
 
-// setDefault sets a value that is the zero value.
+// setDefault sets *v to value if *v is the zero value.
 func setDefault[T comparable](v *T, value T) {
 	if zero := *new(T); *v == zero {
 		*v = value
 	}
 }
 
-// deriveTunnelRange derives the /28 of a region's four tunnels from its name: one of the 1792 in 169.254.16.0 to
-// 169.254.127.255, a stretch free of everything that AWS and GCP keep for themselves (169.254.0.0/30 to 169.254.5.0/30
-// and 169.254.169.x; facts of both VPN services).
+// deriveTunnelRange derives the /28 of a region's four tunnels from the region's name. It returns one of the 1792 ranges in
+// 169.254.16.0 to 169.254.127.255, which contain no address that AWS or GCP reserves (169.254.0.0/30 to 169.254.5.0/30 and
+// 169.254.169.x, according to the documentation of both VPN services).
 //
-// A hash and not the next free one: the range must not depend on which other files exist. Two names that meet are
-// reported by CrossCheck, and one of them sets gcp.tunnelRange.
+// It uses a hash, because the range must not depend on which other files exist. CrossCheck reports two names with the same
+// range, and one of the regions then sets gcp.tunnelRange.
 func deriveTunnelRange(regionName string) netip.Prefix {
 	const first, count = 16 << 4, 112 << 4 // in /28s from 169.254.0.0
 	h := fnv.New32a()
-	h.Write([]byte(regionName)) // a hash never fails to write
+	h.Write([]byte(regionName)) // writing to a hash never fails
 	n := first + h.Sum32()%count
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254, byte(n >> 4), byte(n&15) << 4}), 28)
 }
 
-// activeModes lists the egress modes that are up: the chosen one and those kept alongside.
+// activeModes returns the egress modes that are up: the chosen mode and the kept modes.
 func (n Network) activeModes() []Egress { return append([]Egress{n.Egress}, n.Keep...) }
 
-// hasMode says whether one of the modes is up.
+// hasMode reports whether an egress mode is up.
 func (n Network) hasMode(m Egress) bool { return slices.Contains(n.activeModes(), m) }

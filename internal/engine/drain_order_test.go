@@ -16,14 +16,14 @@ import (
 )
 
 // left gives a state's resources as a down leaves them to the destroy.
-func left(t require, resources []apitype.ResourceV3) []apitype.ResourceV3 {
+func drained(t require, resources []apitype.ResourceV3) []apitype.ResourceV3 {
 	t.Helper()
 	var before []json.RawMessage
-	before, err := appended(before, resources)
+	before, err := appendEntries(before, resources)
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := leaving(resources).edit(before)
+	texts, err := planDrain(resources).edit(before)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,19 +46,19 @@ type require interface {
 }
 
 // thing is a state's entry of a type, by its short name, with dependencies.
-func thing(name, typ string, needs ...resource.URN) apitype.ResourceV3 {
+func entry(name, typ string, needs ...resource.URN) apitype.ResourceV3 {
 	custom := !strings.HasPrefix(typ, "beachhead:")
 	return apitype.ResourceV3{URN: resource.URN(name), Type: tokens.Type(typ), Custom: custom, Dependencies: needs}
 }
 
 // Runners go first, then cache servers, then NAT instances, each with what comes after them, and each after nothing that they need.
-func TestLeaving(t *testing.T) {
+func TestDrainOrder(t *testing.T) {
 	const parameter = "aws:ssm/parameter:Parameter"
-	after := left(t, []apitype.ResourceV3{
-		thing("aws", "pulumi:providers:aws"), thing("net", "beachhead:aws:Network"), thing("subnet", "aws:ec2/subnet:Subnet"),
-		thing("nat", restype.ScalingGroup, "subnet"), thing("way", restype.Route, "nat"), thing("runners", restype.ScalingGroup, "subnet"),
-		thing("busy", "aws:cloudwatch/metricAlarm:MetricAlarm", "runners"), thing("volume", restype.Volume),
-		thing("policy", "aws:iam/rolePolicy:RolePolicy", "volume"), thing("server", restype.ScalingGroup, "policy"), thing("token", parameter),
+	after := drained(t, []apitype.ResourceV3{
+		entry("aws", "pulumi:providers:aws"), entry("net", "beachhead:aws:Network"), entry("subnet", "aws:ec2/subnet:Subnet"),
+		entry("nat", restype.ScalingGroup, "subnet"), entry("way", restype.Route, "nat"), entry("runners", restype.ScalingGroup, "subnet"),
+		entry("busy", "aws:cloudwatch/metricAlarm:MetricAlarm", "runners"), entry("volume", restype.Volume),
+		entry("policy", "aws:iam/rolePolicy:RolePolicy", "volume"), entry("server", restype.ScalingGroup, "policy"), entry("token", parameter),
 		{URN: "token", Type: parameter, Custom: true, Delete: true}, {URN: "image", Type: parameter, Custom: true, External: true},
 	})
 	var got []string
@@ -73,24 +73,24 @@ func TestLeaving(t *testing.T) {
 }
 
 // A route that nobody's machine carries makes no way of a group, and without groups a state stays as it is.
-func TestLeavingWithoutMachines(t *testing.T) {
-	if l := leaving([]apitype.ResourceV3{thing("gateway", "aws:ec2/natGateway:NatGateway"), thing("way", restype.Route, "gateway")}); len(l.needs) > 0 {
-		t.Errorf("without groups, %v are given dependencies", l.needs)
+func TestDrainOrderWithoutMachines(t *testing.T) {
+	if l := planDrain([]apitype.ResourceV3{entry("gateway", "aws:ec2/natGateway:NatGateway"), entry("way", restype.Route, "gateway")}); len(l.extraDeps) > 0 {
+		t.Errorf("without groups, %v are given dependencies", l.extraDeps)
 	}
-	if l := leaving(nil); len(l.needs) > 0 {
-		t.Errorf("without anything, %v are given dependencies", l.needs)
+	if l := planDrain(nil); len(l.extraDeps) > 0 {
+		t.Errorf("without anything, %v are given dependencies", l.extraDeps)
 	}
-	after := left(t, []apitype.ResourceV3{thing("runners", restype.ScalingGroup), thing("gateway", "aws:ec2/natGateway:NatGateway"), thing("way", restype.Route, "gateway")})
+	after := drained(t, []apitype.ResourceV3{entry("runners", restype.ScalingGroup), entry("gateway", "aws:ec2/natGateway:NatGateway"), entry("way", restype.Route, "gateway")})
 	if last := after[len(after)-1]; last.URN != "runners" || fmt.Sprint(last.Dependencies) != "[gateway way]" {
 		t.Errorf("last is %s after %v, want runners after the way and its gateway", last.URN, last.Dependencies)
 	}
 }
 
 // Of an entry that gets dependencies, everything else stays as Pulumi wrote it, and secrets stay as they are encrypted.
-func TestNeeding(t *testing.T) {
+func TestAddDependencies(t *testing.T) {
 	const secret = `{"4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270","ciphertext":"v1:x+/=="}`
 	before := `{"urn":"a","novel":1,"dependencies":["b"],"propertyDependencies":{"x":["b"]},"inputs":{"token":` + secret + `}}`
-	after, err := needing(json.RawMessage(before), []resource.URN{"c"})
+	after, err := addDependencies(json.RawMessage(before), []resource.URN{"c"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,38 +103,38 @@ func TestNeeding(t *testing.T) {
 
 // Whatever depends on what: the same entries come out in an order that Pulumi reads, a group's dependencies are what they were and all that it
 // must be gone before, everything else is unchanged, and a second time changes nothing.
-func TestLeavingAnything(t *testing.T) {
+func TestDrainOrderOfAnyState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := anyState(t)
-		after := left(t, before)
-		intact(t, before)
-		intact(t, after)
+		after := drained(t, before)
+		mustBeReadable(t, before)
+		mustBeReadable(t, after)
 		if len(after) != len(before) {
 			t.Fatalf("%d entries became %d", len(before), len(after))
 		}
-		places := leaving(before).order
+		places := planDrain(before).order
 		for i, r := range after {
-			was := before[places[i]]
-			added := mustPrecede(before, was)
-			if got := r.Dependencies[len(was.Dependencies):]; !slices.Equal(r.Dependencies[:len(was.Dependencies)], was.Dependencies) ||
+			original := before[places[i]]
+			added := mustPrecede(before, original)
+			if got := r.Dependencies[len(original.Dependencies):]; !slices.Equal(r.Dependencies[:len(original.Dependencies)], original.Dependencies) ||
 				!slices.Equal(got, added) {
-				t.Fatalf("%s depended on %v and now on %v, want %v added", r.URN, was.Dependencies, r.Dependencies, added)
+				t.Fatalf("%s depended on %v and now on %v, want %v added", r.URN, original.Dependencies, r.Dependencies, added)
 			}
-			r.Dependencies = was.Dependencies
-			if written(t, r) != written(t, was) {
-				t.Fatalf("%s became %s", written(t, was), written(t, r))
+			r.Dependencies = original.Dependencies
+			if asJSON(t, r) != asJSON(t, original) {
+				t.Fatalf("%s became %s", asJSON(t, original), asJSON(t, r))
 			}
 		}
 		if sorted := slices.Sorted(slices.Values(places)); slices.Max(sorted) != len(sorted)-1 || len(slices.Compact(sorted)) != len(before) {
 			t.Fatalf("places %v are not each entry once", places)
 		}
-		if l := leaving(after); len(l.needs) > 0 || !slices.IsSorted(l.order) {
-			t.Fatalf("a second time gives dependencies to %v, in the order %v", l.needs, l.order)
+		if l := planDrain(after); len(l.extraDeps) > 0 || !slices.IsSorted(l.order) {
+			t.Fatalf("a second time gives dependencies to %v, in the order %v", l.extraDeps, l.order)
 		}
 	})
 }
 
-func written(t require, r apitype.ResourceV3) string {
+func asJSON(t require, r apitype.ResourceV3) string {
 	t.Helper()
 	all, err := json.Marshal(r)
 	if err != nil {
@@ -149,7 +149,7 @@ func anyState(t *rapid.T) []apitype.ResourceV3 {
 	var all []apitype.ResourceV3
 	urns, providers := []resource.URN{}, []string{}
 	for i := range rapid.IntRange(1, 12).Draw(t, "entries") {
-		r := thing(fmt.Sprintf("urn:%d", i), rapid.SampledFrom(types).Draw(t, "type"))
+		r := entry(fmt.Sprintf("urn:%d", i), rapid.SampledFrom(types).Draw(t, "type"))
 		if len(all) > 0 && rapid.IntRange(0, 5).Draw(t, "replaced") == 0 {
 			old := rapid.SampledFrom(all).Draw(t, "by")
 			r.URN, r.Type, r.Custom, r.Delete = old.URN, old.Type, old.Custom, true
@@ -176,7 +176,7 @@ func anyState(t *rapid.T) []apitype.ResourceV3 {
 
 // intact fails unless a state is as Pulumi itself wants it, or it would refuse to read it: what an entry names is before it, and of those with
 // one URN at most one, the first, is not yet to be deleted.
-func intact(t require, resources []apitype.ResourceV3) {
+func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	t.Helper()
 	before := map[string]bool{}
 	for _, r := range resources {
@@ -206,7 +206,7 @@ func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN 
 	for _, other := range all {
 		in := other.Custom && !other.External && !other.Delete && !strings.HasPrefix(string(other.Type), "pulumi:")
 		if in && !slices.Contains(r.Dependencies, other.URN) && !slices.ContainsFunc(all, func(g apitype.ResourceV3) bool {
-			return g.Type == restype.ScalingGroup && !g.External && reaches(all, other.URN, g.URN) && place(all, g.URN) <= place(all, r.URN)
+			return g.Type == restype.ScalingGroup && !g.External && reaches(all, other.URN, g.URN) && waveOf(all, g.URN) <= waveOf(all, r.URN)
 		}) {
 			urns = append(urns, other.URN)
 		}
@@ -215,7 +215,7 @@ func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN 
 }
 
 // place is 0 for a group of runners, 1 for one that has a volume, and 2 for one that a route leads to.
-func place(all []apitype.ResourceV3, group resource.URN) int {
+func waveOf(all []apitype.ResourceV3, group resource.URN) int {
 	switch {
 	case slices.ContainsFunc(all, func(r apitype.ResourceV3) bool { return r.Type == restype.Route && reaches(all, r.URN, group) }):
 		return 2

@@ -19,7 +19,7 @@ var alertAndTagRules = []Rule{
 func (k *checker) checkEmails() {
 	for i, text := range k.Alerts.Email {
 		p := keyPath("alerts.email").item(i)
-		// ParseAddress takes "Name <a@b>" too; the notification service takes the bare address only.
+		// ParseAddress also accepts "Name <a@b>". The notification service accepts only the bare address.
 		a, err := mail.ParseAddress(text)
 		switch {
 		case text == "":
@@ -31,8 +31,8 @@ func (k *checker) checkEmails() {
 	}
 }
 
-// checkWebhooks refuses addresses with a secret in them, and never prints one. Services hand out addresses that are the key to themselves: in a
-// region file everybody who reads the project would have it.
+// checkWebhooks refuses addresses that contain a secret, and never prints them. Some services issue addresses that are
+// themselves the key. In a region file, everyone who reads the project would see the key.
 func (k *checker) checkWebhooks() {
 	const keyless = "an address without one: your own relay that adds the key, or the service's e-mail address in alerts.email"
 	for i, text := range k.Alerts.Webhooks {
@@ -52,20 +52,21 @@ func (k *checker) checkWebhooks() {
 	}
 }
 
-// hasKeyInPath leaves the host out, which may be as odd as it likes: everybody can look it up.
+// hasKeyInPath reports whether the path of an address contains a key. It ignores the host, which is public and may look
+// random.
 func hasKeyInPath(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && slices.ContainsFunc(strings.Split(u.Path, "/"), looksLikeSecret)
 }
 
-// Bounds of tags. Source: AWS, "Tag naming limits and requirements".
+// Limits of tags. Source: AWS, "Tag naming limits and requirements".
 const (
 	maxTagKeyLength   = 128
 	maxTagValueLength = 256
 	maxTags           = 40
 )
 
-// tagPattern is what every AWS service takes in tags.
+// tagPattern matches the characters that every AWS service accepts in tags.
 var tagPattern = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 func (k *checker) checkTags() {

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// Region is a region file with those beside it.
+// Region is a region file together with the other region files in its directory.
 type Region struct {
 	*Config
-	// Neighbours are the sound ones of the other region files in its folder.
+	// Neighbours are the other region files in the directory that are valid.
 	Neighbours []*Config
-	// Invalid are the paths of the others: what is wrong within them must not keep this region from being worked on.
+	// Invalid lists the paths of the other region files that have problems. These problems do not block work on this region.
 	Invalid []string
 }
 
-// LoadRegion reads one region file and judges it by itself and against those beside it. The error holds its own problems and those
-// between it and a neighbour, never a neighbour's own.
+// LoadRegion reads and validates one region file, and checks it against the other region files in its directory. The error
+// contains this file's problems and the problems between this file and a neighbour, never a neighbour's own problems.
 func LoadRegion(path string) (*Region, error) {
 	mine, err := LoadAll([]string{path})
 	if err != nil {
@@ -50,7 +50,7 @@ func LoadRegion(path string) (*Region, error) {
 	return r, between.toError()
 }
 
-// isSameFile says whether two paths lead to one file.
+// isSameFile reports whether two paths name the same file.
 func isSameFile(a, b string) bool {
 	one, errOne := os.Stat(a)
 	two, errTwo := os.Stat(b)

@@ -1,16 +1,16 @@
 package regionfile
 
-// sourceMap is what is known of a config's file beside its values.
+// sourceMap connects the values of a config to its file.
 type sourceMap struct {
 	file   string
-	lines  map[keyPath]int  // where each key and item that the file sets stands
-	broken map[keyPath]bool // what the decoder has complained of: its value means nothing
+	lines  map[keyPath]int  // the line of each key and item that the file sets
+	broken map[keyPath]bool // keys that the decoder has reported: their values are meaningless
 }
 
-// isSet says whether the file itself sets the key.
+// isSet reports whether the file itself sets the key.
 func (s sourceMap) isSet(p keyPath) bool { return s.lines[p] > 0 }
 
-// lineOf gives the line of a key; one that the file leaves out takes the line of its nearest parent.
+// lineOf returns the line of a key, or the line of its nearest parent if the file does not set the key.
 func (s sourceMap) lineOf(p keyPath) int {
 	for {
 		if n := s.lines[p]; n > 0 {
@@ -23,7 +23,7 @@ func (s sourceMap) lineOf(p keyPath) int {
 	}
 }
 
-// isIntact says whether a value can be judged: neither it nor what holds it nor anything in it is broken.
+// isIntact reports whether rules can check the value at p: the decoder has not reported p, a parent of p or a key in p.
 func (s sourceMap) isIntact(p keyPath) bool {
 	for up := p; ; up = up.parentPath() {
 		if s.broken[up] {

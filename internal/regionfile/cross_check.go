@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// crossRules says what CrossCheck and LoadAll enforce, for the reference page. They have no check of their own: that takes all
-// regions at once.
+// crossRules describes what CrossCheck and LoadAll check, for the reference page. The rules have no check function, because
+// the check needs all regions at once.
 var crossRules = []Rule{
 	{On: "regions together", Says: "Names differ: the file's name is the stack's name."},
 	{On: "regions together", Says: "Networks do not overlap each other, or the gcp.ranges of any region that is linked to the same GCP network."},
@@ -17,9 +17,9 @@ var crossRules = []Rule{
 	{On: "regions together", Says: "cache.seed.region names a region file in the same directory, and that region has a cache. Two regions may seed each other."},
 }
 
-// CrossCheck judges what only shows across regions: names, networks, BGP numbers, tunnel ranges and seeds. Each problem
-// stands at the later of the two files, by name, and names the other with its line. It expects Default to have been called
-// on every config. Regions that seed each other are fine: each takes snapshots that the other has made already.
+// CrossCheck checks regions against each other: names, networks, BGP numbers, tunnel ranges and seeds. It reports each
+// problem at the later of the two files, by name, and names the line in the other file. Call Default on every config first.
+// Two regions may seed each other: each copies snapshots that the other has already.
 func CrossCheck(cfgs []*Config) error { return crossCheck(cfgs).toError() }
 
 func crossCheck(cfgs []*Config) problems {
@@ -42,13 +42,13 @@ func crossCheck(cfgs []*Config) problems {
 	return x.problems
 }
 
-// crossChecker gathers problems between regions.
+// crossChecker collects problems between regions.
 type crossChecker struct {
 	problems problems
-	networks []netip.Prefix // of all regions, so that a suggestion meets none of them
+	networks []netip.Prefix // of all regions, so that a suggested network overlaps none of them
 }
 
-// reportError reports a problem at b, whose value meets another of a.
+// reportError reports a problem at b, whose value conflicts with a value of a.
 func (x *crossChecker) reportError(b *Config, p keyPath, a *Config, other keyPath, wrong, want string) {
 	if !b.source.isIntact(p) || !a.source.isIntact(other) {
 		return
@@ -76,7 +76,7 @@ func (x *crossChecker) checkPair(a, b *Config) {
 	x.checkSamePolicy(a, b)
 }
 
-// checkSamePolicy checks two regions with rules in the same policy, whose priorities are its rules' names.
+// checkSamePolicy checks two regions with rules in the same policy. The priority identifies a rule there.
 func (x *crossChecker) checkSamePolicy(a, b *Config) {
 	const p = keyPath("gcp.securityPolicy.priority")
 	if a.GCP == nil || b.GCP == nil || a.GCP.SecurityPolicy == nil || b.GCP.SecurityPolicy == nil || a.GCP.Project != b.GCP.Project {
@@ -87,7 +87,7 @@ func (x *crossChecker) checkSamePolicy(a, b *Config) {
 	}
 }
 
-// suggestNetworkFor suggests a range for a region that is free of all others and of what its link announces.
+// suggestNetworkFor returns a range for region b that overlaps no other region and no range that b's link announces.
 func (x *crossChecker) suggestNetworkFor(b *Config) string {
 	taken := slices.Clone(x.networks)
 	if b.GCP != nil {
@@ -96,7 +96,7 @@ func (x *crossChecker) suggestNetworkFor(b *Config) string {
 	return suggestNetwork(b.Network.CIDR.Bits(), taken)
 }
 
-// checkSameGCPNetwork checks two regions whose links end in the same GCP network.
+// checkSameGCPNetwork checks two regions whose links lead to the same GCP network.
 func (x *crossChecker) checkSameGCPNetwork(a, b *Config) {
 	const asnAWS, asnGCP, tunnels = keyPath("gcp.asn.aws"), keyPath("gcp.asn.gcp"), keyPath("gcp.tunnelRange")
 	n, m := a.GCP.ASN, b.GCP.ASN
@@ -104,7 +104,7 @@ func (x *crossChecker) checkSameGCPNetwork(a, b *Config) {
 	if n.AWS == m.AWS && n.AWS != 0 {
 		x.reportError(b, asnAWS, a, asnAWS, fmt.Sprintf("%d is already the AWS side's number", m.AWS), want)
 	}
-	if n.GCP == m.AWS && n.GCP != 0 && n.GCP != m.GCP { // equal in one file is that file's own problem
+	if n.GCP == m.AWS && n.GCP != 0 && n.GCP != m.GCP { // equal numbers in one file are that file's own problem
 		x.reportError(b, asnAWS, a, asnGCP, fmt.Sprintf("%d is already the GCP side's number", m.AWS), want)
 	}
 	if n.AWS == m.GCP && n.AWS != 0 && n.AWS != n.GCP {
@@ -117,10 +117,10 @@ func (x *crossChecker) checkSameGCPNetwork(a, b *Config) {
 	x.checkAnnouncedRanges(b, a)
 }
 
-// checkAnnouncedRanges checks that what the link of a announces is not b's own network: the routes of one would draw off the other's.
+// checkAnnouncedRanges checks that a's link does not announce a range of b's network. Such a route would attract b's traffic.
 func (x *crossChecker) checkAnnouncedRanges(a, b *Config) {
 	for i, r := range a.GCP.Ranges {
-		// The same range in b is reported by b's own rules.
+		// The rules of b itself report the same range in b.
 		if r.Overlaps(b.Network.CIDR) && !slices.ContainsFunc(b.GCP.Ranges, b.Network.CIDR.Overlaps) {
 			x.reportError(b, "network.cidr", a, keyPath("gcp.ranges").item(i), quoteValue(b.Network.CIDR.String())+" overlaps "+r.String(),
 				"a range outside it, for example "+x.suggestNetworkFor(b))
@@ -128,7 +128,7 @@ func (x *crossChecker) checkAnnouncedRanges(a, b *Config) {
 	}
 }
 
-// checkSeed checks that the region that b's cache is seeded from, when it is a, has a cache.
+// checkSeed checks that region a has a cache if b's cache is seeded from a.
 func (x *crossChecker) checkSeed(a, b *Config) {
 	if b.Cache == nil || b.Cache.Seed == nil || b.Cache.Seed.Region != a.Name || a == b || a.Cache != nil {
 		return

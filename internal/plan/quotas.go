@@ -6,20 +6,20 @@ import (
 	"github.com/beachhead-build/beachhead/internal/ec2types"
 )
 
-// Quota is how much of a limited thing a region needs.
+// Quota is the region's need of one AWS service quota.
 type Quota struct {
-	// Code is Service Quotas' name for it.
+	// Code is the code of the quota in Service Quotas.
 	Code string `json:"code"`
 	Name string `json:"name"`
-	// Scope is what the quota counts in: a region, a zone or a VPC.
+	// Scope is the area for which AWS counts the quota: a region, a zone or a VPC.
 	Scope  string `json:"scope"`
 	Needed int    `json:"needed"`
-	// Default is what a new account has. Sources: the Amazon VPC user guide, "Amazon VPC quotas"; the Amazon EC2 user guide, "Amazon
-	// EC2 service quotas" (vCPUs; real new accounts have had 5 to 32).
+	// Default is the value for a new account. Sources: the Amazon VPC user guide, "Amazon VPC quotas"; the Amazon EC2 user
+	// guide, "Amazon EC2 service quotas" (vCPUs: real new accounts have had 5 to 32).
 	Default int `json:"default"`
 }
 
-// ExceedsDefault says whether a new account would need a raise first.
+// ExceedsDefault reports whether a new account must raise the quota first.
 func (q Quota) ExceedsDefault() bool { return q.Needed > q.Default }
 
 func listQuotas(n Network, fleets []Fleet, c *Cache) []Quota {
@@ -45,12 +45,12 @@ func listQuotas(n Network, fleets []Fleet, c *Cache) []Quota {
 	}
 }
 
-// standardPattern matches the instance types that the two vCPU quotas count together: families A, C, D, H, I, M, R, T and Z. The others, such
-// as graphics and high memory, have quotas of their own, which no region of ours has needed so far.
+// standardPattern matches the instance types that the two vCPU quotas count together: families A, C, D, H, I, M, R, T and Z.
+// Other families, such as graphics and high memory, have quotas of their own. No region has needed them so far.
 var standardPattern = regexp.MustCompile(`^([acdhmrtz]|i|im|is)[0-9]`)
 
-// sumVCPUs sums what the region takes of the two quotas at its most and in posture active: a region in standby must be able to come up.
-// A fleet is counted whole when any of its types is standard.
+// sumVCPUs returns what the region uses of the two quotas at its maximum size and in posture active, because a region in
+// standby must be able to become active. A fleet counts completely if any of its types is standard.
 func sumVCPUs(n Network, fleets []Fleet, c *Cache) (onDemand, spot int) {
 	for _, f := range fleets {
 		for _, t := range f.Types {
@@ -72,7 +72,7 @@ func sumVCPUs(n Network, fleets []Fleet, c *Cache) (onDemand, spot int) {
 	return onDemand, spot
 }
 
-// largestVCPUs gives the vCPUs of the largest standard type.
+// largestVCPUs returns the vCPUs of the largest standard type.
 func largestVCPUs(types ...string) int {
 	most := 0
 	for _, name := range types {

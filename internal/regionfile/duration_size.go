@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// UnmarshalText reads a duration as Go writes it: 10m, 1h30m.
+// UnmarshalText reads a duration in Go's form: 10m, 1h30m.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
@@ -23,7 +23,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText writes the duration without zero units: 10m and not 10m0s.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// String writes the duration without zero units: 10m and not 10m0s.
+// String returns the duration without zero units: 10m and not 10m0s.
 func (d Duration) String() string {
 	s := time.Duration(d).String()
 	if strings.HasSuffix(s, "m0s") {
@@ -35,7 +35,7 @@ func (d Duration) String() string {
 	return s
 }
 
-// Units of Size. GiB is the base, since EBS counts volumes in whole GiB.
+// Units of Size. The base is GiB, because EBS counts volumes in whole GiB.
 const (
 	GiB Size = 1
 	TiB Size = 1024 * GiB
@@ -45,8 +45,8 @@ var sizePattern = regexp.MustCompile(`^([0-9]{1,9})(GiB|TiB)$`)
 
 var errNotASize = errors.New("not a size; want a whole number with GiB or TiB, for example 200GiB")
 
-// UnmarshalText reads a size such as 200GiB or 2TiB. GB and TB are refused: a volume is counted in powers of two, and
-// the seven percent between GB and GiB would go unnoticed.
+// UnmarshalText reads a size such as 200GiB or 2TiB. It refuses GB and TB: volumes use powers of two, and nobody would notice
+// the seven percent between GB and GiB.
 func (s *Size) UnmarshalText(text []byte) error {
 	m := sizePattern.FindSubmatch(text)
 	if m == nil {
@@ -63,10 +63,10 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes the size in TiB when it is whole in TiB, in GiB otherwise.
+// MarshalText writes the size in TiB if it is a whole number of TiB, otherwise in GiB.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// String writes the size in TiB when it is whole in TiB, in GiB otherwise.
+// String returns the size in TiB if it is a whole number of TiB, otherwise in GiB.
 func (s Size) String() string {
 	if s != 0 && s%TiB == 0 {
 		return strconv.FormatInt(int64(s/TiB), 10) + "TiB"
@@ -74,7 +74,7 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10) + "GiB"
 }
 
-// GiB gives the size as a number of GiB, as EBS counts it.
+// GiB returns the size as a number of GiB, as EBS counts it.
 func (s Size) GiB() int {
 	return int(min(int64(s), math.MaxInt32))
 }

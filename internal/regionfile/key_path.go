@@ -11,8 +11,8 @@ type keyPath string
 
 var plainKeyPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// child is the place of a key in the mapping at p. A name with other characters than a plain key's is quoted, so that a
-// path stays on one line and can be split again.
+// child returns the path of a key in the mapping at p. It quotes names with unusual characters, so a path stays on one line
+// and can be split again.
 func (p keyPath) child(name string) keyPath {
 	if !plainKeyPattern.MatchString(name) {
 		return p + keyPath("["+quoteValue(name)+"]")
@@ -23,11 +23,11 @@ func (p keyPath) child(name string) keyPath {
 	return p + "." + keyPath(name)
 }
 
-// item is the place of the i-th item, from 0, of the list at p.
+// item returns the path of the i-th item, from 0, of the list at p.
 func (p keyPath) item(i int) keyPath { return p + keyPath("["+strconv.Itoa(i)+"]") }
 
-// parentPath is the place that holds p; the parent of a top-level key is the empty place. It reads from the front, since a
-// quoted key may hold dots and brackets of its own.
+// parentPath returns the path of the mapping or list that contains p. The parent of a top-level key is the empty path. The
+// function reads from the front, because a quoted key may contain dots and brackets.
 func (p keyPath) parentPath() keyPath {
 	last := 0
 	for i := 0; i < len(p); i++ {
@@ -45,10 +45,10 @@ func (p keyPath) parentPath() keyPath {
 	return p[:last]
 }
 
-// longestQuote bounds how much of a value a message repeats, in bytes.
+// longestQuote is the maximum length of a value in a message, in bytes.
 const longestQuote = 60
 
-// quoteValue prints a value of the file on one line, cut when it is long.
+// quoteValue formats a value of the file on one line and cuts it when it is long.
 func quoteValue(s string) string {
 	if len(s) <= longestQuote {
 		return strconv.Quote(s)

@@ -7,51 +7,10 @@ import (
 	"strings"
 )
 
-// LoadAll loads, completes and validates region files and checks them against each other. The error holds the problems of
-// all of them. The configs are those without a problem of their own, in the order of the paths: a broken neighbour must not
-// keep a sound region from being worked on.
-func LoadAll(paths []string) ([]*Config, error) {
-	var sound, all []*Config
-	var found problems
-	for _, path := range paths {
-		c, ps := loadPartly(path)
-		if c != nil {
-			c.Default()
-			ps = append(ps, c.findProblems()...)
-			ps = append(ps, c.checkSeedFile()...)
-			all = append(all, c)
-			if ps.toError() == nil {
-				sound = append(sound, c)
-			}
-		}
-		found = append(found, ps...)
-	}
-	found = append(found, crossCheck(all)...)
-	return sound, found.toError()
-}
-
-// checkSeedFile reports a seed that no file beside this one describes. Only here are files looked for: Validate and CrossCheck
-// judge values.
-func (c *Config) checkSeedFile() problems {
-	const p = keyPath("cache.seed.region")
-	if c.Cache == nil || c.Cache.Seed == nil || !c.source.isIntact(p) {
-		return nil
-	}
-	name := c.Cache.Seed.Region
-	if !namePattern.MatchString(name) || name == c.Name {
-		return nil // Validate reports both
-	}
-	dir := filepath.Dir(c.source.file)
-	if path := findInDir(dir, name); path != "" {
-		return nil
-	}
-	return problems{c.source.newProblem(c.Name, p, "region file "+quoteValue(name)+" not found in "+dir, suggestRegion(dir, name), false)}
-}
-
-// extensions are those of region files, the usual one first.
+// extensions lists the extensions of region files, the usual one first.
 var extensions = []string{".yaml", ".yml"}
 
-// findInDir gives the path of a region's file in a directory, or "" when there is none.
+// findInDir returns the path of a region's file in a directory, or "" if no such file exists.
 func findInDir(dir, name string) string {
 	for _, ending := range extensions {
 		path := filepath.Join(dir, name+ending)
@@ -62,11 +21,11 @@ func findInDir(dir, name string) string {
 	return ""
 }
 
-// FindFile gives the region file that an argument of the command line means: a name stands for dir/regions/NAME.yaml, and what
-// ends in .yaml or .yml is a path already. The error lists the regions that there are.
+// FindFile returns the region file for a command-line argument. A name stands for dir/regions/NAME.yaml. An argument that
+// ends in .yaml or .yml is a path already. The error lists the existing regions.
 func FindFile(dir, name string) (path string, err error) {
 	if slices.Contains(extensions, filepath.Ext(name)) {
-		return name, nil // Load says when it is not there
+		return name, nil // Load reports a missing file
 	}
 	dir = filepath.Join(dir, "regions")
 	if !namePattern.MatchString(name) {
@@ -78,8 +37,8 @@ func FindFile(dir, name string) (path string, err error) {
 	return "", Problem{File: dir, Wrong: "region " + quoteValue(name) + " not found", Want: suggestRegion(dir, name)}
 }
 
-// ListFiles lists the region files of dir/regions, sorted: all that end in .yaml or .yml, since one with a wrong name should be
-// reported and not passed over.
+// ListFiles returns the paths of all .yaml and .yml files in dir/regions, sorted. It includes files with an invalid name, so
+// that LoadAll reports them.
 func ListFiles(dir string) ([]string, error) {
 	dir = filepath.Join(dir, "regions")
 	found, err := os.ReadDir(dir)
@@ -98,7 +57,7 @@ func ListFiles(dir string) ([]string, error) {
 	return paths, nil
 }
 
-// suggestRegion says which region could be meant.
+// suggestRegion names the region that the user probably meant, or all regions.
 func suggestRegion(dir, name string) string {
 	there := listNames(dir)
 	if meant := suggestName(name, there); meant != "" && meant != name {
@@ -110,7 +69,8 @@ func suggestRegion(dir, name string) string {
 	return joinOr(there)
 }
 
-// listNames lists the regions that a directory has files for, sorted. One that cannot be read has none.
+// listNames returns the names of the regions that have a file in the directory, sorted. It returns nil for an unreadable
+// directory.
 func listNames(dir string) []string {
 	found, err := os.ReadDir(dir)
 	if err != nil {

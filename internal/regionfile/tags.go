@@ -12,9 +12,9 @@ import (
 
 // field is one key of a struct of the region file, as its tags describe it.
 //
-// The tags are the one place for what concerns a key alone; decoder, Validate, schema and reference page all read them:
-// yaml (name), jsonschema (required, minimum, maximum, minItems, maxItems, maxLength, pattern), want (what to write, for
-// errors) and show:"never" (the value never appears in an error).
+// The tags are the only place for everything that concerns one key. Decoder, Validate, schema and reference page all read
+// them: yaml (name), jsonschema (required, minimum, maximum, minItems, maxItems, maxLength, pattern), want (what to write,
+// for error messages) and show:"never" (messages never contain the value).
 type field struct {
 	name  string
 	index int
@@ -23,21 +23,21 @@ type field struct {
 	limits
 }
 
-// limits is what the tags say a value must keep to.
+// limits are the bounds of a value, as the tags define them.
 type limits struct {
 	required           bool
 	min, max           *int64
-	minItems, maxItems int // 0: no bound
-	maxLength          int // in bytes; 0: no bound
+	minItems, maxItems int // 0: no limit
+	maxLength          int // in bytes; 0: no limit
 	pattern            *regexp.Regexp
 	want               string
 	hide               bool
-	mayBeEmpty         bool // for texts: values of maps such as tags
+	mayBeEmpty         bool // for strings: values of maps such as tags
 }
 
 var fieldCache sync.Map // reflect.Type → []field
 
-// listFields lists the keys of a struct in the order of the source.
+// listFields returns the keys of a struct in the order of the source.
 func listFields(t reflect.Type) []field {
 	if got, ok := fieldCache.Load(t); ok {
 		return got.([]field)
@@ -58,7 +58,7 @@ func listFields(t reflect.Type) []field {
 	return out
 }
 
-// listKeys lists the names of the keys of a struct.
+// listKeys returns the names of the keys of a struct.
 func listKeys(t reflect.Type) []string {
 	fields := listFields(t)
 	out := make([]string, len(fields))
@@ -68,11 +68,11 @@ func listKeys(t reflect.Type) []string {
 	return out
 }
 
-// parseLimits reads the tags of one field. A tag that cannot be read is a mistake in this package: it panics, and every
-// test would meet it.
+// parseLimits reads the tags of one field. It panics on an invalid tag, which is an error in this package that every test
+// would find.
 func parseLimits(tag reflect.StructTag) limits {
 	l := limits{want: tag.Get("want"), hide: tag.Get("show") == "never"}
-	// The schema library takes \, for a comma that does not end an option; so does this.
+	// In the schema library, \, is a comma that does not end an option. The same applies here.
 	const comma = "\x00"
 	for option := range strings.SplitSeq(strings.ReplaceAll(tag.Get("jsonschema"), `\,`, comma), ",") {
 		name, value, _ := strings.Cut(strings.ReplaceAll(option, comma, ","), "=")
@@ -106,5 +106,5 @@ func parseNumber(s string) int64 {
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-// isTextType says whether a type reads itself from one scalar.
+// isTextType reports whether a type decodes itself from one scalar.
 func isTextType(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestMendSidecars(t *testing.T) {
+func TestRemoveBrokenAttributes(t *testing.T) {
 	dir := t.TempDir()
 	write := func(file, text string) string {
 		t.Helper()
@@ -28,7 +28,7 @@ func TestMendSidecars(t *testing.T) {
 		write(filepath.Join(stacks, "b.json.attrs"), ""), // another stack's, whose own run mends it
 	}
 	for range 2 {
-		if err := mendSidecars("file://"+dir, "a"); err != nil {
+		if err := removeBrokenAttributes("file://"+dir, "a"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func TestMendSidecars(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := mendSidecars("s3://state", "a"); err != nil {
+	if err := removeBrokenAttributes("s3://state", "a"); err != nil {
 		t.Errorf("a bucket, which writes whole or not at all: %v", err)
 	}
 }

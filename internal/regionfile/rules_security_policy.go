@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// maxRuleRanges is the most address ranges of one Cloud Armor rule. Source: Google Cloud Armor, "Quotas and limits", IP address ranges per
-// rule with basic match conditions.
+// maxRuleRanges is the maximum number of address ranges of one Cloud Armor rule. Source: Google Cloud Armor, "Quotas and
+// limits", IP address ranges per rule with basic match conditions.
 const maxRuleRanges = 10
 
-// checkSecurityPolicy checks that one rule can admit the region. The egress is judged on the private path too: the path is switched when the link
-// fails, and that is no time to learn that the other way was never open.
+// checkSecurityPolicy checks that one rule can admit the region. It also checks the egress mode when gcp.path is private:
+// operators switch the path when the link fails, which is too late to find out that the rule cannot admit the region.
 func (k *checker) checkSecurityPolicy() {
 	const p = keyPath("gcp.securityPolicy")
 	if k.GCP == nil || k.GCP.SecurityPolicy == nil {
@@ -36,7 +36,8 @@ func (k *checker) checkSecurityPolicy() {
 	}
 }
 
-// suggestFewerAddresses says what brings the region's addresses within one rule. Without kept modes it is a gateway in each zone that goes beyond it.
+// suggestFewerAddresses says how to reduce the region's addresses to the size of one rule. Without kept modes, only a NAT
+// gateway per zone can exceed it.
 func (k *checker) suggestFewerAddresses() string {
 	if len(k.Network.Keep) > 0 {
 		return "fewer modes under network.keep, or fewer network.addresses"

@@ -11,8 +11,8 @@ import (
 // entry is a key of a mapping with its value.
 type entry struct{ key, value *yaml.Node }
 
-// listEntries lists the keys of a mapping, merge keys resolved: a key of the mapping itself goes before a merged one, an
-// earlier merge before a later. outer holds the mappings that are being merged around this one.
+// listEntries returns the entries of a mapping and resolves merge keys. A key of the mapping itself wins over a merged key,
+// and an earlier merge wins over a later merge. outer contains the mappings around this one that are being merged.
 func (d *decoder) listEntries(n *yaml.Node, p keyPath, outer []*yaml.Node) []entry {
 	var own []entry
 	var merged []*yaml.Node
@@ -47,7 +47,8 @@ func (d *decoder) listEntries(n *yaml.Node, p keyPath, outer []*yaml.Node) []ent
 	return own
 }
 
-// resolveMerge lists what the value of a merge key brings: a mapping, or a list of mappings of which the earlier ones win.
+// resolveMerge returns the entries of a merge key's value. The value is a mapping, or a list of mappings in which earlier
+// mappings win.
 func (d *decoder) resolveMerge(n *yaml.Node, p keyPath, outer []*yaml.Node) []entry {
 	at := n
 	n = followAlias(n)
@@ -62,7 +63,7 @@ func (d *decoder) resolveMerge(n *yaml.Node, p keyPath, outer []*yaml.Node) []en
 	case n.Kind == yaml.SequenceNode:
 		var all []entry
 		for _, item := range n.Content {
-			// The list itself counts as outer, so that a list of itself ends.
+			// The list itself counts as outer, so a list that contains itself ends.
 			all = append(all, d.resolveMerge(item, p, append(outer, n))...)
 		}
 		return all
@@ -71,7 +72,7 @@ func (d *decoder) resolveMerge(n *yaml.Node, p keyPath, outer []*yaml.Node) []en
 	return nil
 }
 
-// checkKey reports a key that is not a text.
+// checkKey reports a key that is not a string. It returns whether the key is valid.
 func (d *decoder) checkKey(key *yaml.Node, p keyPath) bool {
 	if key.Kind != yaml.ScalarNode {
 		d.reportError(key, p, "has a key that is "+describeKind(key), "a string as the key")
@@ -110,7 +111,7 @@ func (d *decoder) decodeStruct(n *yaml.Node, v reflect.Value, p keyPath, l limit
 	}
 }
 
-// reportUnknownKey reports a key that the struct does not have, and gives the key that was probably meant.
+// reportUnknownKey reports a key that the struct does not have. It returns the key that the user probably meant, or "".
 func (d *decoder) reportUnknownKey(key *yaml.Node, p keyPath, t reflect.Type) string {
 	keys := listKeys(t)
 	meant := suggestName(key.Value, keys)
@@ -124,7 +125,7 @@ func (d *decoder) reportUnknownKey(key *yaml.Node, p keyPath, t reflect.Type) st
 	return meant
 }
 
-// decodeMap decodes a node into a map from names.
+// decodeMap decodes a node into a map with names as keys.
 func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	if n.Kind != yaml.MappingNode {
 		d.reportError(n, p, "is "+describeKind(n), l.describeWanted(v.Type()))
@@ -133,7 +134,7 @@ func (d *decoder) decodeMap(n *yaml.Node, v reflect.Value, p keyPath, l limits) 
 	t := v.Type()
 	entries := d.listEntries(n, p, nil)
 	if len(entries) == 0 {
-		return // nil and empty are one: a file that writes {} means none
+		return // keep nil: an empty mapping means the same as no mapping
 	}
 	out := reflect.MakeMapWithSize(t, len(entries))
 	for _, e := range entries {
@@ -166,7 +167,7 @@ func (d *decoder) decodeList(n *yaml.Node, v reflect.Value, p keyPath, l limits)
 	}
 }
 
-// describeItem is what to write for an item of a list or table of plain texts; other types describe themselves.
+// describeItem says what to write for an item of a list or map of strings. Other types describe themselves.
 func describeItem(t reflect.Type) string {
 	if t == reflect.TypeFor[string]() {
 		return "a string"
