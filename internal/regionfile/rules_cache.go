@@ -36,7 +36,7 @@ func (k *checker) checkCacheTypes() {
 	}
 }
 
-// Bounds of gp3 volumes between their figures. Source: aws-sdk-go-v2, documentation of CreateVolume.
+// Ratios between the figures of gp3 volumes. Source: aws-sdk-go-v2, documentation of CreateVolume.
 const (
 	iopsPerGiB   = 500
 	iopsPerMiBps = 4
@@ -82,12 +82,12 @@ func (k *checker) checkVolumeAgainstTypes() {
 	}
 }
 
-// Shards lie in the first two zones by turns, as package plan places them. Sixteen addresses of each zone's cache subnet are kept for
-// their fixed ones.
+// Package plan places shards alternately in the first two zones. Each zone's cache subnet reserves sixteen addresses for the
+// shards' fixed addresses.
 const (
 	shardZones   = 2
 	fixedInZone  = 16
-	spareServers = 1 // comes while the server that it replaces goes
+	spareServers = 1 // a new server starts before the old server has stopped
 )
 
 func (k *checker) checkShardsFit() {
@@ -95,19 +95,19 @@ func (k *checker) checkShardsFit() {
 	if k.Cache == nil || zones == 0 || !k.areIntact("network.cidr", "aws.zones") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
 		return
 	}
-	// What is left of a 128th of the network for the servers' own addresses. The last address is both AWS's and among the fixed ones
-	// in the smallest subnet, a /27; in larger ones it makes no difference.
+	// The cache subnet is a 128th of the network. own is what remains for the servers' own addresses. In the smallest subnet,
+	// a /27, the last address counts both as AWS's and as a fixed address. In larger subnets the difference has no effect.
 	own := 1<<(32-cidr.Bits()-7) - (reservedAddresses - 1) - fixedInZone - spareServers
 	room := shardZones * min(fixedInZone, own)
 	switch n := k.Cache.Shards; {
 	case n > 1 && zones < shardZones:
 		k.reportError("cache.shards", fmt.Sprintf("%d shards need two zones, and aws.zones has one", n), "1, or a second zone in aws.zones: shards alternate between two zones, and a shard cannot change its zone later")
-	case n > room && own < fixedInZone: // else 32 shards fit, and more are out of the bounds of the key
+	case n > room && own < fixedInZone: // otherwise all 32 shards fit, and the key's own bound limits them
 		k.reportError("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s have room for %d", n, cidr, room), "fewer shards or a larger network.cidr")
 	}
 }
 
-// maxPins is how many pins with the longest names fit into the map's parameter beside its slots.
+// maxPins is the number of pins with the longest names that fit into the map's parameter beside the slots.
 const maxPins = 50
 
 var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -143,7 +143,7 @@ func (k *checker) checkSeed() {
 	}
 }
 
-// sortedKeys lists the keys of a map in order.
+// sortedKeys returns the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {

@@ -18,10 +18,10 @@ var gcpRules = []Rule{
 	{"gcp.services", "An address is IPv4, outside network.cidr and, with a link, inside gcp.ranges, because the link reaches nothing else.", (*checker).checkServiceAddresses},
 }
 
-// hasLink says whether the region has a link to GCP.
+// hasLink reports whether the region has a link to GCP.
 func (c *Config) hasLink() bool { return c.GCP != nil && c.GCP.Link == HAVPN }
 
-// isPrivateASN says whether GCP takes the number. Source: Terraform's google provider, verify/validation.go.
+// isPrivateASN reports whether GCP accepts the number. Source: Terraform's google provider, verify/validation.go.
 func isPrivateASN(n int64) bool {
 	return n >= 64512 && n <= 65534 || n >= 4200000000 && n <= 4294967294
 }
@@ -47,8 +47,9 @@ func (k *checker) checkASNs() {
 	}
 }
 
-// reservedTunnelRanges is what AWS and GCP keep of the link-local range. Source: Terraform's AWS provider, vpnsite_connection.go, for the
-// /30s; 169.254.169.0/24 holds the metadata servers of both clouds and Amazon's time and name servers.
+// reservedTunnelRanges are the link-local ranges that AWS and GCP reserve. Source: Terraform's AWS provider,
+// vpnsite_connection.go, for the /30s. 169.254.169.0/24 contains the metadata servers of both clouds and Amazon's time and
+// name servers.
 var reservedTunnelRanges = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/30"), netip.MustParsePrefix("169.254.1.0/30"), netip.MustParsePrefix("169.254.2.0/30"),
 	netip.MustParsePrefix("169.254.3.0/30"), netip.MustParsePrefix("169.254.4.0/30"), netip.MustParsePrefix("169.254.5.0/30"),
@@ -95,8 +96,8 @@ func (k *checker) checkRanges() {
 	}
 }
 
-// reportOverlap reports a GCP range that meets the region's own. At the network, since that is what the region's author chose;
-// without a link nothing breaks until somebody wants one.
+// reportOverlap reports a GCP range that overlaps the region's network. It reports it at network.cidr, because the author of
+// the region file chose that value. Without a link it is a warning, because nothing fails until someone adds a link.
 func (k *checker) reportOverlap(p keyPath, r netip.Prefix) {
 	at, want := keyPath("network.cidr"), "a range outside "+r.String()+", for example "+suggestNetwork(k.Network.CIDR.Bits(), k.GCP.Ranges)
 	wrong := quoteValue(k.Network.CIDR.String()) + " overlaps " + r.String() + " of " + string(p)

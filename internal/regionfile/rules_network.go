@@ -69,8 +69,8 @@ func (k *checker) checkAddresses() {
 	}
 }
 
-// defaultElasticIPs is the Elastic IP addresses that a new account may have in a region, quota L-0263D0A3. Source: Amazon VPC user
-// guide, "Amazon VPC quotas".
+// defaultElasticIPs is the number of Elastic IP addresses that a new account may have in a region, quota L-0263D0A3. Source:
+// Amazon VPC user guide, "Amazon VPC quotas".
 const defaultElasticIPs = 5
 
 func (k *checker) checkAddressQuota() {
@@ -84,13 +84,13 @@ func (k *checker) checkAddressQuota() {
 	}
 }
 
-// countFixedAddresses counts the public addresses that stay with the region whatever its machines do: those of NAT gateways and NAT instances,
-// of the modes kept as well.
+// countFixedAddresses counts the public addresses that the region keeps while machines come and go: those of NAT gateways and
+// NAT instances, including kept modes.
 func (c *Config) countFixedAddresses() int {
 	count, zones := 0, len(c.AWS.Zones)
 	switch {
 	case c.Network.hasMode(NATGatewayPerZone):
-		count = zones * c.Network.Addresses // a single NAT gateway beside them is the first zone's
+		count = zones * c.Network.Addresses // the single NAT gateway of the other mode is the first zone's
 	case c.Network.hasMode(NATGateway):
 		count = c.Network.Addresses
 	}
@@ -100,8 +100,8 @@ func (c *Config) countFixedAddresses() int {
 	return count
 }
 
-// checkAptMirror refuses what machines could not install from. The path with which Debian's archive ends is the likeliest mistake; a mirror that has
-// /debian/debian is not known.
+// checkAptMirror refuses addresses from which machines cannot install. The most likely error is the final /debian of Debian's
+// archive. No known mirror has /debian/debian.
 func (k *checker) checkAptMirror() {
 	text := k.Network.AptMirror
 	if text == "" {
@@ -126,8 +126,8 @@ func (k *checker) checkAptMirror() {
 	}
 }
 
-// agentSources are where CI systems' agents are downloaded from, and Buildkite's server, which no key of the region file names (node/ci). JobServ's
-// worker comes from its server, and commands are the user's.
+// agentSources lists the hosts from which machines download CI agents, and Buildkite's server. No key of the region file
+// names these hosts (see node/ci). JobServ's worker comes from its own server, and commands are the user's.
 var agentSources = map[AgentKind][]string{
 	GitHub: {"https://github.com"}, GitLab: {"https://s3.dualstack.us-east-1.amazonaws.com"},
 	Buildkite: {"https://github.com", "https://agent.buildkite.com"},
@@ -138,7 +138,7 @@ func (k *checker) checkEgressNone() {
 		return
 	}
 	k.checkLinkForEgressNone()
-	// NAT instances that are kept are in public subnets and have a way of their own.
+	// Kept NAT instances need no mirror: they are in public subnets and have internet access.
 	if k.Network.AptMirror == "" && (len(k.Runners) > 0 || k.Cache != nil) {
 		k.reportError("network.aptMirror", "is missing, and network.egress is none: machines install packages and cannot reach Debian's own archive",
 			"the address of a mirror behind the link, for example https://deb.example.com, and a service with that host under gcp.services")
@@ -156,7 +156,8 @@ func (k *checker) checkEgressNone() {
 	})
 }
 
-// checkLinkReaches checks that an address is that of a backend service. What is missing or no address is reported by the rule for its key.
+// checkLinkReaches checks that an address belongs to a backend service. The rule of the key reports a missing or invalid
+// address.
 func (k *checker) checkLinkReaches(p keyPath, text string) {
 	u, err := url.Parse(text)
 	if text == "" || err != nil {
@@ -169,7 +170,7 @@ func (k *checker) checkLinkReaches(p keyPath, text string) {
 	}
 }
 
-// checkLinkForEgressNone checks that a region without internet has the private ways instead.
+// checkLinkForEgressNone checks that a region without internet access has the link and private paths.
 func (k *checker) checkLinkForEgressNone() {
 	if k.GCP == nil || k.GCP.Link != HAVPN {
 		if k.areIntact("gcp.link") {

@@ -24,7 +24,7 @@ var runnerRules = []Rule{
 	{"runners.NAME.agent.commands", "Required for kind command, and not allowed for other kinds.", (*checker).checkAgentCommands},
 }
 
-// forEachRunner calls visit for every fleet. The order is that of the map: problems are sorted in the end.
+// forEachRunner calls visit for every fleet, in no particular order. Problems are sorted later.
 func (k *checker) forEachRunner(visit func(p keyPath, r Runner)) {
 	for name, r := range k.Runners {
 		visit(keyPath("runners").child(name), r)
@@ -54,7 +54,7 @@ func (k *checker) checkFleetTypes() {
 	})
 }
 
-// checkInstanceTypes checks a list of types against what EC2 has and the region offers.
+// checkInstanceTypes checks a list of types against the types of EC2 and the offers of the region.
 func (k *checker) checkInstanceTypes(list keyPath, types []string) {
 	for i, name := range types {
 		p := list.item(i)
@@ -74,8 +74,8 @@ func (k *checker) checkInstanceTypes(list keyPath, types []string) {
 	}
 }
 
-// checkOffered checks one type against the region and its zones. A type that the region offers only in other zones than the
-// file names is a warning too: letters differ between accounts, so that the tables cannot refuse it.
+// checkOffered checks one type against the offers of the region and its zones. A type that only other zones offer is a
+// warning: zone letters differ between accounts, so the tables cannot decide.
 func (k *checker) checkOffered(p keyPath, name string) {
 	known := ec2types.ZoneNames(k.AWS.Region)
 	if len(known) == 0 || !k.areIntact("aws.region") {
@@ -137,7 +137,8 @@ func (k *checker) checkOnDemand() {
 	})
 }
 
-// reservedAddresses is the addresses that AWS keeps in every subnet. Source: Amazon VPC user guide, "Subnet CIDR blocks".
+// reservedAddresses is the number of addresses that AWS reserves in every subnet. Source: Amazon VPC user guide, "Subnet CIDR
+// blocks".
 const reservedAddresses = 5
 
 func (k *checker) checkFleetsFit() {
@@ -146,7 +147,8 @@ func (k *checker) checkFleetsFit() {
 		return
 	}
 	room := len(k.AWS.Zones) * (1<<(32-cidr.Bits()-4) - reservedAddresses)
-	// The first fleet that goes over is named, in the order of the file. One by one, since a sum could overflow.
+	// Report the first fleet, in the order of the file, that exceeds the room. Subtract one by one, because a sum could
+	// overflow.
 	left := room
 	for _, name := range k.fleetsInFileOrder() {
 		most := k.Runners[name].Count.Max
@@ -160,7 +162,7 @@ func (k *checker) checkFleetsFit() {
 	}
 }
 
-// fleetsInFileOrder lists the fleets as the file has them; fleets that no file has come by name.
+// fleetsInFileOrder returns the names of the fleets in the order of the file. Fleets without a file come by name.
 func (k *checker) fleetsInFileOrder() []string {
 	names := sortedKeys(k.Runners)
 	slices.SortStableFunc(names, func(a, b string) int {
@@ -171,9 +173,9 @@ func (k *checker) fleetsInFileOrder() []string {
 
 const (
 	minDisk = 8 * GiB
-	// maxVolume is gp3's bound. Source: aws-sdk-go-v2, documentation of CreateVolume.
+	// maxVolume is the maximum size of a gp3 volume. Source: aws-sdk-go-v2, documentation of CreateVolume.
 	maxVolume = 64 * TiB
-	// minJobServDisk leaves JobServ its 30 GB free in /var/lib (foundriesio/jobserv, settings.py) beside system and tools.
+	// minJobServDisk leaves 30 GB free in /var/lib for JobServ (foundriesio/jobserv, settings.py), beside system and tools.
 	minJobServDisk = 40 * GiB
 )
 
