@@ -79,7 +79,7 @@ func TestOffered(t *testing.T) {
 	}
 }
 
-// Whatever is offered must be described, and the other way round, or the loader would contradict itself.
+// The tables must describe every offered type and offer every described type. Otherwise the loader would contradict itself.
 func TestTablesAgree(t *testing.T) {
 	offered := map[string]bool{}
 	for name, r := range offerings() {

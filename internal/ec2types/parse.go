@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// region holds what one region offers.
+// region is what one region offers.
 type region struct {
 	letters string            // the zones' letters, sorted
 	offers  map[string]string // instance type → letters of the zones that offer it
 }
 
-// forEachRow calls row with the fields of each line of a table, past its comments and its header.
+// forEachRow calls row with the fields of each line of a table, without comments and header.
 func forEachRow(table string, row func(fields []string)) {
 	header := true
 	for line := range strings.Lines(table) {
@@ -60,7 +60,7 @@ func parseOfferings(table string) map[string]region {
 	return all
 }
 
-// mergeLetters merges two strings of zone letters, sorted.
+// mergeLetters merges two strings of zone letters and sorts the result.
 func mergeLetters(a, b string) string {
 	if a == "" || a == b {
 		return b
@@ -70,7 +70,7 @@ func mergeLetters(a, b string) string {
 	return string(slices.Compact(letters))
 }
 
-// parseInt and decimal panic on what is not a number: the tables are compiled in, and the tests read every row.
+// parseInt and parseFloat panic on invalid numbers. The tables are compiled in, and the tests read every row.
 func parseInt(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {

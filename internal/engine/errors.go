@@ -39,7 +39,7 @@ type Failure struct {
 func (f *Failure) Error() string {
 	var lines []string
 	for _, d := range f.Diagnostics {
-		if line := d.format(); line != "" && !slices.Contains(lines, line) {
+		if line := d.formatLine(); line != "" && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
@@ -52,8 +52,8 @@ func (f *Failure) Error() string {
 // closingMessages are the engine's last diagnostics of a failed operation, which add nothing to the others.
 var closingMessages = []string{"update failed", "preview failed", "destroy failed", "resource operations failed"}
 
-// format returns a diagnostic as one line, with the next step where it is known. It returns "" for the engine's closing message.
-func (d Diagnostic) format() string {
+// formatLine returns a diagnostic as one line, with the next step for a known error. It returns "" for the engine's closing message.
+func (d Diagnostic) formatLine() string {
 	message := strings.Join(strings.Fields(d.Message), " ")
 	if slices.Contains(closingMessages, message) {
 		return ""

@@ -19,7 +19,7 @@ const secretPlaceholder = "[secret]"
 // Node is one resource in the cloud as a program declares it.
 type Node struct {
 	URN, Type, Name string
-	// Inputs are those that are known before any resource exists, as plain values. "[secret]" replaces secrets, and inputs that depend on a
+	// Inputs are plain values that the program knows before any resource exists. "[secret]" replaces secrets, and inputs that depend on a
 	// cloud's answer are absent.
 	Inputs map[string]any
 	// After are the URNs of the resources that must exist first, sorted. A dependency on a component is one on the resources that the

@@ -18,27 +18,28 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// UserDataLimit is the most bytes of user data, before they are encoded. Source: Amazon EC2 user guide, "Run commands when you launch an
-// EC2 instance". Compressing it was refused: people read it in the console when a machine does not come up.
+// UserDataLimit is the maximum size of user data in bytes, before encoding. Source: Amazon EC2 user guide, "Run commands when
+// you launch an EC2 instance". Refused: compression. Operators read the user data in the console when a machine does not come
+// up.
 const UserDataLimit = 16 << 10
 
-// AgentDigests is the node agent's build: the SHA-256 of its binary, in hexadecimal, by architecture.
+// AgentDigests are the SHA-256 digests of the node agent's binaries, in hexadecimal, by architecture.
 type AgentDigests map[regionfile.Arch]string
 
-// agentBinaries are the names of the agent's binary, by architecture: Go's names for it.
+// agentBinaries are the file names of the agent's binaries, by architecture. They use Go's names of the architectures.
 var agentBinaries = map[regionfile.Arch]string{
 	regionfile.ARM64: "beachhead-node-linux-arm64",
 	regionfile.AMD64: "beachhead-node-linux-amd64",
 }
 
-// AgentKey is the key of an agent's object in the region's bucket. The digest is part of it, so a new build never takes the place of one
-// that running machines may still fetch.
+// AgentKey returns the key of the agent's object in the region's bucket. It contains the digest, so a new build never
+// overwrites a build that running machines may still download.
 func AgentKey(arch regionfile.Arch, sum string) string {
 	return "agent/" + sum + "/" + agentBinaries[arch]
 }
 
-// What machines publish and answer under: the namespace and the hooks are those of components/fleet and components/cache, the dimensions those
-// that components/watch looks for.
+// The names that machines use for metrics and hooks. The namespace and the hooks must match components/fleet and
+// components/cache, and the dimensions must match components/watch.
 const (
 	metricNamespace = "Beachhead"
 	fleetDimension  = "Fleet"
@@ -55,8 +56,8 @@ var userDataTemplate = template.Must(template.New("userdata.sh").Option("missing
 
 var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// FleetUserData gives what a machine of the fleet runs at its first boot. It fails when the agent has no build for the fleet's
-// architecture or the text is larger than UserDataLimit.
+// FleetUserData returns the user data of the fleet's machines, which they run at their first boot. It returns an error if
+// agent has no digest for the fleet's architecture, or if the text exceeds UserDataLimit.
 func (p *Plan) FleetUserData(f Fleet, agent AgentDigests) (string, error) {
 	d := p.newDescription(spec.RunnerRole, fleetDimension, f.Path)
 	d.Runner = &spec.Runner{Fleet: f.Name, Path: f.Path, Agent: spec.Agent{
@@ -77,8 +78,8 @@ func (p *Plan) FleetUserData(f Fleet, agent AgentDigests) (string, error) {
 	return text, nil
 }
 
-// ShardUserData gives what a server of the shard runs at its first boot. It fails when the region has no cache, the agent no build for its
-// architecture, or the text is larger than UserDataLimit.
+// ShardUserData returns the user data of the shard's server. It returns an error if the region has no cache, if agent has no
+// digest for its architecture, or if the text exceeds UserDataLimit.
 func (p *Plan) ShardUserData(s Shard, agent AgentDigests) (string, error) {
 	if p.Cache == nil {
 		return "", fmt.Errorf("user data of %s: the region has no cache; want a section cache", s.Name)
@@ -99,12 +100,13 @@ func (p *Plan) ShardUserData(s Shard, agent AgentDigests) (string, error) {
 	return text, nil
 }
 
-// NATUserData gives what the NAT instance of a zone runs at its first boot. It fails when the zone has none, the agent no build for its
-// architecture, or the text is larger than UserDataLimit.
+// NATUserData returns the user data of a zone's NAT instance. It returns an error if the zone has no NAT instance, if agent
+// has no digest for its architecture, or if the text exceeds UserDataLimit.
 func (p *Plan) NATUserData(zone string, agent AgentDigests) (string, error) {
 	i := slices.IndexFunc(p.Network.Zones, func(z Zone) bool { return z.Name == zone && z.NATInstance != nil })
 	if i < 0 {
-		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance in network.egress or network.keep", zone)
+		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance "+
+			"in network.egress or network.keep", zone)
 	}
 	instance := p.Network.Zones[i].NATInstance
 	d := p.newDescription(spec.NATRole, natDimension, instance.Name)
@@ -114,12 +116,14 @@ func (p *Plan) NATUserData(zone string, agent AgentDigests) (string, error) {
 		return "", fmt.Errorf("user data of %s: %w", instance.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want a shorter name for the region file", instance.Name, len(text), UserDataLimit)
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want a shorter name for the region file", instance.Name, len(text),
+			UserDataLimit)
 	}
 	return text, nil
 }
 
-// nfsClients are the ranges that cache servers export to: the runners', and their own, since a new shard's server copies from the old one's.
+// nfsClients returns the ranges to which cache servers export: the runners' ranges and their own, because the server of a new
+// shard copies from other servers.
 func (p *Plan) nfsClients() []netip.Prefix {
 	ranges := slices.Clone(p.Cache.Clients)
 	for _, r := range p.Cache.Reserved {
@@ -140,7 +144,7 @@ func (p *Plan) newDescription(role spec.Role, dimension, value string) spec.Desc
 	}
 }
 
-// renderUserData fills in the script.
+// renderUserData fills in the template of the script and wraps it.
 func (p *Plan) renderUserData(d spec.Description, arch regionfile.Arch, agent AgentDigests) (string, error) {
 	if err := d.Validate(); err != nil {
 		return "", err
@@ -151,7 +155,7 @@ func (p *Plan) renderUserData(d spec.Description, arch regionfile.Arch, agent Ag
 	}
 	var description, text strings.Builder
 	encoder := json.NewEncoder(&description)
-	encoder.SetEscapeHTML(false) // commands are full of & and >, and each would take six bytes
+	encoder.SetEscapeHTML(false) // commands contain many & and >, and each would take six bytes
 	if err := encoder.Encode(d); err != nil {
 		return "", fmt.Errorf("writing the description: %w", err)
 	}
@@ -163,13 +167,13 @@ func (p *Plan) renderUserData(d spec.Description, arch regionfile.Arch, agent Ag
 	return wrapCloudConfig(text.String())
 }
 
-// wrapCloudConfig wraps a script as a cloud-config that runs it once, last, as cloud-init does with a script that is user data by itself. Of a
-// script alone, cloud-init's own check (`cloud-init schema`) says that it is an error.
+// wrapCloudConfig returns a cloud-config that runs a script once, as the last step. cloud-init would run a bare script in the
+// same way, but its own check (`cloud-init schema`) reports a bare script as an error.
 func wrapCloudConfig(script string) (string, error) {
 	var text strings.Builder
 	text.WriteString("#cloud-config\n")
 	encoder := yaml.NewEncoder(&text)
-	encoder.SetIndent(1) // people read it, and each line of the script pays for it
+	encoder.SetIndent(1) // people read the text, and each line of the script has this indentation
 	err := encoder.Encode(struct {
 		Run [][]string `yaml:"runcmd"`
 	}{[][]string{{"sh", "-c", script}}})
@@ -179,8 +183,8 @@ func wrapCloudConfig(script string) (string, error) {
 	return text.String(), nil
 }
 
-// checkUserData makes the user data of every machine, with a digest in place of the build's, which is as long: what is too large must be
-// known when the file is read, not when a machine is made.
+// checkUserData renders the user data of every machine with placeholder digests of the same length. Beachhead must report
+// user data that is too large when it reads the region file, not when it launches a machine.
 func (p *Plan) checkUserData() error {
 	placeholder := AgentDigests{}
 	for arch := range maps.Keys(agentBinaries) {

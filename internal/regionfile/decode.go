@@ -10,22 +10,23 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder walks the nodes of a file beside the Go type and reports everything that does not fit.
+// decoder walks through the nodes of a file and the Go types in parallel, and reports every mismatch.
 //
-// Not yaml's own strict decoding: it stops at the first error of a custom type, gives no path, lets a second document and a
-// null pass, and turns the unquoted account 012345678901 into another number.
+// Refused: yaml's own strict decoding. It stops at the first error of a custom type, reports no path, accepts a second
+// document and a null, and changes the unquoted account 012345678901 to another number.
 type decoder struct {
 	sourceMap
 	problems problems
 	visits   int
-	full     bool // a bound was reached: nothing further is looked at
+	full     bool // a limit was reached: the decoder stops
 }
 
-// Bounds on what one file may hold. A real region file has some hundred nodes.
+// Limits for one file. A real region file has a few hundred nodes.
 const (
-	// maxVisits bounds the nodes looked at, aliases followed: a few lines of aliases to aliases can stand for billions.
+	// maxVisits limits the number of visited nodes, after aliases are followed. A few lines of nested aliases can stand for
+	// billions of nodes.
 	maxVisits = 100_000
-	// maxProblems bounds what is reported of one file.
+	// maxProblems limits the number of reported problems of one file.
 	maxProblems = 500
 )
 
@@ -46,7 +47,7 @@ func (d *decoder) reportError(n *yaml.Node, p keyPath, wrong, want string) {
 	d.problems = append(d.problems, Problem{File: d.file, Line: max(line, 1), Path: string(p), Wrong: wrong, Want: want})
 }
 
-// countVisit counts a node and says whether to go on.
+// countVisit counts a node and reports whether the decoder continues.
 func (d *decoder) countVisit(n *yaml.Node) bool {
 	d.visits++
 	if d.visits > maxVisits && !d.full {
@@ -56,7 +57,7 @@ func (d *decoder) countVisit(n *yaml.Node) bool {
 	return !d.full
 }
 
-// followAlias gives the node that an alias stands for.
+// followAlias returns the node to which an alias refers, or n itself.
 func followAlias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
@@ -64,7 +65,7 @@ func followAlias(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// decodeValue decodes a node into v. Keys report at the line of the node.
+// decodeValue decodes a node into v. Problems carry the line of the node.
 func (d *decoder) decodeValue(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	if !d.countVisit(n) {
 		return
@@ -97,13 +98,13 @@ func (d *decoder) decodeValue(n *yaml.Node, v reflect.Value, p keyPath, l limits
 	}
 }
 
-// decodeText decodes what reads itself from one scalar: durations, sizes, addresses and ranges.
+// decodeText decodes a type that reads itself from one scalar: a duration, size, address or range.
 func (d *decoder) decodeText(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	if n.Kind != yaml.ScalarNode {
 		d.reportError(n, p, "is "+describeKind(n), l.describeWanted(v.Type()))
 		return
 	}
-	// The error's own words are for programmers; what to write says more.
+	// The text of err is for programmers. The wanted form helps the user more.
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil || n.Value == "" {
 		d.reportError(n, p, quoteValue(n.Value)+" is not valid", l.describeWanted(v.Type()))
 	}
@@ -111,7 +112,7 @@ func (d *decoder) decodeText(n *yaml.Node, v reflect.Value, p keyPath, l limits)
 
 var wholeNumberPattern = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
-// decodeScalar decodes strings, numbers and truth values, each only from its own kind.
+// decodeScalar decodes strings, numbers and booleans. Each type accepts only its own kind of scalar.
 func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	fits := false
 	if n.Kind == yaml.ScalarNode {
@@ -126,7 +127,7 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, p keyPath, l limit
 	}
 }
 
-// setScalar stores a scalar in v when it is of v's kind.
+// setScalar stores a scalar in v and reports whether the scalar is of v's kind.
 func setScalar(n *yaml.Node, v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.String:
@@ -136,7 +137,7 @@ func setScalar(n *yaml.Node, v reflect.Value) bool {
 		v.SetBool(n.Value == "true")
 		return n.ShortTag() == "!!bool" && (n.Value == "true" || n.Value == "false")
 	case reflect.Int, reflect.Int64:
-		// Decimal only: YAML reads 010 as eight, which nobody means.
+		// Decimal numbers only. YAML reads 010 as eight, which no user means.
 		i, err := strconv.ParseInt(n.Value, 10, 64)
 		v.SetInt(i)
 		return err == nil && n.ShortTag() == "!!int" && wholeNumberPattern.MatchString(n.Value)
@@ -145,13 +146,13 @@ func setScalar(n *yaml.Node, v reflect.Value) bool {
 	}
 }
 
-// reportWrongKind reports a node that is of another kind than v.
+// reportWrongKind reports a node whose kind does not match v.
 func (d *decoder) reportWrongKind(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	wrong, want := "is "+describeKind(n), l.describeWanted(v.Type())
 	switch {
 	case n.Kind != yaml.ScalarNode:
 	case v.Type() == reflect.TypeFor[string]() && !l.hide:
-		// An account number without quotes is the usual case.
+		// The usual case is an account number without quotes.
 		wrong, want = wrong+" and must be quoted", quoteValue(n.Value)
 	case !l.hide:
 		wrong = quoteValue(n.Value) + " " + wrong
@@ -159,7 +160,7 @@ func (d *decoder) reportWrongKind(n *yaml.Node, v reflect.Value, p keyPath, l li
 	d.reportError(n, p, wrong, want)
 }
 
-// describeKind says what a node is, in plain words.
+// describeKind names the kind of a node for a message.
 func describeKind(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

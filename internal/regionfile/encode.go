@@ -14,10 +14,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML writes the config as a region file; Parse reads it back to the same values. What the file that was loaded left out,
-// and Default filled in, carries the comment "default".
+// YAML returns the config as a region file. Parse reads it back to the same values. Keys that Default filled in carry the
+// comment "default".
 //
-// Not yaml.Marshal: it takes every netip.Prefix for empty, since the fields of that struct are private, and leaves it out.
+// Refused: yaml.Marshal. It omits every netip.Prefix, because the fields of that struct are private.
 func (c *Config) YAML() ([]byte, error) {
 	e := encoder{source: c.source}
 	root, err := e.encodeValue(reflect.ValueOf(c).Elem(), "", false)
@@ -34,8 +34,8 @@ func (c *Config) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// MarshalJSON writes the config with the keys, the order and the spelling of the region file. JSON is YAML too: the result
-// is a region file.
+// MarshalJSON returns the config with the keys, order and spelling of the region file. Because JSON is YAML, the result is a
+// valid region file.
 func (c *Config) MarshalJSON() ([]byte, error) {
 	root, err := (&encoder{}).encodeValue(reflect.ValueOf(c).Elem(), "", false)
 	if err != nil {
@@ -47,8 +47,8 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 // encoder turns a config into YAML nodes.
 type encoder struct{ source sourceMap }
 
-// encodeValue gives the node of v. Lists of scalars and small mappings go on one line, as people write them: flow says that the
-// parent is on one line already.
+// encodeValue returns the node of v. Lists of scalars and small mappings go on one line, as people write them. flow means
+// that the parent is on one line already.
 func (e *encoder) encodeValue(v reflect.Value, p keyPath, flow bool) (*yaml.Node, error) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -86,8 +86,8 @@ func newScalarNode(tag, value string) *yaml.Node {
 	return n
 }
 
-// fitsLiteralBlock says whether a text of several lines can stand as a literal block, which the YAML library chooses for every
-// text with a line end. It then writes blocks that it cannot read back when they begin with blanks or hold tabs.
+// fitsLiteralBlock reports whether the YAML library can write a multi-line string as a literal block and read it back. The
+// library chooses literal blocks for all such strings, and cannot read blocks that begin with blanks or contain tabs.
 func fitsLiteralBlock(s string) bool {
 	odd := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 	return !strings.HasPrefix(s, " ") && !strings.HasPrefix(s, "\n") && !strings.HasSuffix(s, "\n\n") && !strings.ContainsFunc(s, odd)
@@ -146,7 +146,7 @@ func (e *encoder) encodeList(v reflect.Value, p keyPath) (*yaml.Node, error) {
 	return n, nil
 }
 
-// appendJSON writes a node of the encoder as JSON, mappings in the order of the node.
+// appendJSON appends a node of the encoder as JSON. It keeps the order of mappings.
 func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 	opening, closing := byte('{'), byte('}')
 	switch n.Kind {
@@ -176,8 +176,8 @@ func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 	return append(out, closing), nil
 }
 
-// appendEscaped appends JSON with what YAML does not take as it stands, such as U+007F, written as \u escapes. Characters beyond
-// \u's reach YAML takes all.
+// appendEscaped appends JSON text. It writes characters that YAML does not accept literally, such as U+007F, as \u escapes.
+// YAML accepts all characters above U+FFFF.
 func appendEscaped(out, text []byte) []byte {
 	for _, r := range string(text) {
 		if r <= 0xffff && !unicode.IsPrint(r) {
@@ -189,7 +189,7 @@ func appendEscaped(out, text []byte) []byte {
 	return out
 }
 
-// chooseSeparator is what stands before the i-th node of a mapping's or list's content: in a mapping every second is a value.
+// chooseSeparator returns the character before the i-th node of a mapping or list. In a mapping every second node is a value.
 func chooseSeparator(kind yaml.Kind, i int) byte {
 	if kind == yaml.MappingNode && i%2 == 1 {
 		return ':'

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// findBreach says how a value breaks its limits, or "" when it keeps them. The decoder asks for what a file writes, Validate
-// for the whole config, which may as well have been made in Go.
+// findBreach describes how a value breaks its limits, or returns "". The decoder calls it for each value of a file. Validate
+// calls it for the whole config, which a program may have created without a file.
 func (l limits) findBreach(v reflect.Value) string {
 	switch {
 	case v.Type().Implements(enumType):
@@ -70,7 +70,8 @@ func (l limits) checkList(n int) string {
 	return ""
 }
 
-// describeWanted says what to write for a key of the given type: the want tag where there is one, else what type and bounds say.
+// describeWanted says what to write for a key of the given type: the want tag if the key has one, otherwise a description of
+// type and limits.
 func (l limits) describeWanted(t reflect.Type) string {
 	if l.want != "" {
 		return l.want
@@ -78,7 +79,7 @@ func (l limits) describeWanted(t reflect.Type) string {
 	return l.describeType(t)
 }
 
-// textForms says what the types that read themselves from one scalar look like.
+// textForms describes the types that read themselves from one scalar.
 var textForms = map[reflect.Type]string{
 	reflect.TypeFor[Duration]():     "a duration such as 10m or 1h30m",
 	reflect.TypeFor[Size]():         "a size such as 200GiB or 2TiB",

@@ -15,11 +15,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFileSize bounds the size of a region file, in bytes. Real ones have a few KiB.
+// maxFileSize is the maximum size of a region file, in bytes. Real files have a few KiB.
 const maxFileSize = 1 << 20
 
-// Load reads one region file and decodes it strictly. The error is nil or holds a Problem for everything that does not
-// fit, see Problems. Nothing is filled in and no meaning is judged: Default and Validate do that.
+// Load reads one region file and decodes it strictly. It fills in no defaults and checks no rules: Default and Validate do
+// that. The error contains all problems of the file (see Problems).
 func Load(path string) (*Config, error) {
 	c, ps := loadPartly(path)
 	if err := ps.toError(); err != nil {
@@ -28,7 +28,8 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// Parse decodes the text of a region file as Load does; file names it in problems and gives the config its name.
+// Parse decodes the text of a region file as Load does. The parameter file is the name in problems, and the config's name
+// comes from it.
 func Parse(file string, data []byte) (*Config, error) {
 	c, ps := parsePartly(file, data)
 	if err := ps.toError(); err != nil {
@@ -37,8 +38,8 @@ func Parse(file string, data []byte) (*Config, error) {
 	return c, nil
 }
 
-// loadPartly gives what could be decoded together with the problems, so that a file with a mistyped key still has its other
-// values judged. The config is nil when there is nothing to judge.
+// loadPartly returns everything that it could decode, together with the problems. Rules can then check the other values of a
+// file with a mistyped key. The config is nil when the file contains no mapping at all.
 func loadPartly(path string) (*Config, problems) {
 	data, wrong, want := readFile(path)
 	if wrong != "" {
@@ -47,8 +48,8 @@ func loadPartly(path string) (*Config, problems) {
 	return parsePartly(path, data)
 }
 
-// readFile gives the bytes of a region file, or what is wrong with it and what to do. Stat comes first: opening a pipe would
-// wait for ever, and a device may have no end.
+// readFile returns the bytes of a region file, or what is wrong with it and what to do. It calls Stat first, because opening
+// a pipe would block and a device may be endless.
 func readFile(path string) (data []byte, wrong, want string) {
 	info, err := os.Stat(path)
 	switch {
@@ -71,7 +72,7 @@ func readFile(path string) (data []byte, wrong, want string) {
 
 const tooLarge, smallFile = "is larger than 1 MiB", "a region file of a few KiB"
 
-// describeFileError strips the path from an error of the file system: the problem names the file already.
+// describeFileError removes the path from an error of the file system. The problem names the file already.
 func describeFileError(err error) string {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err.Error()
@@ -97,7 +98,7 @@ func parsePartly(file string, data []byte) (*Config, problems) {
 
 var namePattern = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 
-// deriveName gives the stack's name: the file's name without its ending.
+// deriveName returns the stack's name: the file's name without its extension.
 func deriveName(file string) (string, problems) {
 	base := filepath.Base(file)
 	name := strings.TrimSuffix(base, filepath.Ext(base))
@@ -110,7 +111,7 @@ func deriveName(file string) (string, problems) {
 	}}
 }
 
-// parseDocument gives the root of the one document of a file.
+// parseDocument returns the root node of the only document of a file.
 func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
 	fault := func(line int, wrong, want string) (*yaml.Node, *Problem) {
 		return nil, &Problem{File: file, Line: line, Wrong: wrong, Want: want}
@@ -134,21 +135,21 @@ func parseDocument(file string, data []byte) (*yaml.Node, *Problem) {
 	return doc.Content[0], nil
 }
 
-// isEmptyDocument says whether a document holds nothing: only comments, or a lone null.
+// isEmptyDocument reports whether a document contains only comments, or null.
 func isEmptyDocument(doc *yaml.Node) bool {
 	return len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null"
 }
 
 var (
 	yamlErrorPattern = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
-	// parserErrorPattern are those of the library's parser, as against its scanner's.
+	// parserErrorPattern matches the errors of the library's parser. All other errors come from its scanner.
 	parserErrorPattern = regexp.MustCompile(`^did not find expected (key|node content|'|<)|^found (duplicate|incompatible|undefined)`)
 )
 
-// splitYAMLError takes an error of the YAML library apart: the line (0 when it names none) and the words, on one line.
+// splitYAMLError splits an error of the YAML library into the line (0 when the error has none) and the words, on one line.
 //
-// The library counts lines from 0 when its parser fails and from 1 when its scanner does (yaml.v3, parser.fail); here they
-// all count from 1.
+// The library counts lines from 0 when its parser fails and from 1 when its scanner fails (yaml.v3, parser.fail).
+// splitYAMLError always counts from 1.
 func splitYAMLError(err error) (line int, words string) {
 	words = strings.Join(strings.Fields(err.Error()), " ")
 	m := yamlErrorPattern.FindStringSubmatch(words)

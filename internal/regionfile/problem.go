@@ -10,21 +10,21 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// Problem is one thing wrong with a region file, with the place and the way out.
+// Problem is one fault in a region file, with its position and the fix.
 type Problem struct {
-	// File is the file as the caller named it.
+	// File is the file's name as the caller spelled it.
 	File string
-	// Line counts from 1; 0 means the file as a whole.
+	// Line counts from 1. 0 means the file as a whole.
 	Line int
-	// Path is the key (network.cidr, aws.zones[1]); empty means the file as a whole.
+	// Path is the key (network.cidr, aws.zones[1]). Empty means the file as a whole.
 	Path string
-	// Wrong says what is wrong, Want what to write instead.
+	// Wrong describes the fault. Want says what to write instead.
 	Wrong, Want string
-	// Warning marks what is worth reading and stops nothing.
+	// Warning marks a problem that stops no command.
 	Warning bool
 }
 
-// Error gives the problem as one line: file:line: path: what is wrong; want what to write.
+// Error returns the problem as one line: file:line: path: what is wrong; want what to write.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -42,8 +42,8 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems takes an error of this package apart, in the order of files and lines. What is not a Problem becomes one
-// without a place, so that nothing is lost.
+// Problems splits an error of this package into its problems, sorted by file and line. Any other error becomes a Problem
+// without a position, so no error is lost.
 func Problems(err error) []Problem {
 	var found problems
 	found.addError(err)
@@ -51,7 +51,7 @@ func Problems(err error) []Problem {
 	return found
 }
 
-// problems gathers what is wrong; the boundary turns it into an error.
+// problems collects what is wrong. toError turns it into an error.
 type problems []Problem
 
 func (ps *problems) addError(err error) {
@@ -77,7 +77,7 @@ func (ps problems) sortByLine() {
 	})
 }
 
-// toError gives the problems that are not warnings as one error, or nil when there are none.
+// toError returns the problems that are not warnings as one error, or nil.
 func (ps problems) toError() error {
 	ps = slices.Clone(ps)
 	ps.sortByLine()
@@ -90,15 +90,15 @@ func (ps problems) toError() error {
 	return all.ErrorOrNil()
 }
 
-// listWarnings gives the warnings among the problems, in the order of files and lines.
+// listWarnings returns the warnings, sorted by file and line.
 func (ps problems) listWarnings() []Problem {
 	ps = slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
 	ps.sortByLine()
 	return ps
 }
 
-// formatOneLineEach prints the problems and nothing else. go-multierror's own format adds a heading and stars, which get in
-// the way of editors that jump to file:line.
+// formatOneLineEach formats one problem per line. go-multierror's own format adds a heading and stars, which confuse editors
+// that jump to file:line.
 func formatOneLineEach(errs []error) string {
 	lines := make([]string, len(errs))
 	for i, err := range errs {

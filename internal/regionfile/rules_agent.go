@@ -14,10 +14,12 @@ func (k *checker) checkAgentAccess() {
 			return
 		}
 		if a.URL == "" && a.Kind != Command {
-			k.reportError(p+".url", "is missing, and kind "+string(a.Kind)+" requires it", "the CI server's address, for example https://ci.example.com")
+			k.reportError(p+".url", "is missing, and kind "+string(a.Kind)+" requires it",
+				"the CI server's address, for example https://ci.example.com")
 		}
 		if a.Token == "" && a.Kind != Command {
-			k.reportError(p+".token", "is missing, and kind "+string(a.Kind)+" requires it", "the name of a stack secret, for example ci-worker-token")
+			k.reportError(p+".token", "is missing, and kind "+string(a.Kind)+" requires it",
+				"the name of a stack secret, for example ci-worker-token")
 		}
 		if a.URL != "" {
 			k.checkAgentURL(p+".url", a.URL)
@@ -36,7 +38,8 @@ func (k *checker) checkAgentURL(p keyPath, text string) {
 	}
 }
 
-// checkRegistryMirrors refuses what the Docker engine refuses, since it would not start. Source: moby, ValidateMirror in registry/config.go.
+// checkRegistryMirrors refuses the addresses that the Docker engine refuses, because the engine would not start. Source:
+// moby, ValidateMirror in registry/config.go.
 func (k *checker) checkRegistryMirrors() {
 	k.forEachRunner(func(p keyPath, r Runner) {
 		if r.RegistryMirror == "" {
@@ -56,13 +59,13 @@ func (k *checker) checkRegistryMirrors() {
 	})
 }
 
-// findHTTPSFault says what keeps a text from being an https address and nothing more; "" when nothing does. Secret says that it may hold one: then it
-// is not printed.
+// findHTTPSFault says why a text is not a plain https address, or returns "". secret means that the text may contain a
+// secret, so messages must not print it.
 func findHTTPSFault(text string) (wrong string, secret bool) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return "is not a valid address", false // not printed: it may hold a password
+		return "is not a valid address", false // not printed: it may contain a password
 	case u.User != nil:
 		return "contains a user or password (not printed)", true
 	case u.RawQuery != "" || u.Fragment != "":
@@ -73,10 +76,10 @@ func findHTTPSFault(text string) (wrong string, secret bool) {
 	return "", false
 }
 
-// tokenPattern are what tokens of CI systems and clouds look like: GitHub, GitLab, Buildkite, AWS keys, JSON Web Tokens.
+// tokenPattern matches tokens of CI systems and clouds: GitHub, GitLab, Buildkite, AWS keys, JSON Web Tokens.
 var tokenPattern = regexp.MustCompile(`^(gh[opsur]_|github_pat_|gl[a-z]{2,6}-[A-Za-z0-9_-]{20}|GR1348941|bkct|bkua_|AKIA|ASIA|eyJ)`)
 
-// minRandomLength is how long a run of letters and digits may be before digits in it make it look drawn by lot.
+// minRandomLength is the length from which a run of letters and digits counts as random if it contains three digits.
 const minRandomLength = 16
 
 func (k *checker) checkAgentToken() {
@@ -88,8 +91,8 @@ func (k *checker) checkAgentToken() {
 	})
 }
 
-// looksLikeSecret says whether a text looks like a token and not like a name: it has a known form, or a long part with three
-// digits or more among its letters.
+// looksLikeSecret reports whether a text looks like a token and not like a name: it has a known form, or a long part with
+// three or more digits.
 func looksLikeSecret(s string) bool {
 	if tokenPattern.MatchString(s) {
 		return true

@@ -9,12 +9,41 @@ import (
 )
 
 var cacheRules = []Rule{
-	{"cache.instanceTypes", "Lists EC2 instance types of one architecture that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkCacheTypes},
-	{"cache.volume", "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.", (*checker).checkVolume},
-	{"cache.volume", "iops or throughput above the limits of all instance types is a warning: the region would pay for it without using it.", (*checker).checkVolumeAgainstTypes},
-	{"cache.shards", "More than one shard requires two zones. Shards alternate between the first two zones and stay there, because a volume cannot change its zone. A /20 network has addresses for 22 shards, a larger network for all 32.", (*checker).checkShardsFit},
-	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores. Shard numbers start at 0. At most 50 pins, because the shard map must fit into one parameter of 4 KiB.", (*checker).checkPins},
-	{"cache.seed.region", "Must name another region file that has a cache.", (*checker).checkSeed},
+	{
+		On: "cache.instanceTypes",
+		Says: "Lists EC2 instance types of one architecture that the region offers, each once. A type that only some " +
+			"of the zones offer is a warning.",
+		check: (*checker).checkCacheTypes,
+	},
+	{
+		On:    "cache.volume",
+		Says:  "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.",
+		check: (*checker).checkVolume,
+	},
+	{
+		On: "cache.volume",
+		Says: "iops or throughput above the limits of all instance types is a warning: the region would pay for it " +
+			"without using it.",
+		check: (*checker).checkVolumeAgainstTypes,
+	},
+	{
+		On: "cache.shards",
+		Says: "More than one shard requires two zones. Shards alternate between the first two zones and stay there, " +
+			"because a volume cannot change its zone. A /20 network has addresses for 22 shards, a larger network for " +
+			"all 32.",
+		check: (*checker).checkShardsFit,
+	},
+	{
+		On: "cache.pins",
+		Says: "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores. Shard numbers " +
+			"start at 0. At most 50 pins, because the shard map must fit into one parameter of 4 KiB.",
+		check: (*checker).checkPins,
+	},
+	{
+		On:    "cache.seed.region",
+		Says:  "Must name another region file that has a cache.",
+		check: (*checker).checkSeed,
+	},
 }
 
 func (k *checker) checkCacheTypes() {
@@ -31,12 +60,13 @@ func (k *checker) checkCacheTypes() {
 		case arch == "":
 			arch = t.Arch
 		case t.Arch != arch:
-			k.reportError(list.item(i), name+" is "+t.Arch+", and the types before it are "+arch, "types of one architecture: a server has one image")
+			k.reportError(list.item(i), name+" is "+t.Arch+", and the types before it are "+arch,
+				"types of one architecture: a server has one image")
 		}
 	}
 }
 
-// Bounds of gp3 volumes between their figures. Source: aws-sdk-go-v2, documentation of CreateVolume.
+// Ratios between the figures of gp3 volumes. Source: aws-sdk-go-v2, documentation of CreateVolume.
 const (
 	iopsPerGiB   = 500
 	iopsPerMiBps = 4
@@ -75,19 +105,21 @@ func (k *checker) checkVolumeAgainstTypes() {
 	}
 	const p = keyPath("cache.volume")
 	if v := k.Cache.Volume; v.Throughput > mibps {
-		k.reportWarning(p+".throughput", fmt.Sprintf("%d MiB/s is more than any of the instance types supports (%d)", v.Throughput, mibps), fmt.Sprintf("at most %d, or larger types", mibps))
+		k.reportWarning(p+".throughput", fmt.Sprintf("%d MiB/s is more than any of the instance types supports (%d)", v.Throughput, mibps),
+			fmt.Sprintf("at most %d, or larger types", mibps))
 	}
 	if v := k.Cache.Volume; v.IOPS > iops {
-		k.reportWarning(p+".iops", fmt.Sprintf("%d is more than any of the instance types supports (%d)", v.IOPS, iops), fmt.Sprintf("at most %d, or larger types", iops))
+		k.reportWarning(p+".iops", fmt.Sprintf("%d is more than any of the instance types supports (%d)", v.IOPS, iops),
+			fmt.Sprintf("at most %d, or larger types", iops))
 	}
 }
 
-// Shards lie in the first two zones by turns, as package plan places them. Sixteen addresses of each zone's cache subnet are kept for
-// their fixed ones.
+// Package plan places shards alternately in the first two zones. Each zone's cache subnet reserves sixteen addresses for the
+// shards' fixed addresses.
 const (
 	shardZones   = 2
 	fixedInZone  = 16
-	spareServers = 1 // comes while the server that it replaces goes
+	spareServers = 1 // a new server starts before the old server has stopped
 )
 
 func (k *checker) checkShardsFit() {
@@ -95,19 +127,21 @@ func (k *checker) checkShardsFit() {
 	if k.Cache == nil || zones == 0 || !k.areIntact("network.cidr", "aws.zones") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
 		return
 	}
-	// What is left of a 128th of the network for the servers' own addresses. The last address is both AWS's and among the fixed ones
-	// in the smallest subnet, a /27; in larger ones it makes no difference.
+	// The cache subnet is a 128th of the network. own is what remains for the servers' own addresses. In the smallest subnet,
+	// a /27, the last address counts both as AWS's and as a fixed address. In larger subnets the difference has no effect.
 	own := 1<<(32-cidr.Bits()-7) - (reservedAddresses - 1) - fixedInZone - spareServers
 	room := shardZones * min(fixedInZone, own)
 	switch n := k.Cache.Shards; {
 	case n > 1 && zones < shardZones:
-		k.reportError("cache.shards", fmt.Sprintf("%d shards need two zones, and aws.zones has one", n), "1, or a second zone in aws.zones: shards alternate between two zones, and a shard cannot change its zone later")
-	case n > room && own < fixedInZone: // else 32 shards fit, and more are out of the bounds of the key
-		k.reportError("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s have room for %d", n, cidr, room), "fewer shards or a larger network.cidr")
+		k.reportError("cache.shards", fmt.Sprintf("%d shards need two zones, and aws.zones has one", n),
+			"1, or a second zone in aws.zones: shards alternate between two zones, and a shard cannot change its zone later")
+	case n > room && own < fixedInZone: // otherwise all 32 shards fit, and the key's own bound limits them
+		k.reportError("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s have room for %d", n, cidr, room),
+			"fewer shards or a larger network.cidr")
 	}
 }
 
-// maxPins is how many pins with the longest names fit into the map's parameter beside its slots.
+// maxPins is the number of pins with the longest names that fit into the map's parameter beside the slots.
 const maxPins = 50
 
 var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
@@ -143,7 +177,7 @@ func (k *checker) checkSeed() {
 	}
 }
 
-// sortedKeys lists the keys of a map in order.
+// sortedKeys returns the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {

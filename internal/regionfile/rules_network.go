@@ -9,12 +9,43 @@ import (
 )
 
 var networkRules = []Rule{
-	{"network.cidr", "Must be a private IPv4 range (RFC 1918) of /16 to /20 without host bits.", (*checker).checkCIDR},
-	{"network.keep", "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface endpoints of that mode.", (*checker).checkKeep},
-	{"network.addresses", "More than one address without a NAT gateway in egress or keep is a warning.", (*checker).checkAddresses},
-	{"network.addresses", "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a warning.", (*checker).checkAddressQuota},
-	{"network.aptMirror", "Must be an https address on port 443, because cache servers can connect to no other port, without user, password, query and fragment. It must not end in /debian: machines look for debian and debian-security below it.", (*checker).checkAptMirror},
-	{"network.egress", "none requires gcp.link ha-vpn, gcp.path private, and gcp.googleApis private or restricted. With runners or a cache it also requires network.aptMirror. The hosts of network.aptMirror, of every runner's agent.url and registryMirror, and of the downloads of agents of kind github, gitlab and buildkite must all be hosts of gcp.services.", (*checker).checkEgressNone},
+	{
+		On:    "network.cidr",
+		Says:  "Must be a private IPv4 range (RFC 1918) of /16 to /20 without host bits.",
+		check: (*checker).checkCIDR,
+	},
+	{
+		On: "network.keep",
+		Says: "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface " +
+			"endpoints of that mode.",
+		check: (*checker).checkKeep,
+	},
+	{
+		On:    "network.addresses",
+		Says:  "More than one address without a NAT gateway in egress or keep is a warning.",
+		check: (*checker).checkAddresses,
+	},
+	{
+		On: "network.addresses",
+		Says: "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a " +
+			"warning.",
+		check: (*checker).checkAddressQuota,
+	},
+	{
+		On: "network.aptMirror",
+		Says: "Must be an https address on port 443, because cache servers can connect to no other port, without " +
+			"user, password, query and fragment. It must not end in /debian: machines look for debian and " +
+			"debian-security below it.",
+		check: (*checker).checkAptMirror,
+	},
+	{
+		On: "network.egress",
+		Says: "none requires gcp.link ha-vpn, gcp.path private, and gcp.googleApis private or restricted. With " +
+			"runners or a cache it also requires network.aptMirror. The hosts of network.aptMirror, of every runner's " +
+			"agent.url and registryMirror, and of the downloads of agents of kind github, gitlab and buildkite must " +
+			"all be hosts of gcp.services.",
+		check: (*checker).checkEgressNone,
+	},
 }
 
 // rfc1918 is the private address space.
@@ -69,8 +100,8 @@ func (k *checker) checkAddresses() {
 	}
 }
 
-// defaultElasticIPs is the Elastic IP addresses that a new account may have in a region, quota L-0263D0A3. Source: Amazon VPC user
-// guide, "Amazon VPC quotas".
+// defaultElasticIPs is the number of Elastic IP addresses that a new account may have in a region, quota L-0263D0A3. Source:
+// Amazon VPC user guide, "Amazon VPC quotas".
 const defaultElasticIPs = 5
 
 func (k *checker) checkAddressQuota() {
@@ -79,18 +110,19 @@ func (k *checker) checkAddressQuota() {
 	}
 	needed := k.countFixedAddresses()
 	if needed > defaultElasticIPs {
-		k.reportWarning("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may have %d", needed, defaultElasticIPs),
+		k.reportWarning("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may "+
+			"have %d", needed, defaultElasticIPs),
 			"quota L-0263D0A3 raised first, or fewer addresses, zones or kept modes")
 	}
 }
 
-// countFixedAddresses counts the public addresses that stay with the region whatever its machines do: those of NAT gateways and NAT instances,
-// of the modes kept as well.
+// countFixedAddresses counts the public addresses that the region keeps while machines come and go: those of NAT gateways and
+// NAT instances, including kept modes.
 func (c *Config) countFixedAddresses() int {
 	count, zones := 0, len(c.AWS.Zones)
 	switch {
 	case c.Network.hasMode(NATGatewayPerZone):
-		count = zones * c.Network.Addresses // a single NAT gateway beside them is the first zone's
+		count = zones * c.Network.Addresses // the single NAT gateway of the other mode is the first zone's
 	case c.Network.hasMode(NATGateway):
 		count = c.Network.Addresses
 	}
@@ -100,8 +132,8 @@ func (c *Config) countFixedAddresses() int {
 	return count
 }
 
-// checkAptMirror refuses what machines could not install from. The path with which Debian's archive ends is the likeliest mistake; a mirror that has
-// /debian/debian is not known.
+// checkAptMirror refuses addresses from which machines cannot install. The most likely error is the final /debian of Debian's
+// archive. No known mirror has /debian/debian.
 func (k *checker) checkAptMirror() {
 	text := k.Network.AptMirror
 	if text == "" {
@@ -126,8 +158,8 @@ func (k *checker) checkAptMirror() {
 	}
 }
 
-// agentSources are where CI systems' agents are downloaded from, and Buildkite's server, which no key of the region file names (node/ci). JobServ's
-// worker comes from its server, and commands are the user's.
+// agentSources lists the hosts from which machines download CI agents, and Buildkite's server. No key of the region file
+// names these hosts (see node/ci). JobServ's worker comes from its own server, and commands are the user's.
 var agentSources = map[AgentKind][]string{
 	GitHub: {"https://github.com"}, GitLab: {"https://s3.dualstack.us-east-1.amazonaws.com"},
 	Buildkite: {"https://github.com", "https://agent.buildkite.com"},
@@ -138,9 +170,10 @@ func (k *checker) checkEgressNone() {
 		return
 	}
 	k.checkLinkForEgressNone()
-	// NAT instances that are kept are in public subnets and have a way of their own.
+	// Kept NAT instances need no mirror: they are in public subnets and have internet access.
 	if k.Network.AptMirror == "" && (len(k.Runners) > 0 || k.Cache != nil) {
-		k.reportError("network.aptMirror", "is missing, and network.egress is none: machines install packages and cannot reach Debian's own archive",
+		k.reportError("network.aptMirror", "is missing, and network.egress is none: machines install packages and cannot "+
+			"reach Debian's own archive",
 			"the address of a mirror behind the link, for example https://deb.example.com, and a service with that host under gcp.services")
 	}
 	if k.GCP == nil || !k.areIntact("gcp.services") {
@@ -156,7 +189,8 @@ func (k *checker) checkEgressNone() {
 	})
 }
 
-// checkLinkReaches checks that an address is that of a backend service. What is missing or no address is reported by the rule for its key.
+// checkLinkReaches checks that an address belongs to a backend service. The rule of the key reports a missing or invalid
+// address.
 func (k *checker) checkLinkReaches(p keyPath, text string) {
 	u, err := url.Parse(text)
 	if text == "" || err != nil {
@@ -169,7 +203,7 @@ func (k *checker) checkLinkReaches(p keyPath, text string) {
 	}
 }
 
-// checkLinkForEgressNone checks that a region without internet has the private ways instead.
+// checkLinkForEgressNone checks that a region without internet access has the link and private paths.
 func (k *checker) checkLinkForEgressNone() {
 	if k.GCP == nil || k.GCP.Link != HAVPN {
 		if k.areIntact("gcp.link") {

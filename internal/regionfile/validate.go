@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Validate judges what the values mean, all problems at once. It expects Default to have been called. The error is nil or
-// holds Problems; warnings are not among them.
+// Validate checks the values against all limits and rules, and reports all problems at once. Call Default first. The error
+// contains Problems and no warnings.
 func (c *Config) Validate() error { return c.findProblems().toError() }
 
-// Warnings lists what is worth reading and stops nothing, in the order of the file. It expects Default to have been called.
+// Warnings returns the problems that stop no command, in the order of the file. Call Default first.
 func (c *Config) Warnings() []Problem { return c.findProblems().listWarnings() }
 
-// findProblems asks the tags and then every rule.
+// findProblems checks the limits in the tags and then every rule.
 func (c *Config) findProblems() problems {
 	k := &checker{Config: c}
 	k.checkLimits(reflect.ValueOf(c).Elem(), "", limits{})
@@ -22,20 +22,20 @@ func (c *Config) findProblems() problems {
 	return k.problems
 }
 
-// Rule is one rule that a region file must keep beyond the types, bounds and patterns of its keys.
+// Rule is one rule for region files, in addition to the types, bounds and patterns of the keys.
 type Rule struct {
-	// On is the key that the rule is about, Says the rule in a sentence.
+	// On is the key of the rule. Says is the rule in one or more sentences.
 	On, Says string
 
 	check func(*checker)
 }
 
-// Rules lists the rules in the order of the file, those between files last. The reference page prints them.
+// Rules returns the rules in the order of the file, with the rules between regions last. The reference page prints them.
 func Rules() []Rule { return slices.Concat(rules, crossRules) }
 
 var rules = slices.Concat(awsRules, networkRules, runnerRules, cacheRules, gcpRules, alertAndTagRules)
 
-// checker gathers what the rules find. It keeps quiet about values that the decoder has complained of already.
+// checker collects the problems that the rules find. It ignores values that the decoder has reported already.
 type checker struct {
 	*Config
 	problems problems
@@ -51,12 +51,12 @@ func (k *checker) addProblem(p keyPath, wrong, want string, warning bool) {
 	k.problems = append(k.problems, k.source.newProblem(k.Name, p, wrong, want, warning))
 }
 
-// areIntact says whether values that a rule compares can all be judged.
+// areIntact reports whether a rule can compare all the values (see isIntact).
 func (k *checker) areIntact(ps ...keyPath) bool {
 	return !slices.ContainsFunc(ps, func(p keyPath) bool { return !k.source.isIntact(p) })
 }
 
-// newProblem makes a problem at a key. A config that was made in Go has no file: it goes by the file it would have.
+// newProblem creates a problem at a key. A config without a file uses the name that its file would have.
 func (s sourceMap) newProblem(name string, p keyPath, wrong, want string, warning bool) Problem {
 	file := s.file
 	if file == "" {
@@ -65,8 +65,8 @@ func (s sourceMap) newProblem(name string, p keyPath, wrong, want string, warnin
 	return Problem{File: file, Line: s.lineOf(p), Path: string(p), Wrong: wrong, Want: want, Warning: warning}
 }
 
-// checkLimits checks what the tags say of every key under v. The decoder has done so for what a file writes; this is for what a
-// program or Default wrote.
+// checkLimits checks the limits of every key under v. The decoder has already checked the values of a file. This check covers
+// the values that a program or Default set.
 func (k *checker) checkLimits(v reflect.Value, p keyPath, l limits) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -97,7 +97,7 @@ func (k *checker) checkFields(v reflect.Value, p keyPath) {
 		case !value.IsZero():
 			k.checkLimits(value, p.child(f.name), f.limits)
 		case f.required && value.Kind() != reflect.Int:
-			// Zero is a number like others; only its bounds can tell whether it may stand there.
+			// Zero may be a valid number. Only the bounds of the key decide.
 			k.reportError(p.child(f.name), "is missing", f.describeWanted(f.typ))
 		case f.required:
 			k.checkLimits(value, p.child(f.name), f.limits)

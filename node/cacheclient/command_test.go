@@ -37,7 +37,7 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
-// run runs a command that must work, and gives what it printed.
+// run runs a command that must succeed, and returns its output.
 func (m *machine) run(t *testing.T, args ...string) string {
 	t.Helper()
 	m.out.Reset()
@@ -48,7 +48,7 @@ func (m *machine) run(t *testing.T, args ...string) string {
 	return m.out.String()
 }
 
-// refresh makes the next command ask for the map.
+// refresh makes the next command query the map.
 func (m *machine) refresh(t *testing.T) {
 	t.Helper()
 	if _, err := m.access.reader.Refresh(t.Context()); err != nil {
@@ -85,7 +85,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// While a tenant moves, its old shard is read, then the new one; and at every moment what was pushed before can be read at the path.
+// While a tenant moves, builds read its old shard, then the new one. At every moment all files that were pushed before
+// are readable at the path.
 func TestPathFollowsTheMap(t *testing.T) {
 	m := newMachine(t)
 	one := m.NewTable(1, nil)
@@ -161,7 +162,7 @@ func TestPathWithoutCache(t *testing.T) {
 	}
 }
 
-// A dead shard leaves time for the next: with the old one dead, the new one is read.
+// A dead shard leaves time for the next: the old shard is dead, and the new one is read.
 func TestDeadShardLeavesTime(t *testing.T) {
 	m := newMachine(t)
 	two := m.NewTable(2, map[string]int{"acme": 1})

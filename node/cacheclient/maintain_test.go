@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The keeper refreshes the map every 30 seconds, keeps it when the control plane is away, lets go of what is in no table any more, and ends with
-// its context.
-func TestKeep(t *testing.T) {
+// MaintainAccess refreshes the map every 30 seconds, keeps the last map while the control plane is unreachable,
+// unmounts shards that are in no table any more, and ends with its context.
+func TestMaintainAccess(t *testing.T) {
 	m := newMachine(t)
 	two := m.NewTable(2, nil)
 	m.WriteTable(m.store, mapName, two)
@@ -42,7 +42,7 @@ func TestKeep(t *testing.T) {
 		if len(mounted()) != 2 {
 			t.Error("a shard that is in use was unmounted")
 		}
-		// The second shard goes; it is in the previous table, so it stays while that counts.
+		// The second shard is removed. It is in the previous table, so it stays while that counts.
 		m.WriteTable(m.store, mapName, m.NewTable(1, nil))
 		time.Sleep(mapAge)
 		if len(mounted()) != 2 {

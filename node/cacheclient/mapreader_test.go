@@ -42,7 +42,7 @@ func newReader(t *testing.T) (Reader, *cachetest.Store) {
 	return Reader{Host: host.Host{Root: t.TempDir()}, Parameters: store, Name: mapName}, store
 }
 
-// refresh is a Refresh that must work, and gives the epoch and the previous one; 0: none.
+// refresh is a Refresh that must succeed; it returns the epoch and the previous one, where 0 means none.
 func refresh(t *testing.T, r Reader) (m ShardMap, previous int64) {
 	t.Helper()
 	m, err := r.Refresh(t.Context())
@@ -55,7 +55,7 @@ func refresh(t *testing.T, r Reader) (m ShardMap, previous int64) {
 	return m, previous
 }
 
-// The previous table is that of the epoch before, over writes that keep the epoch, and over an epoch that comes back.
+// The previous table is that of the previous epoch, over writes that keep the epoch, and over an epoch that returns.
 func TestPreviousTable(t *testing.T) {
 	r, store := newReader(t)
 	one, two := newTable(t, 1, nil), newTable(t, 2, nil)
@@ -74,8 +74,8 @@ func TestPreviousTable(t *testing.T) {
 	}
 }
 
-// The walk ends after ten versions, and where versions are gone.
-func TestWalkEnds(t *testing.T) {
+// The search ends after ten versions, and where versions are gone.
+func TestFindPreviousStops(t *testing.T) {
 	r, store := newReader(t)
 	write(t, store, newTable(t, 1, nil))
 	for range cachetest.KeptVersions + 2 {
@@ -129,7 +129,7 @@ func TestAgeAndControlPlaneAway(t *testing.T) {
 	store.SetAway(false)
 	age(t, r, 31*time.Second)
 	epochOf("back", true, two)
-	// A text that is no map is not taken for one.
+	// A text that is not a map is refused.
 	if err := store.PutParameter(t.Context(), mapName, `{"version":1}`); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestAgeAndControlPlaneAway(t *testing.T) {
 	epochOf("a bad text", true, two)
 }
 
-// age makes the cached map so much older.
+// age makes the cached map older.
 func age(t *testing.T, r Reader, span time.Duration) {
 	t.Helper()
 	path := r.Host.Path(mapFile)
@@ -158,7 +158,7 @@ func age(t *testing.T, r Reader, span time.Duration) {
 	}
 }
 
-// A cache file that is cut off, as by a full disk, is as good as none.
+// A truncated cache file, as from a full disk, counts as missing.
 func TestBrokenCacheFile(t *testing.T) {
 	r, store := newReader(t)
 	write(t, store, newTable(t, 2, nil))
@@ -171,7 +171,7 @@ func TestBrokenCacheFile(t *testing.T) {
 	}
 }
 
-// Many commands at once ask Parameter Store once.
+// Many commands at once query Parameter Store once.
 func TestManyCommandsAskOnce(t *testing.T) {
 	r, store := newReader(t)
 	write(t, store, newTable(t, 2, nil))
@@ -190,7 +190,8 @@ func TestManyCommandsAskOnce(t *testing.T) {
 	}
 }
 
-// Acknowledgements are read of the shards that something moves to, and stay known when they cannot be read.
+// Acknowledgements are read for the shards that are a target of a move, and the last ones stay when they cannot be
+// read.
 func TestAcknowledgementsAreRead(t *testing.T) {
 	r, store := newReader(t)
 	one, two := newTable(t, 1, nil), newTable(t, 2, nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,10 +23,11 @@ func newMounts(s *cachetest.Shards) Mounts {
 	return Mounts{Host: host.Host{Root: s.Root}, Folder: mountFolder, Limits: shortLimits}
 }
 
-// addressOf is a shard's.
+// addressOf returns a shard's address.
 func addressOf(table shardmap.Table, shard int) netip.Addr { return table.ShardAddress(shard) }
 
-// Twenty commands that want the same shard mount it once, with the options that keep a dead server from hanging them.
+// Twenty commands that want the same shard mount it once, with the options that prevent a dead server from hanging
+// them.
 func TestMountOnce(t *testing.T) {
 	s := cachetest.NewShards(t)
 	table := s.NewTable(2, nil)
@@ -48,8 +50,8 @@ func TestMountOnce(t *testing.T) {
 	}
 }
 
-// A build that reads while the server dies waits for the connection to be given up, 18 s whatever the options say, then for the call and for its
-// repetition. Both times are measured, on Linux 6.1.
+// A build that reads while the server dies waits until the kernel gives up the connection, 18 s whatever the options
+// are, then for the call and for its repetition. Both times are measured, on Linux 6.1.
 func TestReadOfDeadShard(t *testing.T) {
 	options := map[string]int{}
 	for option := range strings.SplitSeq(ReadOptions, ",") {
@@ -62,8 +64,8 @@ func TestReadOfDeadShard(t *testing.T) {
 	}
 }
 
-// A shard that is found at another address is mounted anew.
-func TestAnotherAddress(t *testing.T) {
+// A shard with a new address is mounted again.
+func TestShardChangesAddress(t *testing.T) {
 	s := cachetest.NewShards(t)
 	table := s.NewTable(2, nil)
 	s.ServeShard(table, 0)
@@ -79,7 +81,7 @@ func TestAnotherAddress(t *testing.T) {
 	}
 }
 
-// However a shard is dead, a call ends within its limits, with an error that says so, and the next ones end at once.
+// However a shard is dead, a call ends within its limits with an ErrUnreachable, and the next calls end at once.
 func TestDeadShard(t *testing.T) {
 	for name, dead := range map[string]func(*cachetest.Shards, shardmap.Table){
 		"refuses":    func(*cachetest.Shards, shardmap.Table) {},
@@ -110,7 +112,32 @@ func TestDeadShard(t *testing.T) {
 	}
 }
 
-// The mark of a dead shard wears off.
+// A shard whose mount answers with an error counts as dead, so that the next calls fail at once.
+func TestStatOfDeadShard(t *testing.T) {
+	s := cachetest.NewShards(t)
+	table := s.NewTable(2, nil)
+	export, _ := s.ServeShard(table, 1)
+	mounts := newMounts(s)
+	address := addressOf(table, 1)
+	if exists, err := mounts.statFolder(t.Context(), address, export+"/none"); exists || err != nil {
+		t.Errorf("a folder that does not exist: %t, %v", exists, err)
+	}
+	if _, err := mounts.Mount(t.Context(), "01", address, ReadOptions); err != nil {
+		t.Errorf("a shard without a folder counts as dead: %v", err)
+	}
+	file := filepath.Join(s.Root, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mounts.statFolder(t.Context(), address, file+"/below"); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("%v, want that it is unreachable", err)
+	}
+	if _, err := mounts.Mount(t.Context(), "01", address, ReadOptions); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("%v, want that the next call fails at once", err)
+	}
+}
+
+// The mark of a dead shard expires.
 func TestShardComesBack(t *testing.T) {
 	s := cachetest.NewShards(t)
 	table := s.NewTable(2, nil)
@@ -131,7 +158,7 @@ func TestShardComesBack(t *testing.T) {
 	}
 }
 
-// A caller who gives up says nothing about the shard.
+// A caller that cancels does not mark the shard as dead.
 func TestCallerGivesUp(t *testing.T) {
 	s := cachetest.NewShards(t)
 	table := s.NewTable(2, nil)
@@ -147,7 +174,7 @@ func TestCallerGivesUp(t *testing.T) {
 	}
 }
 
-func TestPrune(t *testing.T) {
+func TestUnmountUnused(t *testing.T) {
 	s := cachetest.NewShards(t)
 	table := s.NewTable(3, nil)
 	mounts := newMounts(s)

@@ -22,9 +22,10 @@ func drawTable(t *rapid.T, label string) shardmap.Table {
 	return table
 }
 
-// A model of the cache goes through epochs, and in each through acknowledgements in any order. It knows what is where: a tenant's files are
-// on its old shard, and on its new one too once the move is acknowledged. At every step the first shard to read has all of them, all
-// that is pushed goes to where the current table says, and is read.
+// A model of the cache goes through epochs, and in each through acknowledgements in any order. It knows the place of
+// every file: a tenant's files are on its old shard, and also on its new one once the move is acknowledged. At every
+// step the first shard to read has all of them, and every push goes to the shard of the current table, which is read
+// too.
 func TestTheShardWithTheFilesIsAlwaysRead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before, now := drawTable(t, "before"), drawTable(t, "now")
@@ -69,7 +70,7 @@ func TestTheShardWithTheFilesIsAlwaysRead(t *testing.T) {
 			}
 			check()
 		}
-		// Acknowledged, the new place comes first.
+		// After the acknowledgement the new place comes first.
 		for tenant, on := range holders {
 			if len(on) > 1 && m.FindPlaces(tenant).Read[0] != now.TenantShard(tenant) {
 				t.Fatalf("%s is copied, and %v is read", tenant, m.FindPlaces(tenant).Read)
@@ -78,7 +79,7 @@ func TestTheShardWithTheFilesIsAlwaysRead(t *testing.T) {
 	})
 }
 
-// An acknowledgement of another epoch, or of the same epoch at another time, says nothing.
+// An acknowledgement of another epoch, or of the same epoch at another time, does not count.
 func TestOldAcknowledgementsDoNotCount(t *testing.T) {
 	before, err := shardmap.New(2, nil)
 	if err != nil {

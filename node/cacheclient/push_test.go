@@ -9,13 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
-// shard is a machine with one shard, whose folder for acme it gives.
+// oneShard returns a machine with one shard, and the shard's folder for acme.
 func oneShard(t *testing.T) (m *machine, tenant string) {
 	t.Helper()
 	m = newMachine(t)
@@ -24,7 +25,7 @@ func oneShard(t *testing.T) (m *machine, tenant string) {
 	return m, filepath.Join(export, TenantFolder("acme"))
 }
 
-// files lists what is in a folder, with contents, and links as "-> target".
+// files lists a folder's files with contents, and links as "-> target".
 func files(t testing.TB, folder string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -79,7 +80,7 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// What is there already is touched and not copied; what has another size is replaced; nothing is deleted.
+// Existing files are touched and not copied; files with another size are replaced; no file is deleted.
 func TestPushAgain(t *testing.T) {
 	m, tenant := oneShard(t)
 	build := t.TempDir()
@@ -104,7 +105,8 @@ func TestPushAgain(t *testing.T) {
 	}
 }
 
-// bitbake puts links to the mirror into its own folders: what they lead to is in use. Links out of the folder are left out.
+// bitbake puts links to the mirror into its own folders: their targets are in use. Links out of the folder are left
+// out.
 func TestPushLinks(t *testing.T) {
 	m, tenant := oneShard(t)
 	build, outside := t.TempDir(), t.TempDir()
@@ -141,7 +143,31 @@ func TestPushLinks(t *testing.T) {
 	}
 }
 
-// As long as one object is missing, nothing says that any is there.
+// A push of something that is no folder is an error, and never a push of nothing.
+func TestPushNeedsAFolder(t *testing.T) {
+	m, _ := oneShard(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.access.runVerb(t.Context(), []string{"push", "acme", file}); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("a file: %v, want that it is no folder", err)
+	}
+}
+
+// A tenant's folder that cannot be created on the shard is an error.
+func TestPushNeedsTheTenantsFolder(t *testing.T) {
+	m := newMachine(t)
+	table := m.NewTable(1, nil)
+	m.WriteTable(m.store, mapName, table)
+	export, _ := m.ServeShard(table, 0)
+	lay(t, export, map[string]string{filepath.Dir(TenantFolder("acme")): "a file in the place of the slot"})
+	if err := m.access.runVerb(t.Context(), []string{"push", "acme", t.TempDir()}); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("%v, want that the tenant's folder cannot be created", err)
+	}
+}
+
+// While one object is missing, no file states that any exists.
 func TestObjectsComeBeforeCompanions(t *testing.T) {
 	m, tenant := oneShard(t)
 	build := t.TempDir()
@@ -158,7 +184,7 @@ func TestObjectsComeBeforeCompanions(t *testing.T) {
 	}
 }
 
-// A push to a shard that is away is an error, soon.
+// A push to an unreachable shard returns an error soon.
 func TestPushToDeadShard(t *testing.T) {
 	m := newMachine(t)
 	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
@@ -186,7 +212,8 @@ func TestPushGoesToTheNewShard(t *testing.T) {
 	same(t, files(t, old), map[string]string{})
 }
 
-// Wherever a push is stopped, every file on the shard is whole under its name, and pushing again ends in the same place as one push.
+// Wherever a push is stopped, every file on the shard is complete under its name, and a second push ends like an
+// uninterrupted one.
 func TestStoppedPush(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		from, to := t.TempDir(), t.TempDir()
@@ -213,7 +240,7 @@ func TestStoppedPush(t *testing.T) {
 	})
 }
 
-// stoppedAfter is a context that ends after it was asked so often.
+// stoppedAfter is a context that ends after a number of checks.
 type stoppedAfter struct {
 	context.Context
 	calls int64
@@ -227,7 +254,7 @@ func (c *stoppedAfter) Err() error {
 }
 
 // A file that grows while it is copied gets no name yet.
-func TestPutOfChangingFile(t *testing.T) {
+func TestPutFileThatChanges(t *testing.T) {
 	to, err := os.OpenRoot(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -243,9 +270,9 @@ func TestPutOfChangingFile(t *testing.T) {
 	same(t, files(t, to.Name()), map[string]string{"a": "abc"})
 }
 
-// A push that began by the map of before, which may be 30 seconds old, and took long, ends with its files where readers look first: the new shard's
-// server may have copied the tenant before the push was through with the old one.
-func TestATenantThatMovesDuringItsPush(t *testing.T) {
+// A push may start with the previous map, which is up to 30 seconds old, and take long. It still ends with its files
+// where readers look first: the new shard's server may have copied the tenant before the push to the old shard ended.
+func TestTenantMovesDuringPush(t *testing.T) {
 	m, old := oneShard(t)
 	table := m.NewTable(2, map[string]int{"acme": 1})
 	export, _ := m.ServeShard(table, 1)
@@ -260,7 +287,7 @@ func TestATenantThatMovesDuringItsPush(t *testing.T) {
 	if said := m.warnings.String(); !strings.Contains(said, "to shard 0") || !strings.Contains(said, "to shard 1") {
 		t.Errorf("said %q", said)
 	}
-	// With the control plane away nobody can say that it moves, and a push is as good as before.
+	// While the control plane is unreachable a move cannot be detected, and a push works as before.
 	m.refresh(t)
 	m.store.SetAway(true)
 	m.run(t, "push", "acme", build)

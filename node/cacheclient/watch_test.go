@@ -13,9 +13,9 @@ import (
 	"github.com/beachhead-build/beachhead/node/cacheclient/cachetest"
 )
 
-// A build that has its folder already reads nothing there from the second missed connection on, and the files again when the shard answers,
-// through the same mount, also when another agent has begun to watch meanwhile.
-func TestDeadShardIsAMiss(t *testing.T) {
+// A build that has its folder already reads an empty folder after the second missed connection, and the files again
+// when the shard answers, through the same mount, also when another agent has started to watch meanwhile.
+func TestDeadShardReadsEmpty(t *testing.T) {
 	m := newMachine(t)
 	table := m.NewTable(2, nil)
 	m.WriteTable(m.store, mapName, table)
@@ -67,7 +67,30 @@ func TestDeadShardIsAMiss(t *testing.T) {
 	}
 }
 
-// A miss between two answers is none, and an end in the middle of a look counts nothing.
+// Dead connections that cannot be closed are a fault to log: reads then wait for the kernel.
+func TestConnectionsCannotBeClosed(t *testing.T) {
+	s := cachetest.NewShards(t)
+	table := s.NewTable(1, nil)
+	w := watcher{mounts: newMounts(s), missed: map[string]int{}}
+	_, stop := s.ServeShard(table, 0)
+	if _, err := w.mounts.Mount(t.Context(), "00", addressOf(table, 0), ReadOptions); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := os.WriteFile(filepath.Join(s.Root, "bin/ss"), []byte("#!/bin/sh\necho 'not permitted' >&2; exit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range watchMisses - 1 {
+		if err := w.checkShards(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.checkShards(t.Context()); err == nil || !strings.Contains(err.Error(), "not permitted") {
+		t.Errorf("%v, want why the connections stay open", err)
+	}
+}
+
+// A miss between two answers does not count, and an end during a check counts no miss.
 func TestMissesInARow(t *testing.T) {
 	s := cachetest.NewShards(t)
 	table := s.NewTable(1, nil)

@@ -1,6 +1,7 @@
 package hashserv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +14,7 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// filled gives a closed database with so many tasks.
+// filled returns a closed database with a number of tasks.
 func filled(t *testing.T, tasks int) string {
 	t.Helper()
 	file := fresh(t)
@@ -33,7 +34,8 @@ func filled(t *testing.T, tasks int) string {
 	return file
 }
 
-// Whatever is wrong with the file, the server answers, never with a wrong hash, and works with a new file once it has seen the damage.
+// Whatever the damage of the file, the server answers, never with a wrong hash, and works with a new file once it has
+// found the damage.
 func TestDamagedDatabase(t *testing.T) {
 	const tasks = 2000
 	for name, damage := range map[string]func([]byte) []byte{
@@ -64,7 +66,7 @@ func TestDamagedDatabase(t *testing.T) {
 					t.Fatalf("%s is answered with %q", hash, got)
 				}
 			}
-			// The damage may be met by the first report only, which is then tried again, as the client does.
+			// The first report may be the one that finds the damage; the test retries it, as the client does.
 			for _, hash := range []string{"new", "new"} {
 				if got, err := s.recordOutput(output{task: task{method, hash, hash}, Outhash: hash}); err == nil && got == hash {
 					return
@@ -75,7 +77,7 @@ func TestDamagedDatabase(t *testing.T) {
 	}
 }
 
-// A whole and valid value at another task's key is damage too.
+// A complete and valid value at another task's key is damage too.
 func TestValueOfAnotherTask(t *testing.T) {
 	s := must(openStore(filled(t, 2)))
 	defer func() { _ = s.close() }()
@@ -92,7 +94,49 @@ func TestValueOfAnotherTask(t *testing.T) {
 	}
 }
 
-func TestDamageIsPutAside(t *testing.T) {
+// A damaged entry is an error for every query that meets it, and never counts as an unknown one.
+func TestDamagedEntry(t *testing.T) {
+	hash := fmt.Sprintf("%064d", 0)
+	for _, table := range [][]byte{tableUnihash, tableExists, tableOutput, tableFirstOutput, tableFirstTask} {
+		var met int
+		for name, query := range map[string]func(*store) error{
+			"unihash": func(s *store) error { _, err := s.findUnihash(method, hash); return err },
+			"exists":  func(s *store) error { _, err := s.hasUnihash("u" + hash); return err },
+			"task":    func(s *store) error { _, err := s.firstOutputOfTask(method, hash); return err },
+			"outhash": func(s *store) error { _, err := s.firstOutputOfHash(method, "o"+hash); return err },
+		} {
+			s := must(openStore(filled(t, 1)))
+			if err := query(s); err != nil {
+				t.Errorf("%s of a whole database: %v", name, err)
+			}
+			damage := func(tx *bbolt.Tx) error {
+				bucket := tx.Bucket(table)
+				key, value := bucket.Cursor().First()
+				value = bytes.Clone(value)
+				value[0] ^= 1
+				return bucket.Put(key, value)
+			}
+			if err := s.writeTables(damage); err != nil {
+				t.Fatal(err)
+			}
+			switch err := query(s); {
+			case errors.Is(err, errDamaged):
+				met++
+			case err != nil:
+				t.Errorf("%s with a damaged entry in %s: %v", name, table, err)
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+		}
+		// The unihash is part of three answers, and each output of two.
+		if want := map[string]int{"unihash": 3, "exists": 1, "output": 2, "first-output": 1, "first-task": 1}[string(table)]; met != want {
+			t.Errorf("%d queries meet the damaged entry in %s, want %d", met, table, want)
+		}
+	}
+}
+
+func TestDamagedFileIsMovedAside(t *testing.T) {
 	file := fresh(t)
 	for _, text := range []string{"older", "newer"} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -108,8 +152,8 @@ func TestDamageIsPutAside(t *testing.T) {
 	}
 }
 
-// What is wrong with the machine is no damage: nothing is put aside.
-func TestTheMachinesFaultsAreNoDamage(t *testing.T) {
+// A fault of the machine is no damage: no file is moved aside.
+func TestMachineFaultsAreNoDamage(t *testing.T) {
 	held := filled(t, 1)
 	s := must(openStore(held))
 	defer func() { _ = s.close() }()
@@ -121,8 +165,9 @@ func TestTheMachinesFaultsAreNoDamage(t *testing.T) {
 	}
 }
 
-// A file that loses its end while it is served is memory without bytes for who reads it: without guard the process would end.
-func TestDatabaseCutShortWhileItIsServed(t *testing.T) {
+// A file that is truncated while it is served is memory without bytes for its readers: without catchDamage the process
+// would end.
+func TestDatabaseTruncatedWhileServed(t *testing.T) {
 	file := filled(t, 2000)
 	address, _ := start(t, file)
 	c := connect(t, address, kirkstone)

@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is the original's two tables, as its queries read them: rows in the order in which they came.
+// model holds the original's two tables, as its queries read them: rows in the order of their arrival.
 type model struct {
 	outputs    []output
 	unihashes  map[[2]string]string
@@ -58,7 +58,7 @@ func (m *model) exists(unihash string) bool {
 	return false
 }
 
-// first gives the oldest output for which something holds, with the unihash that its task has now.
+// first returns the oldest output for which holds is true, with the current unihash of its task.
 func (m *model) first(holds func(output) bool) *output {
 	for _, o := range m.outputs {
 		if holds(o) {
@@ -69,7 +69,7 @@ func (m *model) first(holds func(output) bool) *output {
 	return nil
 }
 
-// must gives the value; the panic fails the test.
+// must returns the value; the panic fails the test.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -83,7 +83,8 @@ func sameOutput(t *rapid.T, got, want *output) {
 	}
 }
 
-// Whatever is reported in whatever order, and however often the store is closed, it answers as the original's tables would.
+// Whatever is reported in whatever order, and however often the store is closed, it answers as the original's tables
+// would.
 func TestStoreIsTheOriginalsTables(t *testing.T) {
 	folder := t.TempDir()
 	var runs atomic.Int64
@@ -91,7 +92,7 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 		file := fmt.Sprintf("%s/%d.db", folder, runs.Add(1))
 		open := func() *store {
 			s := must(openStore(file))
-			s.db.Load().NoSync = true // what reaches the disk is for other tests
+			s.db.Load().NoSync = true // other tests check what reaches the disk
 			return s
 		}
 		s := open()
@@ -155,7 +156,7 @@ func TestRestartKeepsEverything(t *testing.T) {
 	}
 }
 
-// Many clients report tasks with the same few outputs at once: of each output, all must be told the same hash.
+// Many clients report tasks with the same few outputs at once: all must receive the same hash for each output.
 func TestConcurrentReportsAgree(t *testing.T) {
 	const clients, outputs = 24, 10
 	address, _ := start(t, fresh(t))
@@ -242,7 +243,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// A server that is killed in the middle of reports has all that it has answered, and goes on.
+// A server that is killed during reports still has all reports that it answered, and works on.
 func TestKillLosesNothingAnswered(t *testing.T) {
 	const clients = 8
 	file := fresh(t)

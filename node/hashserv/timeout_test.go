@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// startSession serves one connection in a bubble with its own time, and returns the client's end of it, and the server's
+// startSession serves one connection in a bubble with its own time. It returns the client's end of it, and the server's
 // error once the session is over.
 func startSession(t *testing.T) (c *client, ended <-chan error) {
 	t.Helper()
@@ -26,7 +26,7 @@ func startSession(t *testing.T) (c *client, ended <-chan error) {
 	return c, errs
 }
 
-// A build may be silent for hours between two messages, since it keeps its connection to its end.
+// A build may be silent for hours between two messages, because it keeps its connection until its end.
 func TestSilentConnectionStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ended := startSession(t)
@@ -46,7 +46,7 @@ func TestSilentConnectionStays(t *testing.T) {
 	})
 }
 
-// A client that stops within a line is gone, also when that line came with a whole one before it.
+// A client that stops within a line is gone, also when a complete line came with it.
 func TestStalledLineEndsConnection(t *testing.T) {
 	for _, before := range []string{"", "{\"ping\": null}\n"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestStalledLineEndsConnection(t *testing.T) {
 	}
 }
 
-// A client that does not read its answers ends its connection.
+// A client that does not read its answers loses its connection.
 func TestUnreadAnswerEndsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ended := startSession(t)

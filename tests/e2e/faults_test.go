@@ -27,7 +27,7 @@ func TestFaultThenUpAgain(t *testing.T) {
 				t.Errorf("exit code %d, want 1 and an error with %q and the next step; got\n%s", code, c.want, errs)
 			}
 			w.must("up")
-			w.agree(what)
+			w.checkAgree(what)
 			w.must("down")
 			w.empty()
 		})

@@ -8,9 +8,9 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// findConstantDefaults asks Default itself what it fills in: path → value, for what is the same whatever else the file says. It
-// tries regions with and without cache and link and under different names; a default that differs among them depends on the
-// rest of the file and is told in words, in the key's comment.
+// findConstantDefaults returns the defaults, by path, that do not depend on the rest of the file. It calls Default for
+// regions with and without cache and link and with different names. A default that differs between them depends on the rest
+// of the file, and the key's comment describes it.
 func findConstantDefaults() (map[string]any, error) {
 	constant, varies := map[string]any{}, map[string]bool{}
 	for name, c := range map[string]*regionfile.Config{
@@ -38,7 +38,7 @@ func findConstantDefaults() (map[string]any, error) {
 	return constant, nil
 }
 
-// listDefaults lists what Default adds to a config.
+// listDefaults returns the values that Default adds to a config, by path.
 func listDefaults(c *regionfile.Config) (map[string]any, error) {
 	before, err := flattenConfig(c)
 	if err != nil {
@@ -57,7 +57,7 @@ func listDefaults(c *regionfile.Config) (map[string]any, error) {
 	return after, nil
 }
 
-// flattenConfig lists the values of a config by path; a list is one value.
+// flattenConfig returns the values of a config by path. A list is one value.
 func flattenConfig(c *regionfile.Config) (map[string]any, error) {
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command genschema writes regions/schema.json and docs/region-file.md from the Go types of package regionfile, so that neither
-// can say what the loader does not do. Run it with: go generate ./internal/regionfile
+// Command genschema writes regions/schema.json and docs/region-file.md from the Go types of package regionfile, so both
+// always agree with the loader. Run it with: go generate ./internal/regionfile
 package main
 
 import (
@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Where the two files go, seen from internal/regionfile, where go generate runs.
+// The two generated files, seen from internal/regionfile, where go generate runs.
 const (
 	schemaFile = "../../regions/schema.json"
 	docFile    = "../../docs/region-file.md"
@@ -33,7 +33,8 @@ func writeFiles() error {
 	return nil
 }
 
-// generateFiles gives the text of each file by its path. It reads the sources and the example in the working directory.
+// generateFiles returns the text of each generated file by its path. It reads the sources and the example from the working
+// directory.
 func generateFiles() (map[string][]byte, error) {
 	s, err := buildSchema()
 	if err != nil {

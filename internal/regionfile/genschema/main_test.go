@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The schema and the reference page must say what the types say now.
+// The schema and the reference page must match the current types.
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	t.Chdir("..") // where go generate runs
 	files, err := generateFiles()

@@ -35,13 +35,13 @@ keys and broken rules. Each problem has its line and says what to write instead:
 - Fleets can share settings with YAML anchors and merge keys (` + "`agent: &jobserv {…}`" + `, then ` + "`<<: *jobserv`" + `). Define the
   anchor at its first use. A merge is one level deep.
 - The file contains no secrets. ` + "`agent.token`" + ` is the name of a stack secret.
-- The first line of the example below connects the file to ` + "`schema.json`" + `, so editors can complete keys and check simple values. The
-  loader checks all rules.
+- The first line of the example below connects the file to ` + "`schema.json`" + `. Editors can then complete keys and check simple values.
+  The loader checks all rules.
 - ` + "`beachhead show REGION`" + ` prints the file with all defaults filled in.
 
 `
 
-// buildPage writes the reference page: a table of keys for each section, the rules, and an example.
+// buildPage returns the reference page: a table of keys for each section, the rules, and an example.
 func buildPage(s *jsonschema.Schema) ([]byte, error) {
 	file, err := os.ReadFile(projectDir + exampleFile)
 	if err != nil {
@@ -51,7 +51,8 @@ func buildPage(s *jsonschema.Schema) ([]byte, error) {
 	out.WriteString(intro)
 	out.WriteString("## Keys\n\n")
 	writeSection(&out, s, "")
-	out.WriteString("## Rules\n\nA region file must follow these rules in addition to the types, bounds and patterns above. A warning stops no command.\n\n")
+	out.WriteString("## Rules\n\nA region file must follow these rules in addition to the types, bounds and patterns " +
+		"above. A warning stops no command.\n\n")
 	on := ""
 	for _, r := range regionfile.Rules() {
 		if r.On != on {
@@ -64,7 +65,7 @@ func buildPage(s *jsonschema.Schema) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// writeSection writes the table of one mapping and then those of the mappings in it.
+// writeSection writes the table of one mapping, and then the tables of the mappings in it.
 func writeSection(out *bytes.Buffer, s *jsonschema.Schema, path string) {
 	title := "The file"
 	if path != "" {
@@ -93,7 +94,7 @@ func writeSection(out *bytes.Buffer, s *jsonschema.Schema, path string) {
 	}
 }
 
-// findMapping gives the mapping that a key holds, by itself, by name or in a list, and how its path goes on.
+// findMapping returns the mapping that a key contains (directly, by name or in a list) and the suffix of its path, or nil.
 func findMapping(s *jsonschema.Schema) (*jsonschema.Schema, string) {
 	switch {
 	case s.Items != nil && s.Items.Properties.Len() > 0:
@@ -106,7 +107,7 @@ func findMapping(s *jsonschema.Schema) (*jsonschema.Schema, string) {
 	return nil, ""
 }
 
-// describeKind says what a value looks like, with its bounds.
+// describeKind describes the form of a value, with its bounds.
 func describeKind(s *jsonschema.Schema) string {
 	switch {
 	case len(s.Enum) > 0:
@@ -127,7 +128,7 @@ func describeKind(s *jsonschema.Schema) string {
 	return s.Type + formatNumberBounds(s)
 }
 
-// describeText names the texts that have a form of their own; a pattern is printed as it is.
+// describeText describes a string. It prints a pattern as it is, except the patterns of sizes, durations and ranges.
 func describeText(s *jsonschema.Schema) string {
 	switch {
 	case strings.Contains(s.Pattern, "GiB"):
@@ -166,5 +167,5 @@ func formatListBounds(s *jsonschema.Schema) string {
 
 func formatCode(v any) string { return fmt.Sprintf("`%v`", v) }
 
-// escapeCell keeps a text inside its cell of a table.
+// escapeCell escapes a text for a cell of a Markdown table.
 func escapeCell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }

@@ -15,22 +15,22 @@ import (
 
 const regionsPackage = "github.com/beachhead-build/beachhead/internal/regionfile"
 
-// buildSchema reflects the types, with comments as descriptions and Default's values as defaults.
+// buildSchema derives the schema from the types. Comments become descriptions, and Default's values become defaults.
 func buildSchema() (*jsonschema.Schema, error) {
 	r := &jsonschema.Reflector{
 		Anonymous:                  true,
-		DoNotReference:             true, // every type is used once, and a tree without references reads better in editors
+		DoNotReference:             true, // each type is used once, and editors show a tree without references better
 		ExpandedStruct:             true,
 		FieldNameTag:               "yaml",
 		RequiredFromJSONSchemaTags: true,
 		Mapper:                     describeScalar,
 	}
-	// One file and not the directory: the library would parse every package below it.
+	// One file and not the directory, because the library would parse every package below it.
 	if err := r.AddGoComments(regionsPackage, "config.go", jsonschema.WithFullComment()); err != nil {
 		return nil, fmt.Errorf("reading comments of config.go: %w; run go generate ./internal/regionfile", err)
 	}
 	s := r.Reflect(&regionfile.Config{})
-	// Draft 7 is what the YAML language server knows best, and nothing here needs a later one.
+	// The YAML language server supports draft 7 best, and the schema needs no later draft.
 	s.Version = "http://json-schema.org/draft-07/schema#"
 	s.Title = "Beachhead region file"
 	values, err := findConstantDefaults()
@@ -41,7 +41,8 @@ func buildSchema() (*jsonschema.Schema, error) {
 	return s, nil
 }
 
-// describeScalar describes the types that read themselves from one scalar, and the closed enums.
+// describeScalar returns the schema of a type that reads itself from one scalar, or of an enum. It returns nil for other
+// types.
 func describeScalar(t reflect.Type) *jsonschema.Schema {
 	text := func(format, pattern string) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Format: format, Pattern: pattern}
@@ -66,8 +67,8 @@ func describeScalar(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// completeSchema joins the lines of descriptions and adds the defaults, all the way down. Items of lists and values of maps go by
-// the path of their parent with .*.
+// completeSchema cleans up descriptions and adds defaults, recursively. Items of lists and values of maps have the path of
+// their parent with .* appended.
 func completeSchema(s *jsonschema.Schema, path string, values map[string]any) {
 	s.Description = toSentence(s.Description)
 	if v, ok := values[path]; ok {
@@ -84,7 +85,7 @@ func completeSchema(s *jsonschema.Schema, path string, values map[string]any) {
 	}
 }
 
-// toSentence makes a Go comment a sentence for a page: on one line, and "Runner is one fleet" without the type's name.
+// toSentence turns a Go comment into a sentence on one line. It drops the type's name from "Runner is one fleet".
 func toSentence(comment string) string {
 	comment = strings.ReplaceAll(comment, "\n", " ")
 	name, rest, found := strings.Cut(comment, " is ")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// serves wants a machine to be the shard's server, whole.
+// serves fails the test unless the machine serves the shard completely.
 func (m *machine) serves(t *testing.T) {
 	t.Helper()
 	if m.volume.holder != m.id || m.volume.state != "attached" || m.iface.holder != m.id || m.iface.state != "attached" {
@@ -47,7 +47,7 @@ func (l *lab) fileSystem() string {
 	return string(said)
 }
 
-// bubble runs a test in a bubble with its own time, so that waiting takes none.
+// bubble runs a test in a bubble with its own time, so that waiting takes no time.
 func bubble(t *testing.T, test func(t *testing.T, l *lab)) {
 	t.Helper()
 	l := newLab(t)
@@ -93,7 +93,8 @@ func TestPrepare(t *testing.T) {
 	})
 }
 
-// A kill at any step, and then the agent starts again, the machine boots again, or another machine takes its place: all end the same.
+// After a kill at any step the agent starts again, the machine boots again, or another machine replaces it. All cases
+// end the same.
 func TestKilledAnywhere(t *testing.T) {
 	steps := 0
 	bubble(t, func(t *testing.T, l *lab) {
@@ -106,7 +107,7 @@ func TestKilledAnywhere(t *testing.T) {
 	if steps < 20 {
 		t.Fatalf("only %d steps were counted", steps)
 	}
-	// By turns: neighbouring steps leave much the same.
+	// In turns, because neighbouring steps leave nearly the same state.
 	ends := []struct {
 		name string
 		do   func(l *lab, m *machine) *machine
@@ -135,8 +136,9 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// A server that drains hands everything over, in an order in which no client hears that its files are gone; the next one takes it.
-func TestDrainHandsOver(t *testing.T) {
+// A server that drains releases everything, in an order in which no client learns that its files are gone. The next
+// server takes over.
+func TestDrainReleasesEverything(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		first := l.start("i-1")
 		if err := first.role.Prepare(t.Context()); err != nil {
@@ -161,7 +163,7 @@ func TestDrainHandsOver(t *testing.T) {
 		if order != 4 {
 			t.Errorf("drained by\n%s", first.read("/log"))
 		}
-		// A machine that went before EC2 has let go would be one from which the next server takes by force.
+		// If the machine terminated before EC2 detached the resources, the next server would detach them by force.
 		if l.volume.holder != "" || l.iface.holder != "" {
 			t.Errorf("drained with the volume %+v and the interface %+v", l.volume, l.iface)
 		}
@@ -179,7 +181,7 @@ func TestDrainHandsOver(t *testing.T) {
 	})
 }
 
-// A thing that EC2 does not let go of keeps no machine that has let go of it.
+// A drain does not wait without limit for EC2 to detach a resource that Linux has released.
 func TestDrainEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := l.start("i-1")
@@ -197,8 +199,8 @@ func TestDrainEnds(t *testing.T) {
 	})
 }
 
-// Killed at any step of draining, it goes on.
-func TestDrainGoesOn(t *testing.T) {
+// A drain resumes after a kill at any step.
+func TestDrainResumesAfterKill(t *testing.T) {
 	for n := 1; n < 14; n++ {
 		bubble(t, func(t *testing.T, l *lab) {
 			m := l.start("i-1")
@@ -226,7 +228,7 @@ func TestDrainGoesOn(t *testing.T) {
 	}
 }
 
-// A dead holder is fenced, however it went; one that lives is waited for, and never fenced.
+// A dead holder is fenced, however it ended. A holder that is alive is never fenced; the server waits for it.
 func TestFencing(t *testing.T) {
 	for state, want := range map[string]bool{
 		"terminated": true, "stopped": true, "": true, "shutting-down": true, "stopping": true, "running": false, "pending": false, "odd": false,
@@ -257,8 +259,9 @@ func TestFencing(t *testing.T) {
 	}
 }
 
-// A living server that lost its volume, since the network took it for dead, serves nothing any more when its agent prepares it.
-func TestFencedServerLetsGo(t *testing.T) {
+// A server that is alive but lost its volume, because the network made it look dead, stops serving when its agent
+// prepares it.
+func TestFencedServerStopsServing(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		first := l.start("i-1")
 		if err := first.role.Prepare(t.Context()); err != nil {
@@ -309,8 +312,8 @@ func TestLostVolumeIsNotPrepared(t *testing.T) {
 	}
 }
 
-// What the kernel made read-only is checked and mounted again.
-func TestReadOnlyIsMended(t *testing.T) {
+// A mount that the kernel made read-only is checked and mounted again.
+func TestReadOnlyMountIsRepaired(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
@@ -330,8 +333,8 @@ func TestReadOnlyIsMended(t *testing.T) {
 	})
 }
 
-// An NFS server that hangs is started anew, by an agent that finds everything else in order.
-func TestHangingServerIsMended(t *testing.T) {
+// An agent that finds everything else in order restarts an NFS server that hangs.
+func TestHangingServerIsRestarted(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
@@ -346,8 +349,8 @@ func TestHangingServerIsMended(t *testing.T) {
 	})
 }
 
-// An image without D-Bus has its networkd told in another way; a server that serves does not tell it again.
-func TestNetworkdIsTold(t *testing.T) {
+// On an image without D-Bus the agent restarts networkd instead of a reload. A server that serves does neither again.
+func TestNetworkdWithoutDBus(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := l.start("i-1")
 		networkctl := "#!/bin/sh\necho 'Failed to connect system bus' >&2; exit 1\n"

@@ -18,7 +18,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/role/cache/evict"
 )
 
-// served prepares a server of a shard without a hash-equivalence server, whose network would keep the bubble's time from passing.
+// served prepares a server of a shard without a hash-equivalence server, whose network would stop the bubble's time.
 func served(t *testing.T, l *lab) *machine {
 	t.Helper()
 	m := l.start("i-1")
@@ -41,7 +41,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A server that cannot serve for minutes ends, so that its agent prepares it again. One bad moment does not end it.
+// A server that cannot serve for minutes ends, so that its agent prepares it again. One failed check does not end it.
 func TestServeEndsWhenItCannot(t *testing.T) {
 	for what, hurt := range map[string]func(l *lab, m *machine){
 		"the NFS server is gone":  func(_ *lab, m *machine) { m.write("/nfsd", "") },
@@ -54,7 +54,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 			hurt(l, m)
 			begin := time.Now()
 			err := m.role.Serve(t.Context())
-			if err == nil || time.Since(begin) < (failureLimit-1)*checkInterval || time.Since(begin) > failureLimit*checkInterval+3*nfsTimeout {
+			if err == nil || time.Since(begin) < (failureLimit-1)*checkInterval || time.Since(begin) > (failureLimit-1)*checkInterval+3*nfsTimeout {
 				t.Errorf("%s: %v after %v", what, err, time.Since(begin))
 			}
 		})
@@ -62,7 +62,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
 		m.write("/nfsd", "")
-		// Two bad minutes, one good one, and two bad ones again.
+		// Two bad minutes, one good minute, and two bad minutes again.
 		for after, state := range map[time.Duration]string{90 * time.Second: "serving\n", 150 * time.Second: "", 270 * time.Second: "serving\n"} {
 			time.AfterFunc(after, func() { m.write("/nfsd", state) })
 		}
@@ -74,7 +74,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 	})
 }
 
-// The control plane's absence makes no server unhealthy.
+// A server stays healthy while the control plane is unreachable.
 func TestHealthWithoutAWS(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
@@ -89,7 +89,7 @@ func TestHealthWithoutAWS(t *testing.T) {
 	})
 }
 
-// The metrics are those that components/watch has alarms on.
+// The alarms of components/watch use these metrics.
 func TestMetrics(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
@@ -113,11 +113,11 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// A volume that grew has its file system follow, once.
-func TestFollow(t *testing.T) {
+// After a volume grew, its file system grows, once.
+func TestFileSystemGrowsWithVolume(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
-		m.write("/sys/block/image/size", "32768\n") // the device is a file, whose name is this
+		m.write("/sys/block/image/size", "32768\n") // the device is a file with this name
 		m.write("/log", "")
 		grown := m.role.growFileSystem(t.Context(), 0)
 		grown = m.role.growFileSystem(t.Context(), grown)
@@ -172,7 +172,7 @@ func TestServeHashes(t *testing.T) {
 	}
 }
 
-// Leftovers are cleared away once a day, whichever machine does it.
+// Leftovers are removed once a day, whichever machine does it.
 func TestEvictOnce(t *testing.T) {
 	m := &machine{host: host.Host{Root: t.TempDir()}}
 	m.agent()
@@ -205,8 +205,8 @@ func TestEvictOnce(t *testing.T) {
 	}
 }
 
-// A connection is no answer, and a wrong answer is none.
-func TestProbe(t *testing.T) {
+// A connection without an answer is a fault, and so is a wrong answer.
+func TestCheckNFS(t *testing.T) {
 	for what, c := range map[string]struct {
 		serve func(net.Conn)
 		want  string
@@ -242,7 +242,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// New takes what the agent has.
+// New returns the role for the agent's parts.
 func TestNew(t *testing.T) {
 	if r := New(host.Host{}, description(), aws.New("us-west-1")); r.volumeLabel() != "beachhead-00" || r.port != 2049 {
 		t.Errorf("%+v", r)

@@ -10,8 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Nobody takes from a machine that lives, or whose end is not certain, whatever else is so; and nothing is ours before EC2 says so.
-func TestNext(t *testing.T) {
+// A holder that is alive, or whose end is not certain, is never fenced, whatever else holds. A claim is done only when
+// EC2 reports it.
+func TestDecideStep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := attachment{
 			holder: rapid.SampledFrom([]string{"", "i-me", "i-other"}).Draw(t, "holder"),
@@ -41,10 +42,11 @@ func TestNext(t *testing.T) {
 	})
 }
 
-// Servers that all see the volume free: one gets it, and the others say who has it. When that one goes, one of them gets it.
+// All servers see the volume free: one gets it, and the others report its holder. When that one terminates, another one
+// gets the volume.
 func TestOneServerWins(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
-		l.pause = 100 * time.Millisecond // so that all of them have seen it free before one takes it
+		l.pause = 100 * time.Millisecond // so that all of them have seen it free before one attaches it
 		var all []*machine
 		for _, id := range []string{"i-1", "i-2", "i-3", "i-4"} {
 			all = append(all, l.start(id))
@@ -102,7 +104,7 @@ func TestOneServerWins(t *testing.T) {
 	})
 }
 
-// A claim ends with its context, and says what it waited for.
+// A claim ends with its context, and reports why it waited.
 func TestClaimStops(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := l.start("i-1")

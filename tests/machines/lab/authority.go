@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// authority signs the certificates of everything that answers in the lab. It is made with the image, which trusts it; its key never leaves the
-// cache directory.
+// authority signs the certificates of all servers in the lab. The build of the image creates it, and the image trusts it. Its key never leaves
+// the cache directory.
 type authority struct {
 	key         *ecdsa.PrivateKey
 	certificate *x509.Certificate
@@ -29,7 +29,7 @@ const (
 	keyFile       = "authority.key"
 )
 
-// makeAuthority writes a new one.
+// makeAuthority writes a new authority into a directory.
 func makeAuthority(directory string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -61,12 +61,12 @@ func readAuthority(directory string) (*authority, error) {
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("the laboratory's key is no ECDSA key; delete " + directory)
+		return nil, errors.New("the lab's key is not an ECDSA key; delete " + directory)
 	}
 	return &authority{key: key, certificate: pair.Leaf}, nil
 }
 
-// serverConfig is for a server that answers to whatever name it is called by.
+// serverConfig returns the configuration of a server that has a certificate for every name.
 func (a *authority) serverConfig() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		template := &x509.Certificate{

@@ -4,7 +4,7 @@ package lab
 
 import "net/http"
 
-// serveBucket gives the objects of the region's bucket to whoever signs for them.
+// serveBucket serves the objects of the region's bucket to instances that sign their requests.
 func (l *Lab) serveBucket(w http.ResponseWriter, r *http.Request) {
 	one, _, err := l.EC2.verifyCaller(r, "s3")
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// serveTime answers NTP, RFC 5905, with this machine's clock.
+// serveTime answers NTP (RFC 5905) with this machine's clock.
 func serveTime(conn net.PacketConn) {
 	packet := make([]byte, 512)
 	for {
@@ -31,7 +31,7 @@ func serveTime(conn net.PacketConn) {
 	}
 }
 
-// ntpTimestamp is a time in NTP's form: seconds since 1900 and their fraction.
+// ntpTimestamp returns a time in NTP's form: seconds since 1900 and their fraction.
 func ntpTimestamp(t time.Time) uint64 {
 	return uint64(t.Unix()+2_208_988_800)<<32 | uint64(t.Nanosecond())<<32/1_000_000_000
 }

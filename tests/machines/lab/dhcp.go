@@ -30,7 +30,7 @@ const (
 
 var cookie = []byte{99, 130, 83, 99}
 
-// answerDHCP gives the packet that answers one, or nil for a packet that is no question for an address.
+// answerDHCP returns the answer to a packet, or nil if the packet is not a request for an address.
 func answerDHCP(c *card, resolver netip.Addr, packet []byte) []byte {
 	ip := header.IPv4(packet)
 	if !ip.IsValid(len(packet)) || ip.TransportProtocol() != header.UDPProtocolNumber {
@@ -89,7 +89,7 @@ func encodeLease(c *card, resolver netip.Addr, question []byte, kind byte) []byt
 	return append(answer, optionEnd)
 }
 
-// encodeDatagram wraps an answer of a DHCP server into a packet to everybody.
+// encodeDatagram returns the broadcast packet that carries an answer of a DHCP server.
 func encodeDatagram(payload []byte, from netip.Addr) []byte {
 	size := header.IPv4MinimumSize + header.UDPMinimumSize + len(payload)
 	packet := make([]byte, size)

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// EC2 knows the region's instances, volumes and interfaces, and does with QEMU what EC2 does with its hosts.
+// EC2 holds the region's instances, volumes and interfaces. It does with QEMU what the real EC2 does with its hosts.
 type EC2 struct {
 	lab        *Lab
 	mutex      sync.Mutex
@@ -34,7 +34,7 @@ type instance struct {
 	state   string
 	address netip.Addr
 	machine *Machine
-	// notices are metadata that come and go, by path below meta-data: spot/instance-action.
+	// notices are temporary metadata by path below meta-data, for example spot/instance-action.
 	notices map[string]string
 }
 
@@ -43,7 +43,7 @@ type volume struct {
 	tags     map[string]string
 	sizeGiB  int
 	file     string
-	// holder is the instance, and state attaching, attached or detaching; both are empty when it is free.
+	// holder is the instance. state is attaching, attached or detaching. Both are empty if the volume is available.
 	holder, device, state string
 }
 
@@ -51,7 +51,7 @@ type netInterface struct {
 	id   string
 	tags map[string]string
 	card *card
-	// As a volume's.
+	// As in a volume.
 	holder, attachment, state string
 	index                     int
 }
@@ -60,14 +60,14 @@ func newEC2(l *Lab) *EC2 {
 	return &EC2{lab: l, instances: map[string]*instance{}, volumes: map[string]*volume{}, interfaces: map[string]*netInterface{}}
 }
 
-// newID makes an id as EC2's, the same for the same order of making. The caller holds the mutex.
+// newID returns an id in EC2's form. The same order of calls returns the same ids. The caller holds the mutex.
 func (e *EC2) newID(prefix string) string {
 	e.made++
 	sum := sha256.Sum256(fmt.Append(nil, prefix, e.made))
 	return prefix + "-0" + hex.EncodeToString(sum[:8])
 }
 
-// NewVolume makes a blank volume in a zone and gives its id.
+// NewVolume creates a blank volume in a zone and returns its id.
 func (e *EC2) NewVolume(zone string, sizeGiB int, tags map[string]string) string {
 	e.lab.T.Helper()
 	e.mutex.Lock()
@@ -80,7 +80,7 @@ func (e *EC2) NewVolume(zone string, sizeGiB int, tags map[string]string) string
 	return v.id
 }
 
-// NewInterface makes an interface with a fixed address and gives its id. The subnet is the plan's that has the address.
+// NewInterface creates an interface with a fixed address in the plan's subnet of that address. It returns the interface's id.
 func (e *EC2) NewInterface(address netip.Addr, checked bool, tags map[string]string) string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -95,7 +95,7 @@ func (e *EC2) newInterface(address netip.Addr, checked bool, tags map[string]str
 	return n
 }
 
-// AttachedTo is the instance that has a volume or interface; "" when it is free.
+// AttachedTo returns the instance that a volume or interface is attached to; "" if none.
 func (e *EC2) AttachedTo(id string) string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -108,14 +108,14 @@ func (e *EC2) AttachedTo(id string) string {
 	return ""
 }
 
-// VolumeFile is the file of a volume, which only its reader may change while no machine has it.
+// VolumeFile returns the file of a volume. A test may change it only while no machine has the volume.
 func (e *EC2) VolumeFile(id string) string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	return e.volumes[id].file
 }
 
-// SetNotice sets a metadata value below meta-data, such as spot/instance-action; an empty one takes it away.
+// SetNotice sets a metadata value below meta-data, such as spot/instance-action; an empty value removes it.
 func (e *EC2) SetNotice(m *Machine, path, value string) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -126,7 +126,7 @@ func (e *EC2) SetNotice(m *Machine, path, value string) {
 	e.instances[m.ID].notices[path] = value
 }
 
-// TerminateInstance ends an instance at once. Its volumes and interfaces are free a moment later, since they outlive it.
+// TerminateInstance ends an instance at once. Its volumes and interfaces outlive it and are available a moment later.
 func (e *EC2) TerminateInstance(id string) {
 	e.mutex.Lock()
 	one := e.instances[id]
@@ -155,7 +155,7 @@ func (e *EC2) ReportTerminated(id string) {
 	e.instances[id].state = "terminated"
 }
 
-// credentialsOf is what the metadata give an instance and what its calls must be signed with.
+// credentialsOf returns the credentials that the metadata give an instance, and with which it must sign its calls.
 func (e *EC2) credentialsOf(one *instance) aws.Credentials {
 	sum := sha256.Sum256([]byte(one.id))
 	return aws.Credentials{
@@ -163,7 +163,7 @@ func (e *EC2) credentialsOf(one *instance) aws.Credentials {
 	}
 }
 
-// verifyCaller is the instance whose role signed a request.
+// verifyCaller returns the instance whose role signed a request, and the body.
 func (e *EC2) verifyCaller(r *http.Request, service string) (*instance, []byte, error) {
 	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
 	if parts == nil {
@@ -178,7 +178,7 @@ func (e *EC2) verifyCaller(r *http.Request, service string) (*instance, []byte, 
 	}
 	e.mutex.Unlock()
 	if one == nil {
-		return nil, nil, fmt.Errorf("nobody's key: %s", parts[1])
+		return nil, nil, fmt.Errorf("no instance has the key %s", parts[1])
 	}
 	body, err := verifySignature(r, e.credentialsOf(one), e.lab.Plan.Region, service)
 	return one, body, err
@@ -205,7 +205,7 @@ func (e *EC2) serveQuery(w http.ResponseWriter, r *http.Request) {
 		"AttachNetworkInterface": e.attachInterface, "DetachNetworkInterface": e.detachInterface,
 	}[action]
 	if !known {
-		e.lab.T.Errorf("EC2: %s asked for %s, which the laboratory does not know", one.id, action)
+		e.lab.T.Errorf("EC2: %s called %s, which the lab does not have", one.id, action)
 		e.writeFault(w, faultf("InvalidAction", "The action %s is not valid for this web service.", action))
 		return
 	}
@@ -297,5 +297,5 @@ func (e *EC2) describeInterfaces(f *form) ([]element, error) {
 	return []element{set}, nil
 }
 
-// plugLimit is how long QEMU and the guest may take to let a device go.
+// plugLimit is the time in which QEMU and the guest must release a device.
 const plugLimit = time.Minute

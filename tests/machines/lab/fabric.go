@@ -20,7 +20,7 @@ func (m mac) String() string { return net.HardwareAddr(m[:]).String() }
 // router is the hardware address of the implicit router of every subnet.
 var router = mac{0x02, 0xbe, 0xac, 0, 0, 1}
 
-// maximum is the longest frame that a machine may send: virtio hands over up to 64 KiB when it segments, which no machine here is offered.
+// maximum is the longest frame that a machine may send. virtio could send 64 KiB for segmentation, which the lab does not offer.
 const maximum = 1 << 16
 
 const (
@@ -28,43 +28,43 @@ const (
 	etherARP  = 0x0806
 )
 
-// card is a network interface as the network sees it: one place in it, with or without a machine behind.
+// card is a network interface as the network sees it, with or without a machine.
 type card struct {
 	mac     mac
 	address netip.Addr
 	subnet  netip.Prefix
-	// checked says that only packets from and to its own address pass, as EC2's source and destination check.
+	// checked allows only packets from and to the card's own address, as EC2's source and destination check does.
 	checked bool
 	// cut drops everything, as a broken cable does.
 	cut bool
-	// to is nil while no machine has it.
+	// to is nil while no machine has the card.
 	to io.Writer
 }
 
-// fabric is a VPC's network. As in a VPC, nothing is ever flooded: who has which address is known, addresses are resolved by the network itself,
-// and the implicit router sends packets by their destination and by the sender's subnet.
+// fabric is a VPC's network. As in a VPC, the network itself answers ARP and never floods a frame. The implicit router forwards packets by their
+// destination and by the sender's subnet.
 type fabric struct {
 	mutex sync.Mutex
 	cards map[mac]*card
-	// outside takes what leaves for the internet or for AWS, as IP packets.
+	// outside receives the IP packets to the internet and to AWS.
 	outside func(packet []byte)
-	// direct are addresses that every subnet reaches whatever its way: the resolver, the clock, the metadata, gateway endpoints.
+	// direct are addresses that every subnet reaches without its default route: the resolver, the clock, the metadata, gateway endpoints.
 	direct map[netip.Addr]bool
-	// routes are the machines that carry a subnet's traffic to the outside; subnets without an entry have an internet gateway.
+	// routes are the machines that forward a subnet's traffic to the outside. Subnets without an entry have an internet gateway.
 	routes map[netip.Prefix]mac
-	// lease is what a machine gets by DHCP beside its address.
+	// resolver is the address that machines receive by DHCP beside their own.
 	resolver netip.Addr
 }
 
-// addCard makes a place for an interface.
+// addCard adds an interface.
 func (f *fabric) addCard(c *card) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.cards[c.mac] = c
 }
 
-// serveMachine moves frames between the network and a machine until the connection ends. A frame comes with its length before it: this is how
-// QEMU's stream network works.
+// serveMachine moves frames between the network and a machine until the connection ends. Each frame follows its length, as in QEMU's
+// stream network.
 func (f *fabric) serveMachine(c *card, machine net.Conn) {
 	f.mutex.Lock()
 	c.to = machine
@@ -94,7 +94,7 @@ func (f *fabric) serveMachine(c *card, machine net.Conn) {
 	}
 }
 
-// handleFrame handles what a machine sent.
+// handleFrame handles a frame that a machine sent.
 func (f *fabric) handleFrame(from *card, frame []byte) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -120,7 +120,7 @@ func (f *fabric) handleFrame(from *card, frame []byte) {
 	}
 }
 
-// forwardPacket sends a packet to where its destination is. The caller holds the mutex.
+// forwardPacket sends a packet to its destination. The caller holds the mutex.
 func (f *fabric) forwardPacket(from *card, packet []byte) {
 	target := netip.AddrFrom4([4]byte(packet[16:20]))
 	if to := f.cardAt(target); to != nil {
@@ -137,7 +137,7 @@ func (f *fabric) forwardPacket(from *card, packet []byte) {
 	}
 }
 
-// senderMAC is whose hardware address a frame bears: the other machine's within a subnet, and the router's across.
+// senderMAC returns the hardware address of a frame's sender: the other machine within a subnet, and the router between subnets.
 func senderMAC(from, to *card) mac {
 	if from.subnet == to.subnet {
 		return from.mac
@@ -145,7 +145,7 @@ func senderMAC(from, to *card) mac {
 	return router
 }
 
-// deliverFromOutside takes a packet from outside.
+// deliverFromOutside delivers a packet from outside to a machine.
 func (f *fabric) deliverFromOutside(packet []byte) {
 	if len(packet) < 20 {
 		return
@@ -166,7 +166,7 @@ func (f *fabric) cardAt(address netip.Addr) *card {
 	return nil
 }
 
-// writeFrame writes a frame to a machine. One that does not take it within a second loses it, so that a stopped machine stops no other.
+// writeFrame writes a frame to a machine. A machine that does not read it within a second loses it, so that a stopped machine stops no other.
 func (f *fabric) writeFrame(to *card, from mac, kind uint16, payload []byte) {
 	if to.to == nil || to.cut {
 		return
@@ -182,7 +182,7 @@ func (f *fabric) writeFrame(to *card, from mac, kind uint16, payload []byte) {
 	}
 }
 
-// answerARP answers a question for a hardware address, for the machines of the subnet and for the addresses that AWS keeps in each subnet.
+// answerARP answers a request for a hardware address, for the machines of the subnet and for the addresses that AWS reserves in each subnet.
 func (f *fabric) answerARP(from *card, question []byte) {
 	if len(question) < 28 || binary.BigEndian.Uint16(question[6:8]) != 1 {
 		return
@@ -205,7 +205,7 @@ func (f *fabric) answerARP(from *card, question []byte) {
 	f.writeFrame(from, owner, etherARP, answer)
 }
 
-// isReserved says whether an address is one of the three after a subnet's first, which AWS keeps: router, resolver, future use.
+// isReserved reports whether an address is one of the three after a subnet's first, which AWS reserves: router, resolver, future use.
 func isReserved(subnet netip.Prefix, address netip.Addr) bool {
 	one := subnet.Masked().Addr()
 	for range 3 {
@@ -216,7 +216,7 @@ func isReserved(subnet netip.Prefix, address netip.Addr) bool {
 	return false
 }
 
-// newMAC makes a hardware address from an interface's id.
+// newMAC derives a hardware address from an interface's id.
 func newMAC(id string) mac {
 	raw, err := hex.DecodeString(id[len(id)-10:])
 	if err != nil {

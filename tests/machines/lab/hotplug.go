@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// runningInstance is the instance that a call is about, when it runs. The caller holds the mutex.
+// runningInstance returns the instance of a call if it runs. The caller holds the mutex.
 func (e *EC2) runningInstance(id string) (*instance, error) {
 	one := e.instances[id]
 	if one == nil {
@@ -55,7 +55,7 @@ func attachmentElements(v *volume) []element {
 	return []element{newLeaf("volumeId", v.id), newLeaf("instanceId", v.holder), newLeaf("device", v.device), newLeaf("status", v.state)}
 }
 
-// plugVolume puts the volume into the running machine, as the NVMe disk with EC2's serial number.
+// plugVolume plugs the volume into the running machine, as an NVMe disk with EC2's serial number.
 func (e *EC2) plugVolume(m *Machine, v *volume) {
 	port := m.takeSlot(v.id)
 	err := m.qmp.execute(plugLimit, "blockdev-add", map[string]any{
@@ -69,7 +69,7 @@ func (e *EC2) plugVolume(m *Machine, v *volume) {
 	e.finishAttachment(m, err, func() { v.state = "attached" })
 }
 
-// finishAttachment ends an attachment, unless the machine went away in the middle.
+// finishAttachment ends an attachment, unless the machine ended meanwhile.
 func (e *EC2) finishAttachment(m *Machine, err error, done func()) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -84,7 +84,7 @@ func (e *EC2) finishAttachment(m *Machine, err error, done func()) {
 	}
 }
 
-// takeSlot gives a free slot of the machine to a thing; there are enough, and a test that plugs in more fails.
+// takeSlot assigns a free slot of the machine to a device. A test that plugs in more devices than slots fails.
 func (m *Machine) takeSlot(id string) string {
 	m.lab.plugs.Lock()
 	defer m.lab.plugs.Unlock()
@@ -97,7 +97,7 @@ func (m *Machine) takeSlot(id string) string {
 	return "none"
 }
 
-// unplugDevice unplugs a device, waits until the guest has let go, and runs the rest.
+// unplugDevice unplugs a device and waits until the guest has released it.
 func (m *Machine) unplugDevice(id string) error {
 	if err := m.qmp.execute(plugLimit, "device_del", map[string]string{"id": "d-" + id}, nil); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (m *Machine) unplugDevice(id string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s has not let go of %s within %s", m.Name, id, plugLimit)
+	return fmt.Errorf("%s has not released %s within %s", m.Name, id, plugLimit)
 }
 
 func (e *EC2) detachVolume(f *form) ([]element, error) {
@@ -145,10 +145,11 @@ func (e *EC2) detachVolume(f *form) ([]element, error) {
 	return answer, nil
 }
 
-// detachDevice unplugs and then runs done. What a dead machine had is free at once. Otherwise a guest that does not let go keeps it.
+// detachDevice unplugs a device and then calls done. The devices of a dead machine are available at once. A guest that does not release a
+// device keeps it.
 func (e *EC2) detachDevice(m *Machine, id, command string, arguments map[string]string, done func()) {
 	err := m.unplugDevice(id)
-	// QEMU says that the device is gone some moments before it lets go of what was behind it.
+	// QEMU reports the device as removed some moments before it releases the file or socket behind it.
 	for wait := err == nil; wait; {
 		err = m.qmp.execute(plugLimit, command, arguments, nil)
 		if wait = err != nil && strings.Contains(err.Error(), "is in use"); wait {
@@ -198,7 +199,7 @@ func (e *EC2) attachInterface(f *form) ([]element, error) {
 	return []element{newLeaf("attachmentId", n.attachment), newLeaf("networkCardIndex", 0)}, nil
 }
 
-// plugInterface puts a card into the running machine, by a socket of its own.
+// plugInterface plugs a card into the running machine, with a socket of its own.
 func (e *EC2) plugInterface(m *Machine, n *netInterface) {
 	port := m.takeSlot(n.id)
 	socket := "n" + n.attachment
@@ -235,7 +236,7 @@ func (e *EC2) detachInterface(f *form) ([]element, error) {
 	return nil, faultf("InvalidAttachmentID.NotFound", "The attachment '%s' does not exist", id)
 }
 
-// GrowVolume makes a volume larger, as ModifyVolume does. A machine that has it sees its new size.
+// GrowVolume enlarges a volume, as ModifyVolume does. A machine that has the volume sees its new size.
 func (e *EC2) GrowVolume(id string, sizeGiB int) {
 	e.lab.T.Helper()
 	e.mutex.Lock()

@@ -35,13 +35,13 @@ var (
 	})
 )
 
-// requireImage builds the image unless the cache has it: once for a recipe.
+// requireImage returns the image of the current recipe. It builds the image unless the cache has it.
 func requireImage(t testing.TB) image {
 	t.Helper()
 	started := time.Now()
 	i, err := built()
 	if err != nil {
-		t.Fatalf("%v; scripts/machines says what this needs", err)
+		t.Fatalf("%v; scripts/machines prints which packages are missing", err)
 	}
 	t.Logf("image: %s in %.1f s", i.directory, time.Since(started).Seconds())
 	return i
@@ -57,7 +57,7 @@ func buildImage() (image, error) {
 	if _, err := os.Stat(i.filePath("disk")); err == nil {
 		return i, nil
 	}
-	// Made beside its place and then moved, so that one that was interrupted is never taken for whole.
+	// The image is built beside its place and then moved, so that an interrupted build never looks complete.
 	if err := os.MkdirAll(filepath.Dir(i.directory), 0o755); err != nil {
 		return image{}, err
 	}
@@ -65,7 +65,7 @@ func buildImage() (image, error) {
 	if err != nil {
 		return image{}, err
 	}
-	defer func() { _ = os.RemoveAll(making) }() // gone, once it is moved
+	defer func() { _ = os.RemoveAll(making) }() // does not exist after the move
 	if err := makeAuthority(making); err != nil {
 		return image{}, err
 	}
@@ -81,8 +81,8 @@ func buildImage() (image, error) {
 	return i, os.Rename(making, i.directory)
 }
 
-// findAccelerator is kvm where a kernel boots with it, and tcg, software emulation, elsewhere. Neither that /dev/kvm is there nor that QEMU takes it
-// says so: in a virtual machine of some hosts it hangs. The kernel has no root here, panics, and QEMU ends.
+// findAccelerator returns kvm if a kernel boots with it, and otherwise tcg, software emulation. A test boot is necessary: in a virtual machine of
+// some hosts /dev/kvm exists, QEMU accepts it, and the machine hangs. The kernel has no root in this test, panics, and QEMU ends.
 func (i image) findAccelerator() string {
 	if file, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err != nil {
 		return "tcg"

@@ -32,8 +32,8 @@ const leastFree = 30 << 30
 //go:embed jobserv_worker.py
 var workerScript []byte
 
-// JobServ is the CI server, with the rules of foundriesio/jobserv's api/worker.py and worker_jwt.py for workers that have a token. It gives them
-// a worker that runs scripts without JobServ's own images.
+// JobServ is the CI server, with the rules of foundriesio/jobserv's api/worker.py and worker_jwt.py for workers that have a token. It serves a worker
+// that runs scripts without JobServ's own images.
 type JobServ struct {
 	// Key is what signs workers' tokens: the fleet's registration token.
 	Key string
@@ -49,23 +49,23 @@ type JobServ struct {
 	fetched int
 }
 
-// CIWorker is what the server knows of a worker.
+// CIWorker is a worker as the server sees it.
 type CIWorker struct {
 	Tags        string
 	Concurrency int
 	Deleted     bool
-	// Token is the one with which it came last, and Looked when it last looked for work.
+	// Token is the token of its last request. Looked is when it last requested work.
 	Token  string
 	Looked time.Time
 }
 
-// Run is one run of a script. Tag is what its worker must have, a tag or the worker's name, and Status is QUEUED, RUNNING, PASSED or FAILED.
+// Run is one run of a script. Its worker must have the Tag, or have it as its name. Status is QUEUED, RUNNING, PASSED or FAILED.
 type Run struct {
 	Tag, Script, Status, Log string
 	secret                   string
 }
 
-// NewJobServ makes a server at a name.
+// NewJobServ creates a server at a name.
 func (l *Lab) NewJobServ(name string) *JobServ {
 	l.T.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -93,7 +93,7 @@ func (l *Lab) NewJobServ(name string) *JobServ {
 	return s
 }
 
-// QueueRun adds a run of a script for workers with a tag and gives its number.
+// QueueRun adds a run of a script for workers with a tag and returns its number.
 func (s *JobServ) QueueRun(tag, script string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -101,7 +101,7 @@ func (s *JobServ) QueueRun(tag, script string) int {
 	return len(s.runs) - 1
 }
 
-// RunNumber gives a run as it is now.
+// RunNumber returns a run as it is now.
 func (s *JobServ) RunNumber(number int) Run {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -120,7 +120,7 @@ func (s *JobServ) WaitStatus(number int, status string, limit time.Duration) Run
 	return s.RunNumber(number)
 }
 
-// WorkerNamed is what the server knows of a worker; the zero CIWorker: nothing.
+// WorkerNamed returns a worker; the zero CIWorker if the server does not know it.
 func (s *JobServ) WorkerNamed(name string) CIWorker {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -130,7 +130,7 @@ func (s *JobServ) WorkerNamed(name string) CIWorker {
 	return CIWorker{}
 }
 
-// DownloadCount counts how often its worker was fetched.
+// DownloadCount returns how often machines downloaded the worker.
 func (s *JobServ) DownloadCount() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -149,7 +149,7 @@ func (s *JobServ) serveScript(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(s.script)
 }
 
-// requireToken takes a worker by its token, under its own name alone. Its handler has the mutex.
+// requireToken accepts a worker by its token, and only under its own name. The handler holds the mutex.
 func (s *JobServ) requireToken(handle func(http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -172,11 +172,11 @@ func (s *JobServ) requireToken(handle func(http.ResponseWriter, *http.Request)) 
 	}
 }
 
-// tokenOwner is the worker that a token is for.
+// tokenOwner returns the worker that a token is for.
 func (s *JobServ) tokenOwner(token string) (string, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return "", errors.New("no token of three parts")
+		return "", errors.New("the token does not have three parts")
 	}
 	var raw [3][]byte
 	for i, part := range parts {
@@ -199,12 +199,12 @@ func (s *JobServ) tokenOwner(token string) (string, error) {
 		return "", errors.New("not signed by the key")
 	}
 	if time.Now().Unix() > claims.Exp || claims.Name == "" {
-		return "", errors.New("over, or for nobody")
+		return "", errors.New("expired, or without a name")
 	}
 	return claims.Name, nil
 }
 
-// updateWorker makes a worker at its first call, and never one that was deleted.
+// updateWorker creates a worker at its first call, and never a deleted worker.
 func (s *JobServ) updateWorker(w http.ResponseWriter, r *http.Request) {
 	var facts struct {
 		Concurrency int    `json:"concurrent_runs"`
@@ -223,7 +223,7 @@ func (s *JobServ) updateWorker(w http.ResponseWriter, r *http.Request) {
 	writeSuccess(w, struct{}{})
 }
 
-// offerRun gives a worker the next run, if it has room for it.
+// offerRun returns the next run to a worker that has room for it.
 func (s *JobServ) offerRun(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	one := s.workers[name]
@@ -232,7 +232,7 @@ func (s *JobServ) offerRun(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if one.Deleted {
-		s.lab.T.Errorf("JobServ: %s looks for work after it was removed", name)
+		s.lab.T.Errorf("JobServ: %s requests work after it was removed", name)
 	}
 	one.Looked = time.Now()
 	sum := md5.Sum(s.script)
@@ -262,7 +262,7 @@ func (s *JobServ) removeWorker(w http.ResponseWriter, r *http.Request) {
 	writeSuccess(w, struct{}{})
 }
 
-// recordProgress takes a run's log and status from whoever has its secret.
+// recordProgress accepts a run's log and status from a client that has the run's secret.
 func (s *JobServ) recordProgress(w http.ResponseWriter, r *http.Request) {
 	number, err := strconv.Atoi(r.PathValue("number"))
 	text, fault := io.ReadAll(io.LimitReader(r.Body, 1<<20))

@@ -57,7 +57,7 @@ type Lab struct {
 	metrics  []Metric
 }
 
-// Request is one that a machine made of AWS: Service is metadata, s3, ec2, ssm, autoscaling or monitoring.
+// Request is a request of a machine to AWS. Service is metadata, s3, ec2, ssm, autoscaling or monitoring.
 type Request struct {
 	At       time.Time
 	Instance string
@@ -65,7 +65,7 @@ type Request struct {
 	Text     string
 }
 
-// Where the things are that AWS has at fixed addresses, and where the laboratory puts the rest: the block for documentation, RFC 5737.
+// The services that AWS has at fixed addresses, and the first address of all others, in the block for documentation (RFC 5737).
 var (
 	metadataAddress = netip.MustParseAddr("169.254.169.254")
 	clockAddress    = netip.MustParseAddr("169.254.169.123")
@@ -75,8 +75,8 @@ var (
 // agentBinary is the agent for the machines' architecture, from the repository's root.
 const agentBinary = "bin/beachhead-node-linux-amd64"
 
-// New creates the region of a region file. Everything ends with the test; the machines' consoles and journals stay in the directory that
-// BEACHHEAD_ARTIFACTS names, where it is set.
+// New creates the region of a region file. The region ends with the test. The machines' consoles and journals stay in the directory that
+// BEACHHEAD_ARTIFACTS names, if it is set.
 func New(t testing.TB, file string) *Lab {
 	t.Helper()
 	i := requireImage(t)
@@ -90,7 +90,7 @@ func New(t testing.TB, file string) *Lab {
 	return l
 }
 
-// newRegion makes everything but what machines need.
+// newRegion creates everything except what machines need.
 func newRegion(t testing.TB, file string, trust *authority) *Lab {
 	t.Helper()
 	l := &Lab{T: t, MemoryMiB: 512, folder: t.TempDir(), objects: map[string]string{}, next: firstOutside, trust: trust}
@@ -112,8 +112,8 @@ func newRegion(t testing.TB, file string, trust *authority) *Lab {
 	return l
 }
 
-// publishAgent puts the agent into the bucket as it is now: a build that ends in the middle of the test is not the one that user data names. All
-// machines here are of one architecture, also those that are ARM machines in the plan, as NAT instances are.
+// publishAgent copies the agent into the bucket: a build that ends in the middle of the test would not have the digest that user data names.
+// All machines of the lab have one architecture, also those that are ARM machines in the plan, as NAT instances are.
 func (l *Lab) publishAgent() {
 	l.T.Helper()
 	build, err := os.ReadFile(filepath.Join(repositoryRoot(l.T), agentBinary))
@@ -146,7 +146,7 @@ func repositoryRoot(t testing.TB) string {
 	return ""
 }
 
-// buildNetwork makes the network and what answers on it without a name.
+// buildNetwork creates the network and the services on it that have no name.
 func (l *Lab) buildNetwork() {
 	l.T.Helper()
 	resolver := l.Plan.Network.CIDR.Masked().Addr().Next().Next()
@@ -184,7 +184,7 @@ func (l *Lab) serveAWS() {
 	}
 }
 
-// ServeHTTPS serves a name on port 443 with a certificate that machines trust, at an address of its own, which it gives.
+// ServeHTTPS serves a name on port 443 with a certificate that machines trust. It returns the name's address.
 func (l *Lab) ServeHTTPS(name string, handler http.Handler) netip.Addr {
 	l.T.Helper()
 	listener, address := l.ListenAt(name, 443)
@@ -192,7 +192,7 @@ func (l *Lab) ServeHTTPS(name string, handler http.Handler) netip.Addr {
 	return address
 }
 
-// ListenAt takes TCP connections to a name. The remote address is that of the machine, or of the one that translates for it.
+// ListenAt accepts TCP connections to a name. The remote address is the machine's, or that of the NAT instance before it.
 func (l *Lab) ListenAt(name string, port uint16) (net.Listener, netip.Addr) {
 	l.T.Helper()
 	address, known := l.names.findAddress(name)
@@ -205,13 +205,13 @@ func (l *Lab) ListenAt(name string, port uint16) (net.Listener, netip.Addr) {
 	return listener, address
 }
 
-// AcceptAnyMachine makes the fleet's CI server one that takes every machine.
+// AcceptAnyMachine serves the fleet's CI server, which accepts every machine.
 func (l *Lab) AcceptAnyMachine() {
 	l.T.Helper()
 	l.ServeHTTPS("ci.example.com", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 }
 
-// ServeDebianMirror is Debian's own archive at its name, and tells how often it was asked.
+// ServeDebianMirror forwards to Debian's own archive at its name. The returned function counts the requests.
 func (l *Lab) ServeDebianMirror() (asked func() int) {
 	l.T.Helper()
 	const host = "deb.debian.org"
@@ -225,10 +225,10 @@ func (l *Lab) ServeDebianMirror() (asked func() int) {
 	return func() int { return int(requests.Load()) }
 }
 
-// SetName makes a name lead to an address. A name at which nobody listens is one to which a connect hangs.
+// SetName resolves a name to an address. A connection to an address without a listener hangs.
 func (l *Lab) SetName(name string, address netip.Addr) { l.names.setAddress(name, address) }
 
-// RouteThrough sends what leaves the subnets for the internet through an interface, as the default route of their table; an empty id takes that back.
+// RouteThrough sends the subnets' traffic to the internet through an interface, as the default route of their table. An empty id removes the route.
 func (l *Lab) RouteThrough(id string, subnets ...netip.Prefix) {
 	l.T.Helper()
 	l.fabric.mutex.Lock()
@@ -259,7 +259,7 @@ func (l *Lab) subnetOf(address netip.Addr) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// RequestsOf are those of a machine to a service, in their order.
+// RequestsOf returns a machine's requests to a service, in their order.
 func (l *Lab) RequestsOf(m *Machine, service string) []Request {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -272,7 +272,7 @@ func (l *Lab) RequestsOf(m *Machine, service string) []Request {
 	return all
 }
 
-// MetricsNamed are all that were published under a name.
+// MetricsNamed returns all metrics that machines published under a name.
 func (l *Lab) MetricsNamed(name string) []Metric {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -291,7 +291,7 @@ func (l *Lab) recordRequest(id, service string, text ...string) {
 	l.requests = append(l.requests, Request{At: time.Now(), Instance: id, Service: service, Text: strings.Join(text, " ")})
 }
 
-// WaitFor tries until there is no error, twice a second, and ends the test with the last one when the limit is over.
+// WaitFor calls try twice a second until it returns no error. It ends the test with the last error after the limit.
 func (l *Lab) WaitFor(limit time.Duration, what string, try func() error) {
 	l.T.Helper()
 	ctx, cancel := context.WithTimeout(l.T.Context(), limit)
@@ -313,7 +313,7 @@ func (l *Lab) WaitFor(limit time.Duration, what string, try func() error) {
 
 func (l *Lab) LogFile(name string) string { return filepath.Join(l.artifacts, name) }
 
-// logJournals shows the ends of the machines' journals when the test failed.
+// logJournals logs the ends of the machines' journals if the test failed.
 func (l *Lab) logJournals() {
 	if !l.T.Failed() {
 		return

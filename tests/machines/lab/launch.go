@@ -25,14 +25,14 @@ func (l *Lab) LaunchServer(s plan.Shard) *Machine {
 	return l.LaunchMachine(s.Name, text, l.Plan.Cache.InstanceTypes[0], s.Zone, plan.CacheTier)
 }
 
-// CreateShard makes a shard's volume and interface, which outlive its servers, and gives their ids.
+// CreateShard creates a shard's volume and interface, which outlive its servers, and returns their ids.
 func (l *Lab) CreateShard(s plan.Shard, sizeGiB int) (volume, iface string) {
 	l.T.Helper()
 	tags := map[string]string{"Name": s.Name, "beachhead:cache": l.Plan.Name}
 	return l.EC2.NewVolume(s.Zone, sizeGiB, tags), l.EC2.NewInterface(s.Address, true, tags)
 }
 
-// LaunchMachine boots a machine with any user data, in a scaling group of the name, in which it waits for its ready hook.
+// LaunchMachine boots a machine with any user data in a scaling group, where it waits for its ready hook.
 func (l *Lab) LaunchMachine(group, userData, kind, zone string, tier plan.Tier) *Machine {
 	l.T.Helper()
 	one, first := l.newGroupInstance(group, userData, kind, zone, tier)
@@ -40,7 +40,7 @@ func (l *Lab) LaunchMachine(group, userData, kind, zone string, tier plan.Tier) 
 	return one.machine
 }
 
-// LaunchBehind is Launch for a machine whose first interface is one that is there already and outlives it, as its launch template names it.
+// LaunchBehind is LaunchMachine for a machine whose first interface exists already and outlives it, as in a launch template that names one.
 func (l *Lab) LaunchBehind(iface, group, userData, kind, zone string) *Machine {
 	l.T.Helper()
 	l.EC2.mutex.Lock()
@@ -55,7 +55,7 @@ func (l *Lab) LaunchBehind(iface, group, userData, kind, zone string) *Machine {
 	return one.machine
 }
 
-// newGroupInstance makes one with an interface of its own, in a group.
+// newGroupInstance creates an instance with an interface of its own in a group.
 func (l *Lab) newGroupInstance(group, userData, kind, zone string, tier plan.Tier) (*instance, *netInterface) {
 	l.T.Helper()
 	l.EC2.mutex.Lock()
@@ -66,7 +66,7 @@ func (l *Lab) newGroupInstance(group, userData, kind, zone string, tier plan.Tie
 	return one, first
 }
 
-// newInstance makes one with its first interface. The caller holds the mutex.
+// newInstance creates an instance with its first interface. The caller holds the mutex.
 func (e *EC2) newInstance(group, userData, kind, zone string, first *netInterface) *instance {
 	one := &instance{
 		id: e.newID("i"), kind: kind, zone: zone, userData: userData, state: "running", address: first.card.address, notices: map[string]string{},
@@ -77,7 +77,7 @@ func (e *EC2) newInstance(group, userData, kind, zone string, first *netInterfac
 	return one
 }
 
-// nextFreeAddress is the next address of a subnet for a machine's first interface, above those that are fixed. The caller holds EC2's mutex.
+// nextFreeAddress returns the next address of a subnet for a machine's first interface, above the fixed ones. The caller holds EC2's mutex.
 func (l *Lab) nextFreeAddress(zone string, tier plan.Tier) netip.Addr {
 	for _, z := range l.Plan.Network.Zones {
 		if z.Name != zone {

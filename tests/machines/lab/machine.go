@@ -17,7 +17,7 @@ import (
 type Machine struct {
 	// ID is the instance's, i-0123456789abcdef0.
 	ID string
-	// Name is that of its files: NAME.console and NAME.journal.
+	// Name begins the names of its files: NAME.console and NAME.journal.
 	Name string
 
 	lab      *Lab
@@ -30,14 +30,14 @@ type Machine struct {
 	launched time.Time
 }
 
-// slots is how many volumes and interfaces may be plugged in at a time.
+// slots is the number of volumes and interfaces that can be plugged in at a time.
 const slots = 6
 
-// processors are the models by accelerator. In software emulation a plain one is faster: the kernel would use, and test, instructions that are
-// dear to emulate.
+// processors are the models by accelerator. In software emulation a simple model is faster: the kernel would use, and test, instructions that are
+// expensive to emulate.
 var processors = map[string]string{"kvm": "host", "tcg": "Nehalem"}
 
-// bootMachine boots a machine whose first interface is the card.
+// bootMachine boots a machine with its first interface.
 func (l *Lab) bootMachine(m *Machine, first *card) {
 	l.T.Helper()
 	name, id := m.Name, m.ID
@@ -55,7 +55,7 @@ func (l *Lab) bootMachine(m *Machine, first *card) {
 		l.T.Fatalf("%s's disk: %v\n%s", name, err, out)
 	}
 	l.Must(l.listenForCard(m, "first", first))
-	// no_timer_check, as kernels do by themselves under KVM: where others use the processors, ticks come too late and the kernel panics.
+	// no_timer_check is the default under KVM. On a busy machine ticks come too late, and the kernel would panic.
 	kernel := "root=LABEL=root rw console=ttyS0 mitigations=off random.trust_cpu=on cryptomgr.notests no_timer_check"
 	if l.MissingPackage != "" {
 		kernel += " lab.without=" + l.MissingPackage
@@ -65,7 +65,7 @@ func (l *Lab) bootMachine(m *Machine, first *card) {
 		"-display", "none", "-serial", "file:" + l.LogFile(name+".console"),
 		"-kernel", l.image.filePath("vmlinuz"), "-initrd", l.image.filePath("initrd"),
 		"-append", kernel,
-		// cloud-init takes a machine for one of EC2 when both begin with ec2 and are the same.
+		// cloud-init recognizes a machine of EC2 if both are equal and begin with ec2.
 		"-smbios", fmt.Sprintf("type=1,uuid=%[1]s,serial=%[1]s", serialNumber(id)),
 		"-drive", "file=" + disk + ",if=none,id=root,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci",
 		"-netdev", "stream,id=first,server=off,addr.type=unix,addr.path=" + m.socketPath("first"),
@@ -114,7 +114,7 @@ func (m *Machine) dialSocket(name string) *monitor {
 	return connection
 }
 
-// listenForCard makes a place for QEMU to connect an interface to.
+// listenForCard listens for QEMU to connect an interface.
 func (l *Lab) listenForCard(m *Machine, name string, c *card) error {
 	listener, err := net.Listen("unix", m.socketPath(name))
 	if err != nil {
@@ -130,7 +130,7 @@ func (l *Lab) listenForCard(m *Machine, name string, c *card) error {
 	return nil
 }
 
-// RunCommand runs a shell command as root and gives its output. The test fails when the command does, or takes more than a minute.
+// RunCommand runs a shell command as root and returns its output. The test fails if the command fails or takes more than a minute.
 func (m *Machine) RunCommand(command string) string {
 	m.lab.T.Helper()
 	out, err := m.TryCommand(time.Minute, command)
@@ -140,8 +140,8 @@ func (m *Machine) RunCommand(command string) string {
 	return out
 }
 
-// TryCommand runs a shell command as root. It fails when the command does, when it has not ended within the limit, and when nothing in the machine
-// answers, as during boot.
+// TryCommand runs a shell command as root. It returns an error if the command fails, if it does not end within the limit, and if the machine does
+// not answer, as during boot.
 func (m *Machine) TryCommand(limit time.Duration, command string) (string, error) {
 	out, code, err := m.guest.runShell(limit, command)
 	if err == nil && code != 0 {
@@ -150,10 +150,10 @@ func (m *Machine) TryCommand(limit time.Duration, command string) (string, error
 	return strings.TrimRight(out, "\n"), err
 }
 
-// BootLimit is ample: a boot takes about a minute in software emulation, and several where others use the processors too.
+// BootLimit is generous: a boot takes about a minute in software emulation, and several on a busy machine.
 const BootLimit = 8 * time.Minute
 
-// WaitBooted waits until commands can be run, and cloud-init has ended well. It gives the time since the launch.
+// WaitBooted waits until commands work and cloud-init has succeeded. It returns the time since the launch.
 func (m *Machine) WaitBooted() time.Duration {
 	m.lab.T.Helper()
 	m.lab.WaitFor(BootLimit, m.Name+" booted", func() error {
@@ -169,7 +169,7 @@ func (m *Machine) WaitBooted() time.Duration {
 	return time.Since(m.launched)
 }
 
-// CutPower is a power cut. EC2 goes on saying that the instance runs, until Terminate.
+// CutPower cuts the power. EC2 reports the instance as running until TerminateInstance.
 func (m *Machine) CutPower() {
 	if m.process != nil && m.process.Process != nil {
 		_ = m.process.Process.Kill()
@@ -184,7 +184,7 @@ func (m *Machine) PowerCycle() {
 	m.lab.Must(m.qmp.execute(10*time.Second, "system_reset", struct{}{}, nil))
 }
 
-// SetNetworkCut takes the machine off the network, with all its interfaces, or puts it back.
+// SetNetworkCut disconnects all interfaces of the machine from the network, or connects them again.
 func (m *Machine) SetNetworkCut(off bool) {
 	m.lab.EC2.mutex.Lock()
 	defer m.lab.EC2.mutex.Unlock()
@@ -197,13 +197,13 @@ func (m *Machine) SetNetworkCut(off bool) {
 	}
 }
 
-// ReadJournal is what the machine's journal said so far.
+// ReadJournal returns the machine's journal so far.
 func (m *Machine) ReadJournal() string {
 	text, _ := os.ReadFile(m.lab.LogFile(m.Name + ".journal"))
 	return string(text)
 }
 
-// serialNumber makes of an instance's id the UUID by which EC2's machines are known.
+// serialNumber derives from an instance's id a UUID in the form that EC2's machines have.
 func serialNumber(id string) string {
 	hexadecimal := strings.TrimPrefix(id, "i-") + strings.Repeat("0", 32)
 	return fmt.Sprintf("ec2%s-%s-4%s-8%s-%s", hexadecimal[:5], hexadecimal[5:9], hexadecimal[9:12], hexadecimal[12:15], hexadecimal[15:27])

@@ -19,7 +19,7 @@ var version = regexp.MustCompile(`^/(latest|\d{4}-\d\d-\d\d)/(.*)$`)
 // tokenPrefix begins the tokens of version 2; the rest is the instance that may use them.
 const tokenPrefix = "token-of-"
 
-// serveMetadata answers as version 2 of the metadata service does: nothing without a token, to whoever has the address of an instance.
+// serveMetadata answers as version 2 of the metadata service does. It identifies the instance by its address and requires a token.
 func (e *EC2) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	one := e.instanceByAddress(r.RemoteAddr)
 	path := version.FindStringSubmatch(r.URL.Path)
@@ -45,7 +45,7 @@ func (e *EC2) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, value)
 }
 
-// lookUpMetadata finds a value, or what is below a path, which the service lists line by line.
+// lookUpMetadata returns a value, or the names below a path, one a line.
 func lookUpMetadata(tree map[string]string, path string) (string, bool) {
 	if value, found := tree[path]; found {
 		return value, true
@@ -68,7 +68,7 @@ func lookUpMetadata(tree map[string]string, path string) (string, bool) {
 	return strings.Join(slices.Compact(all), "\n"), len(all) > 0
 }
 
-// metadataOf is all that the service tells an instance.
+// metadataOf returns all metadata of an instance by path.
 func (e *EC2) metadataOf(one *instance) map[string]string {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
@@ -110,7 +110,7 @@ func (e *EC2) metadataOf(one *instance) map[string]string {
 	return tree
 }
 
-// instanceByAddress is the instance that has an address on any of its interfaces; nil: none.
+// instanceByAddress returns the instance that has an address on any of its interfaces; nil if none has.
 func (e *EC2) instanceByAddress(remote string) *instance {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {

@@ -19,7 +19,7 @@ type Metric struct {
 	Dimensions      map[string]string
 }
 
-// serveMetrics takes PutMetricData in Smithy's RPC v2 protocol with CBOR, which is what the SDK speaks.
+// serveMetrics accepts PutMetricData in Smithy's RPC v2 protocol with CBOR, which the SDK uses.
 func (l *Lab) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	one, body, err := l.EC2.verifyCaller(r, "monitoring")
 	if err == nil && r.Header.Get("Content-Encoding") == "gzip" {

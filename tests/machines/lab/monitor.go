@@ -76,7 +76,7 @@ func (m *monitor) readReply() (reply, error) {
 	return answer, json.Unmarshal(bytes.TrimLeft(line, "\r\n"), &answer)
 }
 
-// finishGreeting takes QMP's greeting and ends the negotiation.
+// finishGreeting reads QMP's greeting and ends the negotiation.
 func (m *monitor) finishGreeting() error {
 	if _, err := m.readReply(); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (m *monitor) finishGreeting() error {
 	return m.execute(10*time.Second, "qmp_capabilities", struct{}{}, nil)
 }
 
-// syncGuest waits for the guest agent: 0xff makes it drop what it has half read, and the number tells the answer from an older one.
+// syncGuest waits for the guest agent. The byte 0xff makes it drop a half-read command, and the number distinguishes the answer from an older one.
 func (m *monitor) syncGuest(limit time.Duration) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -106,7 +106,7 @@ func (m *monitor) syncGuest(limit time.Duration) error {
 	}
 }
 
-// execStatus is how a command in the guest ended.
+// execStatus is the result of a command in the guest.
 type execStatus struct {
 	Exited   bool
 	ExitCode int
@@ -114,7 +114,7 @@ type execStatus struct {
 	Err      string `json:"err-data"`
 }
 
-// runShell runs a command in the guest and gives all that it printed.
+// runShell runs a command in the guest and returns its output and exit code.
 func (m *monitor) runShell(limit time.Duration, command string) (string, int, error) {
 	deadline := time.Now().Add(limit)
 	if err := m.syncGuest(min(limit, 20*time.Second)); err != nil {

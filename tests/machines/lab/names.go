@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// names is the resolver: a name's address, by the longest suffix that is known.
+// names is the resolver. It answers with the address of the longest suffix of a name that it has.
 type names struct {
 	mutex     sync.Mutex
 	addresses map[string]netip.Addr
@@ -34,7 +34,7 @@ func (n *names) findAddress(name string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// serveQueries answers until the connection is closed.
+// serveQueries answers queries until the connection is closed.
 func (n *names) serveQueries(conn net.PacketConn) {
 	packet := make([]byte, 4096)
 	for {
@@ -48,7 +48,7 @@ func (n *names) serveQueries(conn net.PacketConn) {
 	}
 }
 
-// answerQuery gives nil for what is no question.
+// answerQuery returns the answer to a packet, or nil if the packet is not a query.
 func (n *names) answerQuery(packet []byte) []byte {
 	var message dnsmessage.Message
 	if err := message.Unpack(packet); err != nil || message.Response || len(message.Questions) != 1 {

@@ -20,8 +20,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 )
 
-// outside is everything that machines reach and that is no machine: a TCP/IP stack in this process, with as many addresses as it is asked for.
-// A stack of its own and not the host's, since that would need root, and could have only one 169.254.169.254.
+// outside is a TCP/IP stack in this process with the addresses of everything that machines reach and that is not a machine. The host's own stack
+// would need root, and could have only one 169.254.169.254.
 type outside struct {
 	stack *stack.Stack
 	link  *channel.Endpoint
@@ -30,7 +30,7 @@ type outside struct {
 
 const nic = 1
 
-// newOutside makes a stack that hands its packets to send.
+// newOutside creates a stack that passes its packets to send.
 func newOutside(send func(packet []byte)) (*outside, error) {
 	o := &outside{
 		stack: stack.New(stack.Options{
@@ -61,14 +61,14 @@ func (o *outside) close() {
 	o.stack.Close()
 }
 
-// injectPacket gives the stack a packet.
+// injectPacket passes a packet to the stack.
 func (o *outside) injectPacket(packet []byte) {
 	p := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
 	defer p.DecRef()
 	o.link.InjectInbound(header.IPv4ProtocolNumber, p)
 }
 
-// addAddress gives the stack an address. To packets to any other address nothing answers, as in the internet: a connect hangs.
+// addAddress adds an address to the stack. Packets to any other address get no answer, as in the internet: a connection hangs.
 func (o *outside) addAddress(address netip.Addr) error {
 	at := tcpip.AddrFrom4(address.As4())
 	for _, known := range o.stack.AllAddresses()[nic] {
@@ -83,7 +83,7 @@ func (o *outside) addAddress(address netip.Addr) error {
 	return nil
 }
 
-// listenTCP takes connections. Their remote address is the machine's, or that of the machine that translates for it.
+// listenTCP accepts connections. Their remote address is the machine's, or that of the NAT instance before it.
 func (o *outside) listenTCP(at netip.AddrPort) (net.Listener, error) {
 	if err := o.addAddress(at.Addr()); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (o *outside) listenTCP(at netip.AddrPort) (net.Listener, error) {
 	return gonet.ListenTCP(o.stack, fullAddress(at), header.IPv4ProtocolNumber)
 }
 
-// listenUDP takes datagrams.
+// listenUDP receives datagrams.
 func (o *outside) listenUDP(at netip.AddrPort) (net.PacketConn, error) {
 	if err := o.addAddress(at.Addr()); err != nil {
 		return nil, err

@@ -11,14 +11,14 @@ import (
 	"sync"
 )
 
-// Parameters is Parameter Store: all versions of each parameter, the first of which is 1.
+// Parameters is Parameter Store: all versions of each parameter. The first version is 1.
 type Parameters struct {
 	lab      *Lab
 	mutex    sync.Mutex
 	versions map[string][]string
 }
 
-// SetValue makes a new version of a parameter and gives its number.
+// SetValue adds a version of a parameter and returns its number.
 func (p *Parameters) SetValue(name, value string) int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -26,20 +26,20 @@ func (p *Parameters) SetValue(name, value string) int {
 	return len(p.versions[name])
 }
 
-// GetValue is the newest version; "" when there is none.
+// GetValue returns the newest version of a parameter; "" if the parameter does not exist.
 func (p *Parameters) GetValue(name string) string {
 	value, _, _ := p.findVersion(name)
 	return value
 }
 
-// VersionsOf are all of a parameter, the first one first.
+// VersionsOf returns all versions of a parameter, the first one first.
 func (p *Parameters) VersionsOf(name string) []string {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return slices.Clone(p.versions[name])
 }
 
-// findVersion reads NAME or NAME:VERSION.
+// findVersion returns the value and number of NAME or NAME:VERSION.
 func (p *Parameters) findVersion(name string) (string, int, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -75,7 +75,7 @@ func (p *Parameters) serveAPI(w http.ResponseWriter, r *http.Request) {
 	case "AmazonSSM.PutParameter":
 		answer, err = p.putParameter(body)
 	default:
-		p.lab.T.Errorf("Parameter Store: %s asked for %s, which the laboratory does not know", one.id, target)
+		p.lab.T.Errorf("Parameter Store: %s called %s, which the lab does not have", one.id, target)
 		err = faultf("UnknownOperationException", "")
 	}
 	if err != nil {
@@ -94,7 +94,7 @@ func (p *Parameters) writeFault(w http.ResponseWriter, err error) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})
 }
 
-// decodeStrict reads JSON and refuses keys that are not known.
+// decodeStrict decodes JSON and refuses unknown keys.
 func decodeStrict(body []byte, into any) error {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// fault is an error in AWS's own words.
+// fault is an error with AWS's own code and message.
 type fault struct{ code, message string }
 
 func (f *fault) Error() string { return f.code + ": " + f.message }
@@ -20,7 +20,7 @@ func faultf(code, format string, args ...any) *fault {
 	return &fault{code, fmt.Sprintf(format, args...)}
 }
 
-// form is the parameters of a call of the query protocol. What nobody asked for is unknown, and an error.
+// form holds the parameters of a call of the query protocol. A parameter that no action reads is an error.
 type form struct {
 	values url.Values
 	taken  map[string]bool
@@ -36,7 +36,7 @@ func (f *form) getValue(name string) string {
 	return f.values.Get(name)
 }
 
-// listValues gives NAME.1, NAME.2 and so on.
+// listValues returns the values of NAME.1, NAME.2 and so on.
 func (f *form) listValues(name string) []string {
 	var all []string
 	for i := 1; f.values.Has(fmt.Sprintf("%s.%d", name, i)); i++ {
@@ -45,7 +45,7 @@ func (f *form) listValues(name string) []string {
 	return all
 }
 
-// listFilters gives the values by name of Filter.N.Name and Filter.N.Value.M.
+// listFilters returns the values of Filter.N.Value.M by Filter.N.Name.
 func (f *form) listFilters() map[string][]string {
 	all := map[string][]string{}
 	for i := 1; f.values.Has(fmt.Sprintf("Filter.%d.Name", i)); i++ {
@@ -54,7 +54,7 @@ func (f *form) listFilters() map[string][]string {
 	return all
 }
 
-// checkUnknown is an error that names the parameters that no action took.
+// checkUnknown returns an error that lists the parameters that no action has read.
 func (f *form) checkUnknown() error {
 	var unknown []string
 	for name := range f.values {
@@ -94,7 +94,7 @@ func writeXML(w http.ResponseWriter, code int, root element) {
 	_, _ = w.Write(raw)
 }
 
-// tags gives the tag set of a resource, and matches says whether filters on tags take it. Other filters are unknown.
+// tagSet returns the tags of a resource as an element.
 func tagSet(tags map[string]string) element {
 	set := newElement("tagSet")
 	for key, value := range tags {
@@ -103,6 +103,7 @@ func tagSet(tags map[string]string) element {
 	return set
 }
 
+// matchesFilters reports whether a resource with these tags passes filters on tags. Other filters are errors.
 func matchesFilters(tags map[string]string, filters map[string][]string) (bool, error) {
 	for name, values := range filters {
 		key, tag := strings.CutPrefix(name, "tag:")

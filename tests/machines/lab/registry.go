@@ -18,17 +18,17 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// HubImage is the name of an image of Docker Hub. Nobody answers as Docker Hub here: an engine has it from its region's mirror or not at all.
+// HubImage is the name of an image of Docker Hub. No server answers as Docker Hub in the lab: an engine can pull it only from its region's mirror.
 const HubImage = "beachhead/agent"
 
-// What the parts of an image are. Source: Docker's "Image Manifest Version 2, Schema 2".
+// The media types of an image's parts. Source: Docker's "Image Manifest Version 2, Schema 2".
 const (
 	manifestType = "application/vnd.docker.distribution.manifest.v2+json"
 	configType   = "application/vnd.docker.container.image.v1+json"
 	layerType    = "application/vnd.docker.image.rootfs.diff.tar"
 )
 
-// Registry is a mirror of Docker Hub that has one image, hubImage:latest, and takes none. Source: OCI's distribution specification 1.1, category
+// Registry is a mirror of Docker Hub that has one image, HubImage:latest, and accepts none. Source: OCI's distribution specification 1.1, category
 // Pull.
 type Registry struct {
 	parts map[string]part // by the path of a request
@@ -36,18 +36,18 @@ type Registry struct {
 	asked map[string]int
 }
 
-// part is what a registry gives under a path.
+// part is the content of a registry at a path.
 type part struct {
 	kind, digest string
 	text         []byte
 }
 
-// encodeDescriptor is how one part names another.
+// encodeDescriptor returns the JSON with which one part refers to this one.
 func (p part) encodeDescriptor() string {
 	return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, p.kind, p.digest, len(p.text))
 }
 
-// NewRegistry makes a mirror at a name. The only file of its image is the agent that machines fetch too, since it needs no other.
+// NewRegistry creates a mirror at a name. The only file of its image is the agent that machines also fetch, since it needs no other.
 func (l *Lab) NewRegistry(name string) *Registry {
 	l.T.Helper()
 	binary, err := os.ReadFile(l.objects["/"+plan.AgentKey(regionfile.AMD64, l.Agent[regionfile.AMD64])])
@@ -59,7 +59,7 @@ func (l *Lab) NewRegistry(name string) *Registry {
 	return r
 }
 
-// archiveFile holds one program.
+// archiveFile returns a tar archive of one program.
 func archiveFile(name string, program []byte) ([]byte, error) {
 	var text bytes.Buffer
 	to := tar.NewWriter(&text)
@@ -73,8 +73,8 @@ func archiveFile(name string, program []byte) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// newRegistry makes an image of one layer. The layer is not compressed, since software emulation fetches faster than it unpacks: so its digest is
-// also the one that the configuration has of what is in it.
+// newRegistry creates an image of one layer. The layer is not compressed, since software emulation fetches faster than it unpacks. Its digest
+// is therefore also the one in the configuration.
 func newRegistry(tree []byte) *Registry {
 	r := &Registry{parts: map[string]part{}, asked: map[string]int{}}
 	r.parts["/v2/"] = part{kind: "application/json", text: []byte("{}")}
@@ -97,7 +97,7 @@ func (r *Registry) addPart(sort, kind string, text []byte) part {
 	return p
 }
 
-// PullCount says how often an engine fetched the image: each of its blobs at least so often.
+// PullCount returns how often an engine fetched the image, which is the least number of requests for one of its blobs.
 func (r *Registry) PullCount() int {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -111,7 +111,7 @@ func (r *Registry) PullCount() int {
 }
 
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0") // by which engines know it for one
+	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0") // by which engines recognize a registry
 	p, found := r.parts[request.URL.Path]
 	if reads := request.Method == http.MethodGet || request.Method == http.MethodHead; !found || !reads {
 		w.Header().Set("Content-Type", "application/json")
@@ -131,7 +131,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	http.ServeContent(w, request, "", time.Time{}, bytes.NewReader(p.text))
 }
 
-// errorCode is the specification's word for why there is nothing at a path.
+// errorCode returns the specification's code for a path without content.
 func errorCode(reads bool, path string) string {
 	switch {
 	case !reads:

@@ -16,7 +16,7 @@ const (
 	Terminated      = "Terminated"
 )
 
-// Scaling is Auto Scaling: groups, and the hooks that hold their instances at both ends of their life.
+// Scaling is Auto Scaling: groups, and the hooks that hold their instances after launch and before termination.
 type Scaling struct {
 	lab     *Lab
 	mutex   sync.Mutex
@@ -29,21 +29,21 @@ type member struct {
 	heartbeats   map[string]int
 }
 
-// StateOf is an instance's life-cycle state.
+// StateOf returns an instance's life-cycle state.
 func (s *Scaling) StateOf(m *Machine) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.members[m.ID].state
 }
 
-// IsProtected says whether the instance is kept from being taken when its group shrinks, and Heartbeats counts those of a hook.
+// IsProtected reports whether the instance is protected from scale-in.
 func (s *Scaling) IsProtected(m *Machine) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.members[m.ID].protected
 }
 
-// HeartbeatCount counts those that a hook got.
+// HeartbeatCount returns the number of heartbeats for a hook.
 func (s *Scaling) HeartbeatCount(m *Machine, hook string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -61,7 +61,7 @@ func (l *Lab) WaitInService(m *Machine) {
 	})
 }
 
-// StartTermination orders an instance to go: it is told in its metadata, and has until it completes its drain hook.
+// StartTermination starts the termination of an instance. The instance sees it in its metadata and may run until it completes its drain hook.
 func (s *Scaling) StartTermination(m *Machine) {
 	s.mutex.Lock()
 	s.members[m.ID].state = TerminatingWait
@@ -95,7 +95,7 @@ func (s *Scaling) serveQuery(w http.ResponseWriter, r *http.Request) {
 		"RecordLifecycleActionHeartbeat": s.recordHeartbeat, "SetInstanceProtection": s.setProtection,
 	}[action]
 	if !known {
-		s.lab.T.Errorf("Auto Scaling: %s asked for %s, which the laboratory does not know", one.id, action)
+		s.lab.T.Errorf("Auto Scaling: %s called %s, which the lab does not have", one.id, action)
 		s.writeFault(w, faultf("InvalidAction", "Could not find operation %s", action))
 		return
 	}
@@ -132,7 +132,7 @@ func (s *Scaling) describeInstances(f *form) ([]element, error) {
 	return []element{set}, nil
 }
 
-// waitingMember finds the member that waits in a hook. The caller holds the mutex.
+// waitingMember returns the member that waits in a hook. The caller holds the mutex.
 func (s *Scaling) waitingMember(f *form) (*member, string, string, error) {
 	id, hook, group := f.getValue("InstanceId"), f.getValue("LifecycleHookName"), f.getValue("AutoScalingGroupName")
 	one := s.members[id]
@@ -151,7 +151,7 @@ func (s *Scaling) completeAction(f *form) ([]element, error) {
 	}
 	switch result := f.getValue("LifecycleActionResult"); {
 	case result != "CONTINUE" && result != "ABANDON":
-		return nil, faultf("ValidationError", "%s is no result", result)
+		return nil, faultf("ValidationError", "%s is not a result", result)
 	case hook == "ready" && result == "CONTINUE":
 		one.state = InService
 	default:

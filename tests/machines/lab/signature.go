@@ -21,8 +21,8 @@ import (
 // authorization is the header of a request signed by Signature Version 4.
 var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$`)
 
-// verifySignature reads a request's body and signs the request anew with Amazon's own signer, with the role of the machine that sent it. It gives the
-// body, and an error unless the two signatures are the same, and are for this region and service.
+// verifySignature reads a request's body and signs the request again with Amazon's own signer and the role of the machine that sent it. It
+// returns the body, and an error unless both signatures are equal and are for this region and service.
 func verifySignature(r *http.Request, role aws.Credentials, region, service string) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
 	if err != nil {
@@ -49,7 +49,7 @@ func verifySignature(r *http.Request, role aws.Credentials, region, service stri
 	return body, nil
 }
 
-// parseAuthorization are the parts of a request's authorization, and when it says that it was signed.
+// parseAuthorization returns the parts of a request's authorization and the time of its signature.
 func parseAuthorization(r *http.Request) ([]string, time.Time, error) {
 	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
 	if parts == nil {
@@ -62,7 +62,7 @@ func parseAuthorization(r *http.Request) ([]string, time.Time, error) {
 	return parts, at, nil
 }
 
-// rebuildRequest is the request with the headers that were signed, and no others, since the signer signs all that it finds.
+// rebuildRequest returns the request with the signed headers only, since the signer signs every header.
 func rebuildRequest(r *http.Request, names string, body []byte) (*http.Request, error) {
 	again, err := http.NewRequest(r.Method, "https://"+r.Host+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 const gp3 = "vol-0123456789abcdef0"
 
-// machine is a host with a root of its own.
+// machine is a host with its own root.
 func machine(t *testing.T) host.Host {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
@@ -34,7 +34,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestFindDevice(t *testing.T) {
 	h := machine(t)
 	for _, name := range []string{"nvme0n1", "nvme1n1", "vdb"} {
 		write(t, h.Path("/dev/"+name), "")
@@ -44,7 +44,7 @@ func TestFind(t *testing.T) {
 	if device, err := FindDevice(h, gp3); err != nil || device != "" {
 		t.Errorf("before it is there: %q, %v", device, err)
 	}
-	write(t, h.Path("/sys/block/nvme1n1/device/serial"), "vol0123456789abcdef0 \n") // as padded as NVMe has it
+	write(t, h.Path("/sys/block/nvme1n1/device/serial"), "vol0123456789abcdef0 \n") // padded as NVMe pads it
 	if device, err := FindDevice(h, gp3); err != nil || device != h.Path("/dev/nvme1n1") {
 		t.Errorf("%q, %v", device, err)
 	}
@@ -60,7 +60,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestMountAt(t *testing.T) {
+func TestParseMountInfo(t *testing.T) {
 	const list = "22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p1 rw,discard\n" +
 		"30 22 259:4 / /srv/cache rw,noatime - ext4 /dev/nvme1n1 rw,errors=remount-ro\n" +
 		"31 22 0:5 / /srv/cache2 ro - tmpfs tmpfs ro\n"
@@ -80,7 +80,7 @@ func TestMountAt(t *testing.T) {
 	}
 }
 
-// A mount that cannot be checked is an error: a server would else go on with a folder of its root disk.
+// A mount that cannot be checked is an error: otherwise a server would continue with a folder of its root disk.
 func TestMountWithoutMountTable(t *testing.T) {
 	h := machine(t)
 	if err := os.Remove(h.Path("/proc/self/mountinfo")); err != nil {
@@ -95,7 +95,7 @@ func TestMountWithoutMountTable(t *testing.T) {
 	}
 }
 
-// A mount command that fails is an error with what to do about it.
+// A failed mount command is an error with the next step.
 func TestMountFails(t *testing.T) {
 	h := machine(t)
 	all := mounts(t, h)
@@ -107,7 +107,7 @@ func TestMountFails(t *testing.T) {
 	}
 }
 
-func TestSize(t *testing.T) {
+func TestDeviceSize(t *testing.T) {
 	h := machine(t)
 	write(t, h.Path("/sys/block/nvme1n1/size"), "4194304\n")
 	if size, err := DeviceSize(h, "/dev/nvme1n1"); err != nil || size != 2<<30 {
@@ -115,8 +115,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// Every reason alone is enough not to format.
-func TestJudge(t *testing.T) {
+// Each reason alone prevents formatting.
+func TestClassifyContents(t *testing.T) {
 	v := Volume{ID: gp3, Device: "/dev/nvme1n1", Label: "beachhead-00"}
 	old := v
 	old.FromSnapshot = true

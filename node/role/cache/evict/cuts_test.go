@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestBucket(t *testing.T) {
+func TestAgeBucket(t *testing.T) {
 	for age, want := range map[time.Duration]int{
 		-time.Hour: 0, 0: 0, youngest: 0, youngest + 1: 1, 2 * youngest: 1 + perDouble, 4 * youngest: 1 + 2*perDouble, 1<<63 - 1: buckets - 1,
 	} {
@@ -24,7 +24,7 @@ func TestBucket(t *testing.T) {
 	})
 }
 
-// lost is how much a cut takes from a tenant.
+// lost returns how much a cut removes from a tenant.
 func lost(t *tenantUsage, c cut, loses bool) int64 {
 	if !loses {
 		return 0
@@ -36,7 +36,7 @@ func lost(t *tenantUsage, c cut, loses bool) int64 {
 	return sum
 }
 
-func TestDecide(t *testing.T) {
+func TestPlanCuts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var tallies []*tenantUsage
 		var total int64
@@ -75,7 +75,7 @@ func TestDecide(t *testing.T) {
 	})
 }
 
-// With shares out of play, the oldest go first, whoever's they are.
+// When shares do not matter, the oldest files go first, whichever tenant owns them.
 func TestOldestFirst(t *testing.T) {
 	a, b := &tenantUsage{tenant: "a", total: 30}, &tenantUsage{tenant: "b", total: 30}
 	a.byAge[100], a.byAge[50], a.byAge[10] = 10, 10, 10
@@ -87,7 +87,7 @@ func TestOldestFirst(t *testing.T) {
 	if want := (cut{60, 10}); cuts["b"] != want {
 		t.Errorf("b loses %v, want %v", cuts["b"], want)
 	}
-	// Who is above its share goes first, although the other's are older.
+	// A tenant above its share loses files first, although the other's files are older.
 	cuts = planCuts([]*tenantUsage{a, b}, 5, 25)
 	if want := (cut{100, 5}); len(cuts) != 1 || cuts["a"] != want {
 		t.Errorf("%v go of two that are above their share, want a's %v", cuts, want)

@@ -12,13 +12,15 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
 
-// put makes a file of some size and age.
+// put creates a file of a given size and age.
 func put(t fataler, path string, size int, age time.Duration) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -33,13 +35,13 @@ func put(t fataler, path string, size int, age time.Duration) {
 
 type fataler interface{ Fatal(args ...any) }
 
-// found is what a file takes, and in which bucket it is.
+// found holds the space of a file and its bucket.
 type found struct {
 	bytes  int64
 	bucket int
 }
 
-// list gives every file below a folder, by its path in there.
+// list returns every file below a folder, by its path there.
 func list(t fataler, root string) map[string]found {
 	all := map[string]found{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -58,7 +60,7 @@ func list(t fataler, root string) map[string]found {
 	return all
 }
 
-// tenant is slot/tenant of a file's path.
+// tenant returns slot/tenant of a file's path.
 func tenant(path string) string { return strings.Join(strings.SplitN(path, "/", 3)[:2], "/") }
 
 func usedBy(files map[string]found, of string) (sum int64) {
@@ -70,15 +72,16 @@ func usedBy(files map[string]found, of string) (sum int64) {
 	return sum
 }
 
-// volume is a usage of which the files are all that there is, with so much space.
+// volume returns a usage in which only the files use space, of a given total.
 func volume(t fataler, slots string, total int64) func() (Usage, error) {
 	return func() (Usage, error) {
 		return Usage{Bytes: Capacity{Used: usedBy(list(t, slots), ""), Total: total}}, nil
 	}
 }
 
-// Whatever the tree: nothing goes below the high mark; above it, what is left is at the low mark, less a file of each tenant at most; a tenant
-// keeps nothing that is older than what it lost; and who has no more than its share loses nothing while another has more.
+// This holds for any tree. Below the high mark no file goes. Above it, the rest is at the low mark, less at most a file
+// of each tenant. A tenant keeps no file that is older than one it lost. A tenant within its share loses no file while
+// another has more than its share.
 func TestSweep(t *testing.T) {
 	base := t.TempDir()
 	run := 0
@@ -141,8 +144,8 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// A tenant that fills the volume pays for it, although everything of the others is older.
-func TestTheGreedyPayFirst(t *testing.T) {
+// A tenant that fills the volume loses files first, although all files of the others are older.
+func TestTenantAboveShareLosesFirst(t *testing.T) {
 	slots := t.TempDir()
 	for i := range 20 {
 		put(t, fmt.Sprintf("%s/001/greedy/sstate/%02d", slots, i), 40_000, time.Duration(i)*time.Hour)
@@ -164,7 +167,7 @@ func TestTheGreedyPayFirst(t *testing.T) {
 	}
 }
 
-// Many small files run out of inodes before they run out of bytes.
+// Many small files use up the inodes before the bytes.
 func TestInodes(t *testing.T) {
 	slots := t.TempDir()
 	for i := range 95 {
@@ -181,7 +184,8 @@ func TestInodes(t *testing.T) {
 	}
 }
 
-// What is half-written or empty goes after a day, space or not; and nothing that is no file of a tenant's.
+// Half-written files and empty folders go after a day, whatever the free space. Files outside the tenants' folders
+// stay.
 func TestLeftovers(t *testing.T) {
 	volumeRoot := t.TempDir()
 	slots, outside := volumeRoot+"/slots", t.TempDir()
@@ -215,8 +219,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// Clients write there: a link in the place of a folder never leads the sweep out of the volume, however full it is.
-func TestLinksLeadNowhere(t *testing.T) {
+// Clients write there: a link in place of a folder never leads the sweep out of the volume, however full it is.
+func TestSweepFollowsNoLink(t *testing.T) {
 	slots, outside := t.TempDir(), t.TempDir()
 	put(t, outside+"/victim", 40_000, 400*day)
 	put(t, slots+"/001/tenant/object", 40_000, day)
@@ -237,10 +241,22 @@ func TestLinksLeadNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	// The same when the link comes between the look at the folder and the step into it.
+	// The same when the link appears between the check of the folder and the step into it.
 	err = visitFolder(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
 	if err == nil || strings.Contains(err.Error(), "led out") {
 		t.Errorf("a link as a folder: %v", err)
+	}
+}
+
+// Folders are searched to a limited depth, since each level holds a file descriptor.
+func TestDepthIsLimited(t *testing.T) {
+	slots := t.TempDir()
+	for tenant, depth := range map[string]int{"deepest": maxDepth, "deeper": maxDepth + 1} {
+		put(t, slots+"/001/"+tenant+strings.Repeat("/d", depth)+"/"+cacheclient.TemporaryPrefix+"old", 10, 2*day)
+	}
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, 1<<30))
+	if err != nil || did != (Result{Leftovers: 1}) {
+		t.Errorf("%+v, %v; want the file at the limit removed, and the one below it left", did, err)
 	}
 }
 
@@ -257,7 +273,7 @@ func TestSweepStops(t *testing.T) {
 	}
 }
 
-func TestUsageOf(t *testing.T) {
+func TestReadUsage(t *testing.T) {
 	u, err := ReadUsage(t.TempDir())
 	if err != nil || u.Bytes.Total <= 0 || u.Bytes.Used <= 0 || u.Bytes.Used > u.Bytes.Total || u.UsedPercent() <= 0 || u.UsedPercent() > 100 {
 		t.Errorf("%+v, %v", u, err)

@@ -24,7 +24,7 @@ type state struct {
 	age  int
 }
 
-// epoch is when files of age 0 were changed; each age is a minute older.
+// epoch is the time of files of age 0; each age is a minute older.
 var epoch = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
 
 func lay(t testing.TB, folder string, files map[string]state) {
@@ -78,8 +78,8 @@ var trees = rapid.MapOfN(rapid.StringMatching(`[ab]/[cd]/[a-z]`), rapid.Custom(f
 	return state{rapid.StringN(0, 8, 8).Draw(t, "text"), rapid.IntRange(0, 20).Draw(t, "age")}
 }), 0, 15)
 
-// merged is what is there after a copy: all that was on either side, and of what is on both the newer, with the new shard's own of equals in
-// age and size.
+// merged returns the expected files after a copy: all files of both sides, and of those on both sides the newer one;
+// the new shard's own if age and size are equal.
 func merged(from, to map[string]state) map[string]state {
 	want := map[string]state{}
 	for name, file := range to {
@@ -94,9 +94,9 @@ func merged(from, to map[string]state) map[string]state {
 	return want
 }
 
-// Stopped after any file and any number of times, a copy ends where one that is not stopped ends, with each file copied once, nothing
-// deleted on either side, and every file whole at every moment.
-func TestCopyIsStoppedAndGoesOn(t *testing.T) {
+// A copy that is stopped after any file, any number of times, ends like one that is not stopped. It copies each file
+// once, deletes no file on either side, and every file is complete at every moment.
+func TestCopyResumesAfterStop(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		from, to := t.TempDir(), t.TempDir()
 		old, new := trees.Draw(r, "old"), trees.Draw(r, "new")
@@ -144,7 +144,7 @@ func TestCopyIsStoppedAndGoesOn(t *testing.T) {
 	})
 }
 
-// The newest files come first, as many as are held in memory; then the others.
+// The newest files come first, as many as fit in memory; then the others.
 func TestNewestFirst(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		from, to := t.TempDir(), t.TempDir()
@@ -172,8 +172,9 @@ func TestNewestFirst(t *testing.T) {
 	})
 }
 
-// Files that are evicted while they are copied are no fault; a folder that cannot be written is one, and is not taken for an eviction.
-func TestFilesVanish(t *testing.T) {
+// Files that are evicted during the copy are no fault. A folder that cannot be written is one, and does not count as an
+// eviction.
+func TestEvictedFilesAreNoFault(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	lay(t, from, map[string]state{"a/x": {"x", 1}, "a/y": {"y", 2}, "b/z": {"z", 3}})
 	c := own()
@@ -200,8 +201,40 @@ func TestFilesVanish(t *testing.T) {
 	}
 }
 
-// What is being written on the old shard, and links that lead out of the tenant's folder, stay where they are.
-func TestWhatIsNotCopied(t *testing.T) {
+// A link that cannot be copied is a fault too: its tenant is not complete.
+func TestLinkThatCannotBeCopied(t *testing.T) {
+	for _, name := range []string{"f/in", "f/g/in"} {
+		from, to := t.TempDir(), t.TempDir()
+		lay(t, to, map[string]state{"f": {"a file", 0}})
+		lay(t, from, map[string]state{"f/g/target": {"below a file", 0}})
+		if err := os.Symlink("target", filepath.Join(from, "f/g/in")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("g/target", filepath.Join(from, "f/in")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(filepath.Join(to, "f"), os.Getuid(), os.Getgid()); err != nil {
+			t.Fatal(err)
+		}
+		c := own()
+		var err error
+		if c.from, err = os.OpenRoot(from); err != nil {
+			t.Fatal(err)
+		}
+		if c.to, err = os.OpenRoot(to); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.copyEntry(t.Context(), name); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want that %s cannot be written", err, name)
+		}
+		if err := errors.Join(c.from.Close(), c.to.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Files that are being written on the old shard, and links out of the tenant's folder, are not copied.
+func TestSkippedFiles(t *testing.T) {
 	from, to, outside := t.TempDir(), t.TempDir(), t.TempDir()
 	lay(t, from, map[string]state{"a": {"a", 1}, cacheclient.TemporaryPrefix + "1": {"half", 0}})
 	lay(t, outside, map[string]state{"secret": {"secret", 0}})
@@ -224,9 +257,9 @@ func TestWhatIsNotCopied(t *testing.T) {
 	}
 }
 
-// Folders that a killed run made and did not give away are given away by the next. Only root can give anything away, so that another
-// group of this user, or a failing chown, shows it.
-func TestFoldersAreGivenAway(t *testing.T) {
+// Folders that a killed run created without their owner get it from the next run. Only root can change an owner, so the
+// test uses another group of this user, or a failing chown.
+func TestFolderOwners(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	lay(t, from, map[string]state{"a/b/c": {"c", 1}})
 	uid, gid := os.Getuid(), os.Getgid()

@@ -47,7 +47,7 @@ func newWorld(t *testing.T, pins map[string]int) *world {
 	return w
 }
 
-// start runs the growth until the function that it gives is called.
+// start runs the growth until the returned function is called.
 func (w *world) start(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -67,7 +67,7 @@ func (w *world) start(t *testing.T) (stop func()) {
 	}
 }
 
-// acknowledged gives what the server has written last.
+// acknowledged returns the last acknowledgement of the server.
 func (w *world) acknowledged(t *testing.T) (a cacheclient.Acknowledgement) {
 	t.Helper()
 	p, err := w.store.GetParameter(context.Background(), shardmap.MovedParameter(mapName, 1))
@@ -80,7 +80,7 @@ func (w *world) acknowledged(t *testing.T) (a cacheclient.Acknowledgement) {
 	return a
 }
 
-// until waits for something that is to come.
+// until waits for a condition.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !is(); {
@@ -104,7 +104,7 @@ func (w *world) all(t *testing.T) func() bool {
 	}
 }
 
-// tenants gives names that move with their slots from shard 0 to shard 1, and one that stays.
+// tenants returns names that move with their slots from shard 0 to shard 1, and one that stays.
 func (w *world) tenants(count int) (moving []string, staying string) {
 	for i := 0; len(moving) < count || staying == ""; i++ {
 		name := fmt.Sprintf("factory-%d", i)
@@ -127,8 +127,8 @@ func (w *world) grown(t *testing.T, tenant string) map[string]state {
 	return look(t, filepath.Join(w.Root, "srv/cache", cacheclient.TenantFolder(tenant)))
 }
 
-// From one shard to three, on the second: what moves is copied whole and acknowledged, what stays or goes elsewhere is not, pinned tenants move by themselves, and the
-// old shard is let go of in the end.
+// From one shard to three, on the second: tenants that move here are copied completely and acknowledged, the others are
+// not, pinned tenants move by themselves, and in the end the old shard is unmounted.
 func TestGrowth(t *testing.T) {
 	w := newWorld(t, nil)
 	w.two = w.NewTable(3, nil)
@@ -157,8 +157,9 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// A slot is acknowledged when it is whole and not before, the one with the newest file first, inside of it the tenant with the newest.
-func TestHotFirst(t *testing.T) {
+// A slot is acknowledged once it is complete and not earlier. The slot with the newest file comes first, and within it
+// the tenant with the newest file.
+func TestNewestMoveFirst(t *testing.T) {
 	w := newWorld(t, nil)
 	moving, _ := w.tenants(3)
 	ages := map[string]int{moving[0]: 2, moving[1]: 1, moving[2]: 3}
@@ -192,9 +193,9 @@ func TestHotFirst(t *testing.T) {
 	}
 }
 
-// The old shard is dead, then comes back; the control plane is away while it is copied. Each is told once, nothing is acknowledged that is
-// not whole, and in the end all is.
-func TestFaultsPass(t *testing.T) {
+// The old shard is dead, then answers again; the control plane is unreachable during the copy. Each fault is logged
+// once, incomplete moves are never acknowledged, and in the end all moves are.
+func TestFaultsAreRetried(t *testing.T) {
 	var log lines
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
@@ -221,7 +222,7 @@ func TestFaultsPass(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(w.Root, "run/beachhead/growth")); err != nil { // as after a reboot
 		t.Fatal(err)
 	}
-	// Its volume is not mounted there.
+	// The old shard's volume is not mounted there.
 	if err := os.Rename(w.old, w.old+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +263,7 @@ func (l *lines) count(part string) int {
 	return strings.Count(l.text.String(), part)
 }
 
-// A tenant that cannot be copied is not acknowledged, and does not hold up the others.
+// A tenant that cannot be copied is not acknowledged, and does not stop the others.
 func TestFaultInOneTenant(t *testing.T) {
 	w := newWorld(t, nil)
 	moving, _ := w.tenants(2)
@@ -287,7 +288,7 @@ func TestFaultInOneTenant(t *testing.T) {
 	until(t, "all acknowledged", w.all(t))
 }
 
-// A restart does not look again at what is acknowledged.
+// After a restart, acknowledged moves are not checked again.
 func TestAcknowledgedIsLeftAlone(t *testing.T) {
 	w := newWorld(t, nil)
 	moving, _ := w.tenants(2)
@@ -311,11 +312,11 @@ func TestAcknowledgedIsLeftAlone(t *testing.T) {
 	}
 }
 
-// When the map changes while a tenant is copied, that is left off, and nothing is acknowledged for it.
+// When the map changes during a tenant's copy, the copy stops and is not acknowledged.
 func TestMapChangesMidway(t *testing.T) {
 	w := newWorld(t, nil)
 	moving, _ := w.tenants(1)
-	// So many that the map can change before they are all copied.
+	// Enough files that the map can change before all are copied.
 	files := map[string]state{}
 	for i := range 3000 {
 		files[fmt.Sprintf("sstate/%d/%d", i%10, i)] = state{"x", i}
@@ -337,7 +338,7 @@ func TestMapChangesMidway(t *testing.T) {
 	}
 }
 
-// killed is the process that TestKilled starts. After so many files it kills itself, somewhere in the next ones.
+// killed is the process that TestKilled starts. After a given number of files it kills itself, during one of the next.
 func killed() {
 	c := own()
 	c.hot = 50
@@ -358,7 +359,8 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// Killed with SIGKILL at any moment, every file is whole under its name with its own time, and the next copy ends where it should.
+// After SIGKILL at any moment, every file is complete under its name with its own time, and the next copy finishes the
+// work.
 func TestKilled(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	files := map[string]state{}
