@@ -76,7 +76,7 @@ func emulatedSide(t testing.TB, region string) *side {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		t.Fatal(err)
 	}

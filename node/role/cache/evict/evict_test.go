@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -243,6 +245,18 @@ func TestSweepFollowsNoLink(t *testing.T) {
 	err = visitFolder(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
 	if err == nil || strings.Contains(err.Error(), "led out") {
 		t.Errorf("a link as a folder: %v", err)
+	}
+}
+
+// Folders are searched to a limited depth, since each level holds a file descriptor.
+func TestDepthIsLimited(t *testing.T) {
+	slots := t.TempDir()
+	for tenant, depth := range map[string]int{"deepest": maxDepth, "deeper": maxDepth + 1} {
+		put(t, slots+"/001/"+tenant+strings.Repeat("/d", depth)+"/"+cacheclient.TemporaryPrefix+"old", 10, 2*day)
+	}
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, 1<<30))
+	if err != nil || did != (Result{Leftovers: 1}) {
+		t.Errorf("%+v, %v; want the file at the limit removed, and the one below it left", did, err)
 	}
 }
 
