@@ -129,8 +129,9 @@ func TestRowsAreComplete(t *testing.T) {
 
 func TestFromID(t *testing.T) {
 	for id, want := range map[string]string{
-		"vpc-0a1": restype.VPC, "vpce-0a1": restype.VPCEndpoint, "vpn-1": restype.VPNConnection, "eipalloc-1": restype.EIP, "vol-1": "", "sgr-1": "",
-		"i-1": "", "": "", "-": "",
+		"vpc-0a1": restype.VPC, "vpce-0a1": restype.VPCEndpoint, "vpn-1": restype.VPNConnection, "eipalloc-1": restype.EIP, "vol-1": "",
+		"sgr-1": "",
+		"i-1":   "", "": "", "-": "",
 	} {
 		if got, known := restype.FromID(id); got != want || known != (want != "") {
 			t.Errorf("%q is a %q (%t), want %q", id, got, known, want)
@@ -139,7 +140,7 @@ func TestFromID(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	all := restype.Permissions()
+	all := restype.SearchPermissions()
 	if !slices.IsSorted(all) || len(slices.Compact(slices.Clone(all))) != len(all) {
 		t.Errorf("not sorted, or with repetitions: %q", all)
 	}
@@ -152,6 +153,6 @@ func TestPermissions(t *testing.T) {
 
 func ExampleLookup() {
 	volume := restype.Lookup(restype.Volume)
-	fmt.Println(volume.Tagged, volume.Permanent(), volume.GrowsOnly, volume.PlacedBy)
+	fmt.Println(volume.Tagged, volume.IsPermanent(), volume.GrowsOnly, volume.PlacedBy)
 	// Output: true true size availabilityZone
 }
