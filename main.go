@@ -1,4 +1,4 @@
-// Beachhead stands up a whole CI build region from one region file. The one binary is the Pulumi program when the engine runs it, and the
+// Beachhead creates a whole CI build region from one region file. The binary is the Pulumi program when the Pulumi engine runs it, and the
 // command line otherwise.
 package main
 
@@ -12,41 +12,22 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/internal/cli"
-	"github.com/beachhead-build/beachhead/internal/plan"
-	"github.com/beachhead-build/beachhead/internal/regionfile"
-	"github.com/beachhead-build/beachhead/stacks"
+	"github.com/beachhead-build/beachhead/internal/session"
 )
 
 func main() {
-	// Pulumi's language host gives the program the address of the engine's resource monitor; nothing else sets this.
+	// Pulumi's language host sets this variable to the address of the engine's resource monitor. No other program sets it.
 	if os.Getenv("PULUMI_MONITOR") != "" {
-		if err := pulumi.RunErr(program); err != nil {
+		if err := pulumi.RunErr(session.RunProgram); err != nil {
 			fmt.Fprintln(os.Stderr, "error:", err)
 			os.Exit(1)
 		}
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second interrupt ends this process at once; Pulumi goes on by itself until what is under way is written down.
+	// A second interrupt ends this process at once. Pulumi finishes and records the steps under way by itself.
 	context.AfterFunc(ctx, stop)
 	code := cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
-}
-
-// program is what `pulumi up` runs: the stack's name is the region file's.
-func program(ctx *pulumi.Context) error {
-	path, err := regionfile.Find(".", ctx.Stack())
-	if err != nil {
-		return err
-	}
-	r, err := regionfile.LoadRegion(path)
-	if err != nil {
-		return err
-	}
-	p, err := plan.Build(r.Config, r.Neighbours...)
-	if err != nil {
-		return err
-	}
-	return stacks.Region(p, "bin")(ctx)
 }

@@ -22,7 +22,7 @@ var ErrNoAgent = errors.New("the node agent is not built")
 // agent is the node agent's builds, one for each architecture.
 type agent struct {
 	files map[regionfile.Arch]string
-	sums  plan.Agent
+	sums  plan.AgentDigests
 }
 
 // findAgent reads the builds in a folder.
@@ -32,7 +32,7 @@ func findAgent(dir string) (*agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the folder of the node agent: %w", err)
 	}
-	a := &agent{files: map[regionfile.Arch]string{}, sums: plan.Agent{}}
+	a := &agent{files: map[regionfile.Arch]string{}, sums: plan.AgentDigests{}}
 	for _, arch := range []regionfile.Arch{regionfile.AMD64, regionfile.ARM64} {
 		file := filepath.Join(dir, path.Base(plan.AgentKey(arch, "")))
 		build, err := os.ReadFile(file)

@@ -20,7 +20,7 @@ func (r *region) makeCache() error {
 	if c == nil {
 		return nil
 	}
-	document, err := c.Map.Document()
+	document, err := c.Map.MarshalDocument()
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (r *region) makeCache() error {
 		}
 		args.Subnets = append(args.Subnets, subnet)
 		// The internet gateway passes on nothing of a machine that has no public address.
-		args.PublicAddresses = args.PublicAddresses || z.CacheWay.Kind == plan.ViaInternet
+		args.PublicAddresses = args.PublicAddresses || z.CacheRoute.Kind == plan.ViaInternet
 	}
 	seeds := r.seeds()
 	for i, s := range c.Shards {

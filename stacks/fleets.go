@@ -21,7 +21,7 @@ func tokens(ctx *pulumi.Context, p *plan.Plan) (map[string]pulumi.StringOutput, 
 	settings := config.New(ctx, "")
 	found := map[string]pulumi.StringOutput{}
 	var errs *multierror.Error
-	for _, name := range p.Secrets() {
+	for _, name := range p.SecretNames() {
 		value, err := settings.TrySecret(name)
 		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("the stack has no secret %s; `pulumi config set --secret %s --stack %s` asks for it",

@@ -128,7 +128,7 @@ func (r *region) makeNetwork() error {
 			Name:    z.Name,
 			Private: z.Subnets[plan.PrivateTier], Public: z.Subnets[plan.PublicTier],
 			Cache: z.Subnets[plan.CacheTier], Link: z.Subnets[plan.LinkTier],
-			RunnerWay: way(z.RunnerWay), CacheWay: way(z.CacheWay), NATAddresses: z.NATAddresses,
+			RunnerWay: way(z.RunnerRoute), CacheWay: way(z.CacheRoute), NATAddresses: z.NATAddresses,
 		}
 		if i := z.NATInstance; i != nil {
 			data, err := r.plan.NATUserData(z.Name, r.agent.sums)
@@ -144,7 +144,7 @@ func (r *region) makeNetwork() error {
 	return err
 }
 
-func way(w plan.Way) network.Way { return network.Way{Kind: network.WayKind(w.Kind), Zone: w.Zone} }
+func way(w plan.Route) network.Way { return network.Way{Kind: network.WayKind(w.Kind), Zone: w.Zone} }
 
 // makeArtifacts makes the bucket where there are machines to fetch from it.
 func (r *region) makeArtifacts() error {

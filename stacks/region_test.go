@@ -89,7 +89,7 @@ func cloud(token, name string) resource.PropertyMap {
 func record(t *testing.T, p *plan.Plan) recorder.Recording {
 	t.Helper()
 	secrets := map[string]string{}
-	for _, name := range p.Secrets() {
+	for _, name := range p.SecretNames() {
 		secrets[name] = planted
 	}
 	return recorder.RecordWith(t, secrets, stacks.Region(p, bin(t)), cloud)
@@ -151,7 +151,7 @@ func TestMissingSecretsAreToldBeforeAnythingIsMade(t *testing.T) {
 	if err == nil || made > 0 {
 		t.Fatalf("%v after %d resources; want an error before the first", err, made)
 	}
-	for _, name := range p.Secrets() {
+	for _, name := range p.SecretNames() {
 		if !strings.Contains(err.Error(), "pulumi config set --secret "+name) {
 			t.Errorf("%v does not say how to set %s", err, name)
 		}

@@ -1,4 +1,5 @@
-// Beachhead-node is the agent that runs on every machine of a region, and what builds on a runner call: the cache, and marks of their jobs.
+// Beachhead-node is the agent that runs on every machine of a region. Builds on a runner call it too, for the cache and
+// for the marks of their jobs.
 //
 //	beachhead-node version
 //	beachhead-node run --description FILE
@@ -7,7 +8,7 @@
 //	beachhead-node cache yocto TENANT
 //	beachhead-node job started|finished ID
 //
-// It exits with 0, with 1 after a failure, and with 2 for a command line that it does not understand.
+// It exits with 0 after a success, with 1 after a failure, and with 2 for a command line that it does not understand.
 package main
 
 import (
@@ -29,18 +30,18 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// description is where user data writes it. The commands of builds read it there.
-const description = "/etc/beachhead/node.json"
+// descriptionFile is the path to which user data writes the description. The commands of builds read it there.
+const descriptionFile = "/etc/beachhead/node.json"
 
 const usage = `usage:
-  beachhead-node version
-  beachhead-node run --description FILE
-  beachhead-node cache path TENANT
-  beachhead-node cache push TENANT FOLDER
-  beachhead-node cache yocto TENANT
-  beachhead-node job started|finished ID`
+  beachhead-node version                    print the version of the agent and of the description that it reads
+  beachhead-node run --description FILE     run the agent; systemd does this
+  beachhead-node cache path TENANT          print the folder of a tenant's cached files
+  beachhead-node cache push TENANT FOLDER   copy the new files of a folder into a tenant's cache
+  beachhead-node cache yocto TENANT         print the settings for local.conf
+  beachhead-node job started|finished ID    mark a job as running or as ended`
 
-// errUsage is a command line that says nothing that can be done; its text is the usage.
+// errUsage means that the command line is not valid. Its text is the usage.
 var errUsage = errors.New(usage)
 
 func main() {
@@ -56,6 +57,7 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
+// exitCode returns the exit code of the program for an error of run.
 func exitCode(err error) int {
 	switch {
 	case err == nil:
@@ -67,6 +69,7 @@ func exitCode(err error) int {
 	}
 }
 
+// run runs the command of a command line on a machine and writes its output to out.
 func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
 	if len(args) == 0 {
 		return errUsage
@@ -76,28 +79,29 @@ func run(ctx context.Context, h host.Host, args []string, out io.Writer) error {
 		if len(rest) > 0 {
 			return errUsage
 		}
-		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", build(), spec.Version, runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(out, "beachhead-node %s, description version %d, %s/%s\n", buildVersion(), spec.Version, runtime.GOOS, runtime.GOARCH)
 		return nil
 	case "run":
-		return runDescribed(ctx, rest)
+		return runAgent(ctx, rest)
 	case "cache":
-		d, err := described(h.Path(description))
+		d, err := loadDescription(h.Path(descriptionFile))
 		if err != nil {
 			return err
 		}
-		return cacheclient.Command(ctx, d, rest, out)
+		return cacheclient.RunCommand(ctx, d, rest, out)
 	case "job":
 		if len(rest) != 2 || rest[0] != "started" && rest[0] != "finished" {
 			return errUsage
 		}
-		return ci.Job(h, rest[0], rest[1])
+		return ci.MarkJob(h, rest[0], rest[1])
 	}
 	return errUsage
 }
 
-func runDescribed(ctx context.Context, args []string) error {
+// runAgent runs the agent with the description that the flag names, until the context ends.
+func runAgent(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error says it
+	flags.SetOutput(io.Discard) // the error contains the text
 	file := flags.String("description", "", "")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("%w\n%w", err, errUsage)
@@ -105,17 +109,19 @@ func runDescribed(ctx context.Context, args []string) error {
 	if *file == "" || flags.NArg() > 0 {
 		return errUsage
 	}
-	d, err := described(*file)
+	d, err := loadDescription(*file)
 	if err != nil {
 		return err
 	}
 	return agent.Run(ctx, d)
 }
 
-func described(file string) (spec.Description, error) {
+// loadDescription reads and validates the description in a file.
+func loadDescription(file string) (spec.Description, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return spec.Description{}, fmt.Errorf("%w; user data writes it when the machine starts for the first time: read /var/log/cloud-init-output.log", err)
+		return spec.Description{}, fmt.Errorf("reading the description: %w; user data writes it at the machine's first start, see "+
+			"/var/log/cloud-init-output.log", err)
 	}
 	d, err := spec.Parse(text)
 	if err != nil {
@@ -124,9 +130,10 @@ func described(file string) (spec.Description, error) {
 	return d, nil
 }
 
-// build is the module's version, or (devel) from a checkout built with -buildvcs=false. The agent wants that flag: a binary that names its
-// commit has another digest after every commit, and every launch template changes with it.
-func build() string {
+// buildVersion returns the module's version, or (devel) for a checkout built with -buildvcs=false. The agent needs that
+// flag: a binary that contains its commit has another digest after every commit, and every launch template would change
+// with it.
+func buildVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

@@ -23,11 +23,11 @@ const describedRunner = `{"version":1,"role":"runner","stack":"us-west-1","regio
 	`"runner":{"fleet":"arm","path":"/beachhead/us-west-1/fleets/arm","mapParameter":"/beachhead/us-west-1/cache/map",` +
 	`"agent":{"kind":"github","url":"https://github.com/acme","concurrency":1}}}`
 
-// machine has a description at its place.
+// machine returns a host whose description file contains a text.
 func machine(t *testing.T, text string) host.Host {
 	t.Helper()
 	h := host.Host{Root: t.TempDir()}
-	if _, err := h.Write(description, 0o644, text); err != nil {
+	if _, err := h.WriteFile(descriptionFile, 0o644, text); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -35,7 +35,8 @@ func machine(t *testing.T, text string) host.Host {
 
 func TestVersion(t *testing.T) {
 	var out strings.Builder
-	if err := run(t.Context(), host.Host{}, []string{"version"}, &out); err != nil || !strings.Contains(out.String(), "description version 1") {
+	if err := run(t.Context(), host.Host{}, []string{"version"}, &out); err != nil || !strings.Contains(out.String(),
+		"description version 1") {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
@@ -72,9 +73,10 @@ func TestRun(t *testing.T) {
 	stop()
 	file := filepath.Join(t.TempDir(), "node.json")
 	for name, c := range map[string]struct{ text, want string }{
-		"told to stop":         {describedServer, ""},
-		"what it cannot read":  {"{}", "node.json: the description has version 0"},
-		"what it cannot serve": {strings.ReplaceAll(describedServer, `"clients":["10.42.0.0/20"],`, ""), "node.json: the description lacks cache.clients"},
+		"told to stop":        {describedServer, ""},
+		"what it cannot read": {"{}", "node.json: the description has version 0"},
+		"what it cannot serve": {strings.ReplaceAll(describedServer, `"clients":["10.42.0.0/20"],`, ""),
+			"node.json: the description lacks cache.clients"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {

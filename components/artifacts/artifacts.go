@@ -1,4 +1,4 @@
-// Package artifacts is the component that makes a region's bucket and puts into it what machines fetch when they start: the node agent.
+// Package artifacts is the component for a region's S3 bucket, from which machines fetch the node agent when they start.
 package artifacts
 
 import (
@@ -8,14 +8,16 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 // ComponentType is the component's type token.
 const ComponentType = "beachhead:aws:Artifacts"
 
-// Args describes a bucket and what is in it.
+// Args describes a bucket and its objects.
 type Args struct {
-	// Bucket is its name, which no other bucket anywhere may have.
+	// Bucket is the bucket's name, which must be unique among all buckets of all accounts.
 	Bucket string
 	// Agents are the builds of the node agent.
 	Agents []Agent
@@ -25,10 +27,10 @@ type Args struct {
 type Agent struct {
 	// Arch names the build, such as arm64.
 	Arch string
-	// Key is where in the bucket it goes. It has the build's digest in it, so that another build goes to another place: machines that
-	// start from an older template must find the older build until the template is replaced.
+	// Key is the object's key in the bucket. It contains the build's digest, so that another build has another key: machines that start
+	// from an older launch template must find the older build until the template is replaced.
 	Key string
-	// Path is the file.
+	// Path is the file on this machine.
 	Path string
 }
 
@@ -36,90 +38,114 @@ type Agent struct {
 type Artifacts struct {
 	pulumi.ResourceState
 
-	// Bucket is its name, known once everything is in it.
+	// Bucket is the bucket's name. It is known once all objects are in the bucket.
 	Bucket pulumi.StringOutput `pulumi:"bucket"`
 }
 
-// tlsOnly refuses everybody who comes without TLS.
-const tlsOnly = `{"Version":"2012-10-17","Statement":[{"Sid":"TLSOnly","Effect":"Deny","Principal":"*","Action":"s3:*",` +
-	`"Resource":["arn:aws:s3:::%[1]s","arn:aws:s3:::%[1]s/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`
+type builder struct {
+	*kit.Component
+	args *Args
 
-// New makes a bucket. Seconds to ready, by the model durations: 4 (bucket 2, object 2), while the network is still under way.
-func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Artifacts, error) {
-	if err := args.validate(); err != nil {
-		return nil, fmt.Errorf("artifacts %q: %w", name, err)
-	}
-	a := &Artifacts{}
-	if err := ctx.RegisterComponentResource(ComponentType, name, a, opts...); err != nil {
-		return nil, fmt.Errorf("registering artifacts %q: %w", name, err)
-	}
-	child := pulumi.Parent(a)
-	bucket, err := s3.NewBucketV2(ctx, name, &s3.BucketV2Args{
-		// There is nothing in it that a build does not make again, so it never stands in the way of taking a region down.
-		Bucket: pulumi.String(args.Bucket), ForceDestroy: pulumi.Bool(true), Tags: pulumi.StringMap{"Name": pulumi.String(name)},
-	}, child)
-	if err != nil {
-		return nil, fmt.Errorf("artifacts %q: %w", name, err)
-	}
-	if err := protect(ctx, name, bucket, child); err != nil {
-		return nil, fmt.Errorf("artifacts %q: %w", name, err)
-	}
-	there := []any{bucket.Bucket}
-	for _, agent := range args.Agents {
-		object, err := s3.NewBucketObjectv2(ctx, name+"-agent-"+agent.Arch, &s3.BucketObjectv2Args{
-			Bucket: bucket.Bucket, Key: pulumi.String(agent.Key), Source: pulumi.NewFileAsset(agent.Path),
-			ServerSideEncryption: pulumi.String("AES256"),
-			// S3 gives an object that comes in parts, as one above 5 MB does, another type than one that comes whole.
-			ContentType: pulumi.String("application/octet-stream"),
-		}, child)
-		if err != nil {
-			return nil, fmt.Errorf("artifacts %q: %w", name, err)
-		}
-		there = append(there, object.Key)
-	}
-	a.Bucket = pulumi.All(there...).ApplyT(func(values []any) string { return values[0].(string) }).(pulumi.StringOutput)
-	return a, ctx.RegisterResourceOutputs(a, pulumi.Map{"bucket": a.Bucket})
+	bucket  *s3.BucketV2
+	objects []*s3.BucketObjectv2
 }
 
-// protect keeps the bucket to its owner: nothing public, no foreign objects, encrypted, by TLS only.
-func protect(ctx *pulumi.Context, name string, bucket *s3.BucketV2, child pulumi.ResourceOption) error {
-	if _, err := s3.NewBucketPublicAccessBlock(ctx, name, &s3.BucketPublicAccessBlockArgs{
-		Bucket: bucket.Bucket, BlockPublicAcls: pulumi.Bool(true), BlockPublicPolicy: pulumi.Bool(true),
-		IgnorePublicAcls: pulumi.Bool(true), RestrictPublicBuckets: pulumi.Bool(true),
-	}, child); err != nil {
-		return err
+// New creates a bucket with its objects. It takes 4 seconds by the model durations (bucket 2, object 2), while the network is still being
+// created.
+func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Artifacts, error) {
+	a := &Artifacts{}
+	component, err := kit.Register(ctx, kit.Kind{Noun: "artifacts", Token: ComponentType}, name, a, args, opts...)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := s3.NewBucketOwnershipControls(ctx, name, &s3.BucketOwnershipControlsArgs{
-		Bucket: bucket.Bucket, Rule: s3.BucketOwnershipControlsRuleArgs{ObjectOwnership: pulumi.String("BucketOwnerEnforced")},
-	}, child); err != nil {
-		return err
+	b := &builder{Component: component, args: args}
+	if err := b.RunSteps(b.createBucket, b.blockPublicAccess, b.encryptObjects, b.requireTLS, b.uploadAgents); err != nil {
+		return nil, err
 	}
-	if _, err := s3.NewBucketServerSideEncryptionConfigurationV2(ctx, name, &s3.BucketServerSideEncryptionConfigurationV2Args{
-		Bucket: bucket.Bucket, Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
-			ApplyServerSideEncryptionByDefault: s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
-				SseAlgorithm: pulumi.String("AES256"),
-			},
-		}},
-	}, child); err != nil {
-		return err
+	ready := []any{b.bucket.Bucket}
+	for _, object := range b.objects {
+		ready = append(ready, object.Key)
 	}
-	_, err := s3.NewBucketPolicy(ctx, name, &s3.BucketPolicyArgs{
-		Bucket: bucket.Bucket,
-		Policy: bucket.Bucket.ApplyT(func(b string) string { return fmt.Sprintf(tlsOnly, b) }).(pulumi.StringOutput),
-	}, child)
+	a.Bucket = pulumi.All(ready...).ApplyT(func(values []any) string { return values[0].(string) }).(pulumi.StringOutput)
+	return a, b.PublishOutputs(pulumi.Map{"bucket": a.Bucket})
+}
+
+func (b *builder) createBucket() error {
+	var err error
+	b.bucket, err = kit.Create(b.Component, s3.NewBucketV2, b.Name(), &s3.BucketV2Args{
+		// A build can create every object again, so the objects must not keep a region from being deleted.
+		Bucket: pulumi.String(b.args.Bucket), ForceDestroy: pulumi.Bool(true), Tags: kit.NameTag(b.Name()),
+	})
 	return err
 }
 
-func (a *Args) validate() error {
+// blockPublicAccess refuses public access and objects of other accounts.
+func (b *builder) blockPublicAccess() error {
+	if _, err := kit.Create(b.Component, s3.NewBucketPublicAccessBlock, b.Name(), &s3.BucketPublicAccessBlockArgs{
+		Bucket: b.bucket.Bucket, BlockPublicAcls: pulumi.Bool(true), BlockPublicPolicy: pulumi.Bool(true),
+		IgnorePublicAcls: pulumi.Bool(true), RestrictPublicBuckets: pulumi.Bool(true),
+	}); err != nil {
+		return err
+	}
+	_, err := kit.Create(b.Component, s3.NewBucketOwnershipControls, b.Name(), &s3.BucketOwnershipControlsArgs{
+		Bucket: b.bucket.Bucket, Rule: s3.BucketOwnershipControlsRuleArgs{ObjectOwnership: pulumi.String("BucketOwnerEnforced")},
+	})
+	return err
+}
+
+func (b *builder) encryptObjects() error {
+	byDefault := s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{SseAlgorithm: pulumi.String("AES256")}
+	_, err := kit.Create(b.Component, s3.NewBucketServerSideEncryptionConfigurationV2, b.Name(), &s3.BucketServerSideEncryptionConfigurationV2Args{
+		Bucket: b.bucket.Bucket, Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{
+			s3.BucketServerSideEncryptionConfigurationV2RuleArgs{ApplyServerSideEncryptionByDefault: byDefault},
+		},
+	})
+	return err
+}
+
+// requireTLS refuses every request that comes without TLS.
+func (b *builder) requireTLS() error {
+	policy := b.bucket.Bucket.ApplyT(func(bucket string) (string, error) {
+		arn := "arn:aws:s3:::" + bucket
+		return kit.ResourcePolicy(kit.Statement{
+			ID: "TLSOnly", Effect: kit.Deny, Principal: kit.Everybody, Actions: []string{"s3:*"}, Resources: []string{arn, arn + "/*"},
+			Conditions: kit.Conditions{"Bool": {"aws:SecureTransport": "false"}},
+		})
+	}).(pulumi.StringOutput)
+	_, err := kit.Create(b.Component, s3.NewBucketPolicy, b.Name(), &s3.BucketPolicyArgs{Bucket: b.bucket.Bucket, Policy: policy})
+	return err
+}
+
+func (b *builder) uploadAgents() error {
+	for _, agent := range b.args.Agents {
+		object, err := kit.Create(b.Component, s3.NewBucketObjectv2, b.ChildName("agent", agent.Arch), &s3.BucketObjectv2Args{
+			Bucket: b.bucket.Bucket, Key: pulumi.String(agent.Key), Source: pulumi.NewFileAsset(agent.Path),
+			ServerSideEncryption: pulumi.String("AES256"),
+			// S3 assigns another default type to an object that is uploaded in parts (above 5 MB) than to one that is uploaded whole.
+			ContentType: pulumi.String("application/octet-stream"),
+		})
+		if err != nil {
+			return err
+		}
+		b.objects = append(b.objects, object)
+	}
+	return nil
+}
+
+// Validate returns an error if an argument is missing.
+func (a *Args) Validate() error {
 	switch {
 	case a == nil:
-		return errors.New("it needs arguments")
+		return errors.New("arguments are missing")
 	case a.Bucket == "":
-		return errors.New("the bucket has no name")
+		return errors.New("the bucket's name is missing")
 	case len(a.Agents) == 0:
-		return errors.New("there is no agent: machines would find nothing to start")
-	case slices.ContainsFunc(a.Agents, func(one Agent) bool { return one.Arch == "" || one.Key == "" || one.Path == "" }):
-		return errors.New("an agent lacks its architecture, key or file")
+		return errors.New("no build of the node agent: machines would find no agent to start")
+	}
+	for i, agent := range a.Agents {
+		if slices.Contains([]string{agent.Arch, agent.Key, agent.Path}, "") {
+			return fmt.Errorf("agent %d: want an architecture, a key and a file; got %q, %q and %q", i, agent.Arch, agent.Key, agent.Path)
+		}
 	}
 	return nil
 }

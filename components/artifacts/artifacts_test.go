@@ -69,10 +69,11 @@ func TestEachArchitectureHasItsAgent(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	cases := map[string]func(*artifacts.Args){
-		"no name":        func(a *artifacts.Args) { a.Bucket = "" },
-		"no agent":       func(a *artifacts.Args) { a.Agents = nil },
-		"lacks its arch": func(a *artifacts.Args) { a.Agents[1].Arch = "" },
-		"key or file":    func(a *artifacts.Args) { a.Agents[0].Path = "" },
+		"the bucket's name is missing":            func(a *artifacts.Args) { a.Bucket = "" },
+		"no build of the node agent":              func(a *artifacts.Args) { a.Agents = nil },
+		"agent 1: want an architecture":           func(a *artifacts.Args) { a.Agents[1].Arch = "" },
+		`agent 0: want an architecture, a key an`: func(a *artifacts.Args) { a.Agents[0].Path = "" },
+		`got "arm64", "" and`:                     func(a *artifacts.Args) { a.Agents[0].Key = "" },
 	}
 	for want, edit := range cases {
 		if _, err := artifacts.New(nil, "artifacts", args(t, edit)); err == nil || !strings.Contains(err.Error(), want) {

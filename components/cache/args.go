@@ -1,5 +1,5 @@
-// Package cache is the component that makes a sharded NFS cache: data volumes and fixed addresses that outlive every machine, a server
-// for each in a group of one, the names and the map by which runners find them, and snapshots.
+// Package cache is the component for a region's sharded NFS cache: data volumes and fixed addresses that outlive every machine, one server
+// for each shard in a scaling group of one, the DNS names and the shard map by which runners find them, and snapshots.
 package cache
 
 import (
@@ -8,34 +8,35 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// Args describes a cache. What decides which resources there are is plain data; what other components make is an input.
+// Args describes a cache. Plain values decide which resources exist; values of other components are inputs.
 type Args struct {
-	// Stack is the region's name, which tells this cache from others in the account.
+	// Stack is the region's name. It distinguishes this cache from others in the account.
 	Stack string
-	// Region and Account are where the cache is: they are part of the names that its roles are confined to.
+	// Region and Account are part of the ARNs in the roles' policies.
 	Region, Account string
-	// Domain is the name of the private zone that the cache makes; a server is shard-00 and so on in it.
+	// Domain is the name of the private DNS zone that the cache creates. Servers are shard-00 and so on in it.
 	Domain string
 	// InstanceTypes are the servers' types, best first, all of one architecture.
 	InstanceTypes []string
-	// Image is the parameter that holds the newest image's id. EC2 reads it when a machine starts, so a newer image replaces nothing.
+	// Image is the name of the parameter that holds the id of the newest image. EC2 reads it at each launch, so a newer image replaces
+	// nothing.
 	Image string
-	// PublicAddresses says whether servers get public addresses of their own: where the cache subnets' way out is the internet gateway,
-	// a server without one reaches nothing.
+	// PublicAddresses is true where servers get public addresses of their own. They need one where the egress route of the cache subnets is
+	// the internet gateway.
 	PublicAddresses bool
 	// HashPort is the TCP port of the hash-equivalence server, which one of the servers runs.
 	HashPort int
-	// RunnerCIDRs are the ranges of the runner subnets: who may mount.
+	// RunnerCIDRs are the ranges of the runner subnets, which may mount the cache.
 	RunnerCIDRs []netip.Prefix
 	// Subnets are the cache subnets, one for each zone.
 	Subnets []Subnet
-	// Shards are the servers.
+	// Shards are the shards, each with one server.
 	Shards []Shard
-	// Map is what runners poll to learn which shard has what.
+	// Map is the shard map, which runners poll.
 	Map Map
-	// Snapshots says when the volumes are copied, and where to.
+	// Snapshots is the schedule of the volumes' snapshots.
 	Snapshots Snapshots
-	// Tags are set on what the engine's default tags do not reach: machines, their volumes and interfaces, and groups.
+	// Tags are the tags of machines, their volumes and interfaces, and groups, which the provider's default tags do not reach.
 	Tags map[string]string
 
 	// VPC is the network's id.
@@ -48,49 +49,52 @@ type Args struct {
 type Subnet struct {
 	Zone string
 	CIDR netip.Prefix
-	// Fixed is the part of the subnet that holds the fixed addresses, with room for shards to come; it is kept from being given to
-	// servers' own interfaces, which would leave a new shard without its address. Zero: nothing is kept.
+	// Fixed is the part of the subnet that holds the fixed addresses, with room for later shards. It is reserved, because otherwise EC2 could
+	// assign one of them to a server's own interface and a new shard would not get its address. Zero: nothing is reserved.
 	Fixed netip.Prefix
 	// ID is the subnet's id.
 	ID pulumi.StringInput
 }
 
-// Shard is one server with what outlives it.
+// Shard is one cache server with the volume and the address that outlive it.
 type Shard struct {
-	// Number names the shard, from 0. It never changes, and neither does the zone: a volume cannot leave its zone.
+	// Number names the shard, from 0. Number and zone never change: a volume cannot leave its zone.
 	Number int
 	Zone   string
-	// Address is the one that runners mount from.
+	// Address is the fixed address that runners mount.
 	Address netip.Addr
 	Volume  Volume
-	// MovedParameter is the name of the parameter in which the server says what it has copied, such as /beachhead/us-west-1/cache/moved/00.
+	// MovedParameter is the name of the parameter in which the server reports what it has copied from other shards, such as
+	// /beachhead/us-west-1/cache/moved/00.
 	MovedParameter string
-	// UserData is what a server runs at its first boot; it holds no secrets.
+	// UserData is the script of a server's first boot. It holds no secrets.
 	UserData string
 }
 
 // Volume is a shard's gp3 data volume.
 type Volume struct {
+	// GiB is the volume's size, IOPS and MiBps its performance.
 	GiB, IOPS, MiBps int
-	// Snapshot is the id of the snapshot that a new volume starts from. Nil: it starts blank. It says nothing about a volume that exists.
+	// Snapshot is the id of the snapshot from which a new volume is created. Nil: it starts blank. It does not affect a volume that exists.
 	Snapshot pulumi.StringPtrInput
-	// Import is the id of a volume that is there already, kept when an earlier stack went, which the shard takes up. Empty: a new one.
+	// Import is the id of an existing volume that the shard adopts. An earlier stack retained it. Empty: the shard gets a new volume.
 	Import string
 }
 
-// Map is the document that says which slot is on which shard.
+// Map is the document that assigns slots to shards.
 type Map struct {
 	// Parameter is its name in Parameter Store, such as /beachhead/us-west-1/cache/map.
 	Parameter string
-	Document  string
+	// Document is its JSON text.
+	Document string
 }
 
-// Snapshots says how volumes are kept against the loss of a zone or a region.
+// Snapshots is the schedule of the volumes' snapshots, which protect against the loss of a zone or a region.
 type Snapshots struct {
 	// At is the time of day in UTC, such as 09:00.
 	At string
-	// KeepDays is for how many days a snapshot is kept.
+	// KeepDays is the number of days for which a snapshot is stored.
 	KeepDays int
-	// CopyTo are the codes of the AWS regions that seed from this one.
+	// CopyTo are the codes of the AWS regions to which snapshots are copied, because caches there are seeded from this one.
 	CopyTo []string
 }

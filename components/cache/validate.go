@@ -3,108 +3,103 @@ package cache
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
 const (
-	// maxUserData is what EC2 takes, in bytes before it is encoded.
-	maxUserData = 16 << 10
-	// maxDocument is what an advanced parameter holds.
+	// maxDocument is the size limit of an advanced parameter, in bytes.
 	maxDocument = 8 << 10
-	// maxCopies is to how many regions one schedule of Data Lifecycle Manager copies.
+	// maxCopies is the number of regions to which one schedule of Data Lifecycle Manager copies.
 	maxCopies = 3
 	// maxShards keeps shard names at two digits.
 	maxShards = 100
-	// maxKept is how many snapshots of one volume Data Lifecycle Manager keeps.
+	// maxKept is the number of snapshots of one volume that Data Lifecycle Manager retains.
 	maxKept = 1000
 )
 
-// problems collects everything that is wrong with arguments.
-type problems struct{ errs *multierror.Error }
-
-func (p *problems) refuse(wrong bool, format string, args ...any) {
-	if wrong {
-		p.errs = multierror.Append(p.errs, fmt.Errorf(format, args...))
-	}
-}
-
-func (a *Args) validate() error {
+// Validate returns an error that lists every problem of the arguments.
+func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("a cache needs arguments")
+		return errors.New("arguments are missing")
 	}
-	p := &problems{}
+	p := &kit.Problems{}
 	a.checkPlace(p)
 	a.checkSubnets(p)
 	a.checkShards(p)
 	a.checkMap(p)
-	a.Snapshots.check(p, a.Region)
-	return p.errs.ErrorOrNil()
+	a.Snapshots.checkSchedule(p, a.Region)
+	return p.Combine()
 }
 
-func (a *Args) checkPlace(p *problems) {
-	p.refuse(a.Stack == "" || a.Region == "" || a.Account == "" || a.Domain == "", "stack %q, region %q, account %q or domain %q is empty",
+func (a *Args) checkPlace(p *kit.Problems) {
+	p.RefuseIf(a.Stack == "" || a.Region == "" || a.Account == "" || a.Domain == "", "stack %q, region %q, account %q, domain %q; want all of them",
 		a.Stack, a.Region, a.Account, a.Domain)
-	p.refuse(a.VPC == nil || a.Bucket == nil, "it needs a VPC and a bucket")
-	p.refuse(len(a.InstanceTypes) == 0, "it has no instance types")
-	p.refuse(!strings.HasPrefix(a.Image, "/"), "image %q; want the name of a parameter", a.Image)
-	p.refuse(a.HashPort < 1 || a.HashPort > 65535, "the hash-equivalence server has port %d", a.HashPort)
-	p.refuse(len(a.RunnerCIDRs) == 0, "nobody may mount it: no runner ranges")
+	p.RefuseIf(a.VPC == nil || a.Bucket == nil, "the VPC or the bucket is missing")
+	p.RefuseIf(len(a.InstanceTypes) == 0, "instance types are missing")
+	p.RefuseIf(!strings.HasPrefix(a.Image, "/"), "image %q; want the name of a parameter, which begins with a slash", a.Image)
+	p.RefuseIf(a.HashPort < 1 || a.HashPort > 65535, "hash-equivalence port %d; want 1 to 65535", a.HashPort)
+	p.RefuseIf(len(a.RunnerCIDRs) == 0, "runner ranges are missing: no runner could mount the cache")
 	for i, block := range a.RunnerCIDRs {
-		p.refuse(!block.Addr().Is4() || block != block.Masked(), "runner range %s is no IPv4 range", block)
-		p.refuse(slices.Contains(a.RunnerCIDRs[:i], block), "runner range %s is there twice", block)
+		p.RefuseIf(!isIPv4Range(block), "runner range %s is not an IPv4 range", block)
+		p.RefuseIf(slices.Contains(a.RunnerCIDRs[:i], block), "runner range %s is listed twice", block)
 	}
 }
 
-func (a *Args) checkSubnets(p *problems) {
+func (a *Args) checkSubnets(p *kit.Problems) {
 	zones := map[string]bool{}
 	for _, s := range a.Subnets {
-		p.refuse(zones[s.Zone], "zone %s has two cache subnets", s.Zone)
+		p.RefuseIf(zones[s.Zone], "zone %s has two cache subnets; want one", s.Zone)
 		zones[s.Zone] = true
-		p.refuse(s.ID == nil, "the cache subnet of %s has no id", s.Zone)
-		p.refuse(!s.CIDR.Addr().Is4() || s.CIDR != s.CIDR.Masked(), "the cache subnet of %s is %s, which is no IPv4 range", s.Zone, s.CIDR)
+		p.RefuseIf(s.ID == nil, "the cache subnet of %s has no id", s.Zone)
+		p.RefuseIf(!isIPv4Range(s.CIDR), "the cache subnet of %s has the range %s, which is not an IPv4 range", s.Zone, s.CIDR)
 		inside := s.CIDR.Contains(s.Fixed.Addr()) && s.Fixed.Bits() > s.CIDR.Bits() && s.Fixed == s.Fixed.Masked()
-		p.refuse(s.Fixed.IsValid() && !inside, "zone %s: the fixed addresses %s are no part of the subnet %s", s.Zone, s.Fixed, s.CIDR)
+		p.RefuseIf(s.Fixed.IsValid() && !inside, "zone %s: the fixed addresses %s are not a part of the subnet %s", s.Zone, s.Fixed, s.CIDR)
 	}
 }
 
-func (a *Args) checkShards(p *problems) {
-	p.refuse(len(a.Shards) == 0, "it has no shards")
+func (a *Args) checkShards(p *kit.Problems) {
+	p.RefuseIf(len(a.Shards) == 0, "shards are missing")
 	numbers, addresses, moved := map[int]bool{}, map[netip.Addr]bool{}, map[string]bool{}
 	for _, s := range a.Shards {
-		p.refuse(s.Number < 0 || s.Number >= maxShards, "shard %d: want 0 to %d", s.Number, maxShards-1)
-		p.refuse(numbers[s.Number], "shard %d is there twice", s.Number)
-		p.refuse(addresses[s.Address], "shard %d: %s is another shard's address too", s.Number, s.Address)
-		p.refuse(!strings.HasPrefix(s.MovedParameter, "/") || moved[s.MovedParameter],
-			"shard %d: what it moved goes to parameter %q; want one of its own that begins with a slash", s.Number, s.MovedParameter)
+		p.RefuseIf(s.Number < 0 || s.Number >= maxShards, "shard %d; want 0 to %d", s.Number, maxShards-1)
+		p.RefuseIf(numbers[s.Number], "shard %d is listed twice", s.Number)
+		p.RefuseIf(addresses[s.Address], "shard %d: another shard has the address %s too", s.Number, s.Address)
+		p.RefuseIf(!strings.HasPrefix(s.MovedParameter, "/"), "shard %d: parameter %q for copied files; want one that begins with a slash",
+			s.Number, s.MovedParameter)
+		p.RefuseIf(moved[s.MovedParameter], "shard %d: another shard has the parameter %s too", s.Number, s.MovedParameter)
 		numbers[s.Number], addresses[s.Address], moved[s.MovedParameter] = true, true, true
-		p.refuse(s.UserData == "", "shard %d has no user data: its server would do nothing", s.Number)
-		p.refuse(len(s.UserData) > maxUserData, "shard %d: user data of %d bytes; EC2 takes %d", s.Number, len(s.UserData), maxUserData)
-		p.refuse(s.Volume.GiB < 1 || s.Volume.IOPS < 1 || s.Volume.MiBps < 1, "shard %d: a volume of %d GiB, %d IOPS and %d MiB/s",
-			s.Number, s.Volume.GiB, s.Volume.IOPS, s.Volume.MiBps)
+		p.RefuseIf(s.UserData == "", "shard %d: user data is missing: its server would do nothing", s.Number)
+		p.RefuseIf(len(s.UserData) > kit.MaxUserData, "shard %d: user data has %d bytes; want at most %d",
+			s.Number, len(s.UserData), kit.MaxUserData)
+		p.RefuseIf(s.Volume.GiB < 1 || s.Volume.IOPS < 1 || s.Volume.MiBps < 1,
+			"shard %d: a volume of %d GiB, %d IOPS and %d MiB/s; want at least 1 of each", s.Number, s.Volume.GiB, s.Volume.IOPS, s.Volume.MiBps)
 		a.checkAddress(p, s)
 	}
 }
 
-func (a *Args) checkAddress(p *problems, s Shard) {
-	subnet, known := a.subnet(s.Zone)
+func (a *Args) checkAddress(p *kit.Problems, s Shard) {
+	subnet, known := a.findSubnet(s.Zone)
 	if !known {
-		p.refuse(true, "shard %d: zone %s has no cache subnet", s.Number, s.Zone)
+		p.RefuseIf(true, "shard %d: zone %s has no cache subnet", s.Number, s.Zone)
 		return
 	}
-	p.refuse(!subnet.CIDR.Contains(s.Address), "shard %d: %s is not in %s, the cache subnet of %s", s.Number, s.Address, subnet.CIDR, s.Zone)
-	p.refuse(awsKeeps(subnet.CIDR, s.Address), "shard %d: AWS keeps %s of %s for itself", s.Number, s.Address, subnet.CIDR)
-	p.refuse(subnet.Fixed.IsValid() && !subnet.Fixed.Contains(s.Address), "shard %d: %s is not among the fixed addresses %s of %s",
+	p.RefuseIf(!subnet.CIDR.Contains(s.Address), "shard %d: address %s is not in %s, the cache subnet of %s", s.Number, s.Address, subnet.CIDR, s.Zone)
+	p.RefuseIf(isReservedByAWS(subnet.CIDR, s.Address), "shard %d: AWS reserves the address %s of %s", s.Number, s.Address, subnet.CIDR)
+	p.RefuseIf(subnet.Fixed.IsValid() && !subnet.Fixed.Contains(s.Address), "shard %d: address %s is not among the fixed addresses %s of %s",
 		s.Number, s.Address, subnet.Fixed, s.Zone)
 }
 
-// awsKeeps says whether an address is one of the five of a subnet that AWS keeps: the first four and the last.
-func awsKeeps(subnet netip.Prefix, a netip.Addr) bool {
+func isIPv4Range(block netip.Prefix) bool {
+	return block.Addr().Is4() && block == block.Masked()
+}
+
+// isReservedByAWS reports whether an address is one of the five that AWS reserves in each subnet: the first four and the last.
+func isReservedByAWS(subnet netip.Prefix, a netip.Addr) bool {
 	if !subnet.Addr().Is4() || !subnet.Contains(a) {
 		return false
 	}
@@ -113,24 +108,25 @@ func awsKeeps(subnet netip.Prefix, a netip.Addr) bool {
 	return host < 4 || host == 1<<(32-subnet.Bits())-1
 }
 
-func (a *Args) checkMap(p *problems) {
-	p.refuse(!strings.HasPrefix(a.Map.Parameter, "/"), "the map's parameter %q; want one that begins with a slash", a.Map.Parameter)
+func (a *Args) checkMap(p *kit.Problems) {
+	p.RefuseIf(!strings.HasPrefix(a.Map.Parameter, "/"), "the shard map's parameter %q; want one that begins with a slash", a.Map.Parameter)
 	n := len(a.Map.Document)
-	p.refuse(n == 0 || n > maxDocument, "a map of %d bytes; want 1 to %d", n, maxDocument)
+	p.RefuseIf(n == 0 || n > maxDocument, "the shard map has %d bytes; want 1 to %d", n, maxDocument)
 }
 
-func (s Snapshots) check(p *problems, region string) {
+func (s Snapshots) checkSchedule(p *kit.Problems, region string) {
 	_, err := time.Parse("15:04", s.At)
-	p.refuse(err != nil, "snapshots at %q; want a time such as 09:00", s.At)
-	p.refuse(s.KeepDays < 1 || s.KeepDays > maxKept, "snapshots kept for %d days; want 1 to %d", s.KeepDays, maxKept)
-	p.refuse(len(s.CopyTo) > maxCopies, "snapshots copied to %d regions; a schedule copies to %d", len(s.CopyTo), maxCopies)
+	p.RefuseIf(err != nil, "snapshots at %q; want a time of day such as 09:00", s.At)
+	p.RefuseIf(s.KeepDays < 1 || s.KeepDays > maxKept, "snapshots stored for %d days; want 1 to %d", s.KeepDays, maxKept)
+	p.RefuseIf(len(s.CopyTo) > maxCopies, "snapshots copied to %d regions; want at most %d", len(s.CopyTo), maxCopies)
 	for i, target := range s.CopyTo {
-		p.refuse(target == region || slices.Contains(s.CopyTo[:i], target), "snapshots copied to %s, where they are", target)
+		p.RefuseIf(target == region, "snapshots copied to %s, the cache's own region", target)
+		p.RefuseIf(slices.Contains(s.CopyTo[:i], target), "snapshots copied to %s twice", target)
 	}
 }
 
-// subnet gives a zone's cache subnet.
-func (a *Args) subnet(zone string) (Subnet, bool) {
+// findSubnet returns a zone's cache subnet, and whether there is one.
+func (a *Args) findSubnet(zone string) (Subnet, bool) {
 	i := slices.IndexFunc(a.Subnets, func(s Subnet) bool { return s.Zone == zone })
 	if i < 0 {
 		return Subnet{}, false

@@ -1,53 +1,61 @@
-// Package fleet is the component that makes one fleet of runner machines: launch template, group, hooks, scaling, and a role that may do
-// exactly what the machines' agent calls.
+// Package fleet is the component for one fleet of runner machines: launch template, scaling group with its lifecycle hooks, scaling policy,
+// security group, and a role that allows exactly the calls of the machines' agent.
 package fleet
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// maxUserData is what EC2 takes, in bytes before it is encoded.
-const maxUserData = 16 << 10
+// EC2 Auto Scaling's limits for a lifecycle hook, in seconds, and for the weight of an instance type.
+const (
+	minHookSeconds, maxHookSeconds = 30, 7200
+	maxWeight                      = 999
+)
 
-// Args describes a fleet.
+// maxLifetimeDays is the longest lifetime of a machine. EC2 Auto Scaling accepts a year.
+const maxLifetimeDays = 365
+
+// Args describes a fleet. Plain values decide which resources exist; values of other components are inputs.
 type Args struct {
-	// Region and Account are where the fleet is: they are part of the names that its role is confined to.
+	// Region and Account are part of the ARNs in the role's policy.
 	Region, Account string
-	// Path begins the names of the fleet's parameters and of its metrics, such as /beachhead/us-west-1/fleets/containers-arm64.
+	// Path is the first part of the names of the fleet's parameters and the dimension of its metrics, such as
+	// /beachhead/us-west-1/fleets/containers-arm64.
 	Path string
 	// Types are the machine types, best first.
 	Types []Type
-	// Min and Max bound the group, in the unit of the types' weights. Both are 0 where nothing may run.
+	// Min and Max are the bounds of the group, in the unit of the types' weights. Both are 0 where nothing may run.
 	Min, Max int
-	// OnDemandBase is the capacity that is on demand before any is spot, OnDemandPercent the part of the rest that is.
+	// OnDemandBase is the capacity that is on demand before any is spot. OnDemandPercent is the share of on-demand capacity above it.
 	OnDemandBase, OnDemandPercent int
-	// Launching is false where running machines may end their jobs and no new one may start.
+	// Launching is false where running machines may finish their jobs and no new machine may start.
 	Launching bool
-	// Posture is what the machines are to do: active, standby or draining.
+	// Posture is the posture of the machines: active, standby or draining.
 	Posture string
 	// DiskGiB is the size of the root disk.
 	DiskGiB int
-	// Image is the parameter that holds the newest image's id. EC2 reads it when a machine starts, so a newer image replaces nothing.
+	// Image is the name of the parameter that holds the id of the newest image. EC2 reads it at each launch, so a newer image replaces
+	// nothing.
 	Image string
-	// PublicAddress says whether machines get public addresses of their own.
+	// PublicAddress is true where machines get public addresses of their own.
 	PublicAddress bool
-	// UserData is what a machine runs at its first boot; it holds no secrets.
+	// UserData is the script of a machine's first boot. It holds no secrets.
 	UserData string
-	// HookSeconds is for how long a machine may be silent while it starts or drains.
+	// HookSeconds is how long a machine may send no heartbeat while it starts or drains.
 	HookSeconds int
-	// LifetimeDays is after how many days a machine is replaced.
+	// LifetimeDays is the number of days after which a machine is replaced.
 	LifetimeDays int
-	// BusyPercent is the part of busy machines that scaling aims at.
+	// BusyPercent is the percentage of busy machines that scaling aims at.
 	BusyPercent float64
-	// ReadParameters are names of parameters that machines read besides their token, such as the cache's map. IAM takes a * in them for
-	// any text, slashes too.
+	// ReadParameters are names of parameters that machines read besides their token, such as the shard map. A * in them stands for any
+	// text, slashes included, as in IAM.
 	ReadParameters []string
-	// Tags are set on what the engine's default tags do not reach: machines, their volumes and interfaces.
+	// Tags are the tags of machines, their volumes and their interfaces, which the provider's default tags do not reach.
 	Tags map[string]string
 
 	// VPC is the network's id.
@@ -60,34 +68,36 @@ type Args struct {
 	Token pulumi.StringInput
 }
 
-// Type is a machine type with its weight: how much of the group's capacity a machine of it is.
+// Type is a machine type with its weight: how much of the group's capacity one machine of the type is.
 type Type struct {
 	Name   string
 	Weight int
 }
 
-func (a *Args) validate() error {
+// TokenParameter returns the name of the parameter that holds the registration token.
+func (a *Args) TokenParameter() string { return a.Path + "/token" }
+
+// PostureParameter returns the name of the parameter from which running machines read the posture. User data would reach new machines only.
+func (a *Args) PostureParameter() string { return a.Path + "/posture" }
+
+// Validate returns an error that lists every problem of the arguments.
+func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("a fleet needs arguments")
+		return errors.New("arguments are missing")
 	}
-	var errs *multierror.Error
-	refuse := func(wrong bool, format string, args ...any) {
-		if wrong {
-			errs = multierror.Append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	refuse(len(a.Types) == 0, "it has no machine types")
+	p := &kit.Problems{}
+	p.RefuseIf(len(a.Types) == 0, "machine types are missing")
 	for _, t := range a.Types {
-		refuse(t.Weight < 1 || t.Weight > 999, "%s weighs %d; want 1 to 999", t.Name, t.Weight)
+		p.RefuseIf(t.Weight < 1 || t.Weight > maxWeight, "machine type %s: weight %d; want 1 to %d", t.Name, t.Weight, maxWeight)
 	}
-	refuse(a.Min < 0 || a.Min > a.Max, "min %d is not between 0 and max %d", a.Min, a.Max)
-	refuse(a.Posture == "", "it has no posture")
-	refuse(a.OnDemandPercent < 0 || a.OnDemandPercent > 100, "%d percent on demand", a.OnDemandPercent)
-	refuse(len(a.UserData) > maxUserData, "user data of %d bytes; EC2 takes %d", len(a.UserData), maxUserData)
-	refuse(!strings.HasPrefix(a.Path, "/"), "path %q; want one that begins with a slash", a.Path)
-	refuse(!strings.HasPrefix(a.Image, "/"), "image %q; want the name of a parameter", a.Image)
-	// EC2 Auto Scaling's limits: a hook of 30 to 7,200 seconds, a lifetime of one day or more.
-	refuse(a.HookSeconds < 30 || a.HookSeconds > 7200, "hooks of %d s; want 30 to 7200", a.HookSeconds)
-	refuse(a.LifetimeDays < 1 || a.LifetimeDays > 365, "a lifetime of %d days; want 1 to 365", a.LifetimeDays)
-	return errs.ErrorOrNil()
+	p.RefuseIf(a.Min < 0 || a.Min > a.Max, "min %d; want 0 to max %d", a.Min, a.Max)
+	p.RefuseIf(a.Posture == "", "the posture is missing; want active, standby or draining")
+	p.RefuseIf(a.OnDemandPercent < 0 || a.OnDemandPercent > 100, "on-demand percentage %d; want 0 to 100", a.OnDemandPercent)
+	p.RefuseIf(len(a.UserData) > kit.MaxUserData, "user data has %d bytes; want at most %d", len(a.UserData), kit.MaxUserData)
+	p.RefuseIf(!strings.HasPrefix(a.Path, "/"), "path %q; want one that begins with a slash", a.Path)
+	p.RefuseIf(!strings.HasPrefix(a.Image, "/"), "image %q; want the name of a parameter, which begins with a slash", a.Image)
+	p.RefuseIf(a.HookSeconds < minHookSeconds || a.HookSeconds > maxHookSeconds,
+		"lifecycle hooks of %d s; want %d to %d", a.HookSeconds, minHookSeconds, maxHookSeconds)
+	p.RefuseIf(a.LifetimeDays < 1 || a.LifetimeDays > maxLifetimeDays, "a lifetime of %d days; want 1 to %d", a.LifetimeDays, maxLifetimeDays)
+	return p.Combine()
 }

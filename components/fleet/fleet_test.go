@@ -238,13 +238,13 @@ func TestNameTags(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	cases := map[string]func(*fleet.Args){
-		"it has no machine types":      func(a *fleet.Args) { a.Types = nil },
-		"m7g.2xlarge weighs 0":         func(a *fleet.Args) { a.Types[0].Weight = 0 },
-		"min 300 is not between":       func(a *fleet.Args) { a.Min = 300 },
-		"101 percent":                  func(a *fleet.Args) { a.OnDemandPercent = 101 },
-		"it has no posture":            func(a *fleet.Args) { a.Posture = "" },
-		"user data of 20000 bytes":     func(a *fleet.Args) { a.UserData = strings.Repeat("x", 20000) },
-		"hooks of 10 s":                func(a *fleet.Args) { a.HookSeconds = 10 },
+		"machine types are missing":    func(a *fleet.Args) { a.Types = nil },
+		"m7g.2xlarge: weight 0":        func(a *fleet.Args) { a.Types[0].Weight = 0 },
+		"min 300; want 0 to max 192":   func(a *fleet.Args) { a.Min = 300 },
+		"on-demand percentage 101":     func(a *fleet.Args) { a.OnDemandPercent = 101 },
+		"the posture is missing":       func(a *fleet.Args) { a.Posture = "" },
+		"user data has 20000 bytes":    func(a *fleet.Args) { a.UserData = strings.Repeat("x", 20000) },
+		"lifecycle hooks of 10 s":      func(a *fleet.Args) { a.HookSeconds = 10 },
 		"a lifetime of 0 days":         func(a *fleet.Args) { a.LifetimeDays = 0 },
 		"want the name of a parameter": func(a *fleet.Args) { a.Image = "ami-1" },
 		"begins with a slash":          func(a *fleet.Args) { a.Path = "beachhead" },

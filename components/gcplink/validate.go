@@ -2,22 +2,22 @@ package gcplink
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// maxRoutes is how many routes AWS takes from one BGP session; with one more it drops the session. Source: AWS Site-to-Site VPN quotas.
+// maxRoutes is the number of routes that AWS accepts from one BGP session. With one more it drops the session. Source: AWS Site-to-Site VPN
+// quotas.
 const maxRoutes = 100
 
 var (
 	linkLocal = netip.MustParsePrefix("169.254.0.0/16")
-	// reserved cannot be in a tunnel. Source: the AWS provider's vpnsite_connection.go for the first seven; the last range holds the
-	// addresses at which machines find metadata and time.
+	// reserved cannot be in a tunnel. Source: the AWS provider's vpnsite_connection.go for the first seven. The last range contains the
+	// addresses of instance metadata and of the time service.
 	reserved = []netip.Prefix{
 		netip.MustParsePrefix("169.254.0.0/30"), netip.MustParsePrefix("169.254.1.0/30"), netip.MustParsePrefix("169.254.2.0/30"),
 		netip.MustParsePrefix("169.254.3.0/30"), netip.MustParsePrefix("169.254.4.0/30"), netip.MustParsePrefix("169.254.5.0/30"),
@@ -25,143 +25,104 @@ var (
 	}
 )
 
-// validate finds everything that a cloud would refuse minutes later, or would take and never let a tunnel come up.
-func (a *Args) validate() error {
+// Validate returns an error that lists everything that a cloud would refuse minutes later, or would accept although no tunnel could come up.
+func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("a link needs arguments")
+		return errors.New("arguments are missing")
 	}
-	var errs *multierror.Error
-	for _, check := range []func() []error{
-		a.checkPlaces, a.checkNumbers, a.checkTunnels, a.checkRanges, a.checkServices, a.checkZones,
+	p := &kit.Problems{}
+	for _, check := range []func(*kit.Problems){
+		a.checkNetworks, a.checkASNs, a.checkTunnels, a.checkRanges, a.checkServices, a.checkZones,
 	} {
-		errs = multierror.Append(errs, check()...)
+		check(p)
 	}
-	return errs.ErrorOrNil()
+	return p.Combine()
 }
 
-func (a *Args) checkPlaces() []error {
-	var errs []error
-	if gcpName(a.Names) != a.Names {
-		errs = append(errs, fmt.Errorf("names: %q; want at most 63 small letters, digits and hyphens, a letter first", a.Names))
-	}
-	if a.VPC == nil || a.Network == "" {
-		errs = append(errs, errors.New("networks: the link needs one in each cloud"))
-	}
-	if len(a.RouteTables) == 0 {
-		errs = append(errs, errors.New("route tables: none; nothing would find its way to GCP"))
-	}
+func (a *Args) checkNetworks(p *kit.Problems) {
+	p.RefuseIf(joinName(a.Names) != a.Names, "names: %q; want at most 63 small letters, digits and hyphens, a letter first", a.Names)
+	p.RefuseIf(a.VPC == nil || a.Network == "", "networks: the link needs one in each cloud")
+	p.RefuseIf(len(a.RouteTables) == 0, "route tables: none; no machine would have a route to GCP")
 	for _, key := range slices.Sorted(maps.Keys(a.RouteTables)) {
-		if a.RouteTables[key] == nil {
-			errs = append(errs, fmt.Errorf("route tables: %s has no id", key))
-		}
+		p.RefuseIf(a.RouteTables[key] == nil, "route tables: %s has no id", key)
 	}
-	return errs
 }
 
-func (a *Args) checkNumbers() []error {
-	var errs []error
+func (a *Args) checkASNs(p *kit.Problems) {
 	for _, side := range []struct {
 		name string
 		asn  int64
 	}{{"AWS", a.AWSASN}, {"GCP", a.GCPASN}} {
-		if (side.asn < 64512 || side.asn > 65534) && (side.asn < 4200000000 || side.asn > 4294967294) {
-			errs = append(errs, fmt.Errorf("ASN of %s: %d; want 64512 to 65534 or 4200000000 to 4294967294", side.name, side.asn))
-		}
+		p.RefuseIf((side.asn < 64512 || side.asn > 65534) && (side.asn < 4200000000 || side.asn > 4294967294),
+			"ASN of %s: %d; want 64512 to 65534 or 4200000000 to 4294967294", side.name, side.asn)
 	}
-	if a.AWSASN == a.GCPASN {
-		errs = append(errs, fmt.Errorf("ASNs: both sides have %d, and BGP takes equal numbers for one network", a.AWSASN))
-	}
-	return errs
+	p.RefuseIf(a.AWSASN == a.GCPASN, "ASNs: both sides have %d; with equal numbers BGP treats the two sides as one network", a.AWSASN)
 }
 
-func (a *Args) checkTunnels() []error {
-	var errs []error
+func (a *Args) checkTunnels(p *kit.Problems) {
 	for i, r := range a.Inside {
 		switch {
 		case !r.IsValid() || r.Bits() != 30 || r != r.Masked() || !linkLocal.Overlaps(r):
-			errs = append(errs, fmt.Errorf("tunnel %d: inside range %s; want a /30 of 169.254.0.0/16", i, r))
+			p.RefuseIf(true, "tunnel %d: inside range %s; want a /30 of 169.254.0.0/16", i, r)
 		case slices.ContainsFunc(reserved, r.Overlaps):
-			errs = append(errs, fmt.Errorf("tunnel %d: inside range %s is reserved", i, r))
+			p.RefuseIf(true, "tunnel %d: inside range %s is reserved", i, r)
 		case slices.ContainsFunc(a.Inside[:i], r.Overlaps):
-			errs = append(errs, fmt.Errorf("tunnel %d: inside range %s is another tunnel's", i, r))
+			p.RefuseIf(true, "tunnel %d: another tunnel has the inside range %s too", i, r)
 		}
 	}
-	return errs
 }
 
-func (a *Args) checkRanges() []error {
-	var errs []error
-	if len(a.Advertised) == 0 || len(a.Advertised) > maxRoutes {
-		errs = append(errs, fmt.Errorf("advertised: %d ranges; want 1 to %d", len(a.Advertised), maxRoutes))
-	}
-	// GCP takes a firewall rule without sources for one that lets in everybody.
-	if len(a.Sources) == 0 {
-		errs = append(errs, errors.New("sources: none; want the runners' ranges"))
-	}
+func (a *Args) checkRanges(p *kit.Problems) {
+	p.RefuseIf(len(a.Advertised) == 0 || len(a.Advertised) > maxRoutes, "advertised: %d ranges; want 1 to %d", len(a.Advertised), maxRoutes)
+	// GCP treats a firewall rule without sources as one that lets everybody in.
+	p.RefuseIf(len(a.Sources) == 0, "sources: none; want the runners' ranges")
 	for _, r := range slices.Concat(a.Advertised, a.Sources) {
-		if !r.IsValid() || !r.Addr().Is4() || r != r.Masked() || r.Bits() == 0 {
-			errs = append(errs, fmt.Errorf("range %s: want an IPv4 range that is not everything", r))
-		}
+		p.RefuseIf(!r.IsValid() || !r.Addr().Is4() || r != r.Masked() || r.Bits() == 0,
+			"range %s; want an IPv4 range that does not contain every address", r)
 	}
-	return errs
 }
 
-func (a *Args) checkServices() []error {
-	var errs []error
+func (a *Args) checkServices(p *kit.Problems) {
 	seen := map[string]bool{}
 	for _, s := range a.Services {
-		holds := func(r netip.Prefix) bool { return r.Contains(s.Address) }
-		if s.Name == "" || seen[s.Name] {
-			errs = append(errs, fmt.Errorf("service %q: want a name of its own", s.Name))
-		}
-		if !slices.ContainsFunc(a.Advertised, holds) {
-			errs = append(errs, fmt.Errorf("service %s: address %s is in no advertised range, so no route leads there", s.Name, s.Address))
-		}
-		// A rule without ports lets in to all of them.
-		if len(s.Ports) == 0 || slices.Min(s.Ports) < 1 || slices.Max(s.Ports) > 65535 {
-			errs = append(errs, fmt.Errorf("service %s: ports %v; want some of 1 to 65535", s.Name, s.Ports))
-		}
+		contains := func(r netip.Prefix) bool { return r.Contains(s.Address) }
+		p.RefuseIf(s.Name == "" || seen[s.Name], "service %q: want a unique name", s.Name)
+		p.RefuseIf(!slices.ContainsFunc(a.Advertised, contains),
+			"service %s: address %s is not in an advertised range, so no route leads to it", s.Name, s.Address)
+		// A rule without ports opens all of them.
+		p.RefuseIf(len(s.Ports) == 0 || slices.Min(s.Ports) < 1 || slices.Max(s.Ports) > 65535,
+			"service %s: ports %v; want at least one, from 1 to 65535", s.Name, s.Ports)
 		seen[s.Name] = true
 	}
-	return errs
 }
 
-func (a *Args) checkZones() []error {
-	var errs []error
+func (a *Args) checkZones(p *kit.Problems) {
 	zones, records := map[string]bool{}, map[string]bool{}
 	for _, z := range a.Zones {
-		if z.Name == "" || zones[z.Name] {
-			errs = append(errs, fmt.Errorf("zone %q: want a name of its own", z.Name))
-		}
+		p.RefuseIf(z.Name == "" || zones[z.Name], "zone %q: want a unique name", z.Name)
 		zones[z.Name] = true
-		if len(z.Records) == 0 {
-			errs = append(errs, fmt.Errorf("zone %s: without records it would hide the public name", z.Name))
-		}
+		p.RefuseIf(len(z.Records) == 0, "zone %s: records are missing; an empty zone would hide the public name", z.Name)
 		for _, r := range z.Records {
-			if why := r.wrong(z.Name); why != "" {
-				errs = append(errs, fmt.Errorf("zone %s: record %s: %s", z.Name, r.Name, why))
-			}
-			// In two zones too: the nearer zone would hide the other's, and the two resources have one name.
-			if records[r.Name] {
-				errs = append(errs, fmt.Errorf("zone %s: record %s is there twice", z.Name, r.Name))
-			}
+			problem := r.findProblem(z.Name)
+			p.RefuseIf(problem != "", "zone %s: record %s: %s", z.Name, r.Name, problem)
+			// Also if the two are in different zones: the nearer zone would hide the other's record, and the two resources would have one name.
+			p.RefuseIf(records[r.Name], "zone %s: record %s is listed twice", z.Name, r.Name)
 			records[r.Name] = true
 		}
 	}
-	return errs
 }
 
-// wrong says what Route 53 would refuse about a record of the zone; empty: nothing.
-func (r Record) wrong(zone string) string {
+// findProblem returns what Route 53 would refuse about a record of the zone, or an empty text.
+func (r Record) findProblem(zone string) string {
 	switch {
 	case r.Name != zone && !strings.HasSuffix(r.Name, "."+zone):
-		return "is outside the zone"
+		return "it is outside the zone"
 	case r.Type != "A" && r.Type != "CNAME":
 		return "type " + r.Type + "; want A or CNAME"
 	case r.Type == "CNAME" && (r.Name == zone || len(r.Values) != 1):
-		return "a CNAME has one value and is not at the zone's own name"
+		return "a CNAME must have one value and a name other than the zone's"
 	case len(r.Values) == 0 || r.TTL <= 0:
-		return "wants values and a time to live"
+		return "values or the time to live are missing"
 	}
 	return ""
 }

@@ -28,10 +28,10 @@ func TestBadArgumentsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 		"a tunnel short":    {func(a *gcplink.Args) { a.Inside[3] = netip.Prefix{} }, []string{"tunnel 3: inside range"}},
 		"a tunnel's size":   {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.20.0/29") }, []string{"tunnel 0: inside range 169.254.20.0/29"}},
 		"a tunnel's place":  {func(a *gcplink.Args) { a.Inside[1] = prefix("10.0.0.0/30") }, []string{"tunnel 1: inside range 10.0.0.0/30"}},
-		"one range twice":   {func(a *gcplink.Args) { a.Inside[2] = a.Inside[0] }, []string{"tunnel 2: inside range 169.254.20.0/30 is another"}},
+		"one range twice":   {func(a *gcplink.Args) { a.Inside[2] = a.Inside[0] }, []string{"tunnel 2: another tunnel has the inside range 169.254.20.0/30"}},
 		"a reserved range":  {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.5.0/30") }, []string{"169.254.5.0/30 is reserved"}},
 		"metadata's range":  {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.169.252/30") }, []string{"169.254.169.252/30 is reserved"}},
-		"nothing announced": {func(a *gcplink.Args) { a.Advertised = nil }, []string{"advertised: 0 ranges", "10.128.0.10 is in no advertised range"}},
+		"nothing announced": {func(a *gcplink.Args) { a.Advertised = nil }, []string{"advertised: 0 ranges", "10.128.0.10 is not in an advertised range"}},
 		"too many routes": {func(a *gcplink.Args) {
 			for range 100 {
 				a.Advertised = append(a.Advertised, a.Advertised[0])
@@ -40,18 +40,18 @@ func TestBadArgumentsAreRefusedBeforeAnythingIsMade(t *testing.T) {
 		"everybody let in":   {func(a *gcplink.Args) { a.Sources = nil }, []string{"sources: none"}},
 		"everything let in":  {func(a *gcplink.Args) { a.Sources[0] = prefix("0.0.0.0/0") }, []string{"range 0.0.0.0/0"}},
 		"a service twice":    {func(a *gcplink.Args) { a.Services[1].Name = "api" }, []string{`service "api"`}},
-		"a service's place":  {func(a *gcplink.Args) { a.Services[0].Address = netip.MustParseAddr("10.1.0.1") }, []string{"10.1.0.1 is in no"}},
+		"a service's place":  {func(a *gcplink.Args) { a.Services[0].Address = netip.MustParseAddr("10.1.0.1") }, []string{"10.1.0.1 is not in an advertised range"}},
 		"a service's ports":  {func(a *gcplink.Args) { a.Services[0].Ports = nil }, []string{"service api: ports []"}},
 		"a port":             {func(a *gcplink.Args) { a.Services[0].Ports = []int{443, 65536} }, []string{"service api: ports [443 65536]"}},
 		"a zone twice":       {func(a *gcplink.Args) { a.Zones[1].Name = a.Zones[0].Name }, []string{`zone "api.example.com"`}},
 		"an empty zone":      {func(a *gcplink.Args) { a.Zones[0].Records = nil }, []string{"would hide the public name"}},
 		"a record's zone":    {func(a *gcplink.Args) { a.Zones[0].Records[0].Name = "www.example.com" }, []string{"is outside the zone"}},
 		"a record's type":    {func(a *gcplink.Args) { a.Zones[0].Records[0].Type = "TXT" }, []string{"type TXT"}},
-		"a CNAME at the top": {func(a *gcplink.Args) { a.Zones[0].Records[0].Type = "CNAME" }, []string{"not at the zone's own name"}},
-		"no values":          {func(a *gcplink.Args) { a.Zones[0].Records[0].Values = nil }, []string{"wants values"}},
+		"a CNAME at the top": {func(a *gcplink.Args) { a.Zones[0].Records[0].Type = "CNAME" }, []string{"a name other than the zone's"}},
+		"no values":          {func(a *gcplink.Args) { a.Zones[0].Records[0].Values = nil }, []string{"values or the time to live are missing"}},
 		"a record twice": {func(a *gcplink.Args) {
 			a.Zones[1].Records[1] = a.Zones[1].Records[0]
-		}, []string{"record gcr.io is there twice"}},
+		}, []string{"record gcr.io is listed twice"}},
 		"three at once": {func(a *gcplink.Args) {
 			a.GCPASN, a.Inside[1], a.Services[1].Ports = a.AWSASN, a.Inside[0], []int{0}
 		}, []string{"both sides", "tunnel 1", "ports [0]"}},

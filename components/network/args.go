@@ -1,32 +1,32 @@
-// Package network is the component that makes a build region's VPC: subnets by tier and zone, the ways out, endpoints, flow logs.
+// Package network is the component for a region's VPC: subnets by tier and zone, internet access, endpoints and flow logs.
 package network
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 
-	"github.com/hashicorp/go-multierror"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// Args describes a network. All of it but the bucket is plain data, since it decides which resources there are.
+// Args describes a network. All of it except the bucket is plain data, since it decides which resources exist.
 type Args struct {
 	// CIDR is the VPC's range.
 	CIDR netip.Prefix
-	// Region and Account are where the network is: they are part of the names of endpoint services and of what roles are confined to.
+	// Region and Account are part of the names of endpoint services and of the ARNs in role policies.
 	Region, Account string
-	// Zones are the availability zones in the order in which they were given.
+	// Zones are the availability zones, in the order of the region file.
 	Zones []Zone
-	// Internet says whether the public subnets' default route leads to the internet gateway.
+	// Internet is true where the public subnets' default route leads to the internet gateway.
 	Internet bool
-	// InterfaceEndpoints are services without their region's prefix, such as "ssm", that get an endpoint in the link subnets.
+	// InterfaceEndpoints are services that get an endpoint in the link subnets, without the region's prefix, such as "ssm".
 	InterfaceEndpoints []string
 	// FlowLogGroup is the name of the log group of the VPC's flow logs.
 	FlowLogGroup string
-	// FlowLogDays is for how many days flow logs are kept.
+	// FlowLogDays is the number of days for which flow logs are stored.
 	FlowLogDays int
-	// Tags are set on what the engine's default tags do not reach: machines, their volumes and interfaces.
+	// Tags are the tags of machines, their volumes and their interfaces, which the provider's default tags do not reach.
 	Tags map[string]string
 	// Bucket is the name of the bucket from which NAT instances fetch their agent, known once the agent is in it. Nil without NAT instances.
 	Bucket pulumi.StringInput
@@ -35,38 +35,38 @@ type Args struct {
 // Zone is one availability zone of a network.
 type Zone struct {
 	Name string
-	// Private and Public are the runner subnets, Cache the cache servers', Link that of endpoints.
+	// Private and Public are the ranges of the runner subnets, Cache is that of the cache subnet, and Link that of the endpoints' subnet.
 	Private, Public, Cache, Link netip.Prefix
-	// RunnerWay and CacheWay are where the default routes of the private runner subnet and of the cache subnet lead.
+	// RunnerWay and CacheWay are the egress routes of the private runner subnet and of the cache subnet.
 	RunnerWay, CacheWay Way
-	// NATAddresses counts the public addresses of the zone's NAT gateway; 0: it has none.
+	// NATAddresses is the number of public addresses of the zone's NAT gateway. 0: the zone has no gateway.
 	NATAddresses int
 	// NATInstance is nil where the zone has none.
 	NATInstance *NATInstance
 }
 
-// NATInstance is a machine of ours that carries a zone's traffic to the internet.
+// NATInstance is a machine of Beachhead that forwards a zone's traffic to the internet.
 type NATInstance struct {
 	InstanceType string
 	// Address is its fixed private address in the zone's public subnet.
 	Address netip.Addr
-	// Image is an image id, or resolve:ssm: with the parameter that holds one.
+	// Image is an image id, or resolve:ssm: with the name of the parameter that holds one.
 	Image string
-	// UserData is what the machine runs at its first boot; it holds no secrets.
+	// UserData is the script of the machine's first boot. It holds no secrets.
 	UserData string
 }
 
-// Way is where a default route leads.
+// Way is an egress route: the target of a route table's default route.
 type Way struct {
 	Kind WayKind
-	// Zone is that of the NAT gateway or NAT instance.
+	// Zone is the zone of the NAT gateway or NAT instance.
 	Zone string
 }
 
-// WayKind is what a default route points to.
+// WayKind is the kind of an egress route's target.
 type WayKind string
 
-// The kinds of way.
+// The kinds of targets.
 const (
 	NoWay          WayKind = "none"
 	ViaNATGateway  WayKind = "nat-gateway"
@@ -74,48 +74,46 @@ const (
 	ViaInternet    WayKind = "internet-gateway"
 )
 
-// maxUserData is what EC2 takes, in bytes before it is encoded.
-const maxUserData = 16 << 10
-
-// validate finds ways that lead to what the network does not have, and NAT instances that lack what they start from.
-func (a *Args) validate() error {
+// Validate returns an error that lists every egress route whose target the network does not have, and everything that a NAT instance lacks.
+func (a *Args) Validate() error {
 	if a == nil {
-		return errors.New("a network needs arguments")
+		return errors.New("arguments are missing")
 	}
 	gateways, instances := map[string]bool{}, map[string]bool{}
 	for _, z := range a.Zones {
 		gateways[z.Name], instances[z.Name] = z.NATAddresses > 0, z.NATInstance != nil
 	}
-	var errs *multierror.Error
+	p := &kit.Problems{}
 	for _, z := range a.Zones {
-		if err := a.natFault(z.NATInstance); err != nil {
-			errs = multierror.Append(errs, fmt.Errorf("zone %s: %w", z.Name, err))
-		}
-		for _, way := range []Way{z.RunnerWay, z.CacheWay} {
-			if !way.leads(a.Internet, gateways, instances) {
-				errs = multierror.Append(errs, fmt.Errorf("zone %s: its way %s %s leads to nothing", z.Name, way.Kind, way.Zone))
-			}
-		}
+		a.checkNATInstance(p, z)
+		p.RefuseIf(!z.RunnerWay.hasTarget(a.Internet, gateways, instances),
+			"zone %s: the network has no target for the runners' egress route %s", z.Name, z.RunnerWay)
+		p.RefuseIf(!z.CacheWay.hasTarget(a.Internet, gateways, instances),
+			"zone %s: the network has no target for the cache servers' egress route %s", z.Name, z.CacheWay)
 	}
-	return errs.ErrorOrNil()
+	return p.Combine()
 }
 
-// natFault says what a NAT instance lacks. Nil: there is none, or nothing.
-func (a *Args) natFault(i *NATInstance) error {
-	switch {
-	case i == nil:
-		return nil
-	case !a.Internet:
-		return errors.New("a NAT instance leads to nothing without a way to the internet")
-	case a.Bucket == nil || a.Account == "":
-		return errors.New("a NAT instance needs an account and a bucket")
-	case i.UserData == "" || len(i.UserData) > maxUserData:
-		return fmt.Errorf("user data of %d bytes for the NAT instance; want 1 to %d", len(i.UserData), maxUserData)
+func (a *Args) checkNATInstance(p *kit.Problems, z Zone) {
+	i := z.NATInstance
+	if i == nil {
+		return
 	}
-	return nil
+	p.RefuseIf(!a.Internet, "zone %s: a NAT instance needs a network with internet access", z.Name)
+	p.RefuseIf(a.Bucket == nil || a.Account == "", "zone %s: a NAT instance needs an account and a bucket", z.Name)
+	p.RefuseIf(i.UserData == "" || len(i.UserData) > kit.MaxUserData,
+		"zone %s: user data of the NAT instance has %d bytes; want 1 to %d", z.Name, len(i.UserData), kit.MaxUserData)
 }
 
-func (w Way) leads(internet bool, gateways, instances map[string]bool) bool {
+// String returns the egress route as error messages have it.
+func (w Way) String() string {
+	if w.Zone == "" {
+		return string(w.Kind)
+	}
+	return string(w.Kind) + " in " + w.Zone
+}
+
+func (w Way) hasTarget(internet bool, gateways, instances map[string]bool) bool {
 	switch w.Kind {
 	case NoWay:
 		return true

@@ -305,7 +305,7 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 			_, err := network.New(ctx, "net", args(edit))
 			return err
 		}, pulumi.WithMocks("beachhead", "test", refuser{}))
-		if err == nil || !strings.Contains(err.Error(), "leads to nothing") {
+		if err == nil || !strings.Contains(err.Error(), "the network has no target for the ") {
 			t.Errorf("%s: %v, want a refusal before anything is registered", name, err)
 		}
 	}
@@ -313,9 +313,9 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 
 func TestNATInstancesWithoutTheirAgentAreRefused(t *testing.T) {
 	cases := map[string]func(*network.Args){
-		"needs an account and a bucket": func(a *network.Args) { a.Bucket = nil },
-		"user data of 0 bytes":          func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
-		"user data of 16385 bytes":      func(a *network.Args) { a.Zones[1].NATInstance.UserData = strings.Repeat("x", 16<<10+1) },
+		"needs an account and a bucket":                 func(a *network.Args) { a.Bucket = nil },
+		"user data of the NAT instance has 0 bytes":     func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
+		"user data of the NAT instance has 16385 bytes": func(a *network.Args) { a.Zones[1].NATInstance.UserData = strings.Repeat("x", 16<<10+1) },
 	}
 	for want, edit := range cases {
 		_, err := network.New(nil, "net", args(func(a *network.Args) { toInstances(a); edit(a) }))

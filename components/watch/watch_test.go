@@ -236,10 +236,10 @@ func TestRefusals(t *testing.T) {
 		edit func(*watch.Args)
 		want string
 	}{
-		"plain text":                           {func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com/planted"} }, "webhooks[0]; want an https address"},
-		"no host":                              {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, "https:///planted") }, "webhooks[1]; want an https address"},
-		"a hook twice":                         {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, a.Webhooks[0]) }, "each once"},
-		"no stack":                             {func(a *watch.Args) { a.Stack = "" }, "names of its stack"},
+		"plain text":                           {func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com/planted"} }, "webhooks[0]: want an https address"},
+		"no host":                              {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, "https:///planted") }, "webhooks[1]: want an https address"},
+		"a hook twice":                         {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, a.Webhooks[0]) }, "webhooks[1]: the address is listed twice"},
+		"no stack":                             {func(a *watch.Args) { a.Stack = "" }, `stack "", region`},
 		"more connections than an alarm reads": {func(a *watch.Args) { a.Connections = make([]watch.Named, 11) }, "at most 10 metrics"},
 	} {
 		_, err := watch.New(nil, "watch", args(c.edit))

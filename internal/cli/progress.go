@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/session"
 )
 
-// progress shows an operation while it goes on: a line for each finished step and, on a terminal, one line at the bottom that says what
-// is under way.
+// progress shows an operation while it runs: a line for each finished step and, on a terminal, a status line at the bottom with the steps
+// under way.
 type progress struct {
 	w    io.Writer
 	live bool
-	// remark gives what to say about a step when it starts; empty: nothing. Nil: there are no remarks.
-	remark func(engine.Step) string
 
 	mu      sync.Mutex
 	started map[string]time.Time
@@ -28,13 +27,13 @@ type progress struct {
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w, live: isTerminal(w), started: map[string]time.Time{}, stop: make(chan struct{})}
 	if p.live {
-		go p.tick()
+		go p.redrawEverySecond()
 	}
 	return p
 }
 
-// tick redraws the bottom line so that its clock goes on while nothing happens.
-func (p *progress) tick() {
+// redrawEverySecond keeps the clock of the status line running while no event arrives.
+func (p *progress) redrawEverySecond() {
 	for {
 		select {
 		case <-p.stop:
@@ -54,36 +53,38 @@ func (p *progress) close() {
 	p.clearStatus()
 }
 
-var verbs = map[string]string{
+// pastTense maps the engine's operations to the words for a finished step.
+var pastTense = map[string]string{
 	"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "import": "adopted",
 	"create-replacement": "created", "delete-replaced": "deleted",
 }
 
-// tell is the engine's Progress.
-func (p *progress) tell(e engine.Event) {
+// show shows one event. It is a session's Progress.
+func (p *progress) show(e session.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case e.Phase == engine.Note:
-		p.line("  " + firstLine(e.Message))
+		p.writeLine("  " + firstLine(e.Message))
 	case !e.Step.Changes():
 		return
 	case e.Phase == engine.Started:
 		p.started[e.Step.URN] = e.At
 		p.order = append(p.order, e.Step.URN)
-		if p.remark != nil && p.remark(e.Step) != "" {
-			p.line("  " + colour(p.w, yellow, "warning:") + " " + p.remark(e.Step))
+		if e.Warning != "" {
+			p.writeLine("  " + colour(p.w, yellow, "warning:") + " " + e.Warning)
 		}
 		p.drawStatus()
 	case e.Phase == engine.Done:
 		p.done++
-		p.finish(e, colour(p.w, green, verbs[e.Step.Op]))
+		p.finishStep(e, colour(p.w, green, pastTense[e.Step.Op]))
 	case e.Phase == engine.Failed:
-		p.finish(e, colour(p.w, red, "failed"))
+		p.finishStep(e, colour(p.w, red, "failed"))
 	}
 }
 
-func (p *progress) finish(e engine.Event, verb string) {
+// finishStep writes the line of a step that is complete or has failed.
+func (p *progress) finishStep(e session.Event, verb string) {
 	took := ""
 	if began, ok := p.started[e.Step.URN]; ok {
 		if d := e.At.Sub(began); d >= time.Second {
@@ -91,10 +92,11 @@ func (p *progress) finish(e engine.Event, verb string) {
 		}
 	}
 	delete(p.started, e.Step.URN)
-	p.line(fmt.Sprintf("  %s %s (%s)%s", verb, e.Step.Name, shortType(e.Step.Type), took))
+	p.writeLine(fmt.Sprintf("  %s %s (%s)%s", verb, e.Step.Name, shortType(e.Step.Type), took))
 }
 
-func (p *progress) line(text string) {
+// writeLine writes a line above the status line.
+func (p *progress) writeLine(text string) {
 	p.clearStatus()
 	fmt.Fprintln(p.w, text)
 	p.drawStatus()
@@ -106,7 +108,7 @@ func (p *progress) clearStatus() {
 	}
 }
 
-// drawStatus names the step that has been under way for the longest.
+// drawStatus writes the status line, with the step that has been under way for the longest time.
 func (p *progress) drawStatus() {
 	if !p.live || len(p.started) == 0 {
 		return
@@ -124,7 +126,7 @@ func (p *progress) drawStatus() {
 		time.Since(p.started[oldest]).Round(time.Second))
 }
 
-// shortType is the last part of a type token: Vpc of aws:ec2/vpc:Vpc.
+// shortType returns the last part of a type token: Vpc of aws:ec2/vpc:Vpc.
 func shortType(token string) string { return token[strings.LastIndex(token, ":")+1:] }
 
 func firstLine(text string) string {

@@ -1,4 +1,4 @@
-// Package cli is the command line: commands and their output, nothing else.
+// Package cli is the command line: the commands with their flags, and what they print.
 package cli
 
 import (
@@ -10,60 +10,54 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/session"
 )
 
-// Exit codes, as the README gives them.
+// The exit codes. The README lists them.
 const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
-	exitUnverified  = 3
+	exitUnverified  = check.ExitNotPassed
 	exitLocked      = 4
 	exitInterrupted = 130
 )
 
-// usageError is a mistake in the command or in a region file.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// errUnverified says that the region stands and does not do what it should.
-var errUnverified = errors.New("verification failed")
-
 // app is what all commands share.
 type app struct {
-	out, err io.Writer
+	out, log io.Writer
 	dir      string
 }
 
-// Run executes one command line and returns the exit code. Data goes to out, everything else to errs.
-func Run(ctx context.Context, args []string, out, errs io.Writer) int {
-	a := &app{out: out, err: errs}
-	root := a.root()
+// Run executes one command line and returns the exit code. Data goes to out, everything else to log.
+func Run(ctx context.Context, args []string, out, log io.Writer) int {
+	a := &app{out: out, log: log}
+	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetErr(log)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
 	code := exitCode(ctx, err)
 	if code == exitInterrupted {
-		err = errors.New("interrupted; run the same command again to go on")
+		err = errors.New("interrupted; to continue, run the same command again")
 	}
-	fmt.Fprintln(errs, colour(errs, red, "error:"), err)
+	fmt.Fprintln(log, colour(log, red, "error:"), err)
 	return code
 }
 
 func exitCode(ctx context.Context, err error) int {
-	var usage usageError
+	var usage session.UsageError
 	switch {
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, errUnverified):
+	case errors.Is(err, check.ErrNotPassed):
 		return exitUnverified
 	case errors.Is(err, engine.ErrLocked):
 		return exitLocked
@@ -71,30 +65,35 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailed
 }
 
-func (a *app) root() *cobra.Command {
+func usageError(format string, args ...any) error {
+	return session.UsageError{Err: fmt.Errorf(format, args...)}
+}
+
+func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "beachhead",
-		Short: "Stand up a whole CI build region from one region file",
-		Long: "Beachhead stands up a whole CI build region on AWS from one region file.\n" +
-			"REGION is the name of a file in regions/, or the path of one.",
+		Short: "Create and run a whole CI build region from one region file",
+		Long: "Beachhead creates a whole CI build region on AWS from one region file, and changes the region to match the file.\n" +
+			"REGION is the name of a file in regions/, or the path of a region file.",
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q; `beachhead help` lists the commands", args[0])}
+				return usageError("unknown command %q; `beachhead help` lists the commands", args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the folder that holds regions/ and .beachhead/")
+	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "folder that contains regions/ and .beachhead/")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
+		return usageError("%w; `%s --help` lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(a.validate(), a.show(), a.preview(), a.up(), a.down(), a.outputs(), a.drill(), a.emulatorCommand())
+	root.AddCommand(a.validateCommand(), a.showCommand(), a.previewCommand(), a.upCommand(), a.downCommand(), a.outputsCommand(),
+		a.drillCommand(), a.emulatorCommand())
 	return root
 }
 
-// regionCommand is a command that takes one region.
+// regionCommand returns a command that takes one region.
 func (a *app) regionCommand(verb, short string, run func(ctx context.Context, name string) error) *cobra.Command {
 	return &cobra.Command{
 		Use:               verb + " REGION",
@@ -104,17 +103,19 @@ func (a *app) regionCommand(verb, short string, run func(ctx context.Context, na
 			if len(args) == 1 {
 				return nil
 			}
-			return usageError{fmt.Errorf("%s takes one region, not %d; for example `%s us-west-1`", verb, len(args), cmd.CommandPath())}
+			return usageError("%s takes one region, not %d; for example `%s us-west-1`", verb, len(args), cmd.CommandPath())
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args[0]) },
 	}
 }
 
-func jsonFlag(cmd *cobra.Command, asJSON *bool) {
-	cmd.Flags().BoolVar(asJSON, "json", false, "write JSON to standard output")
-}
+// project returns the project that the commands work on. Its remarks go to the log.
+func (a *app) project() session.Project { return session.Project{Dir: a.dir, Note: a.note} }
 
-// version is the module's version, or the commit that a checkout was built from.
+// note writes a remark to the log.
+func (a *app) note(text string) { fmt.Fprintln(a.log, colour(a.log, faint, "note:"), text) }
+
+// version returns the module's version, or the commit of the checkout that the program was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

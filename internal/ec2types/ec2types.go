@@ -1,8 +1,8 @@
-// Package ec2types answers offline what EC2 instance types are and where they are offered.
+// Package ec2types describes EC2 instance types and the zones that offer them, without a network.
 //
-// The tables come from AWS's DescribeInstanceTypes and DescribeInstanceTypeOfferings as a public data set (moto 5.2.1)
-// recorded them. They age, and the letters of zones differ from account to account: good enough to refuse a region file
-// early, never enough to promise capacity. Preflight asks the live API.
+// The tables come from AWS's DescribeInstanceTypes and DescribeInstanceTypeOfferings, as a public data set (moto 5.2.1)
+// recorded them. They age, and zone letters differ between accounts. They are good enough to refuse a region file early, and
+// not good enough to promise capacity. Preflight queries the live API.
 package ec2types
 
 import (
@@ -12,7 +12,8 @@ import (
 	"sync"
 )
 
-// Plain text and not gzip: 260 KiB of the binary, against a diff that can be read when the tables are renewed.
+// Plain text instead of gzip costs 260 KiB of the binary. In return, a reviewer can read the diff when someone updates the
+// tables.
 var (
 	//go:embed instances.tsv
 	instancesTSV string
@@ -22,16 +23,16 @@ var (
 
 // Type is one EC2 instance type.
 type Type struct {
-	// Name as EC2 writes it (m7g.2xlarge), and the processor architecture: arm64 or x86_64.
+	// Name is EC2's name of the type (m7g.2xlarge). Arch is its processor architecture: arm64 or x86_64.
 	Name, Arch string
-	// VCPU counts virtual processors, MemoryMiB is memory in MiB; EBSBaseMbps and EBSMaxMbps are the bandwidth to EBS in
-	// megabits a second, lasting and in bursts; EBSMaxIOPS is the most operations a second.
+	// VCPU is the number of virtual processors, and MemoryMiB the memory in MiB. EBSBaseMbps and EBSMaxMbps are the sustained
+	// and the burst bandwidth to EBS in megabits per second. EBSMaxIOPS is the maximum number of operations per second.
 	VCPU, MemoryMiB, EBSBaseMbps, EBSMaxMbps, EBSMaxIOPS int
-	// NetBaseGbps and NetPeakGbps are the network's bandwidth in gigabits a second, lasting and in bursts.
+	// NetBaseGbps and NetPeakGbps are the sustained and the burst network bandwidth in gigabits per second.
 	NetBaseGbps, NetPeakGbps float64
-	// StoreGB is the instance store's size in GB (10^9 bytes); 0 means none.
+	// StoreGB is the size of the instance store in GB (10^9 bytes). 0 means no instance store.
 	StoreGB int
-	// Current says that AWS counts the type among its current generation; Metal that it runs without hypervisor.
+	// Current means that AWS lists the type in its current generation. Metal means that the type has no hypervisor.
 	Current, Metal bool
 }
 
@@ -40,14 +41,14 @@ var (
 	offerings = sync.OnceValue(func() map[string]region { return parseOfferings(offeringsTSV) })
 )
 
-// Lookup finds an instance type by name.
+// Lookup returns an instance type by name, and whether the tables contain it.
 func Lookup(name string) (Type, bool) {
 	t, ok := types()[name]
 	return t, ok
 }
 
-// Names lists every known instance type, sorted.
-func Names() []string {
+// TypeNames returns the names of all instance types, sorted.
+func TypeNames() []string {
 	names := make([]string, 0, len(types()))
 	for name := range types() {
 		names = append(names, name)
@@ -56,8 +57,8 @@ func Names() []string {
 	return names
 }
 
-// Regions lists the AWS regions of the tables, sorted.
-func Regions() []string {
+// RegionNames returns the AWS regions in the tables, sorted.
+func RegionNames() []string {
 	names := make([]string, 0, len(offerings()))
 	for name := range offerings() {
 		names = append(names, name)
@@ -66,8 +67,9 @@ func Regions() []string {
 	return names
 }
 
-// Zones lists a region's zones by full name (us-west-1a), sorted; nil for a region that is not in the tables.
-func Zones(regionName string) []string {
+// ZoneNames returns the full names of a region's zones (us-west-1a), sorted. It returns nil if the tables do not contain the
+// region.
+func ZoneNames(regionName string) []string {
 	r, ok := offerings()[regionName]
 	if !ok {
 		return nil
@@ -79,8 +81,8 @@ func Zones(regionName string) []string {
 	return zones
 }
 
-// Offered says whether a zone, by full name, offers an instance type.
-func Offered(zone, instanceType string) bool {
+// IsOffered reports whether a zone (us-west-1a) offers an instance type.
+func IsOffered(zone, instanceType string) bool {
 	if zone == "" {
 		return false
 	}
@@ -88,7 +90,7 @@ func Offered(zone, instanceType string) bool {
 	return strings.Contains(offerings()[zone[:last]].offers[instanceType], zone[last:])
 }
 
-// OfferedInRegion says whether any zone of a region offers an instance type.
-func OfferedInRegion(regionName, instanceType string) bool {
+// IsOfferedInRegion reports whether any zone of a region offers an instance type.
+func IsOfferedInRegion(regionName, instanceType string) bool {
 	return offerings()[regionName].offers[instanceType] != ""
 }

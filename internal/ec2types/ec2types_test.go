@@ -21,11 +21,11 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestEveryRowIsSound(t *testing.T) {
-	if n := len(Names()); n != 983 {
+func TestEveryRowIsValid(t *testing.T) {
+	if n := len(TypeNames()); n != 983 {
 		t.Errorf("%d types in the table; want 983", n)
 	}
-	for _, name := range Names() {
+	for _, name := range TypeNames() {
 		typ, _ := Lookup(name)
 		if typ.Arch != "arm64" && typ.Arch != "x86_64" {
 			t.Errorf("%s: architecture %q", name, typ.Arch)
@@ -37,19 +37,19 @@ func TestEveryRowIsSound(t *testing.T) {
 }
 
 func TestZones(t *testing.T) {
-	if got, want := Zones("us-west-1"), []string{"us-west-1a", "us-west-1b"}; !slices.Equal(got, want) {
+	if got, want := ZoneNames("us-west-1"), []string{"us-west-1a", "us-west-1b"}; !slices.Equal(got, want) {
 		t.Errorf("Zones(us-west-1) = %v; want %v", got, want)
 	}
-	if got := Zones("us-west-9"); got != nil {
+	if got := ZoneNames("us-west-9"); got != nil {
 		t.Errorf("Zones of an unknown region = %v; want nil", got)
 	}
-	for _, r := range Regions() {
-		if zones := Zones(r); len(zones) < 2 || !slices.IsSorted(zones) {
+	for _, r := range RegionNames() {
+		if zones := ZoneNames(r); len(zones) < 2 || !slices.IsSorted(zones) {
 			t.Errorf("Zones(%s) = %v; want two or more, sorted", r, zones)
 		}
 	}
-	if !slices.IsSorted(Regions()) || len(Regions()) < 30 {
-		t.Errorf("Regions() = %v", Regions())
+	if !slices.IsSorted(RegionNames()) || len(RegionNames()) < 30 {
+		t.Errorf("Regions() = %v", RegionNames())
 	}
 }
 
@@ -67,19 +67,19 @@ func TestOffered(t *testing.T) {
 		{"", "m7g.2xlarge", false, false},
 	}
 	for _, c := range cases {
-		if got := Offered(c.where, c.typ); got != c.zone {
+		if got := IsOffered(c.where, c.typ); got != c.zone {
 			t.Errorf("Offered(%q, %q) = %v", c.where, c.typ, got)
 		}
 		if c.where == "" {
 			continue
 		}
-		if got := OfferedInRegion(c.where[:len(c.where)-1], c.typ); got != c.reg {
+		if got := IsOfferedInRegion(c.where[:len(c.where)-1], c.typ); got != c.reg {
 			t.Errorf("OfferedInRegion(region of %q, %q) = %v", c.where, c.typ, got)
 		}
 	}
 }
 
-// Whatever is offered must be described, and the other way round, or the loader would contradict itself.
+// The tables must describe every offered type and offer every described type. Otherwise the loader would contradict itself.
 func TestTablesAgree(t *testing.T) {
 	offered := map[string]bool{}
 	for name, r := range offerings() {
@@ -90,7 +90,7 @@ func TestTablesAgree(t *testing.T) {
 			}
 		}
 	}
-	for _, typ := range Names() {
+	for _, typ := range TypeNames() {
 		if !offered[typ] {
 			t.Errorf("%s is described and offered nowhere", typ)
 		}
@@ -103,15 +103,15 @@ func TestGraviton(t *testing.T) {
 		"c7gn.large": 3, "m7g.2xlarge": 3, "c8g.large": 4, "i8ge.large": 4, "x8g.large": 4,
 		"c7i.large": 0, "g5.xlarge": 0, "": 0, "nonsense": 0,
 	} {
-		if got := Graviton(name); got != want {
+		if got := GravitonGeneration(name); got != want {
 			t.Errorf("Graviton(%q) = %d; want %d", name, got, want)
 		}
 	}
-	for _, name := range Names() {
+	for _, name := range TypeNames() {
 		typ, _ := Lookup(name)
-		if arm := typ.Arch == "arm64"; arm != (Graviton(name) > 0) {
+		if arm := typ.Arch == "arm64"; arm != (GravitonGeneration(name) > 0) {
 			family, _, _ := strings.Cut(name, ".")
-			t.Errorf("%s is %s and Graviton says %d: add family %s to generations", name, typ.Arch, Graviton(name), family)
+			t.Errorf("%s is %s and Graviton says %d: add family %s to generations", name, typ.Arch, GravitonGeneration(name), family)
 		}
 	}
 }

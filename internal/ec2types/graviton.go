@@ -4,13 +4,13 @@ import "strings"
 
 // generations maps every arm64 family of EC2 to its Graviton generation.
 //
-// Source: the table of aws/aws-graviton-getting-started, README, "Building for Graviton". It leaves out a1, the first
-// generation, and the newest variants (c8gd, m8gn, r8gb, i8ge and the like), which differ from the family they are named
-// after in disks and network only: judgement.
+// Source: the table of aws/aws-graviton-getting-started, README, "Building for Graviton". It omits a1, the first generation,
+// and the newest variants (c8gd, m8gn, r8gb, i8ge and similar). These differ only in disks and network from the family in
+// their name, which is our estimate.
 //
-// A closed table and not a rule over the digits of the name: the digit is the family's generation and not the
+// The table is closed. Refused: a rule over the digits of the name. The digit is the family's generation and not the
 // processor's (g5g, im4gn, i4g and x2gd are all Graviton2), so a rule would need as many exceptions as the table has rows. A
-// test fails when the data brings an arm64 family that is missing here.
+// test fails when the data contains an arm64 family that the table omits.
 var generations = map[string]int{
 	"a1": 1,
 
@@ -23,9 +23,9 @@ var generations = map[string]int{
 	"r8g": 4, "r8gd": 4, "r8gn": 4, "r8gb": 4, "x8g": 4, "i8g": 4, "i8ge": 4,
 }
 
-// Graviton gives the generation, 1 to 4, of the Graviton processor of an instance type; 0 for a type that has none.
-// Generation 4 cannot run 32-bit ARM programs, the ones before can (same table, "32bit Backward Compatibility").
-func Graviton(name string) int {
+// GravitonGeneration returns the generation, 1 to 4, of an instance type's Graviton processor, or 0 for a type without one.
+// Generation 4 cannot run 32-bit ARM programs, and earlier generations can (same table, "32bit Backward Compatibility").
+func GravitonGeneration(name string) int {
 	family, _, _ := strings.Cut(name, ".")
 	return generations[family]
 }

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// region holds what one region offers.
+// region is what one region offers.
 type region struct {
 	letters string            // the zones' letters, sorted
 	offers  map[string]string // instance type → letters of the zones that offer it
 }
 
-// rows calls row with the fields of each line of a table, past its comments and its header.
-func rows(table string, row func(fields []string)) {
+// forEachRow calls row with the fields of each line of a table, without comments and header.
+func forEachRow(table string, row func(fields []string)) {
 	header := true
 	for line := range strings.Lines(table) {
 		line = strings.TrimRight(line, "\n")
@@ -31,13 +31,13 @@ func rows(table string, row func(fields []string)) {
 
 func parseInstances(table string) map[string]Type {
 	all := make(map[string]Type, strings.Count(table, "\n"))
-	rows(table, func(f []string) {
+	forEachRow(table, func(f []string) {
 		all[f[0]] = Type{
 			Name: f[0], Arch: f[1],
-			VCPU: whole(f[2]), MemoryMiB: whole(f[3]),
-			EBSBaseMbps: whole(f[4]), EBSMaxMbps: whole(f[5]), EBSMaxIOPS: whole(f[6]),
-			NetBaseGbps: decimal(f[7]), NetPeakGbps: decimal(f[8]),
-			StoreGB: whole(f[9]),
+			VCPU: parseInt(f[2]), MemoryMiB: parseInt(f[3]),
+			EBSBaseMbps: parseInt(f[4]), EBSMaxMbps: parseInt(f[5]), EBSMaxIOPS: parseInt(f[6]),
+			NetBaseGbps: parseFloat(f[7]), NetPeakGbps: parseFloat(f[8]),
+			StoreGB: parseInt(f[9]),
 			Current: f[12] == "yes", Metal: f[13] == "yes",
 		}
 	})
@@ -46,22 +46,22 @@ func parseInstances(table string) map[string]Type {
 
 func parseOfferings(table string) map[string]region {
 	all := map[string]region{}
-	rows(table, func(f []string) {
+	forEachRow(table, func(f []string) {
 		r, ok := all[f[0]]
 		if !ok {
 			r.offers = make(map[string]string, 1024)
 		}
-		r.letters = union(r.letters, f[1])
+		r.letters = mergeLetters(r.letters, f[1])
 		for name := range strings.SplitSeq(f[2], " ") {
-			r.offers[name] = union(r.offers[name], f[1])
+			r.offers[name] = mergeLetters(r.offers[name], f[1])
 		}
 		all[f[0]] = r
 	})
 	return all
 }
 
-// union merges two strings of zone letters, sorted.
-func union(a, b string) string {
+// mergeLetters merges two strings of zone letters and sorts the result.
+func mergeLetters(a, b string) string {
 	if a == "" || a == b {
 		return b
 	}
@@ -70,8 +70,8 @@ func union(a, b string) string {
 	return string(slices.Compact(letters))
 }
 
-// whole and decimal panic on what is not a number: the tables are compiled in, and the tests read every row.
-func whole(s string) int {
+// parseInt and parseFloat panic on invalid numbers. The tables are compiled in, and the tests read every row.
+func parseInt(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
 		panic(fmt.Sprintf("instances.tsv: %v", err))
@@ -79,7 +79,7 @@ func whole(s string) int {
 	return n
 }
 
-func decimal(s string) float64 {
+func parseFloat(s string) float64 {
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil {
 		panic(fmt.Sprintf("instances.tsv: %v", err))

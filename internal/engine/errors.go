@@ -3,69 +3,64 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 var (
-	// ErrLocked says that another run holds the stack.
-	ErrLocked = errors.New("another run holds this region's stack")
-	// ErrRefused says that the change would replace or delete what must stay.
+	// ErrLocked reports that another run has locked the stack.
+	ErrLocked = errors.New("another run has locked this region's stack")
+	// ErrRefused reports that the change would replace or delete a resource that must stay.
 	ErrRefused = errors.New("refused, nothing was changed")
-	// ErrUntouched says that it went wrong before anything was changed.
+	// ErrUntouched reports that the operation failed before it changed anything.
 	ErrUntouched = errors.New("nothing was changed")
-	// ErrPassphrase says that the stack's secrets cannot be opened.
-	ErrPassphrase = errors.New("the stack's secrets need their passphrase")
-	// ErrSecrets says that the stack's configuration lacks secrets that the program reads.
+	// ErrPassphrase reports that the stack's secrets cannot be decrypted.
+	ErrPassphrase = errors.New("the passphrase of the stack's secrets is missing or incorrect")
+	// ErrSecrets reports that the stack's configuration lacks secrets that the program reads.
 	ErrSecrets = errors.New("the stack's configuration lacks secrets")
 )
 
-// Failure is an operation that the cloud or the engine ended. It unwraps to nothing more: its Diagnostics say all there is.
+// lockedError returns an error that wraps ErrLocked, with the next step.
+func lockedError(stack, since string) error {
+	return fmt.Errorf("%w%s; wait until it ends, or, if its machine no longer exists, run `pulumi cancel --stack %s`", ErrLocked, since, stack)
+}
+
+// Failure is an operation that the cloud or the engine ended. It wraps no other error: its Diagnostics have everything.
 type Failure struct {
 	Diagnostics []Diagnostic
-	// Rest is the engine's own last words, when it gave no diagnostics.
+	// Rest is the engine's last error message, for an operation without diagnostics.
 	Rest string
 }
 
-// Error gives one line for each thing that failed.
+// Error returns one line for each resource that failed.
 func (f *Failure) Error() string {
-	if len(f.Diagnostics) == 0 {
-		return f.Rest
-	}
-	lines := &multierror.Error{ErrorFormat: func(errs []error) string {
-		var out []string
-		for _, err := range errs {
-			out = append(out, err.Error())
-		}
-		return strings.Join(out, "\n")
-	}}
-	seen := map[string]bool{}
+	var lines []string
 	for _, d := range f.Diagnostics {
-		line := d.line()
-		// The engine closes with "update failed", which tells nobody anything.
-		if line == "" || seen[line] {
-			continue
+		if line := d.formatLine(); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
 		}
-		seen[line] = true
-		lines = multierror.Append(lines, errors.New(line))
 	}
-	if lines.Len() == 0 {
+	if len(lines) == 0 {
 		return f.Rest
 	}
-	return lines.Error()
+	return strings.Join(lines, "\n")
 }
 
-func (d Diagnostic) line() string {
+// closingMessages are the engine's last diagnostics of a failed operation, which add nothing to the others.
+var closingMessages = []string{"update failed", "preview failed", "destroy failed", "resource operations failed"}
+
+// formatLine returns a diagnostic as one line, with the next step for a known error. It returns "" for the engine's closing message.
+func (d Diagnostic) formatLine() string {
 	message := strings.Join(strings.Fields(d.Message), " ")
-	for _, noise := range []string{"update failed", "preview failed", "destroy failed", "resource operations failed"} {
-		if message == noise {
-			return ""
-		}
+	if slices.Contains(closingMessages, message) {
+		return ""
 	}
-	message += advice(message)
+	if step := nextStep(message); step != "" {
+		message += "; " + step
+	}
 	if d.URN == "" {
 		return message
 	}
@@ -73,52 +68,53 @@ func (d Diagnostic) line() string {
 	return fmt.Sprintf("%s (%s): %s", urn.Name(), urn.Type(), message)
 }
 
-// nextSteps are what to do about errors of the cloud, by the API's own words for them. The first that fits counts.
-var nextSteps = []struct{ word, step string }{
-	{"AWS account ID not allowed", "use credentials of the account that aws.account names, or mend aws.account"},
-	{"AddressLimitExceeded", "have quota L-0263D0A3 raised, or need fewer addresses: network.addresses, network.egress, network.keep"},
-	{"VpcLimitExceeded", "have quota L-F678F1CE raised, or delete a VPC that nobody uses"},
-	{"InternetGatewayLimitExceeded", "have quota L-A4707A72 raised, or delete a VPC that nobody uses"},
-	{"NatGatewayLimitExceeded", "have quota L-FE5A380F raised, or delete a NAT gateway that nobody uses"},
-	{"InsufficientInstanceCapacity", "the zone has no machine of the type just now: try again, or give more instance types or another zone"},
-	{"RequestLimitExceeded", "the account is asking too much at once: wait a minute"},
-	{"Throttling", "the account is asking too much at once: wait a minute"},
-	{"UnauthorizedOperation", "allow the action to whoever runs this"},
-	{"AccessDenied", "allow the action to whoever runs this"},
-	{"ExpiredToken", "log in again"},
-	{"i/o timeout", "the region, or the way to it, is down: try again, or bring up another region"},
-	{"no such host", "the region, or the way to it, is down: try again, or bring up another region"},
+// nextSteps are the next steps for errors of the cloud, by the API's error codes. The first that matches counts.
+var nextSteps = []struct{ code, step string }{
+	{"AWS account ID not allowed", "use credentials of the account that aws.account names, or correct aws.account"},
+	{"AddressLimitExceeded", "request an increase of quota L-0263D0A3, or use fewer addresses: network.addresses, network.egress, network.keep"},
+	{"VpcLimitExceeded", "request an increase of quota L-F678F1CE, or delete a VPC that is not in use"},
+	{"InternetGatewayLimitExceeded", "request an increase of quota L-A4707A72, or delete a VPC that is not in use"},
+	{"NatGatewayLimitExceeded", "request an increase of quota L-FE5A380F, or delete a NAT gateway that is not in use"},
+	{"InsufficientInstanceCapacity", "AWS has no capacity for this instance type in this zone: retry, or add instance types or another zone"},
+	{"RequestLimitExceeded", "AWS is throttling this account: retry in a minute"},
+	{"Throttling", "AWS is throttling this account: retry in a minute"},
+	{"UnauthorizedOperation", "allow this action to the identity that runs this"},
+	{"AccessDenied", "allow this action to the identity that runs this"},
+	{"ExpiredToken", "run `aws sso login`, or renew the credentials"},
+	{"i/o timeout", "the region, or the network to it, is down: retry, or bring up another region"},
+	{"no such host", "the region, or the network to it, is down: retry, or bring up another region"},
 }
 
-// advice is the next step for an error of the cloud, with what joins it to the error; empty for one that is not known.
-func advice(message string) string {
+// nextStep returns the next step for an error of the cloud; empty for an unknown one.
+func nextStep(message string) string {
 	for _, n := range nextSteps {
-		if strings.Contains(message, n.word) {
-			return "; " + n.step
+		if strings.Contains(message, n.code) {
+			return n.step
 		}
 	}
 	return ""
 }
 
-// classify gives an error of the Automation API its kind. The order matters: the API tells its errors apart by their text.
-func classify(err error, r *record) error {
+// classifyError turns an error of the Automation API into one of this package's. The API distinguishes its errors by their text, so the
+// order of the cases matters.
+func classifyError(stack string, err error, r *record) error {
 	switch {
 	case err == nil:
 		return nil
 	case auto.IsConcurrentUpdateError(err):
-		return fmt.Errorf("%w; wait for it to end, or run `pulumi cancel` when its machine is gone", ErrLocked)
+		return lockedError(stack, "")
 	case strings.Contains(err.Error(), "passphrase must be set") || strings.Contains(err.Error(), "incorrect passphrase"):
 		return fmt.Errorf("%w: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE", ErrPassphrase)
 	}
-	f := &Failure{Rest: lastWords(err.Error())}
+	f := &Failure{Rest: findErrorLine(err.Error())}
 	if r != nil {
 		f.Diagnostics = r.errors
 	}
 	return f
 }
 
-// lastWords picks the line of the Automation API's long report that says what went wrong.
-func lastWords(report string) string {
+// findErrorLine returns the line of the Automation API's long report that has the error.
+func findErrorLine(report string) string {
 	first := ""
 	for line := range strings.SplitSeq(report, "\n") {
 		line = strings.TrimSpace(line)

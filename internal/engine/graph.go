@@ -13,33 +13,33 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// placeholder stands for a secret where the program runs without a cloud.
-const placeholder = "[secret]"
+// secretPlaceholder replaces a secret in plain values, and where the program runs without a cloud.
+const secretPlaceholder = "[secret]"
 
-// Node is one thing in the cloud as a program declares it.
+// Node is one resource in the cloud as a program declares it.
 type Node struct {
 	URN, Type, Name string
-	// Inputs are those that are known before anything is made, as plain values; secrets are replaced by "[secret]", and what depends on a
-	// cloud's answer is left out.
+	// Inputs are plain values that the program knows before any resource exists. "[secret]" replaces secrets, and inputs that depend on a
+	// cloud's answer are absent.
 	Inputs map[string]any
-	// After are the URNs of the things that must be there first, sorted. A dependency on a component is one on the things that it had made
-	// when it was named.
+	// After are the URNs of the resources that must exist first, sorted. A dependency on a component is one on the resources that the
+	// component had created when the program named it.
 	After []string
 
 	protect, retain bool
 }
 
-// Graph gives everything that a program declares for a stack with the given name, sorted by URN: no components and no providers. It runs
-// the program as a preview does, in this process alone, with no cloud and no state: look-ups find nothing. Secrets are the names of those
-// that the program reads from its configuration. It fails when the program does.
+// Graph returns every resource that a program declares for a stack with the given name, sorted by URN: no components and no providers. It
+// runs the program as a preview does, in this process alone, with no cloud and no state; look-ups find nothing. Secrets are the names of
+// those that the program reads from its configuration. It fails when the program does.
 func Graph(name string, program pulumi.RunFunc, secrets []string) ([]Node, error) {
 	config := map[string]string{}
 	for _, secret := range secrets {
-		config[Project+":"+secret] = placeholder
+		config[Project+":"+secret] = secretPlaceholder
 	}
-	nodes, err := declared(name, program, config)
+	nodes, err := runProgram(name, program, config)
 	if err != nil {
-		return nil, fmt.Errorf("asking the program of %s what it makes: %w", name, err)
+		return nil, fmt.Errorf("running the program of %s without a cloud: %w", name, err)
 	}
 	sorted := make([]Node, 0, len(nodes))
 	for _, node := range nodes {
@@ -49,29 +49,29 @@ func Graph(name string, program pulumi.RunFunc, secrets []string) ([]Node, error
 	return sorted, nil
 }
 
-// nodes asks the program what each of its resources depends on, by URN. No cloud knows it, and a state that lacks it deletes in the
-// wrong order. (Refused: an update targeted at the adopted resources. When the program no longer has something that an untargeted resource
-// depends on, Pulumi writes a state that it then cannot read.)
-func (s *Stack) nodes(ctx context.Context) (map[string]Node, error) {
+// declaredNodes returns what the program declares, by URN. No cloud knows a resource's dependencies, and a state without them deletes in
+// the wrong order. (Refused: an update targeted at the adopted resources. When the program no longer has a dependency of an untargeted
+// resource, Pulumi writes a state that it then cannot read.)
+func (s *Stack) declaredNodes(ctx context.Context) (map[string]Node, error) {
 	settings, err := s.stack.GetAllConfig(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the configuration of %s: %w", s.opts.Name, classify(err, nil))
+		return nil, fmt.Errorf("reading the configuration of %s: %w", s.opts.Name, classifyError(s.opts.Name, err, nil))
 	}
 	config := map[string]string{}
 	for key, value := range settings {
 		config[key] = value.Value
 	}
-	nodes, err := declared(s.opts.Name, s.opts.Program, config)
+	nodes, err := runProgram(s.opts.Name, s.opts.Program, config)
 	if err != nil {
-		return nil, fmt.Errorf("asking the program of %s for dependencies: %w", s.opts.Name, err)
+		return nil, fmt.Errorf("finding the dependencies that the program of %s declares: %w", s.opts.Name, err)
 	}
 	return nodes, nil
 }
 
-// declared runs a program against a monitor that only listens. All of its configuration is secret.
-func declared(name string, program pulumi.RunFunc, config map[string]string) (map[string]Node, error) {
-	l := &listener{stack: name, nodes: map[string]Node{}}
-	if err := pulumi.RunErr(program, pulumi.WithMocks(Project, name, l), func(info *pulumi.RunInfo) {
+// runProgram runs a program against a monitor that only records. All of its configuration is secret.
+func runProgram(name string, program pulumi.RunFunc, config map[string]string) (map[string]Node, error) {
+	m := &recordingMonitor{stack: name, nodes: map[string]Node{}}
+	if err := pulumi.RunErr(program, pulumi.WithMocks(Project, name, m), func(info *pulumi.RunInfo) {
 		info.DryRun, info.Config = true, config
 		for key := range config {
 			info.ConfigSecretKeys = append(info.ConfigSecretKeys, key)
@@ -79,56 +79,58 @@ func declared(name string, program pulumi.RunFunc, config map[string]string) (ma
 	}); err != nil {
 		return nil, err
 	}
-	for urn, node := range l.nodes {
-		node.After = slices.DeleteFunc(node.After, func(need string) bool { return l.nodes[need].URN == "" })
+	for urn, node := range m.nodes {
+		node.After = slices.DeleteFunc(node.After, func(need string) bool { return m.nodes[need].URN == "" })
 		slices.Sort(node.After)
 		node.After = slices.Compact(node.After)
-		l.nodes[urn] = node
+		m.nodes[urn] = node
 	}
-	return l.nodes, nil
+	return m.nodes, nil
 }
 
-// listener is a resource monitor that keeps what is registered.
-type listener struct {
+// recordingMonitor is a resource monitor that records registrations.
+type recordingMonitor struct {
 	stack string
 
 	mu    sync.Mutex
 	nodes map[string]Node
 }
 
-// NewResource keeps what was registered and answers with what went in; everything else stays unknown, as in a preview. Only what the
-// program itself declares secret is made up: the SDK's mock monitor, unlike the engine, fails on a secret that is unknown.
-func (l *listener) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+// NewResource records a registration and returns its inputs as outputs; everything else stays unknown, as in a preview. It invents only
+// outputs that the program itself declares secret: the SDK's mock monitor, unlike the engine, fails on an unknown secret.
+func (m *recordingMonitor) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	rpc := args.RegisterRPC
 	if rpc == nil {
-		return "", args.Inputs, nil // read and not made
+		return "", args.Inputs, nil // a resource that the program reads and does not declare
 	}
 	outputs := args.Inputs.Copy()
 	for _, name := range rpc.GetAdditionalSecretOutputs() {
 		if key := resource.PropertyKey(name); !outputs.HasValue(key) {
-			outputs[key] = resource.NewStringProperty(placeholder)
+			outputs[key] = resource.NewStringProperty(secretPlaceholder)
 		}
 	}
-	if !args.Custom || strings.HasPrefix(args.TypeToken, "pulumi:") {
+	if !args.Custom || strings.HasPrefix(args.TypeToken, pulumiTypes) {
 		return "", outputs, nil
 	}
-	var under tokens.Type
+	var parentType tokens.Type
 	if parent := resource.URN(rpc.GetParent()); parent != "" && parent.QualifiedType() != resource.RootStackType {
-		under = parent.QualifiedType()
+		parentType = parent.QualifiedType()
 	}
-	urn := string(resource.NewURN(tokens.QName(l.stack), Project, under, tokens.Type(args.TypeToken), args.Name))
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.nodes[urn] = Node{
-		URN: urn, Type: args.TypeToken, Name: args.Name, Inputs: args.Inputs.MapRepl(nil, hidden),
+	urn := string(resource.NewURN(tokens.QName(m.stack), Project, parentType, tokens.Type(args.TypeToken), args.Name))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nodes[urn] = Node{
+		URN: urn, Type: args.TypeToken, Name: args.Name, Inputs: args.Inputs.MapRepl(nil, replaceSecret),
 		After: slices.Clone(rpc.GetDependencies()), protect: rpc.GetProtect(), retain: rpc.GetRetainOnDelete(),
 	}
 	return "", outputs, nil
 }
 
-func hidden(value resource.PropertyValue) (any, bool) { return placeholder, value.IsSecret() }
+func replaceSecret(value resource.PropertyValue) (any, bool) {
+	return secretPlaceholder, value.IsSecret()
+}
 
-// Call finds nothing: there is no cloud to ask. (Refused: to fail, since a program may well ask for what only fills in a property.)
-func (l *listener) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
+// Call finds nothing: there is no cloud to query. (Refused: an error, since a look-up may serve only to fill in a property.)
+func (m *recordingMonitor) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	return resource.PropertyMap{}, nil
 }

@@ -13,35 +13,34 @@ import (
 	"time"
 )
 
-// lockPatience is how long an operation waits for the lock of a process that still lives: a run that was killed leaves the Pulumi
-// command line behind, which needs moments to notice and to write down what it knows.
-const lockPatience = 15 * time.Second
+// lockTimeout is how long an operation waits for the lock of a live process: a run that was killed leaves the Pulumi command line behind,
+// which needs moments to notice and to write down what it knows.
+const lockTimeout = 15 * time.Second
 
-// lock is what Pulumi's file backend writes into a lock file.
+// lock is the content of a lock file of Pulumi's file backend.
 type lock struct {
 	PID      int    `json:"pid"`
 	Hostname string `json:"hostname"`
 }
 
-// waitForLock returns when nobody else holds the stack, and takes away the locks of processes that are gone. After lockPatience it
-// gives up with ErrLocked. Only the file backend's locks can be looked at; with others it returns at once, and the engine itself finds
-// out.
-func waitForLock(ctx context.Context, backend, stack string) error {
+// waitForLock returns when no other process locks the stack, and removes the locks of dead processes. After the timeout it returns
+// ErrLocked. It knows the locks of the file backend only; for another backend it returns at once, and the engine itself finds out.
+func waitForLock(ctx context.Context, backend, stack string, timeout time.Duration) error {
 	address, err := url.Parse(backend)
 	if err != nil || address.Scheme != "file" {
 		return nil
 	}
-	for deadline := time.Now().Add(lockPatience); ; {
+	for deadline := time.Now().Add(timeout); ; {
 		files, err := filepath.Glob(filepath.Join(address.Path, ".pulumi", "locks", "organization", Project, stack, "*.json"))
 		if err != nil {
-			return fmt.Errorf("looking for locks: %w", err)
+			return fmt.Errorf("finding locks: %w", err)
 		}
-		held := slices.DeleteFunc(files, func(file string) bool { return stale(file) && os.Remove(file) == nil })
-		if len(held) == 0 {
+		live := slices.DeleteFunc(files, func(file string) bool { return isStale(file) && os.Remove(file) == nil })
+		if len(live) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%w for more than %s; wait for it to end, or run `pulumi cancel` when its machine is gone", ErrLocked, lockPatience)
+			return lockedError(stack, fmt.Sprintf(" for more than %s", timeout))
 		}
 		select {
 		case <-ctx.Done():
@@ -51,8 +50,8 @@ func waitForLock(ctx context.Context, backend, stack string) error {
 	}
 }
 
-// stale says whether a lock file's process ran on this machine and is gone.
-func stale(file string) bool {
+// isStale reports whether a lock file's process ran on this machine and is dead.
+func isStale(file string) bool {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return false

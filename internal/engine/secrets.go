@@ -10,46 +10,42 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 )
 
-// provideSecrets sees to it that the stack's configuration has every secret that the program reads. In a rehearsal it makes up what is
-// missing and keeps it, so that a second run sees the same; anywhere else that is an error, before anything runs.
+// provideSecrets checks that the stack's configuration has every secret that the program reads. In a rehearsal it generates missing ones
+// and stores them, so that a second run reads the same; anywhere else a missing one is an error, before anything runs.
 func (s *Stack) provideSecrets(ctx context.Context) error {
 	if len(s.opts.Secrets) == 0 {
 		return nil
 	}
-	var there config.Map
-	settings, err := s.stack.Workspace().StackSettings(ctx, s.opts.Name)
-	switch {
-	case err == nil:
-		there = settings.Config
-	case !strings.Contains(err.Error(), "unable to find stack settings"): // a stack without a file has no secrets
+	existing, err := s.stack.Settings(ctx)
+	if err != nil {
 		return fmt.Errorf("reading the configuration of %s: %w", s.opts.Name, err)
 	}
-	missing := lacking(s.opts.Secrets, there)
+	missing := missingSecrets(s.opts.Secrets, existing)
 	if len(missing) == 0 {
 		return nil
 	}
 	if !s.opts.Rehearsal {
-		return unset(missing, s.opts.Name)
+		return missingSecretsError(missing, s.opts.Name)
 	}
-	// Pulumi takes these from its command line, where others on this machine can read them. A real secret must not go that way; these are
-	// made up a moment ago, for a cloud that is not there.
-	made := auto.ConfigMap{}
+	// Pulumi receives these on its command line, where other users of this machine can read them. A real secret must not go that way; these
+	// are random, for an emulated cloud.
+	generated := auto.ConfigMap{}
 	for _, name := range missing {
-		made[Project+":"+name] = auto.ConfigValue{Value: rand.Text(), Secret: true}
+		generated[Project+":"+name] = auto.ConfigValue{Value: rand.Text(), Secret: true}
 	}
-	if err := s.stack.SetAllConfig(ctx, made); err != nil {
-		return fmt.Errorf("making up the secrets of %s: %w", s.opts.Name, classify(err, nil))
+	if err := s.stack.SetAllConfig(ctx, generated); err != nil {
+		return fmt.Errorf("storing generated secrets of %s: %w", s.opts.Name, classifyError(s.opts.Name, err, nil))
 	}
 	return nil
 }
 
-// lacking gives the names that a configuration has no secret for, in their order and each once. A value in plain text is none: whoever
-// reads the file has it.
-func lacking(names []string, there config.Map) []string {
+// missingSecrets returns the names for which a configuration has no secret, in their order and each once. A value in plain text does not
+// count as one: everybody who reads the file has it.
+func missingSecrets(names []string, existing config.Map) []string {
 	var missing []string
 	seen := map[string]bool{}
 	for _, name := range names {
-		value, found := there[config.MustMakeKey(Project, name)]
+		value, found := existing[config.MustMakeKey(Project, name)]
 		if !seen[name] && (!found || !value.Secure()) {
 			missing = append(missing, name)
 		}
@@ -58,10 +54,10 @@ func lacking(names []string, there config.Map) []string {
 	return missing
 }
 
-func unset(names []string, stack string) error {
+func missingSecretsError(names []string, stack string) error {
 	var lines []string
 	for _, name := range names {
-		lines = append(lines, fmt.Sprintf("\n  %s: run `pulumi config set --secret %s --stack %s`, which asks for the value", name, name, stack))
+		lines = append(lines, fmt.Sprintf("\n  %s: run `pulumi config set --secret %s --stack %s`, which prompts for the value", name, name, stack))
 	}
 	return fmt.Errorf("%w that %s reads:%s", ErrSecrets, stack, strings.Join(lines, ""))
 }

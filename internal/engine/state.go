@@ -14,51 +14,51 @@ type state struct {
 	raw apitype.UntypedDeployment
 }
 
-// Resources gives what the stack's state holds, in its order.
+// Resources returns the entries of the stack's state, in its order.
 func (s *Stack) Resources(ctx context.Context) ([]apitype.ResourceV3, error) {
-	known, err := s.state(ctx)
+	known, err := s.readState(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return known.Resources, nil
 }
 
-func (s *Stack) state(ctx context.Context) (*state, error) {
+func (s *Stack) readState(ctx context.Context) (*state, error) {
 	raw, err := s.stack.Export(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the state of %s: %w", s.opts.Name, classify(err, nil))
+		return nil, fmt.Errorf("reading the state of %s: %w", s.opts.Name, classifyError(s.opts.Name, err, nil))
 	}
 	known := &state{raw: raw}
 	if len(raw.Deployment) == 0 {
 		return known, nil
 	}
 	if err := json.Unmarshal(raw.Deployment, &known.DeploymentV3); err != nil {
-		return nil, fmt.Errorf("the state of %s cannot be read: %w", s.opts.Name, err)
+		return nil, fmt.Errorf("decoding the state of %s: %w", s.opts.Name, err)
 	}
 	return known, nil
 }
 
-// edit changes the resources of a state as Pulumi wrote them.
-type edit func(resources []json.RawMessage) ([]json.RawMessage, error)
+// stateEdit changes the resources of a state as Pulumi wrote them.
+type stateEdit func(resources []json.RawMessage) ([]json.RawMessage, error)
 
-// unedited leaves the resources as they are.
-func unedited(resources []json.RawMessage) ([]json.RawMessage, error) { return resources, nil }
+// keepResources is the edit that changes no resource.
+func keepResources(resources []json.RawMessage) ([]json.RawMessage, error) { return resources, nil }
 
-// restate writes the stack's state with edited resources and no pending operations. It leaves everything else as it is, also what a
-// newer Pulumi put there and our types do not know.
-func (s *Stack) restate(ctx context.Context, before *state, change edit) error {
+// writeState writes the stack's state with edited resources and without pending operations. It retains everything else, also what a newer
+// Pulumi wrote and our types do not know.
+func (s *Stack) writeState(ctx context.Context, before *state, edit stateEdit) error {
 	after := before.raw
 	var err error
-	if after.Deployment, err = edited(before.raw.Deployment, change); err != nil {
-		return fmt.Errorf("the state of %s cannot be read: %w", s.opts.Name, err)
+	if after.Deployment, err = editDeployment(before.raw.Deployment, edit); err != nil {
+		return fmt.Errorf("decoding the state of %s: %w", s.opts.Name, err)
 	}
 	if err := s.stack.Import(ctx, after); err != nil {
-		return fmt.Errorf("writing the state of %s: %w", s.opts.Name, classify(err, nil))
+		return fmt.Errorf("writing the state of %s: %w", s.opts.Name, classifyError(s.opts.Name, err, nil))
 	}
 	return nil
 }
 
-func edited(deployment json.RawMessage, change edit) (json.RawMessage, error) {
+func editDeployment(deployment json.RawMessage, edit stateEdit) (json.RawMessage, error) {
 	parts := map[string]json.RawMessage{}
 	if err := json.Unmarshal(deployment, &parts); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func edited(deployment json.RawMessage, change edit) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	resources, err := change(resources)
+	resources, err := edit(resources)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func edited(deployment json.RawMessage, change edit) (json.RawMessage, error) {
 	return json.Marshal(parts)
 }
 
-// appended adds entries to a state's resources.
-func appended(resources []json.RawMessage, more []apitype.ResourceV3) ([]json.RawMessage, error) {
+// appendEntries adds entries to a state's resources.
+func appendEntries(resources []json.RawMessage, more []apitype.ResourceV3) ([]json.RawMessage, error) {
 	for _, r := range more {
 		text, err := json.Marshal(r)
 		if err != nil {
@@ -92,15 +92,15 @@ func appended(resources []json.RawMessage, more []apitype.ResourceV3) ([]json.Ra
 	return resources, nil
 }
 
-// released takes the protection off everything that stays in the cloud when the stack lets go of it. The engine wants that: to it, letting
-// go is a deletion like any other.
-func released(resources []json.RawMessage) ([]json.RawMessage, error) {
+// unprotectKept removes the protection from every resource that stays in the cloud when the stack releases it. The engine requires that:
+// to it, a release is a deletion like any other.
+func unprotectKept(resources []json.RawMessage) ([]json.RawMessage, error) {
 	for i, text := range resources {
 		var r apitype.ResourceV3
 		if err := json.Unmarshal(text, &r); err != nil {
 			return nil, err
 		}
-		if !kept(r) {
+		if !isKept(r) {
 			continue
 		}
 		all := map[string]json.RawMessage{}
@@ -116,5 +116,5 @@ func released(resources []json.RawMessage) ([]json.RawMessage, error) {
 	return resources, nil
 }
 
-// kept says whether a resource is protected and yet no reason to refuse a down, since it stays in the cloud.
-func kept(r apitype.ResourceV3) bool { return r.Protect && r.RetainOnDelete }
+// isKept reports whether a resource is protected and yet no reason to refuse a down, since it stays in the cloud.
+func isKept(r apitype.ResourceV3) bool { return r.Protect && r.RetainOnDelete }

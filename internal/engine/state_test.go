@@ -8,13 +8,15 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 // What a newer Pulumi keeps in a state must survive our hand in it.
-func TestEditedKeepsWhatItDoesNotKnow(t *testing.T) {
+func TestEditDeploymentKeepsUnknownFields(t *testing.T) {
 	before := `{"manifest":{"time":"now"},"resources":[{"urn":"a","novel":1}],"pending_operations":[{"type":"creating"}],"novel":{"x":[1]}}`
-	after, err := edited(json.RawMessage(before), func(resources []json.RawMessage) ([]json.RawMessage, error) {
-		return appended(resources, []apitype.ResourceV3{{URN: "b", ID: "vpc-1"}})
+	after, err := editDeployment(json.RawMessage(before), func(resources []json.RawMessage) ([]json.RawMessage, error) {
+		return appendEntries(resources, []apitype.ResourceV3{{URN: "b", ID: "vpc-1"}})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +32,7 @@ func TestEditedKeepsWhatItDoesNotKnow(t *testing.T) {
 }
 
 // Only what is retained loses its protection, and nothing else of it is lost.
-func TestReleased(t *testing.T) {
+func TestUnprotectKept(t *testing.T) {
 	cases := []struct{ name, before, want string }{
 		{"protected and retained", `{"urn":"a","protect":true,"retainOnDelete":true,"novel":1}`, `{"novel":1,"retainOnDelete":true,"urn":"a"}`},
 		{"protected alone", `{"urn":"a","protect":true,"novel":1}`, `{"urn":"a","protect":true,"novel":1}`},
@@ -39,7 +41,7 @@ func TestReleased(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			after, err := released([]json.RawMessage{json.RawMessage(c.before)})
+			after, err := unprotectKept([]json.RawMessage{json.RawMessage(c.before)})
 			if err != nil || string(after[0]) != c.want {
 				t.Errorf("%s, %v; want %s", after, err, c.want)
 			}
@@ -48,24 +50,24 @@ func TestReleased(t *testing.T) {
 }
 
 // A down is refused for what is protected and would go, not for what stays.
-func TestDeletions(t *testing.T) {
+func TestPlanDeletions(t *testing.T) {
 	volume := apitype.ResourceV3{
 		URN: "urn:pulumi:a::beachhead::aws:ebs/volume:Volume::cache-shard-00", Type: "aws:ebs/volume:Volume", Custom: true, Protect: true,
 	}
-	if err := refusals(deletions([]apitype.ResourceV3{volume})); err == nil || !strings.Contains(err.Error(), "cache-shard-00") {
+	if err := refuseSteps(planDeletions([]apitype.ResourceV3{volume})); err == nil || !strings.Contains(err.Error(), "cache-shard-00") {
 		t.Errorf("protected: %v, want a refusal", err)
 	}
 	volume.RetainOnDelete = true
-	if err := refusals(deletions([]apitype.ResourceV3{volume})); err != nil {
+	if err := refuseSteps(planDeletions([]apitype.ResourceV3{volume})); err != nil {
 		t.Errorf("protected and retained: %v", err)
 	}
 }
 
 // What is taken up is protected as the program says: else the next down would delete what an earlier one kept.
-func TestEntriesAreProtected(t *testing.T) {
+func TestNewEntriesAreProtected(t *testing.T) {
 	const provider = "urn:pulumi:a::beachhead::pulumi:providers:aws::aws"
 	found := step(func(s *Step) { s.Op, s.ID, s.provider = "create", "vpc-1", provider+"::unknown" })
-	all := entries([]Step{found}, []apitype.ResourceV3{{URN: resource.URN(provider), ID: "8a1c"}, {URN: "known"}},
+	all := newEntries([]Step{found}, []apitype.ResourceV3{{URN: resource.URN(provider), ID: "8a1c"}, {URN: "known"}},
 		map[string]Node{found.URN: {After: []string{"known", "new"}, protect: true, retain: true}})
 	if len(all) != 1 || !all[0].Protect || !all[0].RetainOnDelete || all[0].ID != "vpc-1" || all[0].Provider != provider+"::8a1c" {
 		t.Errorf("entries %+v", all)
@@ -78,7 +80,7 @@ func TestEntriesAreProtected(t *testing.T) {
 // What leaves the stack and stays in the cloud is no deletion.
 func TestKeptIsNoChange(t *testing.T) {
 	volume := step(func(s *Step) { s.Op, s.Type, s.ID, s.Retained = "delete", "aws:ebs/volume:Volume", "vol-1", true })
-	c := changesOf([]Step{volume, step(func(s *Step) { s.Op = "delete" })})
+	c := summarizeSteps([]Step{volume, step(func(s *Step) { s.Op = "delete" })})
 	if len(c.Steps) != 1 || len(c.Kept) != 1 || c.Kept[0].ID != "vol-1" || c.Kept[0].Op != "keep" {
 		t.Errorf("changes %+v", c)
 	}
@@ -86,7 +88,7 @@ func TestKeptIsNoChange(t *testing.T) {
 
 // What the cloud has and the state lacks is taken up; what the state has and the cloud does not list is asked about, and so is what was being
 // changed. Components, providers, what was only read and what is on its way out are none of these.
-func TestDiffer(t *testing.T) {
+func TestCompare(t *testing.T) {
 	entry := func(id string, edit func(*apitype.ResourceV3)) apitype.ResourceV3 {
 		r := apitype.ResourceV3{URN: resource.URN("urn:" + id), Type: "aws:ec2/vpc:Vpc", ID: resource.ID(id), Custom: true}
 		edit(&r)
@@ -103,7 +105,7 @@ func TestDiffer(t *testing.T) {
 		{Type: apitype.OperationTypeUpdating, Resource: there}, {Type: apitype.OperationTypeUpdating, Resource: gone},
 		{Type: apitype.OperationTypeCreating, Resource: entry("new", as)},
 	}
-	d := differ([]Owned{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
+	d := compareState([]inventory.Resource{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
 	if !slices.Equal(d.doubtful, []string{"urn:gone", "urn:there"}) {
 		t.Errorf("doubtful %v, want what is gone and what was being changed", d.doubtful)
 	}

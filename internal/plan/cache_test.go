@@ -14,9 +14,9 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// cached is the region of config with a cache; tests edit it.
-func cached(shards int, edit func(*regionfile.Config)) *regionfile.Config {
-	return config(func(c *regionfile.Config) {
+// configWithCache is the region of config with a cache; tests edit it.
+func configWithCache(shards int, edit func(*regionfile.Config)) *regionfile.Config {
+	return newConfig(func(c *regionfile.Config) {
 		c.Cache = &regionfile.Cache{
 			Shards: shards, InstanceTypes: []string{"m7g.4xlarge", "m6g.4xlarge"},
 			Volume: regionfile.Volume{Size: 2 * regionfile.TiB, IOPS: 8000, Throughput: 1000}, Pins: map[string]int{"acme": 0},
@@ -27,7 +27,7 @@ func cached(shards int, edit func(*regionfile.Config)) *regionfile.Config {
 	})
 }
 
-func cacheOf(t rapid.TB, c *regionfile.Config, others ...*regionfile.Config) (*Cache, Network) {
+func buildCacheOf(t rapid.TB, c *regionfile.Config, others ...*regionfile.Config) (*Cache, Network) {
 	t.Helper()
 	p, err := Build(c, others...)
 	if err != nil {
@@ -37,7 +37,7 @@ func cacheOf(t rapid.TB, c *regionfile.Config, others ...*regionfile.Config) (*C
 }
 
 func TestCache(t *testing.T) {
-	c, _ := cacheOf(t, cached(3, func(c *regionfile.Config) { c.Cache.Seed = &regionfile.Seed{Region: "us-east-2"} }))
+	c, _ := buildCacheOf(t, configWithCache(3, func(c *regionfile.Config) { c.Cache.Seed = &regionfile.Seed{Region: "us-east-2"} }))
 	want := []Shard{
 		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/00"},
 		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/01"},
@@ -55,7 +55,7 @@ func TestCache(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	p := build(t, nil)
+	p := mustBuild(t, nil)
 	text, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func drawCached(t *rapid.T) *regionfile.Config {
 		most = 22
 	}
 	zones := rapid.IntRange(2, MaxZones-1).Draw(t, "zones")
-	return cached(rapid.IntRange(1, most).Draw(t, "shards"), func(c *regionfile.Config) {
+	return configWithCache(rapid.IntRange(1, most).Draw(t, "shards"), func(c *regionfile.Config) {
 		c.Network.CIDR = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(rapid.IntRange(0, 255).Draw(t, "second")), 0, 0}), bits)
 		c.AWS.Region, c.AWS.Zones = "us-east-1", []string{"us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d", "us-east-1e"}[:zones]
 	})
@@ -91,17 +91,17 @@ func drawCached(t *rapid.T) *regionfile.Config {
 // keeps; and with them taken, the subnet has an address for every server and for one that is being replaced.
 func TestShardAddresses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c, n := cacheOf(t, drawCached(t))
+		c, n := buildCacheOf(t, drawCached(t))
 		seen := map[netip.Addr]bool{}
 		for _, s := range c.Shards {
 			zone := n.Zones[slices.IndexFunc(n.Zones, func(z Zone) bool { return z.Name == s.Zone })]
 			block := c.Reserved[slices.IndexFunc(c.Reserved, func(r Reservation) bool { return r.Zone == s.Zone })].Block
 			sub := zone.Subnets[CacheTier]
-			last := nth(sub.Addr(), 1<<(32-sub.Bits())-1)
+			last := addressAfter(sub.Addr(), 1<<(32-sub.Bits())-1)
 			if seen[s.Address] || !block.Contains(s.Address) || block != block.Masked() || !sub.Contains(block.Addr()) || block.Bits() < sub.Bits() {
 				t.Fatalf("%+v, block %s, subnet %s; taken %v", s, block, sub, seen)
 			}
-			if s.Address.Compare(nth(sub.Addr(), 4)) < 0 || s.Address == last {
+			if s.Address.Compare(addressAfter(sub.Addr(), 4)) < 0 || s.Address == last {
 				t.Fatalf("%s in %s is kept by AWS", s.Address, sub)
 			}
 			seen[s.Address] = true
@@ -125,17 +125,17 @@ func TestShardAddresses(t *testing.T) {
 func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := drawCached(t)
-		before, _ := cacheOf(t, config)
+		before, _ := buildCacheOf(t, config)
 		if config.Cache.Shards < shardmap.MaxShards {
 			config.Cache.Shards++
-			grown, _ := cacheOf(t, config)
+			grown, _ := buildCacheOf(t, config)
 			if !slices.Equal(grown.Shards[:len(before.Shards)], before.Shards) || !slices.Equal(grown.Reserved, before.Reserved) {
 				t.Fatalf("a shard more: %v became %v", before.Shards, grown.Shards)
 			}
 			config.Cache.Shards--
 		}
 		config.AWS.Zones = append(slices.Clone(config.AWS.Zones), "us-east-1f")
-		wider, _ := cacheOf(t, config)
+		wider, _ := buildCacheOf(t, config)
 		if !slices.Equal(wider.Shards, before.Shards) || !slices.Equal(wider.Reserved, before.Reserved) {
 			t.Fatalf("a zone more: %v became %v", before.Shards, wider.Shards)
 		}
@@ -144,25 +144,25 @@ func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 
 // With one zone there is one shard, which stays where it is when the second zone comes.
 func TestOneZoneHasOneShard(t *testing.T) {
-	one, _ := cacheOf(t, cached(1, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
-	two, _ := cacheOf(t, cached(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] }))
+	one, _ := buildCacheOf(t, configWithCache(1, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
+	two, _ := buildCacheOf(t, configWithCache(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] }))
 	if one.Shards[0] != two.Shards[0] {
 		t.Errorf("the shard moved from %+v to %+v", one.Shards[0], two.Shards[0])
 	}
-	_, err := Build(cached(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
-	if err == nil || !strings.Contains(err.Error(), "us-west-2: 2 shards and one zone; want two zones") {
+	_, err := Build(configWithCache(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
+	if err == nil || !strings.Contains(err.Error(), "us-west-2: 2 shards need two zones, and aws.zones has one; want a second zone") {
 		t.Errorf("two shards in one zone: %v", err)
 	}
 }
 
 func TestCopyTargets(t *testing.T) {
 	other := func(name, region, seed string) *regionfile.Config {
-		return cached(1, func(c *regionfile.Config) {
+		return configWithCache(1, func(c *regionfile.Config) {
 			c.Name, c.AWS.Region, c.Cache.Seed = name, region, &regionfile.Seed{Region: seed}
 		})
 	}
-	mine := cached(1, nil)
-	c, _ := cacheOf(t, mine, other("us-west-1", "us-west-1", "us-west-2"), mine, other("eu", "eu-west-1", "us-west-1"), config(nil), other("drill", "us-east-2", "us-west-2"))
+	mine := configWithCache(1, nil)
+	c, _ := buildCacheOf(t, mine, other("us-west-1", "us-west-1", "us-west-2"), mine, other("eu", "eu-west-1", "us-west-1"), newConfig(nil), other("drill", "us-east-2", "us-west-2"))
 	if want := []CopyTarget{{"drill", "us-east-2"}, {"us-west-1", "us-west-1"}}; !reflect.DeepEqual(c.CopyTo, want) {
 		t.Errorf("copies to %v, want %v", c.CopyTo, want)
 	}
@@ -175,7 +175,7 @@ func TestCacheRefuses(t *testing.T) {
 		"a pin beyond":    func(c *regionfile.Config) { c.Cache.Pins = map[string]int{"acme": 4} },
 		"no shards":       func(c *regionfile.Config) { c.Cache.Shards = 0 },
 	} {
-		if _, err := Build(cached(4, edit)); err == nil || !strings.Contains(err.Error(), "the cache of us-west-2: ") {
+		if _, err := Build(configWithCache(4, edit)); err == nil || !strings.Contains(err.Error(), "the cache of us-west-2: ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,64 +12,70 @@ import (
 
 // Fleet is the plan of one runner fleet.
 //
-// Min, Max, Desired and OnDemandBase are in capacity units, of which a machine has as many as its type has vCPUs: a group with
-// weights takes its sizes in the unit of the weights. One machine of the region file is as many units as the fleet's smallest type has.
-// So a fleet never has more machines than count.max, even when the last one overshoots the maximum, and the room in its subnets and the
-// quotas reckoned from count.max hold; a larger machine counts for several. Refused: the largest type as the unit, under which small
-// machines would be more than count.max; and weights of 1, under which a fleet's capacity depends on what the spot market has.
+// The unit of Min, Max, Desired and OnDemandBase is one vCPU, because a group with weights counts its size in units of the
+// weights. A machine of the region file counts as many units as the fleet's smallest type has vCPUs, and a larger machine
+// counts as several. A fleet therefore never has more machines than count.max, even when the last machine exceeds the maximum
+// size. The room in the subnets and the quotas, both computed from count.max, are always sufficient.
+//
+// Refused: the largest type as the unit, because small machines could then exceed count.max. Refused: weights of 1, because a
+// fleet's capacity would then depend on the spot market.
 type Fleet struct {
 	Name string `json:"name"`
-	// Path begins the names of the fleet's parameters: /beachhead/us-west-1/fleets/containers-arm64.
+	// Path is the prefix of the fleet's parameter names: /beachhead/us-west-1/fleets/containers-arm64.
 	Path string          `json:"path"`
 	Arch regionfile.Arch `json:"arch"`
-	// Types are the instance types, best first, with their weights.
+	// Types are the instance types with their weights, best first.
 	Types []FleetType `json:"types"`
 	Min   int         `json:"min"`
 	Max   int         `json:"max"`
-	// Desired is the size to set, or nil to leave it to the scaling policy: a group without one starts at Min, and is raised to Min.
+	// Desired is the size to set. nil leaves the size to the scaling policy: a new group starts at Min, and AWS raises a
+	// smaller group to Min.
 	Desired *int `json:"desired,omitempty"`
-	// OnDemandBase is so much on demand before any spot, OnDemandPercent the percentage on demand above it.
+	// OnDemandBase is the number of units on demand before any spot units. OnDemandPercent is the on-demand percentage above
+	// the base.
 	OnDemandBase    int `json:"onDemandBase"`
 	OnDemandPercent int `json:"onDemandPercent"`
-	// Launching says whether the group may start machines, for load or in place of one that went.
+	// Launching reports whether the group may launch machines, for load or to replace a machine.
 	Launching bool `json:"launching"`
-	// Drain tells the machines' agents to take no new job and to let their machine go when the running ones have ended.
+	// Drain makes the machines' agents accept no new job and release their machine when the running jobs have finished.
 	Drain   bool `json:"drain,omitempty"`
 	DiskGiB int  `json:"diskGiB"`
-	// ImageParameter is the public parameter that holds the id of the newest image.
+	// ImageParameter is the public parameter that contains the id of the newest image.
 	ImageParameter string `json:"imageParameter"`
-	// Tier is that of the subnets, in all zones, and PublicAddress says whether machines get public addresses in it.
+	// Tier is the tier of the fleet's subnets in all zones. PublicAddress reports whether machines get public addresses.
 	Tier          Tier `json:"tier"`
 	PublicAddress bool `json:"publicAddress"`
-	// HookSeconds is for how long a machine may be silent while it starts or drains, LifetimeDays how long it lives.
+	// HookSeconds is the maximum time without a heartbeat while a machine starts or drains. LifetimeDays is the maximum age
+	// of a machine.
 	HookSeconds  int `json:"hookSeconds"`
 	LifetimeDays int `json:"lifetimeDays"`
-	// Cache says whether the machines use the region's cache.
+	// Cache reports whether the machines use the region's cache.
 	Cache bool `json:"cache"`
-	// RegistryMirror is the address of the mirror that the container engine asks first; empty: there is none.
+	// RegistryMirror is the address of the mirror that the container engine tries first. Empty means no mirror.
 	RegistryMirror string  `json:"registryMirror,omitempty"`
 	Agent          CIAgent `json:"agent"`
 }
 
-// FleetType is an instance type with its weight, the vCPUs it has.
+// FleetType is an instance type with its weight, the number of its vCPUs.
 type FleetType struct {
 	Name   string `json:"name"`
 	Weight int    `json:"weight"`
 }
 
-// CIAgent is what a fleet's machines need to run their CI agent, but for the token itself.
+// CIAgent is the configuration of a fleet's CI agent, without the token.
 type CIAgent struct {
 	Kind        regionfile.AgentKind `json:"kind"`
 	URL         string               `json:"url,omitempty"`
 	Tags        []string             `json:"tags,omitempty"`
 	Concurrency int                  `json:"concurrency"`
-	// Secret names the stack secret with the registration token and TokenParameter the parameter it goes to; both empty without one.
+	// Secret is the name of the stack secret that contains the registration token. TokenParameter is the parameter that
+	// stores it. Both are empty for an agent without a token.
 	Secret         string    `json:"secret,omitempty"`
 	TokenParameter string    `json:"tokenParameter,omitempty"`
 	Commands       *Commands `json:"commands,omitempty"`
 }
 
-// Commands are the user's own, for an agent of kind command.
+// Commands are the user's commands for an agent of kind command.
 type Commands struct {
 	Install    string `json:"install"`
 	Register   string `json:"register"`
@@ -77,24 +83,25 @@ type Commands struct {
 	Unregister string `json:"unregister"`
 }
 
-// imageParameters are Debian's own public parameters, by architecture. EC2 looks them up when a machine starts, so a newer image
-// never replaces a machine by itself.
+// imageParameters are Debian's public parameters, by architecture. EC2 reads them when it launches a machine, so a newer
+// image alone never replaces a machine.
 var imageParameters = map[regionfile.Arch]string{
 	regionfile.ARM64: "/aws/service/debian/release/12/latest/arm64",
 	regionfile.AMD64: "/aws/service/debian/release/12/latest/amd64",
 }
 
 const (
-	// hookSeconds is several times what a machine takes to be ready; one that is not is given up and replaced. At the other end it bounds
-	// how long a dead agent holds its machine. A live one renews it, up to 100 times (EC2 Auto Scaling's bound): 16 hours, more than the
-	// 12 after which JobServ calls a job stuck, and than the 9 of a cold Yocto build.
+	// hookSeconds is several times the start time of a machine. The group abandons and replaces a machine that takes longer.
+	// It also limits how long a dead agent keeps its machine. A live agent extends it up to 100 times (EC2 Auto Scaling's
+	// limit), to 16 hours. That is more than the 12 hours after which JobServ considers a job stuck, and the 9 hours of a
+	// cold Yocto build.
 	hookSeconds = 600
-	// lifetimeDays brings machines to the newest image and clears their disks. At least one (EC2 Auto Scaling's bound).
+	// lifetimeDays renews machines, for the newest image and clean disks. The minimum is one day (EC2 Auto Scaling's limit).
 	lifetimeDays = 7
 )
 
-// heaviest is the greatest weight that EC2 Auto Scaling takes. Source: its API reference, LaunchTemplateOverrides.
-const heaviest = 999
+// maxWeight is EC2 Auto Scaling's maximum weight. Source: its API reference, LaunchTemplateOverrides.
+const maxWeight = 999
 
 func buildFleets(c *regionfile.Config, n Network) ([]Fleet, error) {
 	fleets := []Fleet{}
@@ -109,7 +116,7 @@ func buildFleets(c *regionfile.Config, n Network) ([]Fleet, error) {
 }
 
 func buildFleet(c *regionfile.Config, n Network, name string, r regionfile.Runner) (Fleet, error) {
-	types, err := weigh(r.InstanceTypes)
+	types, err := lookUpWeights(r.InstanceTypes)
 	if err != nil {
 		return Fleet{}, err
 	}
@@ -124,20 +131,20 @@ func buildFleet(c *regionfile.Config, n Network, name string, r regionfile.Runne
 		HookSeconds:     hookSeconds, LifetimeDays: lifetimeDays, Launching: true,
 		Cache: *r.Cache && c.Cache != nil, Path: "/beachhead/" + c.Name + "/fleets/" + name, RegistryMirror: r.RegistryMirror,
 	}
-	f.Agent = agent(f.Path, r.Agent)
-	unit := smallest(types)
+	f.Agent = planCIAgent(f.Path, r.Agent)
+	unit := smallestWeight(types)
 	f.Min, f.Max, f.OnDemandBase = r.Count.Min*unit, r.Count.Max*unit, *r.OnDemand.Base*unit
-	f.posture(c.Posture)
+	f.applyPosture(c.Posture)
 	return f, nil
 }
 
-// weigh looks up the vCPUs of the types.
-func weigh(names []string) ([]FleetType, error) {
+// lookUpWeights returns the types with their numbers of vCPUs.
+func lookUpWeights(names []string) ([]FleetType, error) {
 	types := make([]FleetType, 0, len(names))
 	for _, name := range names {
 		t, known := ec2types.Lookup(name)
-		if !known || t.VCPU < 1 || t.VCPU > heaviest {
-			return nil, fmt.Errorf("%q is no instance type that we know, or has more than %d vCPUs", name, heaviest)
+		if !known || t.VCPU < 1 || t.VCPU > maxWeight {
+			return nil, fmt.Errorf("%q is not a known EC2 instance type, or has more than %d vCPUs", name, maxWeight)
 		}
 		types = append(types, FleetType{Name: name, Weight: t.VCPU})
 	}
@@ -147,7 +154,7 @@ func weigh(names []string) ([]FleetType, error) {
 	return types, nil
 }
 
-func smallest(types []FleetType) int {
+func smallestWeight(types []FleetType) int {
 	least := types[0].Weight
 	for _, t := range types {
 		least = min(least, t.Weight)
@@ -155,22 +162,22 @@ func smallest(types []FleetType) int {
 	return least
 }
 
-// posture sets what the region's posture means for a fleet. Max stays in each, so that a change of posture back touches sizes
-// alone and quotas are those of the active region.
-func (f *Fleet) posture(p regionfile.Posture) {
+// applyPosture changes a fleet's sizes and flags for the region's posture. Max never changes, so a later change of posture
+// changes only sizes, and the quotas are always those of the active region.
+func (f *Fleet) applyPosture(p regionfile.Posture) {
 	if p == regionfile.Active {
 		return
 	}
-	// Nothing is launched, neither for load, which machines at their last jobs report too, nor in place of a machine that went.
+	// Launch no machine: not for load, which machines with their last jobs still report, and not to replace a machine.
 	f.Min, f.Drain, f.Launching = 0, true, false
 	if p == regionfile.Standby {
-		// A machine with a running job is protected from the size of zero until its agent, which drains, has finished it. In draining
-		// the size stays where it is and each machine takes itself out of it.
+		// Size zero does not terminate a machine with a running job: the machine is protected until its draining agent has
+		// finished the job. In posture draining the size stays the same, and each machine removes itself.
 		f.Desired = new(0)
 	}
 }
 
-func agent(path string, a regionfile.Agent) CIAgent {
+func planCIAgent(path string, a regionfile.Agent) CIAgent {
 	out := CIAgent{Kind: a.Kind, URL: a.URL, Tags: a.Tags, Concurrency: a.Concurrency, Secret: a.Token}
 	if a.Token != "" {
 		out.TokenParameter = path + "/token"
@@ -183,16 +190,16 @@ func agent(path string, a regionfile.Agent) CIAgent {
 	return out
 }
 
-// vCPUs gives what a fleet at its most takes of the two quotas.
-func (f Fleet) vCPUs() (onDemand, spot int) {
+// countVCPUs returns the vCPUs that a fleet at its maximum size uses of the two quotas.
+func (f Fleet) countVCPUs() (onDemand, spot int) {
 	above := f.Max - f.OnDemandBase
 	onDemand = f.OnDemandBase + (above*f.OnDemandPercent+99)/100
 	return onDemand, f.Max - onDemand
 }
 
-// runnerRanges are the runner subnets of both tiers, zone by zone: exactly where runners can be. Both, whatever the egress mode, since
-// a change of it leaves machines in the other tier until their jobs have ended, and they must not lose cache and link meanwhile.
-func (n Network) runnerRanges() []netip.Prefix {
+// listRunnerRanges returns the runner subnets of both tiers, zone by zone. It includes both tiers in every egress mode: after
+// a change of mode, machines stay in the other tier until their jobs have finished, and must not lose cache and link before.
+func (n Network) listRunnerRanges() []netip.Prefix {
 	ranges := []netip.Prefix{}
 	for _, z := range n.Zones {
 		ranges = append(ranges, z.Subnets[PrivateTier], z.Subnets[PublicTier])

@@ -13,8 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// fleet plans one fleet; both edits may be nil.
-func fleet(t rapid.TB, runner func(*regionfile.Runner), region func(*regionfile.Config)) (Fleet, *Plan) {
+// buildFleetOf plans one fleet; both edits may be nil.
+func buildFleetOf(t rapid.TB, runner func(*regionfile.Runner), region func(*regionfile.Config)) (Fleet, *Plan) {
 	t.Helper()
 	r := regionfile.Runner{
 		Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.4xlarge", "m7g.2xlarge"}, Count: regionfile.Count{Min: 2, Max: 24},
@@ -24,7 +24,7 @@ func fleet(t rapid.TB, runner func(*regionfile.Runner), region func(*regionfile.
 	if runner != nil {
 		runner(&r)
 	}
-	p, err := Build(config(func(c *regionfile.Config) {
+	p, err := Build(newConfig(func(c *regionfile.Config) {
 		c.Runners = map[string]regionfile.Runner{"containers": r}
 		if region != nil {
 			region(c)
@@ -37,7 +37,7 @@ func fleet(t rapid.TB, runner func(*regionfile.Runner), region func(*regionfile.
 }
 
 func TestFleet(t *testing.T) {
-	got, _ := fleet(t, nil, nil)
+	got, _ := buildFleetOf(t, nil, nil)
 	want := Fleet{
 		Name: "containers", Arch: regionfile.ARM64, Types: []FleetType{{"m7g.4xlarge", 16}, {"m7g.2xlarge", 8}},
 		Min: 16, Max: 192, OnDemandBase: 8, OnDemandPercent: 25, DiskGiB: 200,
@@ -54,7 +54,7 @@ func TestFleet(t *testing.T) {
 }
 
 func TestFleetOfCommands(t *testing.T) {
-	f, _ := fleet(t, func(r *regionfile.Runner) {
+	f, _ := buildFleetOf(t, func(r *regionfile.Runner) {
 		r.Arch, r.InstanceTypes = regionfile.AMD64, []string{"c7i.8xlarge"}
 		r.Agent = regionfile.Agent{Kind: regionfile.Command, Commands: &regionfile.Commands{Install: "i", Register: "r", Drain: "d", Unregister: "u"}}
 	}, nil)
@@ -67,7 +67,7 @@ func TestFleetOfCommands(t *testing.T) {
 }
 
 func TestFleetsAreSortedByName(t *testing.T) {
-	_, p := fleet(t, nil, func(c *regionfile.Config) {
+	_, p := buildFleetOf(t, nil, func(c *regionfile.Config) {
 		for _, name := range []string{"yocto", "arm", "b"} {
 			c.Runners[name] = c.Runners["containers"]
 		}
@@ -79,13 +79,13 @@ func TestFleetsAreSortedByName(t *testing.T) {
 
 // A posture changes sizes and the marks of draining, and nothing else; the quotas are those of the active region.
 func TestPostures(t *testing.T) {
-	active, region := fleet(t, nil, nil)
+	active, region := buildFleetOf(t, nil, nil)
 	for posture, want := range map[regionfile.Posture]Fleet{
 		regionfile.Active:   {Min: 16, Max: 192, Launching: true},
 		regionfile.Standby:  {Min: 0, Max: 192, Desired: new(0), Drain: true},
 		regionfile.Draining: {Min: 0, Max: 192, Drain: true},
 	} {
-		got, p := fleet(t, nil, func(c *regionfile.Config) { c.Posture = posture })
+		got, p := buildFleetOf(t, nil, func(c *regionfile.Config) { c.Posture = posture })
 		if got.Min != want.Min || got.Max != want.Max || !reflect.DeepEqual(got.Desired, want.Desired) || got.Drain != want.Drain || got.Launching != want.Launching {
 			t.Errorf("%s: %+v, want the sizes and marks of %+v", posture, got, want)
 		}
@@ -102,7 +102,7 @@ func TestFleetTier(t *testing.T) {
 	for egress, want := range map[regionfile.Egress]Tier{
 		regionfile.NATGatewayPerZone: PrivateTier, regionfile.NATGateway: PrivateTier, regionfile.NATInstance: PrivateTier, regionfile.Public: PublicTier, regionfile.None: PrivateTier,
 	} {
-		f, _ := fleet(t, nil, func(c *regionfile.Config) { c.Network.Egress = egress })
+		f, _ := buildFleetOf(t, nil, func(c *regionfile.Config) { c.Network.Egress = egress })
 		if f.Tier != want || f.PublicAddress != (want == PublicTier) {
 			t.Errorf("%s: %s subnets, public addresses %t", egress, f.Tier, f.PublicAddress)
 		}
@@ -113,9 +113,9 @@ func TestFleetUsesTheCache(t *testing.T) {
 	with := func(c *regionfile.Config) {
 		c.Cache = &regionfile.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: regionfile.TiB}}
 	}
-	byDefault, _ := fleet(t, nil, with)
-	refused, _ := fleet(t, func(r *regionfile.Runner) { r.Cache = new(false) }, with)
-	without, _ := fleet(t, nil, nil)
+	byDefault, _ := buildFleetOf(t, nil, with)
+	refused, _ := buildFleetOf(t, func(r *regionfile.Runner) { r.Cache = new(false) }, with)
+	without, _ := buildFleetOf(t, nil, nil)
 	if !byDefault.Cache || refused.Cache || without.Cache {
 		t.Errorf("by default %t, refused %t, without a cache %t", byDefault.Cache, refused.Cache, without.Cache)
 	}
@@ -123,12 +123,12 @@ func TestFleetUsesTheCache(t *testing.T) {
 
 // Whatever the order in which a group launches machines of its types until its greatest size is reached, there are never more of
 // them than the file says, and of the least at least one.
-func TestNeverMoreMachinesThanTheFileSays(t *testing.T) {
+func TestFleetNeverExceedsMax(t *testing.T) {
 	some := rapid.SampledFrom([]string{"c7g.medium", "c7g.large", "m7g.2xlarge", "c7g.4xlarge", "c7g.12xlarge", "c7g.16xlarge"})
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 200).Draw(t, "most")
 		least := rapid.IntRange(0, most).Draw(t, "least")
-		f, _ := fleet(t, func(r *regionfile.Runner) {
+		f, _ := buildFleetOf(t, func(r *regionfile.Runner) {
 			r.InstanceTypes = rapid.SliceOfNDistinct(some, 1, 6, func(s string) string { return s }).Draw(t, "types")
 			r.Count, r.OnDemand.Base = regionfile.Count{Min: least, Max: most}, new(rapid.IntRange(0, most).Draw(t, "base"))
 		}, nil)
@@ -139,7 +139,7 @@ func TestNeverMoreMachinesThanTheFileSays(t *testing.T) {
 		if machines > most || f.Min > f.Max || (f.Min > 0) != (least > 0) {
 			t.Fatalf("%d machines of %+v, want at most %d", machines, f, most)
 		}
-		onDemand, spot := f.vCPUs()
+		onDemand, spot := f.countVCPUs()
 		if onDemand < f.OnDemandBase || spot < 0 || onDemand+spot != f.Max {
 			t.Fatalf("%d on demand and %d spot of %d", onDemand, spot, f.Max)
 		}
@@ -167,8 +167,8 @@ func TestVCPUQuotas(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, p := fleet(t, c.runner, c.region)
-			if o, s := needed(p, "L-1216C47A"), needed(p, "L-34B43A08"); o != c.onDemand || s != c.spot {
+			_, p := buildFleetOf(t, c.runner, c.region)
+			if o, s := neededQuota(p, "L-1216C47A"), neededQuota(p, "L-34B43A08"); o != c.onDemand || s != c.spot {
 				t.Errorf("%d on demand and %d spot, want %d and %d", o, s, c.onDemand, c.spot)
 			}
 		})
@@ -177,14 +177,14 @@ func TestVCPUQuotas(t *testing.T) {
 
 func TestFleetRefuses(t *testing.T) {
 	for want, edit := range map[string]func(*regionfile.Runner){
-		`fleet containers: "m99.large" is no instance type`: func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.large", "m99.large"} },
+		`fleet containers: "m99.large" is not a known EC2 instance type`: func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.large", "m99.large"} },
 		`no instance types`:          func(r *regionfile.Runner) { r.InstanceTypes = nil },
 		`no image debian-11`:         func(r *regionfile.Runner) { r.Image = "debian-11" },
 		`no image debian-12 for vax`: func(r *regionfile.Runner) { r.Arch = "vax" },
 	} {
 		r := regionfile.Runner{Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.large"}, Count: regionfile.Count{Max: 1}}
 		edit(&r)
-		_, err := Build(config(func(c *regionfile.Config) { c.Runners = map[string]regionfile.Runner{"containers": r} }))
+		_, err := Build(newConfig(func(c *regionfile.Config) { c.Runners = map[string]regionfile.Runner{"containers": r} }))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
@@ -193,19 +193,19 @@ func TestFleetRefuses(t *testing.T) {
 
 // Runners are in the runner subnets of either tier; those of caches and links are not among them.
 func TestRunnerRanges(t *testing.T) {
-	p := build(t, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] })
+	p := mustBuild(t, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] })
 	var want []netip.Prefix
 	for _, s := range []string{"10.42.0.0/20", "10.42.128.0/20", "10.42.16.0/20", "10.42.144.0/20"} {
 		want = append(want, netip.MustParsePrefix(s))
 	}
-	if got := p.Network.runnerRanges(); !slices.Equal(got, want) {
+	if got := p.Network.listRunnerRanges(); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
 
 // The plan has the names of secrets and never a place for their values; and a fleet's key in JSON stays when there is none.
 func TestFleetsInJSON(t *testing.T) {
-	text, err := json.Marshal(build(t, nil))
+	text, err := json.Marshal(mustBuild(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-func linked(edit func(*regionfile.GCP)) *regionfile.Config {
-	return config(func(c *regionfile.Config) {
+func configWithLink(edit func(*regionfile.GCP)) *regionfile.Config {
+	return newConfig(func(c *regionfile.Config) {
 		c.GCP = &regionfile.GCP{
 			Project: "acme-backend", Region: "us-west2", ASN: regionfile.ASN{AWS: 64620, GCP: 64520},
 			TunnelRange: netip.MustParsePrefix("169.254.20.0/28"),
@@ -28,7 +28,7 @@ func linked(edit func(*regionfile.GCP)) *regionfile.Config {
 	})
 }
 
-func linkOf(t rapid.TB, c *regionfile.Config) *Link {
+func buildLinkOf(t rapid.TB, c *regionfile.Config) *Link {
 	t.Helper()
 	p, err := Build(c)
 	if err != nil {
@@ -38,7 +38,7 @@ func linkOf(t rapid.TB, c *regionfile.Config) *Link {
 }
 
 func TestLink(t *testing.T) {
-	l := linkOf(t, linked(nil))
+	l := buildLinkOf(t, configWithLink(nil))
 	addr := netip.MustParseAddr
 	if want := []Tunnel{
 		{0, 0, 1, 0, 0, netip.MustParsePrefix("169.254.20.0/30"), addr("169.254.20.1"), addr("169.254.20.2")},
@@ -60,7 +60,7 @@ func TestLink(t *testing.T) {
 }
 
 func TestNoLink(t *testing.T) {
-	if l := linkOf(t, linked(func(g *regionfile.GCP) { g.Link = regionfile.NoLink })); l != nil {
+	if l := buildLinkOf(t, configWithLink(func(g *regionfile.GCP) { g.Link = regionfile.NoLink })); l != nil {
 		t.Errorf("link none has the plan %+v", l)
 	}
 }
@@ -82,7 +82,7 @@ func TestNames(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(string(c.path)+" "+string(c.apis), func(t *testing.T) {
-			l := linkOf(t, linked(func(g *regionfile.GCP) { g.Path, g.GoogleAPIs = c.path, c.apis }))
+			l := buildLinkOf(t, configWithLink(func(g *regionfile.GCP) { g.Path, g.GoogleAPIs = c.path, c.apis }))
 			var zones, advertised []string
 			for _, r := range l.Advertised {
 				advertised = append(advertised, r.String())
@@ -109,7 +109,7 @@ func TestNames(t *testing.T) {
 // A service's zone is its host alone, with its address.
 func TestServiceZone(t *testing.T) {
 	want := DNSZone{"api.example.com", []DNSRecord{{"api.example.com", "A", 30, []string{"10.128.0.10"}}}}
-	if got := linkOf(t, linked(nil)).Zones[0]; !reflect.DeepEqual(got, want) {
+	if got := buildLinkOf(t, configWithLink(nil)).Zones[0]; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -133,7 +133,7 @@ func TestTunnelRanges(t *testing.T) {
 				}
 			}
 			first := a.Inside.Addr()
-			if !whole.Contains(first) || a.Inside.Bits() != 30 || a.Inside != a.Inside.Masked() || a.AWSAddress != nth(first, 1) || a.GCPAddress != nth(first, 2) {
+			if !whole.Contains(first) || a.Inside.Bits() != 30 || a.Inside != a.Inside.Masked() || a.AWSAddress != addressAfter(first, 1) || a.GCPAddress != addressAfter(first, 2) {
 				t.Fatalf("%+v in %s", a, whole)
 			}
 		}
@@ -146,7 +146,7 @@ func TestLinkRefuses(t *testing.T) {
 			t.Errorf("tunnels in %s", r)
 		}
 	}
-	c := linked(nil)
+	c := configWithLink(nil)
 	c.GCP.TunnelRange = netip.Prefix{}
 	if _, err := Build(c); err == nil || !strings.Contains(err.Error(), "the link of us-west-2: ") {
 		t.Errorf("no range: %v", err)

@@ -9,21 +9,82 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// endpointServices is what a machine without a way to the internet calls: EC2 (cache volumes and interfaces), scaling (life-cycle
-// hooks), logs and metrics, Parameter Store, and the three of Session Manager. S3 has its gateway endpoint in every mode.
+// Network is the plan of a region's network.
+type Network struct {
+	CIDR   netip.Prefix      `json:"cidr"`
+	Egress regionfile.Egress `json:"egress"`
+	// Internet reports whether any machine has internet access. The internet gateway exists in any case.
+	Internet bool `json:"internet"`
+	// FleetTier is the tier of subnets that runner fleets use in this egress mode.
+	FleetTier Tier   `json:"fleetTier"`
+	Zones     []Zone `json:"zones"`
+	// InterfaceEndpoints are the services that get an endpoint in the link subnets, without their region's prefix.
+	InterfaceEndpoints []string `json:"interfaceEndpoints"`
+	FlowLogGroup       string   `json:"flowLogGroup"`
+	FlowLogDays        int      `json:"flowLogDays"`
+	// AptMirror is the address of a mirror of Debian's archive. Machines install packages from it. Empty means Debian's own
+	// archive.
+	AptMirror string `json:"aptMirror,omitempty"`
+}
+
+// Zone is the part of the network in one availability zone.
+type Zone struct {
+	Name    string                `json:"name"`
+	Subnets map[Tier]netip.Prefix `json:"subnets"`
+	// RunnerRoute and CacheRoute are the default routes of the private runner subnet and of the cache subnet.
+	RunnerRoute Route `json:"runnerWay"`
+	CacheRoute  Route `json:"cacheWay"`
+	// NATAddresses is the number of public addresses of the zone's NAT gateway. 0 means no NAT gateway.
+	NATAddresses int          `json:"natAddresses,omitempty"`
+	NATInstance  *NATInstance `json:"natInstance,omitempty"`
+}
+
+// NATInstance is a machine that forwards the internet traffic of one zone.
+type NATInstance struct {
+	// Name is the name of its Auto Scaling group: net-nat-instance-us-west-1a.
+	Name         string `json:"name"`
+	InstanceType string `json:"instanceType"`
+	// Address is its fixed private address in the zone's public subnet.
+	Address netip.Addr `json:"address"`
+	// Image is the parameter from which EC2 reads the image when it launches the machine.
+	Image string `json:"image"`
+}
+
+// Route is a default route.
+type Route struct {
+	Kind RouteKind `json:"kind"`
+	// Zone is the zone of the NAT gateway or NAT instance.
+	Zone string `json:"zone,omitempty"`
+}
+
+// RouteKind is the kind of target of a default route.
+type RouteKind string
+
+// The kinds of default route.
+const (
+	NoRoute        RouteKind = "none"
+	ViaNATGateway  RouteKind = "nat-gateway"
+	ViaNATInstance RouteKind = "nat-instance"
+	ViaInternet    RouteKind = "internet-gateway"
+)
+
+// endpointServices are the services that a machine without internet access calls: EC2 (cache volumes and interfaces), Auto
+// Scaling (lifecycle hooks), logs and metrics, Parameter Store, and the three services of Session Manager. S3 has a gateway
+// endpoint in every mode.
 var endpointServices = []string{"autoscaling", "ec2", "ec2messages", "logs", "monitoring", "ssm", "ssmmessages"}
 
-// natInstanceTypes are taken in this order, the first that the zone offers: c7gn.medium has 3.1 Gbps at any time for the price of
-// a small machine; the t4g at the end is offered everywhere but lives on burst credits.
+// natInstanceTypes are the candidates for NAT instances. The first type that the zone offers wins. c7gn.medium has a
+// sustained bandwidth of 3.1 Gbps for the price of a small machine. The last type, t4g.medium, is offered everywhere but
+// depends on burst credits.
 var natInstanceTypes = []string{"c7gn.medium", "c6gn.medium", "m7g.medium", "t4g.medium"}
 
-// natInstanceArch is the architecture of all of them.
+// natInstanceArch is the architecture of all natInstanceTypes.
 const natInstanceArch = regionfile.ARM64
 
-// natInstanceHost is the host number of a NAT instance in its public subnet, above those that AWS reserves.
+// natInstanceHost is the host number of a NAT instance in its public subnet. It is above the numbers that AWS reserves.
 const natInstanceHost = 10
 
-// debianARM64 lets EC2 look the image up when a machine starts, so a newer image never replaces a machine by itself.
+// debianARM64 makes EC2 look up the image when it launches a machine, so a newer image alone never replaces a machine.
 const debianARM64 = "resolve:ssm:/aws/service/debian/release/12/latest/arm64"
 
 func buildNetwork(c *regionfile.Config) (Network, error) {
@@ -54,19 +115,19 @@ func buildNetwork(c *regionfile.Config) (Network, error) {
 func buildZone(c *regionfile.Config, modes []regionfile.Egress, ordinal int, name string) (Zone, error) {
 	z := Zone{Name: name, Subnets: map[Tier]netip.Prefix{}}
 	for _, tier := range Tiers {
-		block, err := subnet(c.Network.CIDR, tier, ordinal)
+		block, err := cutSubnet(c.Network.CIDR, tier, ordinal)
 		if err != nil {
 			return Zone{}, err
 		}
 		z.Subnets[tier] = block
 	}
-	z.RunnerWay, z.CacheWay = ways(modes, name, c.AWS.Zones[0])
+	z.RunnerRoute, z.CacheRoute = planRoutes(modes, name, c.AWS.Zones[0])
 	perZone, single := slices.Contains(modes, regionfile.NATGatewayPerZone), slices.Contains(modes, regionfile.NATGateway)
 	if perZone || (single && ordinal == 0) {
 		z.NATAddresses = c.Network.Addresses
 	}
 	if slices.Contains(modes, regionfile.NATInstance) {
-		instance, err := natInstance(name, z.Subnets[PublicTier])
+		instance, err := planNATInstance(name, z.Subnets[PublicTier])
 		if err != nil {
 			return Zone{}, err
 		}
@@ -75,46 +136,49 @@ func buildZone(c *regionfile.Config, modes []regionfile.Egress, ordinal int, nam
 	return z, nil
 }
 
-// ways says where a zone's private runner subnet and its cache subnet have their default routes. Under public egress the runners
-// are in public subnets; the private ones then keep the way of a kept mode, for machines that have not rolled over yet, and have none
-// otherwise, and the cache servers, which stay where they are, go straight to the internet gateway when no way is kept. Under
-// none there is no way, kept or not: what is kept is there to go back to.
-func ways(modes []regionfile.Egress, zone, first string) (runner, cache Way) {
+// planRoutes returns the default routes of a zone's private runner subnet and cache subnet.
+//
+// In egress mode public the runners are in public subnets. The private runner subnets then use the egress of a kept mode, for
+// machines that have not rolled over yet, and have no route without a kept mode. Cache servers stay in their subnets: they
+// also use a kept mode, and otherwise the internet gateway. In mode none no subnet has a route, even with kept modes, which
+// stay up only for a later change back.
+func planRoutes(modes []regionfile.Egress, zone, first string) (runner, cache Route) {
 	for _, mode := range modes {
 		switch mode {
 		case regionfile.NATGatewayPerZone:
-			w := Way{Kind: ViaNATGateway, Zone: zone}
+			w := Route{Kind: ViaNATGateway, Zone: zone}
 			return w, w
 		case regionfile.NATGateway:
-			w := Way{Kind: ViaNATGateway, Zone: first}
+			w := Route{Kind: ViaNATGateway, Zone: first}
 			return w, w
 		case regionfile.NATInstance:
-			w := Way{Kind: ViaNATInstance, Zone: zone}
+			w := Route{Kind: ViaNATInstance, Zone: zone}
 			return w, w
 		case regionfile.None:
 			if mode == modes[0] {
-				return Way{Kind: NoWay}, Way{Kind: NoWay}
+				return Route{Kind: NoRoute}, Route{Kind: NoRoute}
 			}
 		case regionfile.Public:
 		}
 	}
-	return Way{Kind: NoWay}, Way{Kind: ViaInternet}
+	return Route{Kind: NoRoute}, Route{Kind: ViaInternet}
 }
 
-func natInstance(zone string, public netip.Prefix) (*NATInstance, error) {
+func planNATInstance(zone string, public netip.Prefix) (*NATInstance, error) {
 	instance := func(typ string) *NATInstance {
 		return &NATInstance{
-			Name: "net-nat-instance-" + zone, InstanceType: typ, Address: nth(public.Addr(), natInstanceHost), Image: debianARM64,
+			Name: "net-nat-instance-" + zone, InstanceType: typ, Address: addressAfter(public.Addr(), natInstanceHost), Image: debianARM64,
 		}
 	}
 	for _, t := range natInstanceTypes {
-		if ec2types.Offered(zone, t) {
+		if ec2types.IsOffered(zone, t) {
 			return instance(t), nil
 		}
 	}
-	// A zone letter that the offline data does not know: letters differ from account to account. The last type is offered everywhere.
+	// The offline data does not contain this zone letter, because letters differ between accounts. Use the last type, which
+	// is offered everywhere.
 	last := natInstanceTypes[len(natInstanceTypes)-1]
-	if ec2types.Zones(zone[:len(zone)-1]) == nil {
+	if ec2types.ZoneNames(zone[:len(zone)-1]) == nil {
 		return nil, fmt.Errorf("%s is in no region that has NAT instance types; want one of %v", zone, natInstanceTypes)
 	}
 	return instance(last), nil

@@ -13,8 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// config is one valid region; tests edit it.
-func config(edit func(*regionfile.Config)) *regionfile.Config {
+// newConfig is one valid region; tests edit it.
+func newConfig(edit func(*regionfile.Config)) *regionfile.Config {
 	c := &regionfile.Config{
 		Name:    "us-west-2",
 		AWS:     regionfile.AWS{Account: "210987654321", Region: "us-west-2", Zones: []string{"us-west-2a", "us-west-2b", "us-west-2c"}},
@@ -28,9 +28,9 @@ func config(edit func(*regionfile.Config)) *regionfile.Config {
 	return c
 }
 
-func build(t *testing.T, edit func(*regionfile.Config)) *Plan {
+func mustBuild(t *testing.T, edit func(*regionfile.Config)) *Plan {
 	t.Helper()
-	p, err := Build(config(edit))
+	p, err := Build(newConfig(edit))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,36 +44,36 @@ func TestEgress(t *testing.T) {
 		egress                       regionfile.Egress
 		keep                         []regionfile.Egress
 		gateways, instances          int
-		runner, cache                Way // of the second zone
+		runner, cache                Route // of the second zone
 		tier                         Tier
 		internet                     bool
 		addresses, interfaceServices int
 	}{
-		{"per zone", regionfile.NATGatewayPerZone, nil, 3, 0, Way{ViaNATGateway, "us-west-2b"}, Way{ViaNATGateway, "us-west-2b"}, PrivateTier, true, 3, 0},
-		{"single", regionfile.NATGateway, nil, 1, 0, Way{ViaNATGateway, "us-west-2a"}, Way{ViaNATGateway, "us-west-2a"}, PrivateTier, true, 1, 0},
-		{"instance", regionfile.NATInstance, nil, 0, 3, Way{ViaNATInstance, "us-west-2b"}, Way{ViaNATInstance, "us-west-2b"}, PrivateTier, true, 3, 0},
-		{"public", regionfile.Public, nil, 0, 0, Way{Kind: NoWay}, Way{Kind: ViaInternet}, PublicTier, true, 0, 0},
-		{"none", regionfile.None, nil, 0, 0, Way{Kind: NoWay}, Way{Kind: NoWay}, PrivateTier, false, 0, 7},
+		{"per zone", regionfile.NATGatewayPerZone, nil, 3, 0, Route{ViaNATGateway, "us-west-2b"}, Route{ViaNATGateway, "us-west-2b"}, PrivateTier, true, 3, 0},
+		{"single", regionfile.NATGateway, nil, 1, 0, Route{ViaNATGateway, "us-west-2a"}, Route{ViaNATGateway, "us-west-2a"}, PrivateTier, true, 1, 0},
+		{"instance", regionfile.NATInstance, nil, 0, 3, Route{ViaNATInstance, "us-west-2b"}, Route{ViaNATInstance, "us-west-2b"}, PrivateTier, true, 3, 0},
+		{"public", regionfile.Public, nil, 0, 0, Route{Kind: NoRoute}, Route{Kind: ViaInternet}, PublicTier, true, 0, 0},
+		{"none", regionfile.None, nil, 0, 0, Route{Kind: NoRoute}, Route{Kind: NoRoute}, PrivateTier, false, 0, 7},
 		{
 			"public, per zone kept", regionfile.Public, []regionfile.Egress{regionfile.NATGatewayPerZone}, 3, 0,
-			Way{ViaNATGateway, "us-west-2b"}, Way{ViaNATGateway, "us-west-2b"}, PublicTier, true, 3, 0,
+			Route{ViaNATGateway, "us-west-2b"}, Route{ViaNATGateway, "us-west-2b"}, PublicTier, true, 3, 0,
 		},
 		{
 			"public, none and instance kept", regionfile.Public, []regionfile.Egress{regionfile.None, regionfile.NATInstance}, 0, 3,
-			Way{ViaNATInstance, "us-west-2b"}, Way{ViaNATInstance, "us-west-2b"}, PublicTier, true, 3, 7,
+			Route{ViaNATInstance, "us-west-2b"}, Route{ViaNATInstance, "us-west-2b"}, PublicTier, true, 3, 7,
 		},
 		{
 			"none, single kept: the gateway stays, no route leads to it", regionfile.None, []regionfile.Egress{regionfile.NATGateway}, 1, 0,
-			Way{Kind: NoWay}, Way{Kind: NoWay}, PrivateTier, true, 1, 7,
+			Route{Kind: NoRoute}, Route{Kind: NoRoute}, PrivateTier, true, 1, 7,
 		},
 		{
 			"single and per zone share the first gateway", regionfile.NATGateway, []regionfile.Egress{regionfile.NATGatewayPerZone}, 3, 0,
-			Way{ViaNATGateway, "us-west-2a"}, Way{ViaNATGateway, "us-west-2a"}, PrivateTier, true, 3, 0,
+			Route{ViaNATGateway, "us-west-2a"}, Route{ViaNATGateway, "us-west-2a"}, PrivateTier, true, 3, 0,
 		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p := build(t, func(f *regionfile.Config) { f.Network.Egress, f.Network.Keep = c.egress, c.keep })
+			p := mustBuild(t, func(f *regionfile.Config) { f.Network.Egress, f.Network.Keep = c.egress, c.keep })
 			gateways, instances := 0, 0
 			for _, z := range p.Network.Zones {
 				if z.NATAddresses > 0 {
@@ -86,13 +86,13 @@ func TestEgress(t *testing.T) {
 			if gateways != c.gateways || instances != c.instances {
 				t.Errorf("%d gateways and %d instances, want %d and %d", gateways, instances, c.gateways, c.instances)
 			}
-			if z := p.Network.Zones[1]; z.RunnerWay != c.runner || z.CacheWay != c.cache {
-				t.Errorf("ways %v and %v, want %v and %v", z.RunnerWay, z.CacheWay, c.runner, c.cache)
+			if z := p.Network.Zones[1]; z.RunnerRoute != c.runner || z.CacheRoute != c.cache {
+				t.Errorf("ways %v and %v, want %v and %v", z.RunnerRoute, z.CacheRoute, c.runner, c.cache)
 			}
 			if p.Network.FleetTier != c.tier || p.Network.Internet != c.internet {
 				t.Errorf("tier %s, internet %t, want %s, %t", p.Network.FleetTier, p.Network.Internet, c.tier, c.internet)
 			}
-			if got := needed(p, "L-0263D0A3"); got != c.addresses {
+			if got := neededQuota(p, "L-0263D0A3"); got != c.addresses {
 				t.Errorf("%d addresses needed, want %d", got, c.addresses)
 			}
 			if got := len(p.Network.InterfaceEndpoints); got != c.interfaceServices {
@@ -102,15 +102,15 @@ func TestEgress(t *testing.T) {
 	}
 }
 
-func needed(p *Plan, code string) int {
+func neededQuota(p *Plan, code string) int {
 	i := slices.IndexFunc(p.Quotas, func(q Quota) bool { return q.Code == code })
 	return p.Quotas[i].Needed
 }
 
 func TestAddressesPerGateway(t *testing.T) {
-	p := build(t, func(c *regionfile.Config) { c.Network.Addresses = 2 })
+	p := mustBuild(t, func(c *regionfile.Config) { c.Network.Addresses = 2 })
 	q := p.Quotas[slices.IndexFunc(p.Quotas, func(q Quota) bool { return q.Code == "L-0263D0A3" })]
-	if q.Needed != 6 || !q.Exceeds() {
+	if q.Needed != 6 || !q.ExceedsDefault() {
 		t.Errorf("three gateways with two addresses each: %+v, want 6 needed, which exceeds the default", q)
 	}
 }
@@ -121,7 +121,7 @@ func TestAddingAZoneMovesNothing(t *testing.T) {
 		count := rapid.IntRange(1, MaxZones-1).Draw(t, "zones")
 		egress := regionfile.Egress(rapid.SampledFrom(regionfile.Egress("").Values()).Draw(t, "egress"))
 		zones := func(n int) *Plan {
-			p, err := Build(config(func(c *regionfile.Config) {
+			p, err := Build(newConfig(func(c *regionfile.Config) {
 				c.AWS.Region, c.AWS.Zones, c.Network.Egress = "us-east-1", nil, egress
 				for i := range n {
 					c.AWS.Zones = append(c.AWS.Zones, "us-east-1"+string(rune('a'+i)))
@@ -156,7 +156,7 @@ func TestSubnetsFitAndAreDisjoint(t *testing.T) {
 		var all []netip.Prefix
 		for ordinal := range MaxZones {
 			for _, tier := range Tiers {
-				block, err := subnet(network, tier, ordinal)
+				block, err := cutSubnet(network, tier, ordinal)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -176,11 +176,11 @@ func TestSubnetsFitAndAreDisjoint(t *testing.T) {
 
 func TestSubnetRefuses(t *testing.T) {
 	for name, try := range map[string]func() (netip.Prefix, error){
-		"a seventh zone":   func() (netip.Prefix, error) { return subnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, 6) },
-		"a small network":  func() (netip.Prefix, error) { return subnet(netip.MustParsePrefix("10.0.0.0/21"), CacheTier, 0) },
-		"an unknown tier":  func() (netip.Prefix, error) { return subnet(netip.MustParsePrefix("10.0.0.0/16"), "cellar", 0) },
-		"an IPv6 network":  func() (netip.Prefix, error) { return subnet(netip.MustParsePrefix("fd00::/16"), CacheTier, 0) },
-		"a negative place": func() (netip.Prefix, error) { return subnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, -1) },
+		"a seventh zone":   func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, 6) },
+		"a small network":  func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/21"), CacheTier, 0) },
+		"an unknown tier":  func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), "cellar", 0) },
+		"an IPv6 network":  func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("fd00::/16"), CacheTier, 0) },
+		"a negative place": func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, -1) },
 	} {
 		if got, err := try(); err == nil {
 			t.Errorf("%s was given %s", name, got)
@@ -190,12 +190,12 @@ func TestSubnetRefuses(t *testing.T) {
 
 // The same file gives the same bytes, whatever the order in which maps come.
 func TestSameBytes(t *testing.T) {
-	first, err := json.Marshal(build(t, nil))
+	first, err := json.Marshal(mustBuild(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
-		again, err := json.Marshal(build(t, nil))
+		again, err := json.Marshal(mustBuild(t, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,14 +206,14 @@ func TestSameBytes(t *testing.T) {
 }
 
 func TestTagsNameTheStack(t *testing.T) {
-	p := build(t, nil)
+	p := mustBuild(t, nil)
 	if p.Tags[StackTag] != "us-west-2" || p.Tags["cost-center"] != "ci" {
 		t.Errorf("tags %v lack the stack's or the user's", p.Tags)
 	}
 }
 
 func TestNATInstanceTypeIsOffered(t *testing.T) {
-	p := build(t, func(c *regionfile.Config) {
+	p := mustBuild(t, func(c *regionfile.Config) {
 		c.AWS.Region, c.AWS.Zones, c.Network.Egress = "us-west-1", []string{"us-west-1a", "us-west-1c"}, regionfile.NATInstance
 	})
 	if got := p.Network.Zones[0].NATInstance.InstanceType; got != "c6gn.medium" {
@@ -222,7 +222,7 @@ func TestNATInstanceTypeIsOffered(t *testing.T) {
 	if got := p.Network.Zones[1].NATInstance.InstanceType; got != "t4g.medium" {
 		t.Errorf("a zone letter that the offline data does not know gets %s, want the type that is offered everywhere", got)
 	}
-	if _, err := Build(config(func(c *regionfile.Config) {
+	if _, err := Build(newConfig(func(c *regionfile.Config) {
 		c.AWS.Zones, c.Network.Egress = []string{"xx-nowhere-1a"}, regionfile.NATInstance
 	})); err == nil || !strings.Contains(err.Error(), "xx-nowhere-1a") {
 		t.Errorf("a zone of no region: %v", err)
@@ -230,7 +230,7 @@ func TestNATInstanceTypeIsOffered(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	c := config(nil)
+	c := newConfig(nil)
 	for b.Loop() {
 		if _, err := Build(c); err != nil {
 			b.Fatal(err)

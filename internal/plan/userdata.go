@@ -18,25 +18,28 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// UserDataLimit is the most bytes of user data, before they are encoded. Source: Amazon EC2 user guide, "Run commands when you launch an
-// EC2 instance". Compressing it was refused: people read it in the console when a machine does not come up.
+// UserDataLimit is the maximum size of user data in bytes, before encoding. Source: Amazon EC2 user guide, "Run commands when
+// you launch an EC2 instance". Refused: compression. Operators read the user data in the console when a machine does not come
+// up.
 const UserDataLimit = 16 << 10
 
-// Agent is the node agent's build: the SHA-256 of its binary, in hexadecimal, by architecture.
-type Agent map[regionfile.Arch]string
+// AgentDigests are the SHA-256 digests of the node agent's binaries, in hexadecimal, by architecture.
+type AgentDigests map[regionfile.Arch]string
 
-// binaries are the names of the agent's binary, by architecture: Go's names for it.
-var binaries = map[regionfile.Arch]string{
+// agentBinaries are the file names of the agent's binaries, by architecture. They use Go's names of the architectures.
+var agentBinaries = map[regionfile.Arch]string{
 	regionfile.ARM64: "beachhead-node-linux-arm64",
 	regionfile.AMD64: "beachhead-node-linux-amd64",
 }
 
-// AgentKey is the key of an agent's object in the region's bucket. The digest is part of it, so a new build never takes the place of one
-// that running machines may still fetch.
-func AgentKey(arch regionfile.Arch, sum string) string { return "agent/" + sum + "/" + binaries[arch] }
+// AgentKey returns the key of the agent's object in the region's bucket. It contains the digest, so a new build never
+// overwrites a build that running machines may still download.
+func AgentKey(arch regionfile.Arch, sum string) string {
+	return "agent/" + sum + "/" + agentBinaries[arch]
+}
 
-// What machines publish and answer under: the namespace and the hooks are those of components/fleet and components/cache, the dimensions those
-// that components/watch looks for.
+// The names that machines use for metrics and hooks. The namespace and the hooks must match components/fleet and
+// components/cache, and the dimensions must match components/watch.
 const (
 	metricNamespace = "Beachhead"
 	fleetDimension  = "Fleet"
@@ -51,12 +54,12 @@ var userDataText string
 
 var userDataTemplate = template.Must(template.New("userdata.sh").Option("missingkey=error").Parse(userDataText))
 
-var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// FleetUserData gives what a machine of the fleet runs at its first boot. It fails when the agent has no build for the fleet's
-// architecture or the text is larger than UserDataLimit.
-func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
-	d := p.describe(spec.RunnerRole, fleetDimension, f.Path)
+// FleetUserData returns the user data of the fleet's machines, which they run at their first boot. It returns an error if
+// agent has no digest for the fleet's architecture, or if the text exceeds UserDataLimit.
+func (p *Plan) FleetUserData(f Fleet, agent AgentDigests) (string, error) {
+	d := p.newDescription(spec.RunnerRole, fleetDimension, f.Path)
 	d.Runner = &spec.Runner{Fleet: f.Name, Path: f.Path, Agent: spec.Agent{
 		Kind: string(f.Agent.Kind), URL: f.Agent.URL, Tags: f.Agent.Tags, Concurrency: f.Agent.Concurrency,
 		TokenParameter: f.Agent.TokenParameter, Commands: (*spec.Commands)(f.Agent.Commands),
@@ -64,50 +67,50 @@ func (p *Plan) FleetUserData(f Fleet, agent Agent) (string, error) {
 	if f.Cache && p.Cache != nil {
 		d.Runner.MapParameter = p.Cache.MapParameter
 	}
-	text, err := p.userData(d, f.Arch, agent)
+	text, err := p.renderUserData(d, f.Arch, agent)
 	if err != nil {
 		return "", fmt.Errorf("user data of fleet %s: %w", f.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: commands can fetch a script "+
-			"of their own, tags and gcp.services can be fewer", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
+		return "", fmt.Errorf("user data of fleet %s: %d bytes, and EC2 takes %d; shorten runners.%s.agent by %d bytes: let the commands fetch "+
+			"a script, or use fewer tags or gcp.services", f.Name, len(text), UserDataLimit, f.Name, len(text)-UserDataLimit)
 	}
 	return text, nil
 }
 
-// ShardUserData gives what a server of the shard runs at its first boot. It fails when the region has no cache, the agent no build for its
-// architecture, or the text is larger than UserDataLimit.
-func (p *Plan) ShardUserData(s Shard, agent Agent) (string, error) {
+// ShardUserData returns the user data of the shard's server. It returns an error if the region has no cache, if agent has no
+// digest for its architecture, or if the text exceeds UserDataLimit.
+func (p *Plan) ShardUserData(s Shard, agent AgentDigests) (string, error) {
 	if p.Cache == nil {
 		return "", fmt.Errorf("user data of %s: the region has no cache; want a section cache", s.Name)
 	}
-	d := p.describe(spec.CacheRole, shardDimension, s.Name)
+	d := p.newDescription(spec.CacheRole, shardDimension, s.Name)
 	d.Cache = &spec.Cache{
 		Shard: s.Name, Number: s.Number, Volume: s.Name, Interface: s.Name,
-		Threads: p.Cache.Threads, Clients: p.mounting(), MapParameter: p.Cache.MapParameter,
+		Threads: p.Cache.Threads, Clients: p.nfsClients(), MapParameter: p.Cache.MapParameter,
 	}
-	text, err := p.userData(d, p.Cache.Arch, agent)
+	text, err := p.renderUserData(d, p.Cache.Arch, agent)
 	if err != nil {
 		return "", fmt.Errorf("user data of %s: %w", s.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones, whose ranges it lists",
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want fewer aws.zones: the user data lists their ranges",
 			s.Name, len(text), UserDataLimit)
 	}
 	return text, nil
 }
 
-// NATUserData gives what the NAT instance of a zone runs at its first boot. It fails when the zone has none, the agent no build for its
-// architecture, or the text is larger than UserDataLimit.
-func (p *Plan) NATUserData(zone string, agent Agent) (string, error) {
+// NATUserData returns the user data of a zone's NAT instance. It returns an error if the zone has no NAT instance, if agent
+// has no digest for its architecture, or if the text exceeds UserDataLimit.
+func (p *Plan) NATUserData(zone string, agent AgentDigests) (string, error) {
 	i := slices.IndexFunc(p.Network.Zones, func(z Zone) bool { return z.Name == zone && z.NATInstance != nil })
 	if i < 0 {
-		return "", fmt.Errorf("user data of a NAT instance: %s has none; want a zone of aws.zones and network.egress or keep nat-instance", zone)
+		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance in network.egress or network.keep", zone)
 	}
 	instance := p.Network.Zones[i].NATInstance
-	d := p.describe(spec.NATRole, natDimension, instance.Name)
+	d := p.newDescription(spec.NATRole, natDimension, instance.Name)
 	d.NAT = &spec.NAT{Name: instance.Name, Sources: []netip.Prefix{p.Network.CIDR}}
-	text, err := p.userData(d, natInstanceArch, agent)
+	text, err := p.renderUserData(d, natInstanceArch, agent)
 	if err != nil {
 		return "", fmt.Errorf("user data of %s: %w", instance.Name, err)
 	}
@@ -117,8 +120,9 @@ func (p *Plan) NATUserData(zone string, agent Agent) (string, error) {
 	return text, nil
 }
 
-// mounting are the ranges that cache servers export to: the runners', and their own, since a new shard's server copies from the old one's.
-func (p *Plan) mounting() []netip.Prefix {
+// nfsClients returns the ranges to which cache servers export: the runners' ranges and their own, because the server of a new
+// shard copies from other servers.
+func (p *Plan) nfsClients() []netip.Prefix {
 	ranges := slices.Clone(p.Cache.Clients)
 	for _, r := range p.Cache.Reserved {
 		for _, z := range p.Network.Zones {
@@ -130,7 +134,7 @@ func (p *Plan) mounting() []netip.Prefix {
 	return ranges
 }
 
-func (p *Plan) describe(role spec.Role, dimension, value string) spec.Description {
+func (p *Plan) newDescription(role spec.Role, dimension, value string) spec.Description {
 	return spec.Description{
 		Version: spec.Version, Role: role, Stack: p.Name, Region: p.Region,
 		Metrics: spec.Metrics{Namespace: metricNamespace, Dimensions: map[string]string{dimension: value}},
@@ -138,18 +142,18 @@ func (p *Plan) describe(role spec.Role, dimension, value string) spec.Descriptio
 	}
 }
 
-// userData fills in the script.
-func (p *Plan) userData(d spec.Description, arch regionfile.Arch, agent Agent) (string, error) {
+// renderUserData fills in the template of the script and wraps it.
+func (p *Plan) renderUserData(d spec.Description, arch regionfile.Arch, agent AgentDigests) (string, error) {
 	if err := d.Validate(); err != nil {
 		return "", err
 	}
 	sum := agent[arch]
-	if binaries[arch] == "" || !digest.MatchString(sum) {
-		return "", fmt.Errorf("%q is no digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
+	if agentBinaries[arch] == "" || !digestPattern.MatchString(sum) {
+		return "", fmt.Errorf("%q is not the digest of an agent for %s; want the SHA-256 of its build in hexadecimal", sum, arch)
 	}
 	var description, text strings.Builder
 	encoder := json.NewEncoder(&description)
-	encoder.SetEscapeHTML(false) // commands are full of & and >, and each would take six bytes
+	encoder.SetEscapeHTML(false) // commands contain many & and >, and each would take six bytes
 	if err := encoder.Encode(d); err != nil {
 		return "", fmt.Errorf("writing the description: %w", err)
 	}
@@ -158,16 +162,16 @@ func (p *Plan) userData(d spec.Description, arch regionfile.Arch, agent Agent) (
 	}); err != nil {
 		return "", err
 	}
-	return cloudConfig(text.String())
+	return wrapCloudConfig(text.String())
 }
 
-// cloudConfig wraps a script as a cloud-config that runs it once, last, as cloud-init does with a script that is user data by itself. Of a
-// script alone, cloud-init's own check (`cloud-init schema`) says that it is an error.
-func cloudConfig(script string) (string, error) {
+// wrapCloudConfig returns a cloud-config that runs a script once, as the last step. cloud-init would run a bare script in the
+// same way, but its own check (`cloud-init schema`) reports a bare script as an error.
+func wrapCloudConfig(script string) (string, error) {
 	var text strings.Builder
 	text.WriteString("#cloud-config\n")
 	encoder := yaml.NewEncoder(&text)
-	encoder.SetIndent(1) // people read it, and each line of the script pays for it
+	encoder.SetIndent(1) // people read the text, and each line of the script has this indentation
 	err := encoder.Encode(struct {
 		Run [][]string `yaml:"runcmd"`
 	}{[][]string{{"sh", "-c", script}}})
@@ -177,11 +181,11 @@ func cloudConfig(script string) (string, error) {
 	return text.String(), nil
 }
 
-// checkUserData makes the user data of every machine, with a digest in place of the build's, which is as long: what is too large must be
-// known when the file is read, not when a machine is made.
+// checkUserData renders the user data of every machine with placeholder digests of the same length. Beachhead must report
+// user data that is too large when it reads the region file, not when it launches a machine.
 func (p *Plan) checkUserData() error {
-	placeholder := Agent{}
-	for arch := range maps.Keys(binaries) {
+	placeholder := AgentDigests{}
+	for arch := range maps.Keys(agentBinaries) {
 		placeholder[arch] = strings.Repeat("0", 64)
 	}
 	for _, f := range p.Fleets {

@@ -1,16 +1,16 @@
 #!/bin/sh
-# First boot of a Beachhead machine: all that its cloud-config runs. A script and not cloud-config's own ways to write files and start units:
-# it is the same text that shellcheck and the tests read, and it can be run again by hand.
+# First boot of a Beachhead machine: its cloud-config runs only this script. Refused: cloud-config's own modules. shellcheck and the tests
+# read the text of a script, and an operator can run it again by hand.
 #
-# It writes three files and starts a unit; the unit does the rest, at every start: it fetches the agent unless the right one is there, and
-# systemd tries again for as long as it fails. A loop in here was refused: cloud-init runs a script once, so that a machine that reboots
-# half-way would never try again. A machine that never gets its agent is never ready, and its group replaces it.
+# The script writes three files and starts a unit. At every start the unit fetches the agent, unless the right one is installed, and systemd
+# retries as long as the fetch fails. Refused: a loop in this script. cloud-init runs a script once, so a machine that reboots half-way would
+# never retry. A machine without an agent never becomes ready, and its group replaces it.
 set -eu
 
-# Only tests set it.
+# Only tests set BEACHHEAD_ROOT.
 root=${BEACHHEAD_ROOT:-}
 
-# put FILE MODE: writes a file whole or not at all.
+# put FILE MODE writes FILE completely or not at all.
 put() {
 	mkdir -p "$(dirname "$root$1")"
 	cat >"$root$1.new"
@@ -22,11 +22,11 @@ put /etc/beachhead/node.json 0644 <<'END_OF_DESCRIPTION'
 {{.Description -}}
 END_OF_DESCRIPTION
 
-# Python, since cloud-init itself is written in it: it is there on every image that runs this. Refused: the AWS command line, which not every
-# image has, and curl, which would have the role's keys on its command line.
+# Python exists on every image that runs this script, because cloud-init is written in it. Refused: the AWS command line, which not every
+# image has, and curl, which would show the role's keys on its command line.
 put /usr/local/lib/beachhead/fetch 0755 <<'END_OF_FETCH'
 #!/usr/bin/python3
-"""Fetches the node agent, unless it is there, with the machine's own role. A wrong one is never written."""
+"""Fetches the node agent with the machine's own role, unless it is installed. Never writes an agent with a wrong digest."""
 import datetime, hashlib, hmac, http.client, json, os, sys, urllib.parse, urllib.request
 
 REGION, KEY, SUM = "{{.Region}}", "{{.Key}}", "{{.Sum}}"
@@ -35,7 +35,7 @@ BUCKET = os.environ.get("BEACHHEAD_BUCKET", "https://{{.Bucket}}.s3.{{.Region}}.
 TARGET = os.environ.get("BEACHHEAD_ROOT", "") + "/usr/local/bin/beachhead-node"
 
 
-def call(url, headers, method="GET"):
+def request(url, headers, method="GET"):
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers, method=method), timeout=20) as answer:
         return answer.read()
 
@@ -44,7 +44,7 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def installed():
+def is_installed():
     try:
         with open(TARGET, "rb") as file:
             return digest(file.read()) == SUM
@@ -52,14 +52,14 @@ def installed():
         return False
 
 
-def credentials():
-    token = call(METADATA + "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, "PUT").decode()
+def get_keys():
+    token = request(METADATA + "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, "PUT").decode()
     roles = METADATA + "/latest/meta-data/iam/security-credentials/"
-    role = call(roles, {"X-aws-ec2-metadata-token": token}).decode().split()[0]
-    return json.loads(call(roles + role, {"X-aws-ec2-metadata-token": token}))
+    role = request(roles, {"X-aws-ec2-metadata-token": token}).decode().split()[0]
+    return json.loads(request(roles + role, {"X-aws-ec2-metadata-token": token}))
 
 
-def signed(role):
+def sign_request(role):
     """AWS Signature Version 4. Source: Amazon S3 API reference, "Authenticating Requests (AWS Signature Version 4)"."""
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     headers = {
@@ -67,9 +67,9 @@ def signed(role):
         "x-amz-date": now, "x-amz-security-token": role["Token"],
     }
     names = ";".join(headers)
-    request = ["GET", "/" + KEY, "", *(f"{name}:{value}" for name, value in headers.items()), "", names, digest(b"")]
+    canonical = ["GET", "/" + KEY, "", *(f"{name}:{value}" for name, value in headers.items()), "", names, digest(b"")]
     scope = f"{now[:8]}/{REGION}/s3/aws4_request"
-    text = "\n".join(["AWS4-HMAC-SHA256", now, scope, digest("\n".join(request).encode())])
+    text = "\n".join(["AWS4-HMAC-SHA256", now, scope, digest("\n".join(canonical).encode())])
     key = ("AWS4" + role["SecretAccessKey"]).encode()
     for part in [*scope.split("/"), text]:
         key = hmac.digest(key, part.encode(), "sha256")
@@ -77,11 +77,11 @@ def signed(role):
     return {**headers, "authorization": "AWS4-HMAC-SHA256 " + credential}
 
 
-if not installed():
+if not is_installed():
     try:
-        agent = call(BUCKET + "/" + KEY, signed(credentials()))
+        agent = request(BUCKET + "/" + KEY, sign_request(get_keys()))
     except (OSError, http.client.HTTPException, LookupError, ValueError) as error:
-        sys.exit(f"beachhead: the agent cannot be fetched yet: {error}")
+        sys.exit(f"beachhead: cannot fetch the agent yet: {error}")
     if digest(agent) != SUM:
         sys.exit(f"beachhead: refused {KEY}: its SHA-256 is {digest(agent)}")
     os.makedirs(os.path.dirname(TARGET), exist_ok=True)
@@ -93,7 +93,7 @@ if not installed():
     os.replace(TARGET + ".new", TARGET)
 END_OF_FETCH
 
-# Every five seconds, without end: the role takes some ten seconds to work, a NAT gateway minutes.
+# systemd retries every five seconds without end. A new role works after about ten seconds, a NAT gateway after minutes.
 put /etc/systemd/system/beachhead-node.service 0644 <<'END_OF_UNIT'
 [Unit]
 Description=Beachhead node agent
@@ -111,10 +111,10 @@ RestartSec=5
 WantedBy=multi-user.target
 END_OF_UNIT
 
-# On the disk before it counts as done: cloud-init runs this once, and a machine that loses its power now must not come back with empty files.
+# Write the files to the disk first: cloud-init runs this once, and a machine that loses power now must not boot with empty files.
 sync
 
 systemctl daemon-reload
 systemctl enable beachhead-node.service
-# Restarted, so that a second run of this takes effect; without waiting, since boot must not hang on a network that is not there yet.
+# restart: a second run takes effect. --no-block: boot must not wait for a network that is not up yet.
 systemctl restart --no-block beachhead-node.service

@@ -28,12 +28,12 @@ import (
 // agentBuild is what the fake bucket serves; what it is does not matter, since nothing here runs it.
 const agentBuild = "the agent's binary"
 
-func sum(text string) string {
+func digestOf(text string) string {
 	digest := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(digest[:])
 }
 
-var agentSums = Agent{regionfile.ARM64: sum(agentBuild), regionfile.AMD64: sum("another one")}
+var agentSums = AgentDigests{regionfile.ARM64: digestOf(agentBuild), regionfile.AMD64: digestOf("another one")}
 
 // awkward commands hold everything that a shell, a template or a here-document could trip over.
 var awkward = &regionfile.Commands{
@@ -41,9 +41,9 @@ var awkward = &regionfile.Commands{
 	Register: "\nEND_OF_DESCRIPTION\nrm -rf /\n", Drain: "{{.Sum}} <&> %s", Unregister: "é\t'\u0085\u007f \n",
 }
 
-func userData(t *testing.T, edit func(*regionfile.Config)) (string, *Plan) {
+func fleetUserData(t *testing.T, edit func(*regionfile.Config)) (string, *Plan) {
 	t.Helper()
-	f, p := fleet(t, func(r *regionfile.Runner) {
+	f, p := buildFleetOf(t, func(r *regionfile.Runner) {
 		r.Agent = regionfile.Agent{Kind: regionfile.Command, Commands: awkward, Tags: []string{"a&b"}}
 	}, edit)
 	text, err := p.FleetUserData(f, agentSums)
@@ -53,8 +53,8 @@ func userData(t *testing.T, edit func(*regionfile.Config)) (string, *Plan) {
 	return text, p
 }
 
-// cloud is a metadata service and a bucket, each of which fails the first so many requests.
-type cloud struct {
+// fakeCloud is a metadata service and a bucket, each of which fails the first so many requests.
+type fakeCloud struct {
 	t                  *testing.T
 	metadata, bucket   *httptest.Server
 	metadataIn, failIn int
@@ -64,8 +64,8 @@ type cloud struct {
 
 var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "session/token+=="}
 
-func newCloud(t *testing.T) *cloud {
-	c := &cloud{t: t, object: agentBuild}
+func newCloud(t *testing.T) *fakeCloud {
+	c := &fakeCloud{t: t, object: agentBuild}
 	c.metadata, c.bucket = httptest.NewServer(http.HandlerFunc(c.serveMetadata)), httptest.NewServer(http.HandlerFunc(c.serveBucket))
 	t.Cleanup(c.metadata.Close)
 	t.Cleanup(c.bucket.Close)
@@ -73,7 +73,7 @@ func newCloud(t *testing.T) *cloud {
 }
 
 // serveMetadata answers as version 2 of the metadata service does: nothing without a token.
-func (c *cloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
+func (c *fakeCloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	const roles = "/latest/meta-data/iam/security-credentials/"
 	switch {
 	case r.Method == http.MethodPut && r.URL.Path == "/latest/api/token" && r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds") != "":
@@ -92,13 +92,13 @@ func (c *cloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *cloud) serveBucket(w http.ResponseWriter, r *http.Request) {
+func (c *fakeCloud) serveBucket(w http.ResponseWriter, r *http.Request) {
 	if c.failIn > 0 {
 		c.failIn--
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	if want := "/agent/" + sum(agentBuild) + "/beachhead-node-linux-arm64"; r.URL.Path != want {
+	if want := "/agent/" + digestOf(agentBuild) + "/beachhead-node-linux-arm64"; r.URL.Path != want {
 		c.t.Errorf("asked for %s, want %s", r.URL.Path, want)
 	}
 	if err := signatureFault(r); err != nil {
@@ -147,7 +147,7 @@ exit 0
 `
 
 // boot runs user data for real, under a root of its own, and gives what it printed. The unit is started at most so many times.
-func (c *cloud) boot(root, text string, starts int) string {
+func (c *fakeCloud) boot(root, text string, starts int) string {
 	c.t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
 		c.t.Skip("no python3 here, which every image with cloud-init has: user data was not run")
@@ -156,7 +156,7 @@ func (c *cloud) boot(root, text string, starts int) string {
 	if err := os.WriteFile(filepath.Join(bin, "systemctl"), []byte(systemctl), 0o755); err != nil {
 		c.t.Fatal(err)
 	}
-	run := commands(c.t, text)
+	run := parseCommands(c.t, text)
 	command := exec.Command(run[0], run[1:]...)
 	command.Env = []string{
 		"PATH=" + bin + ":/usr/bin:/bin:" + os.Getenv("PATH"), "HOME=" + root, "BEACHHEAD_ROOT=" + root, fmt.Sprint("BEACHHEAD_STARTS=", starts),
@@ -169,8 +169,8 @@ func (c *cloud) boot(root, text string, starts int) string {
 	return string(out)
 }
 
-// commands reads what a cloud-config runs, which is one command.
-func commands(t *testing.T, text string) []string {
+// parseCommands reads what a cloud-config runs, which is one command.
+func parseCommands(t *testing.T, text string) []string {
 	t.Helper()
 	var config struct {
 		Run [][]string `yaml:"runcmd"`
@@ -185,7 +185,7 @@ func commands(t *testing.T, text string) []string {
 
 const target = "/usr/local/bin/beachhead-node"
 
-func installed(t *testing.T, root string) {
+func checkInstalled(t *testing.T, root string) {
 	t.Helper()
 	got, err := os.ReadFile(root + target)
 	if err != nil || string(got) != agentBuild {
@@ -197,12 +197,12 @@ func installed(t *testing.T, root string) {
 }
 
 func TestFirstBoot(t *testing.T) {
-	text, _ := userData(t, nil)
+	text, _ := fleetUserData(t, nil)
 	c, root := newCloud(t), t.TempDir()
 	if out := c.boot(root, text, 1); out != "" {
 		t.Errorf("it said %q", out)
 	}
-	installed(t, root)
+	checkInstalled(t, root)
 	written, err := os.ReadFile(root + "/etc/beachhead/node.json")
 	if err != nil {
 		t.Fatal(err)
@@ -234,19 +234,19 @@ func TestFirstBoot(t *testing.T) {
 }
 
 // The role, the bucket or the way there may come later than the machine.
-func TestBootBeforeTheCloud(t *testing.T) {
-	text, _ := userData(t, nil)
+func TestBootBeforeTheCloudIsReady(t *testing.T) {
+	text, _ := fleetUserData(t, nil)
 	c, root := newCloud(t), t.TempDir()
 	c.metadataIn, c.failIn = 1, 2
 	out := c.boot(root, text, 4)
-	installed(t, root)
-	if strings.Count(out, "cannot be fetched yet: HTTP Error") != 3 || strings.Contains(out, "Traceback") {
+	checkInstalled(t, root)
+	if strings.Count(out, "cannot fetch the agent yet: HTTP Error") != 3 || strings.Contains(out, "Traceback") {
 		t.Errorf("three failures were told as\n%s", out)
 	}
 }
 
 func TestWrongAgentIsRefused(t *testing.T) {
-	text, _ := userData(t, nil)
+	text, _ := fleetUserData(t, nil)
 	for name, object := range map[string]string{"another one": "#!/bin/sh\necho gotcha\n", "half of it": agentBuild[:9], "nothing": ""} {
 		t.Run(name, func(t *testing.T) {
 			c, root := newCloud(t), t.TempDir()
@@ -263,12 +263,12 @@ func TestWrongAgentIsRefused(t *testing.T) {
 }
 
 // A second run and a reboot fetch nothing; what a broken boot left, a file cut short or one that is not named yet, is replaced.
-func TestBootsEndInTheSamePlace(t *testing.T) {
-	text, _ := userData(t, nil)
+func TestRepeatedBootsConverge(t *testing.T) {
+	text, _ := fleetUserData(t, nil)
 	c, root := newCloud(t), t.TempDir()
 	for range 2 {
 		c.boot(root, text, 1)
-		installed(t, root)
+		checkInstalled(t, root)
 	}
 	if c.fetched != 1 {
 		t.Errorf("fetched %d times, want once", c.fetched)
@@ -279,16 +279,16 @@ func TestBootsEndInTheSamePlace(t *testing.T) {
 		}
 	}
 	c.boot(root, text, 1)
-	installed(t, root)
+	checkInstalled(t, root)
 	if left, _ := filepath.Glob(root + target + "*"); c.fetched != 2 || len(left) != 1 {
 		t.Errorf("fetched %d times, left %v", c.fetched, left)
 	}
 }
 
-// described reads the description out of user data.
-func described(t *testing.T, text string) (spec.Description, string) {
+// parseDescription reads the description out of user data.
+func parseDescription(t *testing.T, text string) (spec.Description, string) {
 	t.Helper()
-	_, rest, _ := strings.Cut(commands(t, text)[2], "<<'END_OF_DESCRIPTION'\n")
+	_, rest, _ := strings.Cut(parseCommands(t, text)[2], "<<'END_OF_DESCRIPTION'\n")
 	written, _, _ := strings.Cut(rest, "\nEND_OF_DESCRIPTION\n")
 	d, err := spec.Parse([]byte(written))
 	if err != nil {
@@ -298,28 +298,30 @@ func described(t *testing.T, text string) (spec.Description, string) {
 }
 
 func TestNATUserData(t *testing.T) {
-	p := build(t, func(c *regionfile.Config) {
+	p := mustBuild(t, func(c *regionfile.Config) {
 		c.Network.Egress, c.Network.Keep = regionfile.Public, []regionfile.Egress{regionfile.NATInstance}
 	})
 	text, err := p.NATUserData("us-west-2b", agentSums)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, written := described(t, text)
+	got, written := parseDescription(t, text)
 	want := &spec.NAT{Name: "net-nat-instance-us-west-2b", Sources: []netip.Prefix{p.Network.CIDR}}
 	if got.Role != spec.NATRole || got.Metrics.Dimensions["NATInstance"] != want.Name || !reflect.DeepEqual(got.NAT, want) {
 		t.Errorf("the machine is told %s", written)
 	}
-	if !strings.Contains(text, AgentKey(regionfile.ARM64, sum(agentBuild))) {
+	if !strings.Contains(text, AgentKey(regionfile.ARM64, digestOf(agentBuild))) {
 		t.Error("it fetches another architecture's agent")
 	}
 	if !p.HasMachines() {
 		t.Error("a region with NAT instances has no machines, and so no agent for them")
 	}
 	for want, try := range map[string]func() (string, error){
-		"us-west-2z has none":             func() (string, error) { return p.NATUserData("us-west-2z", agentSums) },
-		"us-west-2a has none":             func() (string, error) { return build(t, nil).NATUserData("us-west-2a", agentSums) },
-		"no digest of an agent for arm64": func() (string, error) { return p.NATUserData("us-west-2a", Agent{regionfile.AMD64: sum("x")}) },
+		"us-west-2z has none": func() (string, error) { return p.NATUserData("us-west-2z", agentSums) },
+		"us-west-2a has none": func() (string, error) { return mustBuild(t, nil).NATUserData("us-west-2a", agentSums) },
+		"not the digest of an agent for arm64": func() (string, error) {
+			return p.NATUserData("us-west-2a", AgentDigests{regionfile.AMD64: digestOf("x")})
+		},
 	} {
 		if _, err := try(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want an error with %q", err, want)
@@ -328,7 +330,7 @@ func TestNATUserData(t *testing.T) {
 }
 
 // Runners are told which mirror to ask and which services must answer, on whichever path these are; with neither, nothing.
-func TestRunnersAreToldWhatTheyReach(t *testing.T) {
+func TestRunnerUserDataListsServices(t *testing.T) {
 	services := []regionfile.Service{
 		{Name: "registry", Host: "registry.example.com", Address: netip.MustParseAddr("10.128.0.11"), Ports: []int{5000, 443}},
 		{Name: "api", Host: "api.example.com", Address: netip.MustParseAddr("10.128.0.10"), Ports: []int{443}},
@@ -337,28 +339,28 @@ func TestRunnersAreToldWhatTheyReach(t *testing.T) {
 		{Name: "api", Host: "api.example.com", Ports: []int{443}}, {Name: "registry", Host: "registry.example.com", Ports: []int{443, 5000}},
 	}
 	for _, link := range []regionfile.Link{regionfile.HAVPN, regionfile.NoLink} {
-		f, p := fleet(t, func(r *regionfile.Runner) { r.RegistryMirror = "https://mirror.example.com" }, func(c *regionfile.Config) {
+		f, p := buildFleetOf(t, func(r *regionfile.Runner) { r.RegistryMirror = "https://mirror.example.com" }, func(c *regionfile.Config) {
 			c.GCP = &regionfile.GCP{Project: "acme-backend", Link: link, ASN: regionfile.ASN{AWS: 64620, GCP: 64520}, Services: services}
 		})
 		text, err := p.FleetUserData(f, agentSums)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, written := described(t, text)
+		got, written := parseDescription(t, text)
 		if got.Runner.RegistryMirror != "https://mirror.example.com" || !reflect.DeepEqual(got.Runner.Services, want) {
 			t.Errorf("link %s: the runner is told %s", link, written)
 		}
 	}
-	text, p := userData(t, nil)
-	if got, written := described(t, text); got.Runner.Services != nil || got.Runner.RegistryMirror != "" || p.Services != nil {
+	text, p := fleetUserData(t, nil)
+	if got, written := parseDescription(t, text); got.Runner.Services != nil || got.Runner.RegistryMirror != "" || p.Services != nil {
 		t.Errorf("without GCP and mirror, the runner is told %s", written)
 	}
 }
 
 // Every machine is told of the mirror of Debian's archive; without one, none.
-func TestMachinesAreToldWhereToInstallFrom(t *testing.T) {
+func TestUserDataHasAptMirror(t *testing.T) {
 	for _, mirror := range []string{"https://deb.example.com", ""} {
-		f, p := fleet(t, nil, func(c *regionfile.Config) {
+		f, p := buildFleetOf(t, nil, func(c *regionfile.Config) {
 			c.Network.Egress, c.Network.AptMirror = regionfile.NATInstance, mirror
 			c.Cache = &regionfile.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: regionfile.TiB}}
 		})
@@ -371,7 +373,7 @@ func TestMachinesAreToldWhereToInstallFrom(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, written := described(t, all); got.AptMirror != mirror || strings.Contains(written, "aptMirror") != (mirror != "") {
+			if got, written := parseDescription(t, all); got.AptMirror != mirror || strings.Contains(written, "aptMirror") != (mirror != "") {
 				t.Errorf("with the mirror %q the %s is told %s", mirror, name, written)
 			}
 		}
@@ -379,14 +381,14 @@ func TestMachinesAreToldWhereToInstallFrom(t *testing.T) {
 }
 
 func TestShardUserData(t *testing.T) {
-	p := build(t, func(c *regionfile.Config) {
+	p := mustBuild(t, func(c *regionfile.Config) {
 		c.Cache = &regionfile.Cache{Shards: 3, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: regionfile.TiB}}
 	})
 	text, err := p.ShardUserData(p.Cache.Shards[2], agentSums)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, written := described(t, text)
+	got, written := parseDescription(t, text)
 	want := &spec.Cache{
 		Shard: "cache-shard-02", Number: 2, Volume: "cache-shard-02", Interface: "cache-shard-02", Threads: 64,
 		// The servers of the two zones with shards too: growth copies between them.
@@ -401,7 +403,7 @@ func TestShardUserData(t *testing.T) {
 			t.Errorf("the real address %s is not the default", part)
 		}
 	}
-	if _, err := p.ShardUserData(p.Cache.Shards[0], Agent{regionfile.AMD64: sum("x")}); err == nil || !strings.Contains(err.Error(), "no digest of an agent for arm64") {
+	if _, err := p.ShardUserData(p.Cache.Shards[0], AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil || !strings.Contains(err.Error(), "not the digest of an agent for arm64") {
 		t.Errorf("without a build for it: %v", err)
 	}
 	p.Cache = nil
@@ -413,7 +415,7 @@ func TestShardUserData(t *testing.T) {
 // The shard map's name is told to runners that use the cache, and to no others.
 func TestRunnersThatUseTheCache(t *testing.T) {
 	for _, uses := range []bool{true, false} {
-		f, p := fleet(t, func(r *regionfile.Runner) { r.Cache = new(uses) }, func(c *regionfile.Config) {
+		f, p := buildFleetOf(t, func(r *regionfile.Runner) { r.Cache = new(uses) }, func(c *regionfile.Config) {
 			c.Cache = &regionfile.Cache{Shards: 1, InstanceTypes: []string{"m7g.4xlarge"}, Volume: regionfile.Volume{Size: regionfile.TiB}}
 		})
 		text, err := p.FleetUserData(f, agentSums)
@@ -425,9 +427,9 @@ func TestRunnersThatUseTheCache(t *testing.T) {
 
 // A change of posture must not change launch templates: the next machines would not be like those that run.
 func TestPostureIsNotInUserData(t *testing.T) {
-	active, _ := userData(t, nil)
+	active, _ := fleetUserData(t, nil)
 	for _, posture := range []regionfile.Posture{regionfile.Standby, regionfile.Draining} {
-		if other, _ := userData(t, func(c *regionfile.Config) { c.Posture = posture }); other != active {
+		if other, _ := fleetUserData(t, func(c *regionfile.Config) { c.Posture = posture }); other != active {
 			t.Errorf("%s changes user data", posture)
 		}
 	}
@@ -435,7 +437,7 @@ func TestPostureIsNotInUserData(t *testing.T) {
 
 func TestUserDataIsBounded(t *testing.T) {
 	long := func(n int) error {
-		_, err := Build(config(func(c *regionfile.Config) {
+		_, err := Build(newConfig(func(c *regionfile.Config) {
 			c.Runners = map[string]regionfile.Runner{"big": {
 				Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.large"}, Count: regionfile.Count{Max: 1},
 				Agent: regionfile.Agent{Kind: regionfile.Command, Commands: &regionfile.Commands{Install: strings.Repeat("x", n), Register: "r", Drain: "d", Unregister: "u"}},

@@ -10,124 +10,125 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder walks the nodes of a file beside the Go type and reports everything that does not fit.
+// decoder walks through the nodes of a file and the Go types in parallel, and reports every mismatch.
 //
-// Not yaml's own strict decoding: it stops at the first error of a custom type, gives no path, lets a second document and a
-// null pass, and turns the unquoted account 012345678901 into another number.
+// Refused: yaml's own strict decoding. It stops at the first error of a custom type, reports no path, accepts a second
+// document and a null, and changes the unquoted account 012345678901 to another number.
 type decoder struct {
-	source
+	sourceMap
 	problems problems
 	visits   int
-	full     bool // a bound was reached: nothing further is looked at
+	full     bool // a limit was reached: the decoder stops
 }
 
-// Bounds on what one file may hold. A real region file has some hundred nodes.
+// Limits for one file. A real region file has a few hundred nodes.
 const (
-	// maxVisits bounds the nodes looked at, aliases followed: a few lines of aliases to aliases can stand for billions.
+	// maxVisits limits the number of visited nodes, after aliases are followed. A few lines of nested aliases can stand for
+	// billions of nodes.
 	maxVisits = 100_000
-	// maxProblems bounds what is reported of one file.
+	// maxProblems limits the number of reported problems of one file.
 	maxProblems = 500
 )
 
-// bad reports a problem at a key and marks the key as broken.
-func (d *decoder) bad(n *yaml.Node, p place, wrong, want string) {
+// reportError reports a problem at a key and marks the key as broken.
+func (d *decoder) reportError(n *yaml.Node, p keyPath, wrong, want string) {
 	d.broken[p] = true
 	if d.full {
 		return
 	}
-	line := d.line(p)
+	line := d.lineOf(p)
 	if n != nil && n.Line > 0 {
 		line = n.Line
 	}
 	if len(d.problems) >= maxProblems {
 		d.full = true
-		p, wrong, want = "", fmt.Sprintf("more than %d problems", maxProblems), "those above mended first"
+		p, wrong, want = "", fmt.Sprintf("more than %d problems", maxProblems), "the ones above fixed first"
 	}
 	d.problems = append(d.problems, Problem{File: d.file, Line: max(line, 1), Path: string(p), Wrong: wrong, Want: want})
 }
 
-// visit counts a node and says whether to go on.
-func (d *decoder) visit(n *yaml.Node) bool {
+// countVisit counts a node and reports whether the decoder continues.
+func (d *decoder) countVisit(n *yaml.Node) bool {
 	d.visits++
 	if d.visits > maxVisits && !d.full {
-		d.bad(n, "", "the file is too large once its aliases are followed", "fewer aliases, each of less")
+		d.reportError(n, "", "the file is too large after its aliases are expanded", "fewer or smaller aliases")
 		d.full = true
 	}
 	return !d.full
 }
 
-// follow gives the node that an alias stands for.
-func follow(n *yaml.Node) *yaml.Node {
+// followAlias returns the node to which an alias refers, or n itself.
+func followAlias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
 	}
 	return n
 }
 
-// value decodes a node into v. Keys report at the line of the node.
-func (d *decoder) value(n *yaml.Node, v reflect.Value, p place, l limits) {
-	if !d.visit(n) {
+// decodeValue decodes a node into v. Problems carry the line of the node.
+func (d *decoder) decodeValue(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
+	if !d.countVisit(n) {
 		return
 	}
 	at := n
-	n = follow(n)
+	n = followAlias(n)
 	if n.ShortTag() == "!!null" {
-		d.bad(at, p, "is empty", l.wanted(v.Type())+", or leave the key out")
+		d.reportError(at, p, "is empty", l.describeWanted(v.Type())+", or the key removed")
 		return
 	}
 	t := v.Type()
 	switch {
 	case t.Kind() == reflect.Pointer:
 		v.Set(reflect.New(t.Elem()))
-		d.value(n, v.Elem(), p, l)
+		d.decodeValue(n, v.Elem(), p, l)
 		return
-	case isText(t):
-		d.text(n, v, p, l)
+	case isTextType(t):
+		d.decodeText(n, v, p, l)
 		return
 	}
 	switch t.Kind() {
 	case reflect.Struct:
-		d.mapping(n, v, p, l)
+		d.decodeStruct(n, v, p, l)
 	case reflect.Map:
-		d.table(n, v, p, l)
+		d.decodeMap(n, v, p, l)
 	case reflect.Slice:
-		d.list(n, v, p, l)
+		d.decodeList(n, v, p, l)
 	default:
-		d.scalar(n, v, p, l)
+		d.decodeScalar(n, v, p, l)
 	}
 }
 
-// text decodes what reads itself from one scalar: durations, sizes, addresses and ranges.
-func (d *decoder) text(n *yaml.Node, v reflect.Value, p place, l limits) {
+// decodeText decodes a type that reads itself from one scalar: a duration, size, address or range.
+func (d *decoder) decodeText(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	if n.Kind != yaml.ScalarNode {
-		d.bad(n, p, "is "+kindName(n), l.wanted(v.Type()))
+		d.reportError(n, p, "is "+describeKind(n), l.describeWanted(v.Type()))
 		return
 	}
-	// The error's own words are for programmers; what to write says more.
+	// The text of err is for programmers. The wanted form helps the user more.
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value)); err != nil || n.Value == "" {
-		d.bad(n, p, quote(n.Value)+" cannot be read", l.wanted(v.Type()))
+		d.reportError(n, p, quoteValue(n.Value)+" is not valid", l.describeWanted(v.Type()))
 	}
 }
 
-var wholeNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+var wholeNumberPattern = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 
-// scalar decodes strings, numbers and truth values, each only from its own kind.
-func (d *decoder) scalar(n *yaml.Node, v reflect.Value, p place, l limits) {
+// decodeScalar decodes strings, numbers and booleans. Each type accepts only its own kind of scalar.
+func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
 	fits := false
 	if n.Kind == yaml.ScalarNode {
-		fits = set(n, v)
+		fits = setScalar(n, v)
 	}
 	if !fits {
-		d.misfit(n, v, p, l)
+		d.reportWrongKind(n, v, p, l)
 		return
 	}
-	if wrong := l.breach(v); wrong != "" {
-		d.bad(n, p, wrong, l.wanted(v.Type()))
+	if wrong := l.findBreach(v); wrong != "" {
+		d.reportError(n, p, wrong, l.describeWanted(v.Type()))
 	}
 }
 
-// set stores a scalar in v when it is of v's kind.
-func set(n *yaml.Node, v reflect.Value) bool {
+// setScalar stores a scalar in v and reports whether the scalar is of v's kind.
+func setScalar(n *yaml.Node, v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(n.Value)
@@ -136,31 +137,31 @@ func set(n *yaml.Node, v reflect.Value) bool {
 		v.SetBool(n.Value == "true")
 		return n.ShortTag() == "!!bool" && (n.Value == "true" || n.Value == "false")
 	case reflect.Int, reflect.Int64:
-		// Decimal only: YAML reads 010 as eight, which nobody means.
+		// Decimal numbers only. YAML reads 010 as eight, which no user means.
 		i, err := strconv.ParseInt(n.Value, 10, 64)
 		v.SetInt(i)
-		return err == nil && n.ShortTag() == "!!int" && wholeNumber.MatchString(n.Value)
+		return err == nil && n.ShortTag() == "!!int" && wholeNumberPattern.MatchString(n.Value)
 	default:
 		return false
 	}
 }
 
-// misfit reports a node that is of another kind than v.
-func (d *decoder) misfit(n *yaml.Node, v reflect.Value, p place, l limits) {
-	wrong, want := "is "+kindName(n), l.wanted(v.Type())
+// reportWrongKind reports a node whose kind does not match v.
+func (d *decoder) reportWrongKind(n *yaml.Node, v reflect.Value, p keyPath, l limits) {
+	wrong, want := "is "+describeKind(n), l.describeWanted(v.Type())
 	switch {
 	case n.Kind != yaml.ScalarNode:
 	case v.Type() == reflect.TypeFor[string]() && !l.hide:
-		// An account number without quotes is the usual case.
-		wrong, want = wrong+" and not a text", "it in quotes: "+quote(n.Value)
+		// The usual case is an account number without quotes.
+		wrong, want = wrong+" and must be quoted", quoteValue(n.Value)
 	case !l.hide:
-		wrong = quote(n.Value) + " " + wrong
+		wrong = quoteValue(n.Value) + " " + wrong
 	}
-	d.bad(n, p, wrong, want)
+	d.reportError(n, p, wrong, want)
 }
 
-// kindName says what a node is, in plain words.
-func kindName(n *yaml.Node) string {
+// describeKind names the kind of a node for a message.
+func describeKind(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a mapping"
@@ -172,13 +173,13 @@ func kindName(n *yaml.Node) string {
 	}
 	switch n.ShortTag() {
 	case "!!str":
-		return "a text"
+		return "a string"
 	case "!!int", "!!float":
 		return "a number"
 	case "!!bool":
-		return "a truth value"
+		return "a boolean"
 	case "!!timestamp":
 		return "a date"
 	}
-	return "of the type " + quote(n.ShortTag())
+	return "of the type " + quoteValue(n.ShortTag())
 }

@@ -14,13 +14,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML writes the config as a region file; Parse reads it back to the same values. What the file that was loaded left out,
-// and Default filled in, carries the comment "default".
+// YAML returns the config as a region file. Parse reads it back to the same values. Keys that Default filled in carry the
+// comment "default".
 //
-// Not yaml.Marshal: it takes every netip.Prefix for empty, since the fields of that struct are private, and leaves it out.
+// Refused: yaml.Marshal. It omits every netip.Prefix, because the fields of that struct are private.
 func (c *Config) YAML() ([]byte, error) {
 	e := encoder{source: c.source}
-	root, err := e.value(reflect.ValueOf(c).Elem(), "", false)
+	root, err := e.encodeValue(reflect.ValueOf(c).Elem(), "", false)
 	if err != nil {
 		return nil, fmt.Errorf("writing region %q as YAML: %w", c.Name, err)
 	}
@@ -34,10 +34,10 @@ func (c *Config) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// MarshalJSON writes the config with the keys, the order and the spelling of the region file. JSON is YAML too: the result
-// is a region file.
+// MarshalJSON returns the config with the keys, order and spelling of the region file. Because JSON is YAML, the result is a
+// valid region file.
 func (c *Config) MarshalJSON() ([]byte, error) {
-	root, err := (&encoder{}).value(reflect.ValueOf(c).Elem(), "", false)
+	root, err := (&encoder{}).encodeValue(reflect.ValueOf(c).Elem(), "", false)
 	if err != nil {
 		return nil, fmt.Errorf("writing region %q as JSON: %w", c.Name, err)
 	}
@@ -45,11 +45,11 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 }
 
 // encoder turns a config into YAML nodes.
-type encoder struct{ source source }
+type encoder struct{ source sourceMap }
 
-// value gives the node of v. Lists of scalars and small mappings go on one line, as people write them: flow says that the
-// parent is on one line already.
-func (e *encoder) value(v reflect.Value, p place, flow bool) (*yaml.Node, error) {
+// encodeValue returns the node of v. Lists of scalars and small mappings go on one line, as people write them. flow means
+// that the parent is on one line already.
+func (e *encoder) encodeValue(v reflect.Value, p keyPath, flow bool) (*yaml.Node, error) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
@@ -58,86 +58,86 @@ func (e *encoder) value(v reflect.Value, p place, flow bool) (*yaml.Node, error)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p, err)
 		}
-		return scalarNode("!!str", string(b)), nil
+		return newScalarNode("!!str", string(b)), nil
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		return e.mapping(v, p, flow)
+		return e.encodeStruct(v, p, flow)
 	case reflect.Map:
-		return e.table(v, p)
+		return e.encodeMap(v, p)
 	case reflect.Slice:
-		return e.list(v, p)
+		return e.encodeList(v, p)
 	case reflect.Bool:
-		return scalarNode("!!bool", strconv.FormatBool(v.Bool())), nil
+		return newScalarNode("!!bool", strconv.FormatBool(v.Bool())), nil
 	case reflect.Int, reflect.Int64:
-		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
+		return newScalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
 	case reflect.String:
-		return scalarNode("!!str", v.String()), nil
+		return newScalarNode("!!str", v.String()), nil
 	default:
 		return nil, fmt.Errorf("%s: a %s cannot be written; give the type MarshalText", p, v.Type())
 	}
 }
 
-func scalarNode(tag, value string) *yaml.Node {
+func newScalarNode(tag, value string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
-	if strings.Contains(value, "\n") && !plainLines(value) {
+	if strings.Contains(value, "\n") && !fitsLiteralBlock(value) {
 		n.Style = yaml.DoubleQuotedStyle
 	}
 	return n
 }
 
-// plainLines says whether a text of several lines can stand as a literal block, which the YAML library chooses for every
-// text with a line end. It then writes blocks that it cannot read back when they begin with blanks or hold tabs.
-func plainLines(s string) bool {
+// fitsLiteralBlock reports whether the YAML library can write a multi-line string as a literal block and read it back. The
+// library chooses literal blocks for all such strings, and cannot read blocks that begin with blanks or contain tabs.
+func fitsLiteralBlock(s string) bool {
 	odd := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 	return !strings.HasPrefix(s, " ") && !strings.HasPrefix(s, "\n") && !strings.HasSuffix(s, "\n\n") && !strings.ContainsFunc(s, odd)
 }
 
-func (e *encoder) mapping(v reflect.Value, p place, flow bool) (*yaml.Node, error) {
+func (e *encoder) encodeStruct(v reflect.Value, p keyPath, flow bool) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	if flow {
 		n.Style = yaml.FlowStyle
 	}
-	for _, f := range fieldsOf(v.Type()) {
+	for _, f := range listFields(v.Type()) {
 		item := v.Field(f.index)
 		if f.omit && item.IsZero() {
 			continue
 		}
-		value, err := e.value(item, p.key(f.name), flow)
+		value, err := e.encodeValue(item, p.child(f.name), flow)
 		if err != nil {
 			return nil, err
 		}
-		if !flow && len(e.source.lines) > 0 && !e.source.set(p.key(f.name)) && value.Kind != yaml.MappingNode {
+		if !flow && len(e.source.lines) > 0 && !e.source.isSet(p.child(f.name)) && value.Kind != yaml.MappingNode {
 			value.LineComment = "default"
 		}
-		n.Content = append(n.Content, scalarNode("!!str", f.name), value)
+		n.Content = append(n.Content, newScalarNode("!!str", f.name), value)
 	}
 	return n, nil
 }
 
-func (e *encoder) table(v reflect.Value, p place) (*yaml.Node, error) {
+func (e *encoder) encodeMap(v reflect.Value, p keyPath) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	keys := make(map[string]bool, v.Len())
 	for _, key := range v.MapKeys() {
 		keys[key.String()] = true
 	}
 	for _, key := range sortedKeys(keys) {
-		value, err := e.value(v.MapIndex(reflect.ValueOf(key)), p.key(key), false)
+		value, err := e.encodeValue(v.MapIndex(reflect.ValueOf(key)), p.child(key), false)
 		if err != nil {
 			return nil, err
 		}
-		n.Content = append(n.Content, scalarNode("!!str", key), value)
+		n.Content = append(n.Content, newScalarNode("!!str", key), value)
 	}
 	return n, nil
 }
 
-func (e *encoder) list(v reflect.Value, p place) (*yaml.Node, error) {
+func (e *encoder) encodeList(v reflect.Value, p keyPath) (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.SequenceNode}
-	if v.Type().Elem().Kind() != reflect.Struct || isText(v.Type().Elem()) {
+	if v.Type().Elem().Kind() != reflect.Struct || isTextType(v.Type().Elem()) {
 		n.Style = yaml.FlowStyle
 	}
 	for i := range v.Len() {
-		item, err := e.value(v.Index(i), p.at(i), true)
+		item, err := e.encodeValue(v.Index(i), p.item(i), true)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +146,7 @@ func (e *encoder) list(v reflect.Value, p place) (*yaml.Node, error) {
 	return n, nil
 }
 
-// appendJSON writes a node of the encoder as JSON, mappings in the order of the node.
+// appendJSON appends a node of the encoder as JSON. It keeps the order of mappings.
 func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 	opening, closing := byte('{'), byte('}')
 	switch n.Kind {
@@ -158,7 +158,7 @@ func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("writing %q as JSON: %w", n.Value, err)
 		}
-		return escaped(out, text), nil
+		return appendEscaped(out, text), nil
 	case yaml.SequenceNode:
 		opening, closing = '[', ']'
 	default: // a mapping
@@ -166,7 +166,7 @@ func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 	out = append(out, opening)
 	for i, item := range n.Content {
 		if i > 0 {
-			out = append(out, separator(n.Kind, i))
+			out = append(out, chooseSeparator(n.Kind, i))
 		}
 		var err error
 		if out, err = appendJSON(out, item); err != nil {
@@ -176,9 +176,9 @@ func appendJSON(out []byte, n *yaml.Node) ([]byte, error) {
 	return append(out, closing), nil
 }
 
-// escaped appends JSON with what YAML does not take as it stands, such as U+007F, written as \u escapes. Characters beyond
-// \u's reach YAML takes all.
-func escaped(out, text []byte) []byte {
+// appendEscaped appends JSON text. It writes characters that YAML does not accept literally, such as U+007F, as \u escapes.
+// YAML accepts all characters above U+FFFF.
+func appendEscaped(out, text []byte) []byte {
 	for _, r := range string(text) {
 		if r <= 0xffff && !unicode.IsPrint(r) {
 			out = fmt.Appendf(out, `\u%04x`, r)
@@ -189,8 +189,8 @@ func escaped(out, text []byte) []byte {
 	return out
 }
 
-// separator is what stands before the i-th node of a mapping's or list's content: in a mapping every second is a value.
-func separator(kind yaml.Kind, i int) byte {
+// chooseSeparator returns the character before the i-th node of a mapping or list. In a mapping every second node is a value.
+func chooseSeparator(kind yaml.Kind, i int) byte {
 	if kind == yaml.MappingNode && i%2 == 1 {
 		return ':'
 	}

@@ -9,14 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// back reads what a config wrote, and takes off what is known of the file, which differs.
-func back(t testing.TB, c *Config, text []byte) *Config {
+// parseBack reads what a config wrote, and takes off what is known of the file, which differs.
+func parseBack(t testing.TB, c *Config, text []byte) *Config {
 	t.Helper()
 	got, err := Parse(c.Name+".yaml", text)
 	if err != nil {
 		t.Fatalf("reading back: %v\n%s", err, text)
 	}
-	got.source = source{}
+	got.source = sourceMap{}
 	return got
 }
 
@@ -30,7 +30,7 @@ func TestYAMLRoundTrip(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if got := back(t, c, text); !reflect.DeepEqual(got, c) {
+		if got := parseBack(t, c, text); !reflect.DeepEqual(got, c) {
 			rt.Fatalf("got %+v\nwant %+v\n%s", got, c, text)
 		}
 	})
@@ -44,14 +44,14 @@ func TestJSONRoundTrip(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		if got := back(t, c, text); !reflect.DeepEqual(got, c) {
+		if got := parseBack(t, c, text); !reflect.DeepEqual(got, c) {
 			rt.Fatalf("got %+v\nwant %+v\n%s", got, c, text)
 		}
 	})
 }
 
 func TestYAMLMarksDefaults(t *testing.T) {
-	text, err := parsed(t, valid).YAML()
+	text, err := mustParse(t, validFile).YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestYAMLMarksDefaults(t *testing.T) {
 
 // The same config gives the same bytes, whatever the order of its maps.
 func TestYAMLIsStable(t *testing.T) {
-	c := parsed(t, valid)
+	c := mustParse(t, validFile)
 	first, err := c.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -90,12 +90,12 @@ func TestYAMLKeepsOddTexts(t *testing.T) {
 			Agent: Agent{Kind: Command, Commands: &Commands{Install: text, Register: "r", Drain: "d", Unregister: "u"}},
 		}}}
 		c.AWS = AWS{Account: "210987654321", Region: "us-west-1", Zones: []string{"us-west-1a"}}
-		c.Network.CIDR = prefix("10.42.0.0/16")
+		c.Network.CIDR = mustPrefix("10.42.0.0/16")
 		out, err := c.YAML()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := back(t, c, out).Runners["r"].Agent.Commands.Install; got != text {
+		if got := parseBack(t, c, out).Runners["r"].Agent.Commands.Install; got != text {
 			t.Errorf("%q came back as %q\n%s", text, got, out)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 //
 //	go test ./internal/regionfile -run '^$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(valid))
-	f.Add([]byte(minimal))
+	f.Add([]byte(validFile))
+	f.Add([]byte(minimalFile))
 	for _, file := range []string{"../../regions/us-east-2.yaml", "../../regions/us-west-1.yaml", "testdata/twenty-ways.yaml"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -23,26 +23,26 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("a: &a [*a, *a]\nb: {<<: *a}\n---\n"))
 	f.Add([]byte(strings.Repeat("{a: ", 50)))
-	f.Add([]byte(minimal + "tags: {\"a[\\\"b.c\": \"\\x7f\", 'é': !!str 1, ? [x] : y}\n"))
+	f.Add([]byte(minimalFile + "tags: {\"a[\\\"b.c\": \"\\x7f\", 'é': !!str 1, ? [x] : y}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, ps := parse(testFile, data)
+		c, ps := parsePartly(testFile, data)
 		if c != nil { // judged in part, as LoadAll does
 			partial := *c
 			partial.Default()
-			ps = append(ps, partial.check()...)
-			ps = append(ps, crossCheck([]*Config{&partial, parsed(t, minimal)})...)
+			ps = append(ps, partial.findProblems()...)
+			ps = append(ps, crossCheck([]*Config{&partial, mustParse(t, minimalFile)})...)
 		}
 		for _, p := range ps {
-			oneLine(t, p)
+			checkOneLine(t, p)
 		}
 		if c, err := Parse(testFile, data); err == nil {
-			survives(t, c)
+			checkRoundTrip(t, c)
 		}
 	})
 }
 
-// survives checks what must hold of every config that was taken.
-func survives(t *testing.T, c *Config) {
+// checkRoundTrip checks what must hold of every config that was taken.
+func checkRoundTrip(t *testing.T, c *Config) {
 	c.Default()
 	before := c.Validate()
 	text, err := c.YAML()
@@ -57,7 +57,7 @@ func survives(t *testing.T, c *Config) {
 	if len(Problems(before)) != len(Problems(again.Validate())) {
 		t.Errorf("problems before\n%v\nand after\n%v", before, again.Validate())
 	}
-	c.source, again.source = source{}, source{}
+	c.source, again.source = sourceMap{}, sourceMap{}
 	if !reflect.DeepEqual(c, again) {
 		t.Fatalf("came back as %+v; want %+v\n%s", again, c, text)
 	}

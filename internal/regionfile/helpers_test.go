@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// valid is a region file with every section that keeps every rule; the tests edit it. It stands without anchors, so that an
+// validFile is a region file with every section that keeps every rule; the tests edit it. It stands without anchors, so that an
 // edit meets one place.
-const valid = `aws:
+const validFile = `aws:
   account: "210987654321"
   region: us-west-1
   zones: [us-west-1a, us-west-1b]
@@ -57,8 +57,8 @@ alerts:
 tags: {cost-center: ci}
 `
 
-// minimal is the least that a region file holds.
-const minimal = `aws:
+// minimalFile is the least that a region file holds.
+const minimalFile = `aws:
   account: "210987654321"
   region: us-west-1
   zones: [us-west-1a]
@@ -68,8 +68,8 @@ network:
 
 const testFile = "regions/us-west-1.yaml"
 
-// parsed gives a config of a text that must be in order, with defaults.
-func parsed(t testing.TB, text string) *Config {
+// mustParse gives a config of a text that must be in order, with defaults.
+func mustParse(t testing.TB, text string) *Config {
 	t.Helper()
 	c, err := Parse(testFile, []byte(text))
 	if err != nil {
@@ -79,8 +79,8 @@ func parsed(t testing.TB, text string) *Config {
 	return c
 }
 
-// same compares problems, printed, with what is wanted, each a part of its line. The order is that of the file.
-func same(t *testing.T, got []Problem, want []string) {
+// compareProblems compares problems, printed, with what is wanted, each a part of its line. The order is that of the file.
+func compareProblems(t *testing.T, got []Problem, want []string) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%d problems; want %d", len(got), len(want))
@@ -97,8 +97,8 @@ func same(t *testing.T, got []Problem, want []string) {
 	}
 }
 
-// oneLine checks that a problem is a single line that ends with the next step.
-func oneLine(t testing.TB, p Problem) {
+// checkOneLine checks that a problem is a single line that ends with the next step.
+func checkOneLine(t testing.TB, p Problem) {
 	t.Helper()
 	if text := p.Error(); strings.ContainsAny(text, "\n\r") || p.Want == "" || !strings.Contains(text, "; want ") {
 		t.Errorf("not one line with a next step: %q", text)

@@ -7,32 +7,32 @@ import (
 	"strconv"
 )
 
-// breach says how a value breaks its limits, or "" when it keeps them. The decoder asks for what a file writes, Validate
-// for the whole config, which may as well have been made in Go.
-func (l limits) breach(v reflect.Value) string {
+// findBreach describes how a value breaks its limits, or returns "". The decoder calls it for each value of a file. Validate
+// calls it for the whole config, which a program may have created without a file.
+func (l limits) findBreach(v reflect.Value) string {
 	switch {
 	case v.Type().Implements(enumType):
-		return l.enumBreach(v.Interface().(enum), v.String())
-	case isText(v.Type()):
+		return l.checkEnum(v.Interface().(enum), v.String())
+	case isTextType(v.Type()):
 		return ""
 	case v.Kind() == reflect.Int, v.Kind() == reflect.Int64:
-		return l.numberBreach(v.Int())
+		return l.checkNumber(v.Int())
 	case v.Kind() == reflect.String:
-		return l.textBreach(v.String())
+		return l.checkText(v.String())
 	case v.Kind() == reflect.Slice:
-		return l.listBreach(v.Len())
+		return l.checkList(v.Len())
 	}
 	return ""
 }
 
-func (l limits) enumBreach(e enum, s string) string {
-	if allowed(e, s) {
+func (l limits) checkEnum(e enum, s string) string {
+	if isAllowed(e, s) {
 		return ""
 	}
-	return quote(s) + " is not one of them"
+	return quoteValue(s) + " is not " + e.typeNoun()
 }
 
-func (l limits) numberBreach(n int64) string {
+func (l limits) checkNumber(n int64) string {
 	switch {
 	case l.min != nil && n < *l.min:
 		return strconv.FormatInt(n, 10) + " is too small"
@@ -42,8 +42,8 @@ func (l limits) numberBreach(n int64) string {
 	return ""
 }
 
-func (l limits) textBreach(s string) string {
-	shown := quote(s)
+func (l limits) checkText(s string) string {
+	shown := quoteValue(s)
 	if l.hide {
 		shown = "the value (not printed)"
 	}
@@ -53,14 +53,14 @@ func (l limits) textBreach(s string) string {
 	case s == "":
 		return "is empty"
 	case l.maxLength > 0 && len(s) > l.maxLength:
-		return fmt.Sprintf("%s is %d characters long", shown, len(s))
+		return fmt.Sprintf("%s is %d characters long, more than %d", shown, len(s), l.maxLength)
 	case l.pattern != nil && !l.pattern.MatchString(s):
-		return shown + " does not fit"
+		return shown + " is not valid"
 	}
 	return ""
 }
 
-func (l limits) listBreach(n int) string {
+func (l limits) checkList(n int) string {
 	switch {
 	case n < l.minItems:
 		return "is empty"
@@ -70,35 +70,36 @@ func (l limits) listBreach(n int) string {
 	return ""
 }
 
-// wanted says what to write for a key of the given type: the want tag where there is one, else what type and bounds say.
-func (l limits) wanted(t reflect.Type) string {
+// describeWanted says what to write for a key of the given type: the want tag if the key has one, otherwise a description of
+// type and limits.
+func (l limits) describeWanted(t reflect.Type) string {
 	if l.want != "" {
 		return l.want
 	}
-	return l.wantedType(t)
+	return l.describeType(t)
 }
 
-// wantedText says what the types that read themselves from one scalar look like.
-var wantedText = map[reflect.Type]string{
+// textForms describes the types that read themselves from one scalar.
+var textForms = map[reflect.Type]string{
 	reflect.TypeFor[Duration]():     "a duration such as 10m or 1h30m",
 	reflect.TypeFor[Size]():         "a size such as 200GiB or 2TiB",
 	reflect.TypeFor[netip.Prefix](): "an address range such as 10.42.0.0/16",
 	reflect.TypeFor[netip.Addr]():   "an IPv4 address such as 10.128.0.10",
 }
 
-func (l limits) wantedType(t reflect.Type) string {
+func (l limits) describeType(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if t.Implements(enumType) {
-		return either(reflect.Zero(t).Interface().(enum).Values())
+		return joinOr(reflect.Zero(t).Interface().(enum).Values())
 	}
-	if text, ok := wantedText[t]; ok {
+	if text, ok := textForms[t]; ok {
 		return text
 	}
 	switch t.Kind() {
 	case reflect.Struct:
-		return "a mapping with the keys " + both(keysOf(t))
+		return "a mapping with the keys " + joinAnd(listKeys(t))
 	case reflect.Map:
 		return "a mapping from names to values"
 	case reflect.Slice:
@@ -106,13 +107,13 @@ func (l limits) wantedType(t reflect.Type) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:
-		return l.wantedNumber()
+		return l.describeNumber()
 	default:
-		return "a text"
+		return "a string"
 	}
 }
 
-func (l limits) wantedNumber() string {
+func (l limits) describeNumber() string {
 	switch {
 	case l.min != nil && l.max != nil:
 		return fmt.Sprintf("a whole number from %d to %d", *l.min, *l.max)

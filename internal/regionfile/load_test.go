@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func write(t testing.TB, dir, name, text string) string {
+func writeFile(t testing.TB, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -23,22 +23,22 @@ func TestLoadBadFiles(t *testing.T) {
 	cases := []struct{ name, path, want string }{
 		{"missing", filepath.Join(dir, "nope.yaml"), "nope.yaml: no such file; want the path of a region file"},
 		{"directory", dir, ": is a directory; want a region file in it, for example " + filepath.Join(dir, "us-west-1.yaml")},
-		{"device", "/dev/null", ": is no regular file; want a region file"},
-		{"empty", write(t, dir, "empty.yaml", ""), "empty.yaml: is empty; want at least the sections aws and network"},
-		{"comments", write(t, dir, "comments.yaml", "# nothing\n\n"), "comments.yaml: is empty"},
-		{"null", write(t, dir, "null.yaml", "---\n~\n"), "null.yaml: is empty"},
-		{"two documents", write(t, dir, "two.yaml", minimal+"---\n"+minimal), "two.yaml:7: holds a second document; want one region in one file"},
-		{"broken second document", write(t, dir, "broken2.yaml", minimal+"---\n[\n"), "broken2.yaml: holds a second document"},
-		{"not YAML", write(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"), "bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML; look at what begins on this line"},
-		{"colon", write(t, dir, "colon.yaml", "aws:\n  region: a: b\n"), "colon.yaml:2: is not YAML: mapping values are not allowed in this context"},
-		{"indent", write(t, dir, "indent.yaml", "aws:\n  region: a\n account: b\n"), "indent.yaml:3: is not YAML: did not find expected key"},
-		{"quote", write(t, dir, "quote.yaml", "aws:\n  region: \"a\n"), "quote.yaml:2: is not YAML: found unexpected end of stream"},
-		{"tab", write(t, dir, "tab.yaml", "aws:\n\tregion: us-west-1\n"), "tab.yaml:2: is not YAML: found character that cannot start any token"},
-		{"binary", write(t, dir, "binary.yaml", "\x7fELF\x00\x01"), "binary.yaml: is not YAML: control characters are not allowed"},
-		{"unknown alias", write(t, dir, "alias.yaml", "aws: *nobody\n"), "is not YAML: unknown anchor 'nobody' referenced"},
-		{"a list", write(t, dir, "list.yaml", "- aws\n"), "list.yaml:1: is a list; want a mapping with the keys aws, posture,"},
-		{"a text", write(t, dir, "text.yaml", "hello\n"), "text.yaml:1: is a text; want a mapping with the keys aws, posture,"},
-		{"too large", write(t, dir, "large.yaml", strings.Repeat("# padding\n", 110_000)), "large.yaml: is larger than 1 MiB; want a region file"},
+		{"device", "/dev/null", ": is not a regular file; want a region file"},
+		{"empty", writeFile(t, dir, "empty.yaml", ""), "empty.yaml: is empty; want at least the sections aws and network"},
+		{"comments", writeFile(t, dir, "comments.yaml", "# nothing\n\n"), "comments.yaml: is empty"},
+		{"null", writeFile(t, dir, "null.yaml", "---\n~\n"), "null.yaml: is empty"},
+		{"two documents", writeFile(t, dir, "two.yaml", minimalFile+"---\n"+minimalFile), "two.yaml:7: contains a second YAML document; want one region in one file"},
+		{"broken second document", writeFile(t, dir, "broken2.yaml", minimalFile+"---\n[\n"), "broken2.yaml: contains a second YAML document"},
+		{"not YAML", writeFile(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"), "bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML: check this line and the line above"},
+		{"colon", writeFile(t, dir, "colon.yaml", "aws:\n  region: a: b\n"), "colon.yaml:2: is not YAML: mapping values are not allowed in this context"},
+		{"indent", writeFile(t, dir, "indent.yaml", "aws:\n  region: a\n account: b\n"), "indent.yaml:3: is not YAML: did not find expected key"},
+		{"quote", writeFile(t, dir, "quote.yaml", "aws:\n  region: \"a\n"), "quote.yaml:2: is not YAML: found unexpected end of stream"},
+		{"tab", writeFile(t, dir, "tab.yaml", "aws:\n\tregion: us-west-1\n"), "tab.yaml:2: is not YAML: found character that cannot start any token"},
+		{"binary", writeFile(t, dir, "binary.yaml", "\x7fELF\x00\x01"), "binary.yaml: is not YAML: control characters are not allowed"},
+		{"unknown alias", writeFile(t, dir, "alias.yaml", "aws: *nobody\n"), "is not YAML: unknown anchor 'nobody' referenced"},
+		{"a list", writeFile(t, dir, "list.yaml", "- aws\n"), "list.yaml:1: is a list; want a mapping with the keys aws, posture,"},
+		{"a string", writeFile(t, dir, "text.yaml", "hello\n"), "text.yaml:1: is a string; want a mapping with the keys aws, posture,"},
+		{"too large", writeFile(t, dir, "large.yaml", strings.Repeat("# padding\n", 110_000)), "large.yaml: is larger than 1 MiB; want a region file"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -47,9 +47,9 @@ func TestLoadBadFiles(t *testing.T) {
 				t.Error("a config came with the error")
 			}
 			got := Problems(err)
-			same(t, got, []string{c.want})
+			compareProblems(t, got, []string{c.want})
 			for _, p := range got {
-				oneLine(t, p)
+				checkOneLine(t, p)
 			}
 		})
 	}
@@ -59,12 +59,12 @@ func TestLoadUnreadableFile(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root reads every file")
 	}
-	path := write(t, t.TempDir(), "us-west-1.yaml", minimal)
+	path := writeFile(t, t.TempDir(), "us-west-1.yaml", minimalFile)
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Load(path)
-	same(t, Problems(err), []string{"cannot be read: permission denied; want a file that this user can read"})
+	compareProblems(t, Problems(err), []string{"cannot be read: permission denied; want a file that this user can read"})
 }
 
 func TestFileNames(t *testing.T) {
@@ -73,12 +73,12 @@ func TestFileNames(t *testing.T) {
 		strings.Repeat("a", 32) + ".yaml": true, strings.Repeat("a", 33) + ".yaml": false,
 		"US-west-1.yaml": false, "us_west_1.yaml": false, "1us.yaml": false, "us-.yaml": false, "a.b.yaml": false, ".yaml": false,
 	} {
-		_, err := Parse(name, []byte(minimal))
+		_, err := Parse(name, []byte(minimalFile))
 		if ok != (err == nil) {
 			t.Errorf("%s: error %v; want ok %v", name, err, ok)
 		}
 		if !ok {
-			same(t, Problems(err), []string{"the file's name names the stack, and "})
+			compareProblems(t, Problems(err), []string{"the file's name is the stack's name, and "})
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestHostileFiles(t *testing.T) {
 	for i := 1; i < 30; i++ {
 		was, is := string(rune('a'+i-1)), string(rune('a'+i))
 		bomb.WriteString("k" + is + ": &" + is + " [" + strings.Repeat("*"+was+", ", 9) + "*" + was + "]\n")
-		merges.WriteString(strings.NewReplacer("WAS", "r"+itoa(i-1), "IS", "r"+itoa(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n"))
+		merges.WriteString(strings.NewReplacer("WAS", "r"+twoDigits(i-1), "IS", "r"+twoDigits(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n"))
 	}
 	cases := map[string]string{
 		"aliases of aliases":  bomb.String(),
@@ -129,7 +129,7 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-func itoa(n int) string { return string(rune('0'+n/10)) + string(rune('0'+n%10)) }
+func twoDigits(n int) string { return string(rune('0'+n/10)) + string(rune('0'+n%10)) }
 
 func unknownKeys(n int) string {
 	var b strings.Builder
@@ -139,7 +139,7 @@ func unknownKeys(n int) string {
 	return b.String()
 }
 
-func mkdir(t testing.TB, dir string) {
+func makeDir(t testing.TB, dir string) {
 	t.Helper()
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -10,21 +10,21 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// Problem is one thing wrong with a region file, with the place and the way out.
+// Problem is one fault in a region file, with its position and the fix.
 type Problem struct {
-	// File is the file as the caller named it.
+	// File is the file's name as the caller spelled it.
 	File string
-	// Line counts from 1; 0 means the file as a whole.
+	// Line counts from 1. 0 means the file as a whole.
 	Line int
-	// Path is the key (network.cidr, aws.zones[1]); empty means the file as a whole.
+	// Path is the key (network.cidr, aws.zones[1]). Empty means the file as a whole.
 	Path string
-	// Wrong says what is wrong, Want what to write instead.
+	// Wrong describes the fault. Want says what to write instead.
 	Wrong, Want string
-	// Warning marks what is worth reading and stops nothing.
+	// Warning marks a problem that stops no command.
 	Warning bool
 }
 
-// Error gives the problem as one line: file:line: path: what is wrong; want what to write.
+// Error returns the problem as one line: file:line: path: what is wrong; want what to write.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -42,25 +42,25 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Problems takes an error of this package apart, in the order of files and lines. What is not a Problem becomes one
-// without a place, so that nothing is lost.
+// Problems splits an error of this package into its problems, sorted by file and line. Any other error becomes a Problem
+// without a position, so no error is lost.
 func Problems(err error) []Problem {
 	var found problems
-	found.collect(err)
-	found.sort()
+	found.addError(err)
+	found.sortByLine()
 	return found
 }
 
-// problems gathers what is wrong; the boundary turns it into an error.
+// problems collects what is wrong. toError turns it into an error.
 type problems []Problem
 
-func (ps *problems) collect(err error) {
+func (ps *problems) addError(err error) {
 	if err == nil {
 		return
 	}
 	if many := (*multierror.Error)(nil); errors.As(err, &many) {
 		for _, one := range many.WrappedErrors() {
-			ps.collect(one)
+			ps.addError(one)
 		}
 		return
 	}
@@ -71,17 +71,17 @@ func (ps *problems) collect(err error) {
 	*ps = append(*ps, Problem{Wrong: err.Error()})
 }
 
-func (ps problems) sort() {
+func (ps problems) sortByLine() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
 	})
 }
 
-// err gives the problems that are not warnings as one error, or nil when there are none.
-func (ps problems) err() error {
+// toError returns the problems that are not warnings as one error, or nil.
+func (ps problems) toError() error {
 	ps = slices.Clone(ps)
-	ps.sort()
-	all := &multierror.Error{ErrorFormat: oneLineEach}
+	ps.sortByLine()
+	all := &multierror.Error{ErrorFormat: formatOneLineEach}
 	for _, p := range ps {
 		if !p.Warning {
 			all.Errors = append(all.Errors, p)
@@ -90,16 +90,16 @@ func (ps problems) err() error {
 	return all.ErrorOrNil()
 }
 
-// warnings gives the warnings among the problems, in the order of files and lines.
-func (ps problems) warnings() []Problem {
+// listWarnings returns the warnings, sorted by file and line.
+func (ps problems) listWarnings() []Problem {
 	ps = slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
-	ps.sort()
+	ps.sortByLine()
 	return ps
 }
 
-// oneLineEach prints the problems and nothing else. go-multierror's own format adds a heading and stars, which get in
-// the way of editors that jump to file:line.
-func oneLineEach(errs []error) string {
+// formatOneLineEach formats one problem per line. go-multierror's own format adds a heading and stars, which confuse editors
+// that jump to file:line.
+func formatOneLineEach(errs []error) string {
 	lines := make([]string, len(errs))
 	for i, err := range errs {
 		lines[i] = err.Error()

@@ -31,24 +31,24 @@ func TestErrorIsOneLineForEach(t *testing.T) {
 		{File: "a.yaml", Line: 9, Path: "b", Wrong: "two"}, {File: "a.yaml", Line: 9, Path: "a", Wrong: "two"},
 		{File: "a.yaml", Line: 2, Wrong: "read this", Warning: true},
 	}
-	err := ps.err()
+	err := ps.toError()
 	if got, want := err.Error(), "a.yaml:9: a: two\na.yaml:9: b: two\na.yaml:10: three\nb.yaml:1: one"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if many := (*multierror.Error)(nil); !errors.As(err, &many) {
 		t.Errorf("the error is a %T", err)
 	}
-	same(t, ps.warnings(), []string{"a.yaml:2: read this"})
-	if err := (problems{{Wrong: "read this", Warning: true}}).err(); err != nil {
+	compareProblems(t, ps.listWarnings(), []string{"a.yaml:2: read this"})
+	if err := (problems{{Wrong: "read this", Warning: true}}).toError(); err != nil {
 		t.Errorf("warnings alone are an error: %v", err)
 	}
 }
 
 func TestProblems(t *testing.T) {
-	inner := problems{{File: "b.yaml", Wrong: "two"}, {File: "a.yaml", Wrong: "one"}}.err()
+	inner := problems{{File: "b.yaml", Wrong: "two"}, {File: "a.yaml", Wrong: "one"}}.toError()
 	err := multierror.Append(fmt.Errorf("loading: %w", inner), errors.New("disk on fire"))
-	same(t, Problems(err), []string{"disk on fire", "a.yaml: one", "b.yaml: two"})
-	same(t, Problems(fmt.Errorf("finding: %w", Problem{File: "c.yaml", Wrong: "three"})), []string{"c.yaml: three"})
+	compareProblems(t, Problems(err), []string{"disk on fire", "a.yaml: one", "b.yaml: two"})
+	compareProblems(t, Problems(fmt.Errorf("finding: %w", Problem{File: "c.yaml", Wrong: "three"})), []string{"c.yaml: three"})
 	if got := Problems(nil); got != nil {
 		t.Errorf("Problems(nil) = %v", got)
 	}

@@ -6,92 +6,93 @@ import (
 	"strings"
 )
 
-func (k *checker) agentAccess() {
-	k.eachRunner(func(p place, r Runner) {
+func (k *checker) checkAgentAccess() {
+	k.forEachRunner(func(p keyPath, r Runner) {
 		a := r.Agent
 		p += ".agent"
-		if !allowed(a.Kind, string(a.Kind)) {
+		if !isAllowed(a.Kind, string(a.Kind)) {
 			return
 		}
 		if a.URL == "" && a.Kind != Command {
-			k.bad(p+".url", "is missing, and kind "+string(a.Kind)+" needs it", "the CI server's address, for example https://ci.example.com")
+			k.reportError(p+".url", "is missing, and kind "+string(a.Kind)+" requires it", "the CI server's address, for example https://ci.example.com")
 		}
 		if a.Token == "" && a.Kind != Command {
-			k.bad(p+".token", "is missing, and kind "+string(a.Kind)+" needs it", "the name of a stack secret, for example ci-worker-token")
+			k.reportError(p+".token", "is missing, and kind "+string(a.Kind)+" requires it", "the name of a stack secret, for example ci-worker-token")
 		}
 		if a.URL != "" {
-			k.agentURL(p+".url", a.URL)
+			k.checkAgentURL(p+".url", a.URL)
 		}
 	})
 }
 
-func (k *checker) agentURL(p place, text string) {
+func (k *checker) checkAgentURL(p keyPath, text string) {
 	want := "an https address such as https://ci.example.com"
-	wrong, secret := httpsFault(text)
+	wrong, secret := findHTTPSFault(text)
 	if secret {
-		want = "the address alone; the secret belongs into agent.token"
+		want = "the address alone: store the secret as a stack secret, and name it in agent.token"
 	}
 	if wrong != "" {
-		k.bad(p, wrong, want)
+		k.reportError(p, wrong, want)
 	}
 }
 
-// registryMirrors refuses what the Docker engine refuses, since it would not start. Source: moby, ValidateMirror in registry/config.go.
-func (k *checker) registryMirrors() {
-	k.eachRunner(func(p place, r Runner) {
+// checkRegistryMirrors refuses the addresses that the Docker engine refuses, because the engine would not start. Source:
+// moby, ValidateMirror in registry/config.go.
+func (k *checker) checkRegistryMirrors() {
+	k.forEachRunner(func(p keyPath, r Runner) {
 		if r.RegistryMirror == "" {
 			return
 		}
-		wrong, secret := httpsFault(r.RegistryMirror)
+		wrong, secret := findHTTPSFault(r.RegistryMirror)
 		want := "an https address such as https://mirror.example.com"
 		if secret {
-			want = "the address alone: the container engine takes no mirror that asks who it is"
+			want = "the address alone: the container engine does not log in to a mirror"
 		}
 		if u, err := url.Parse(r.RegistryMirror); wrong == "" && err == nil && strings.Trim(u.Path, "/") != "" {
-			wrong, want = quote(r.RegistryMirror)+" has a path, which the container engine does not take", "https://"+u.Host
+			wrong, want = quoteValue(r.RegistryMirror)+" has a path, which the container engine does not accept", "https://"+u.Host
 		}
 		if wrong != "" {
-			k.bad(p+".registryMirror", wrong, want)
+			k.reportError(p+".registryMirror", wrong, want)
 		}
 	})
 }
 
-// httpsFault says what keeps a text from being an https address and nothing more; "" when nothing does. Secret says that it may hold one: then it
-// is not printed.
-func httpsFault(text string) (wrong string, secret bool) {
+// findHTTPSFault says why a text is not a plain https address, or returns "". secret means that the text may contain a
+// secret, so messages must not print it.
+func findHTTPSFault(text string) (wrong string, secret bool) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return "is no address", false // not printed: it may hold a password
+		return "is not a valid address", false // not printed: it may contain a password
 	case u.User != nil:
-		return "holds a user or password (not printed)", true
+		return "contains a user or password (not printed)", true
 	case u.RawQuery != "" || u.Fragment != "":
-		return "has a ? or # part, which may hold a secret (not printed)", true
+		return "has a ? or # part, which may contain a secret (not printed)", true
 	case u.Scheme != "https" || u.Hostname() == "" || strings.Contains(text, " "):
-		return quote(text) + " is no https address", false
+		return quoteValue(text) + " is not an https address", false
 	}
 	return "", false
 }
 
-// secretForms are what tokens of CI systems and clouds look like: GitHub, GitLab, Buildkite, AWS keys, JSON Web Tokens.
-var secretForms = regexp.MustCompile(`^(gh[opsur]_|github_pat_|gl[a-z]{2,6}-[A-Za-z0-9_-]{20}|GR1348941|bkct|bkua_|AKIA|ASIA|eyJ)`)
+// tokenPattern matches tokens of CI systems and clouds: GitHub, GitLab, Buildkite, AWS keys, JSON Web Tokens.
+var tokenPattern = regexp.MustCompile(`^(gh[opsur]_|github_pat_|gl[a-z]{2,6}-[A-Za-z0-9_-]{20}|GR1348941|bkct|bkua_|AKIA|ASIA|eyJ)`)
 
-// randomPart is how long a run of letters and digits may be before digits in it make it look drawn by lot.
-const randomPart = 16
+// minRandomLength is the length from which a run of letters and digits counts as random if it contains three digits.
+const minRandomLength = 16
 
-func (k *checker) agentToken() {
-	k.eachRunner(func(p place, r Runner) {
-		if looksSecret(r.Agent.Token) {
-			k.bad(p+".agent.token", "looks like a secret itself (not printed); take it out of the file and its history, and revoke it",
+func (k *checker) checkAgentToken() {
+	k.forEachRunner(func(p keyPath, r Runner) {
+		if looksLikeSecret(r.Agent.Token) {
+			k.reportError(p+".agent.token", "looks like the token itself (not printed): revoke it, and remove it from the file and its history",
 				"the name of a stack secret, for example ci-worker-token")
 		}
 	})
 }
 
-// looksSecret says whether a text looks like a token and not like a name: it has a known form, or a long part with three
-// digits or more among its letters.
-func looksSecret(s string) bool {
-	if secretForms.MatchString(s) {
+// looksLikeSecret reports whether a text looks like a token and not like a name: it has a known form, or a long part with
+// three or more digits.
+func looksLikeSecret(s string) bool {
+	if tokenPattern.MatchString(s) {
 		return true
 	}
 	for part := range strings.FieldsFuncSeq(s, func(c rune) bool { return strings.ContainsRune("-._", c) }) {
@@ -101,22 +102,22 @@ func looksSecret(s string) bool {
 				digits++
 			}
 		}
-		if len(part) >= randomPart && digits >= 3 {
+		if len(part) >= minRandomLength && digits >= 3 {
 			return true
 		}
 	}
 	return false
 }
 
-func (k *checker) agentCommands() {
-	k.eachRunner(func(p place, r Runner) {
+func (k *checker) checkAgentCommands() {
+	k.forEachRunner(func(p keyPath, r Runner) {
 		p += ".agent.commands"
 		switch kind := r.Agent.Kind; {
-		case !allowed(kind, string(kind)):
+		case !isAllowed(kind, string(kind)):
 		case kind == Command && r.Agent.Commands == nil:
-			k.bad(p, "is missing, and kind command needs it", "a mapping with the keys install, register, drain and unregister")
+			k.reportError(p, "is missing, and kind command requires it", "a mapping with the keys install, register, drain and unregister")
 		case kind != Command && r.Agent.Commands != nil:
-			k.bad(p, "is there, and kind "+string(kind)+" has commands of its own", "kind: command, or no commands")
+			k.reportError(p, "is set, and kind "+string(kind)+" has its own commands", "kind: command, or no commands")
 		}
 	})
 }

@@ -9,20 +9,20 @@ import (
 )
 
 var cacheRules = []Rule{
-	{"cache.instanceTypes", "Types that EC2 has, each once, all of one architecture, and offered in the region. One that only some of the zones offer is a warning.", (*checker).cacheTypes},
-	{"cache.volume", "1GiB to 64TiB; iops at most 500 for each GiB; throughput at most a quarter MiB/s for each of iops.", (*checker).volume},
-	{"cache.volume", "iops or throughput that none of the instance types can carry is a warning: it is paid for and never seen.", (*checker).carried},
-	{"cache.shards", "More than one shard takes two zones: shards alternate between the first two and stay there, since a volume cannot change its zone. A network of /20 has addresses for 22 shards, a larger one for all 32.", (*checker).shardsFit},
-	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores; shards count from 0. At most 50 pins, since the map of the shards is one parameter of 4 KiB.", (*checker).pins},
-	{"cache.seed.region", "Another region file that has a cache, never this one.", (*checker).seed},
+	{"cache.instanceTypes", "Lists EC2 instance types of one architecture that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkCacheTypes},
+	{"cache.volume", "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.", (*checker).checkVolume},
+	{"cache.volume", "iops or throughput above the limits of all instance types is a warning: the region would pay for it without using it.", (*checker).checkVolumeAgainstTypes},
+	{"cache.shards", "More than one shard requires two zones. Shards alternate between the first two zones and stay there, because a volume cannot change its zone. A /20 network has addresses for 22 shards, a larger network for all 32.", (*checker).checkShardsFit},
+	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores. Shard numbers start at 0. At most 50 pins, because the shard map must fit into one parameter of 4 KiB.", (*checker).checkPins},
+	{"cache.seed.region", "Must name another region file that has a cache.", (*checker).checkSeed},
 }
 
-func (k *checker) cacheTypes() {
+func (k *checker) checkCacheTypes() {
 	if k.Cache == nil {
 		return
 	}
-	const list = place("cache.instanceTypes")
-	k.instanceTypes(list, k.Cache.InstanceTypes)
+	const list = keyPath("cache.instanceTypes")
+	k.checkInstanceTypes(list, k.Cache.InstanceTypes)
 	arch := ""
 	for i, name := range k.Cache.InstanceTypes {
 		t, known := ec2types.Lookup(name)
@@ -31,37 +31,37 @@ func (k *checker) cacheTypes() {
 		case arch == "":
 			arch = t.Arch
 		case t.Arch != arch:
-			k.bad(list.at(i), name+" is "+t.Arch+" and the types before it "+arch, "types of one architecture: a server has one image")
+			k.reportError(list.item(i), name+" is "+t.Arch+", and the types before it are "+arch, "types of one architecture: a server has one image")
 		}
 	}
 }
 
-// Bounds of gp3 volumes between their figures. Source: aws-sdk-go-v2, documentation of CreateVolume.
+// Ratios between the figures of gp3 volumes. Source: aws-sdk-go-v2, documentation of CreateVolume.
 const (
 	iopsPerGiB   = 500
 	iopsPerMiBps = 4
 )
 
-func (k *checker) volume() {
+func (k *checker) checkVolume() {
 	if k.Cache == nil {
 		return
 	}
-	const p = place("cache.volume")
+	const p = keyPath("cache.volume")
 	v := k.Cache.Volume
-	if v.Size < 1 || v.Size > largestVolume {
-		k.bad(p+".size", v.Size.String()+" is no size for a volume", "1GiB to 64TiB, for example 2TiB")
-	} else if most := int(v.Size) * iopsPerGiB; v.IOPS > most && k.sound(p+".size") {
-		k.bad(p+".iops", fmt.Sprintf("%d is more than 500 for each of %d GiB", v.IOPS, v.Size.GiB()),
+	if v.Size < 1 || v.Size > maxVolume {
+		k.reportError(p+".size", v.Size.String()+" is out of range for a volume", "1GiB to 64TiB, for example 2TiB")
+	} else if most := int(v.Size) * iopsPerGiB; v.IOPS > most && k.areIntact(p+".size") {
+		k.reportError(p+".iops", fmt.Sprintf("%d is more than 500 for each of %d GiB", v.IOPS, v.Size.GiB()),
 			fmt.Sprintf("at most %d, or a larger volume", most))
 	}
-	if v.Throughput > v.IOPS/iopsPerMiBps && k.sound(p+".iops") {
-		k.bad(p+".throughput", fmt.Sprintf("%d MiB/s is more than %d IOPS carry", v.Throughput, v.IOPS),
+	if v.Throughput > v.IOPS/iopsPerMiBps && k.areIntact(p+".iops") {
+		k.reportError(p+".throughput", fmt.Sprintf("%d MiB/s needs more than %d IOPS", v.Throughput, v.IOPS),
 			fmt.Sprintf("at most %d, or iops of at least %d", v.IOPS/iopsPerMiBps, v.Throughput*iopsPerMiBps))
 	}
 }
 
-func (k *checker) carried() {
-	if k.Cache == nil || !k.sound("cache.instanceTypes") {
+func (k *checker) checkVolumeAgainstTypes() {
+	if k.Cache == nil || !k.areIntact("cache.instanceTypes") {
 		return
 	}
 	mibps, iops := 0, 0
@@ -73,77 +73,77 @@ func (k *checker) carried() {
 		mibps = max(mibps, int(int64(t.EBSMaxMbps)*1_000_000/8/(1<<20)))
 		iops = max(iops, t.EBSMaxIOPS)
 	}
-	const p = place("cache.volume")
+	const p = keyPath("cache.volume")
 	if v := k.Cache.Volume; v.Throughput > mibps {
-		k.warn(p+".throughput", fmt.Sprintf("%d MiB/s, and the best of the instance types carries %d", v.Throughput, mibps), fmt.Sprintf("at most %d, or larger types", mibps))
+		k.reportWarning(p+".throughput", fmt.Sprintf("%d MiB/s is more than any of the instance types supports (%d)", v.Throughput, mibps), fmt.Sprintf("at most %d, or larger types", mibps))
 	}
 	if v := k.Cache.Volume; v.IOPS > iops {
-		k.warn(p+".iops", fmt.Sprintf("%d, and the best of the instance types carries %d", v.IOPS, iops), fmt.Sprintf("at most %d, or larger types", iops))
+		k.reportWarning(p+".iops", fmt.Sprintf("%d is more than any of the instance types supports (%d)", v.IOPS, iops), fmt.Sprintf("at most %d, or larger types", iops))
 	}
 }
 
-// Shards lie in the first two zones by turns, as package plan places them. Sixteen addresses of each zone's cache subnet are kept for
-// their fixed ones.
+// Package plan places shards alternately in the first two zones. Each zone's cache subnet reserves sixteen addresses for the
+// shards' fixed addresses.
 const (
 	shardZones   = 2
 	fixedInZone  = 16
-	spareServers = 1 // comes while the server that it replaces goes
+	spareServers = 1 // a new server starts before the old server has stopped
 )
 
-func (k *checker) shardsFit() {
+func (k *checker) checkShardsFit() {
 	cidr, zones := k.Network.CIDR, len(k.AWS.Zones)
-	if k.Cache == nil || zones == 0 || !k.sound("network.cidr", "aws.zones") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
+	if k.Cache == nil || zones == 0 || !k.areIntact("network.cidr", "aws.zones") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
 		return
 	}
-	// What is left of a 128th of the network for the servers' own addresses. The last address is both AWS's and among the fixed ones
-	// in the smallest subnet, a /27; in larger ones it makes no difference.
-	own := 1<<(32-cidr.Bits()-7) - (reserved - 1) - fixedInZone - spareServers
+	// The cache subnet is a 128th of the network. own is what remains for the servers' own addresses. In the smallest subnet,
+	// a /27, the last address counts both as AWS's and as a fixed address. In larger subnets the difference has no effect.
+	own := 1<<(32-cidr.Bits()-7) - (reservedAddresses - 1) - fixedInZone - spareServers
 	room := shardZones * min(fixedInZone, own)
 	switch n := k.Cache.Shards; {
 	case n > 1 && zones < shardZones:
-		k.bad("cache.shards", fmt.Sprintf("%d shards and one zone", n), "1, or a second zone under aws.zones: shards alternate between two zones, and cannot change theirs later")
-	case n > room && own < fixedInZone: // else 32 shards fit, and more are out of the bounds of the key
-		k.bad("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s hold %d", n, cidr, room), "fewer shards or a larger network.cidr")
+		k.reportError("cache.shards", fmt.Sprintf("%d shards need two zones, and aws.zones has one", n), "1, or a second zone in aws.zones: shards alternate between two zones, and a shard cannot change its zone later")
+	case n > room && own < fixedInZone: // otherwise all 32 shards fit, and the key's own bound limits them
+		k.reportError("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s have room for %d", n, cidr, room), "fewer shards or a larger network.cidr")
 	}
 }
 
-// mostPins is how many pins with the longest names fit into the map's parameter beside its slots.
-const mostPins = 50
+// maxPins is the number of pins with the longest names that fit into the map's parameter beside the slots.
+const maxPins = 50
 
-var tenantName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+var tenantPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
-func (k *checker) pins() {
+func (k *checker) checkPins() {
 	if k.Cache == nil {
 		return
 	}
-	if n := len(k.Cache.Pins); n > mostPins {
-		k.bad("cache.pins", fmt.Sprintf("has %d pins", n), fmt.Sprintf("at most %d; all other tenants are placed by hash", mostPins))
+	if n := len(k.Cache.Pins); n > maxPins {
+		k.reportError("cache.pins", fmt.Sprintf("has %d pins", n), fmt.Sprintf("at most %d: all other tenants are placed by hash", maxPins))
 	}
 	for tenant, shard := range k.Cache.Pins {
-		p := place("cache.pins").key(tenant)
-		if !tenantName.MatchString(tenant) {
-			k.bad(p, "the tenant's name does not fit", "1 to 63 lower-case letters, digits, dots, hyphens and underscores")
+		p := keyPath("cache.pins").child(tenant)
+		if !tenantPattern.MatchString(tenant) {
+			k.reportError(p, "is not a valid tenant name", "1 to 63 lower-case letters, digits, dots, hyphens and underscores")
 		}
-		if n := k.Cache.Shards; (shard < 0 || shard >= n) && n > 0 && k.sound("cache.shards") {
-			k.bad(p, fmt.Sprintf("there is no shard %d", shard), fmt.Sprintf("0 to %d", n-1))
+		if n := k.Cache.Shards; (shard < 0 || shard >= n) && n > 0 && k.areIntact("cache.shards") {
+			k.reportError(p, fmt.Sprintf("shard %d does not exist", shard), fmt.Sprintf("0 to %d", n-1))
 		}
 	}
 }
 
-func (k *checker) seed() {
+func (k *checker) checkSeed() {
 	if k.Cache == nil || k.Cache.Seed == nil || k.Cache.Seed.Region == "" {
 		return
 	}
-	const p = place("cache.seed.region")
+	const p = keyPath("cache.seed.region")
 	switch name := k.Cache.Seed.Region; {
 	case name == k.Name:
-		k.bad(p, quote(name)+" is this region itself", "the name of another region file, or no seed")
-	case !fileName.MatchString(name):
-		k.bad(p, quote(name)+" is no region file's name", "the name without directory and .yaml, for example us-east-2")
+		k.reportError(p, quoteValue(name)+" is this region itself", "the name of another region file, or no seed")
+	case !namePattern.MatchString(name):
+		k.reportError(p, quoteValue(name)+" is not the name of a region file", "the name without directory and .yaml, for example us-east-2")
 	}
 }
 
-// sortedKeys lists the keys of a map in order.
+// sortedKeys returns the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {

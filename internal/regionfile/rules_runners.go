@@ -10,149 +10,151 @@ import (
 )
 
 var runnerRules = []Rule{
-	{"runners", "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.", (*checker).fleetNames},
-	{"runners.NAME.instanceTypes", "Types that EC2 has, each once, of the fleet's arch, and offered in the region. One that only some of the zones offer is a warning.", (*checker).fleetTypes},
-	{"runners.NAME.count", "min is at most max.", (*checker).counts},
-	{"runners.NAME.count", "All fleets at their most fit into the runner subnets: a sixteenth of the network in each zone, less the 5 addresses that AWS keeps.", (*checker).fleetsFit},
-	{"runners.NAME.onDemand", "base is at most count.max.", (*checker).onDemand},
-	{"runners.NAME.disk", "8GiB to 64TiB. Under 40GiB is a warning with agent kind jobserv, which refuses work below 30 GB free.", (*checker).disks},
-	{"runners.NAME.cache", "true takes a section cache.", (*checker).fleetCache},
-	{"runners.NAME.registryMirror", "https, a host and nothing behind it: the container engine takes no path, user, query or fragment, and does not start with one.", (*checker).registryMirrors},
-	{"runners.NAME.agent", "url is https, without user, password, query and fragment; url and token are there for every kind but command.", (*checker).agentAccess},
-	{"runners.NAME.agent.tags", "Each label once, up to 64 characters without spaces and commas. armhf, 32-bit ARM, never with Graviton4 types (c8g, m8g, r8g and the like): they cannot run it.", (*checker).agentTags},
-	{"runners.NAME.agent.token", "The name of a secret: letters and digits in words joined by hyphens, dots or underscores. What looks like a token itself is refused, and never printed.", (*checker).agentToken},
-	{"runners.NAME.agent.commands", "There for kind command, and for no other.", (*checker).agentCommands},
+	{"runners", "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.", (*checker).checkFleetNames},
+	{"runners.NAME.instanceTypes", "Lists EC2 instance types of the fleet's arch that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkFleetTypes},
+	{"runners.NAME.count", "min must be at most max.", (*checker).checkCounts},
+	{"runners.NAME.count", "The max of all fleets together must fit into the runner subnets. They hold a sixteenth of the network in each zone, less the 5 addresses that AWS reserves.", (*checker).checkFleetsFit},
+	{"runners.NAME.onDemand", "base must be at most count.max.", (*checker).checkOnDemand},
+	{"runners.NAME.disk", "Must be 8GiB to 64TiB. Less than 40GiB is a warning for agent kind jobserv: JobServ assigns no work to a machine with less than 30 GB free.", (*checker).checkDisks},
+	{"runners.NAME.cache", "true requires a section cache.", (*checker).checkFleetCache},
+	{"runners.NAME.registryMirror", "Must be an https address with a host and no path, user, query or fragment: the container engine does not start with one of these.", (*checker).checkRegistryMirrors},
+	{"runners.NAME.agent", "url must be an https address without user, password, query and fragment. Every kind except command requires url and token.", (*checker).checkAgentAccess},
+	{"runners.NAME.agent.tags", "Lists each label once. A label has up to 64 characters without spaces and commas. The label armhf (32-bit ARM) must not be combined with Graviton4 types (c8g, m8g, r8g and similar), which cannot run it.", (*checker).checkAgentTags},
+	{"runners.NAME.agent.token", "Must be the name of a stack secret: letters and digits in words joined by hyphens, dots or underscores. Beachhead refuses a value that looks like the token itself, and never prints it.", (*checker).checkAgentToken},
+	{"runners.NAME.agent.commands", "Required for kind command, and not allowed for other kinds.", (*checker).checkAgentCommands},
 }
 
-// eachRunner calls visit for every fleet. The order is that of the map: problems are sorted in the end.
-func (k *checker) eachRunner(visit func(p place, r Runner)) {
+// forEachRunner calls visit for every fleet, in no particular order. Problems are sorted later.
+func (k *checker) forEachRunner(visit func(p keyPath, r Runner)) {
 	for name, r := range k.Runners {
-		visit(place("runners").key(name), r)
+		visit(keyPath("runners").child(name), r)
 	}
 }
 
-var fleetName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$`)
+var fleetNamePattern = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$`)
 
-func (k *checker) fleetNames() {
+func (k *checker) checkFleetNames() {
 	for name := range k.Runners {
-		if !fleetName.MatchString(name) {
-			k.bad(place("runners").key(name), "the name does not fit into those of machines and groups",
+		if !fleetNamePattern.MatchString(name) {
+			k.reportError(keyPath("runners").child(name), "is not a valid fleet name",
 				"1 to 24 lower-case letters, digits and hyphens, for example containers-arm64")
 		}
 	}
 }
 
-func (k *checker) fleetTypes() {
-	k.eachRunner(func(p place, r Runner) {
-		k.instanceTypes(p+".instanceTypes", r.InstanceTypes)
+func (k *checker) checkFleetTypes() {
+	k.forEachRunner(func(p keyPath, r Runner) {
+		k.checkInstanceTypes(p+".instanceTypes", r.InstanceTypes)
 		for i, name := range r.InstanceTypes {
 			t, known := ec2types.Lookup(name)
-			if known && allowed(r.Arch, string(r.Arch)) && t.Arch != string(r.Arch) && k.sound(p+".arch") {
-				k.bad((p + ".instanceTypes").at(i), name+" is "+t.Arch+" and the fleet "+string(r.Arch), "a type of that architecture, or a fleet of its own")
+			if known && isAllowed(r.Arch, string(r.Arch)) && t.Arch != string(r.Arch) && k.areIntact(p+".arch") {
+				k.reportError((p + ".instanceTypes").item(i), name+" is "+t.Arch+", and the fleet is "+string(r.Arch), "an "+string(r.Arch)+" type, or another fleet for it")
 			}
 		}
 	})
 }
 
-// instanceTypes checks a list of types against what EC2 has and the region offers.
-func (k *checker) instanceTypes(list place, types []string) {
+// checkInstanceTypes checks a list of types against the types of EC2 and the offers of the region.
+func (k *checker) checkInstanceTypes(list keyPath, types []string) {
 	for i, name := range types {
-		p := list.at(i)
+		p := list.item(i)
 		_, known := ec2types.Lookup(name)
 		switch {
 		case slices.Contains(types[:i], name):
-			k.bad(p, quote(name)+" is there twice", "each type once")
+			k.reportError(p, quoteValue(name)+" is listed twice", "each type once")
 		case !known:
-			want := nearest(name, ec2types.Names())
+			want := suggestName(name, ec2types.TypeNames())
 			if want == "" {
 				want = "an EC2 instance type such as m7g.2xlarge"
 			}
-			k.bad(p, quote(name)+" is no instance type that we know", want)
+			k.reportError(p, quoteValue(name)+" is not a known EC2 instance type", want)
 		default:
-			k.offered(p, name)
+			k.checkOffered(p, name)
 		}
 	}
 }
 
-// offered checks one type against the region and its zones. A type that the region offers only in other zones than the
-// file names is a warning too: letters differ between accounts, so that the tables cannot refuse it.
-func (k *checker) offered(p place, name string) {
-	known := ec2types.Zones(k.AWS.Region)
-	if len(known) == 0 || !k.sound("aws.region") {
+// checkOffered checks one type against the offers of the region and its zones. A type that only other zones offer is a
+// warning: zone letters differ between accounts, so the tables cannot decide.
+func (k *checker) checkOffered(p keyPath, name string) {
+	known := ec2types.ZoneNames(k.AWS.Region)
+	if len(known) == 0 || !k.areIntact("aws.region") {
 		return
 	}
-	if !ec2types.OfferedInRegion(k.AWS.Region, name) {
-		k.bad(p, k.AWS.Region+" does not offer "+name, "a type that it offers; aws ec2 describe-instance-type-offerings lists them")
+	if !ec2types.IsOfferedInRegion(k.AWS.Region, name) {
+		k.reportError(p, k.AWS.Region+" does not offer "+name, "a type that it offers: aws ec2 describe-instance-type-offerings --region "+k.AWS.Region+" lists them")
 		return
 	}
 	var without []string
 	for _, zone := range k.AWS.Zones {
-		if slices.Contains(known, zone) && !ec2types.Offered(zone, name) {
+		if slices.Contains(known, zone) && !ec2types.IsOffered(zone, name) {
 			without = append(without, zone)
 		}
 	}
 	if len(without) > 0 {
-		k.warn(p, name+" is not offered in "+both(without), "further types beside it; letters differ between accounts, and preflight asks AWS")
+		k.reportWarning(p, name+" is not offered in "+joinAnd(without), "more types in the list (letters differ between accounts; preflight queries AWS)")
 	}
 }
 
-var labelForm = regexp.MustCompile(`^[^\s,]{1,64}$`)
+var agentTagPattern = regexp.MustCompile(`^[^\s,]{1,64}$`)
 
-func (k *checker) agentTags() {
-	k.eachRunner(func(p place, r Runner) {
+func (k *checker) checkAgentTags() {
+	k.forEachRunner(func(p keyPath, r Runner) {
 		list := p + ".agent.tags"
 		for i, tag := range r.Agent.Tags {
 			switch {
 			case slices.Contains(r.Agent.Tags[:i], tag):
-				k.bad(list.at(i), quote(tag)+" is there twice", "each label once")
-			case !labelForm.MatchString(tag):
-				k.bad(list.at(i), quote(tag)+" is no label", "up to 64 characters without spaces and commas")
+				k.reportError(list.item(i), quoteValue(tag)+" is listed twice", "each label once")
+			case !agentTagPattern.MatchString(tag):
+				k.reportError(list.item(i), quoteValue(tag)+" is not a valid label", "up to 64 characters without spaces and commas")
 			case strings.Contains(strings.ToLower(tag), "armhf"):
-				k.armhf(list.at(i), p+".instanceTypes", r.InstanceTypes)
+				k.checkArmhf(list.item(i), p+".instanceTypes", r.InstanceTypes)
 			}
 		}
 	})
 }
 
-func (k *checker) armhf(p, list place, types []string) {
-	no32 := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return ec2types.Graviton(t) < 4 })
-	if len(no32) > 0 && k.sound(list) {
-		k.bad(p, "takes 32-bit ARM jobs, which "+both(no32)+" cannot run (Graviton4)", "Graviton3 types such as m7g.2xlarge, or the label on another fleet")
+func (k *checker) checkArmhf(p, list keyPath, types []string) {
+	no32 := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return ec2types.GravitonGeneration(t) < 4 })
+	if len(no32) > 0 && k.areIntact(list) {
+		k.reportError(p, "takes 32-bit ARM jobs, which "+joinAnd(no32)+" cannot run (Graviton4)", "Graviton3 types such as m7g.2xlarge, or the label on another fleet")
 	}
 }
 
-func (k *checker) counts() {
-	k.eachRunner(func(p place, r Runner) {
-		if r.Count.Min > r.Count.Max && r.Count.Max > 0 && k.sound(p+".count") {
-			k.bad(p+".count.min", fmt.Sprintf("%d is more than max, %d", r.Count.Min, r.Count.Max), fmt.Sprintf("at most %d", r.Count.Max))
+func (k *checker) checkCounts() {
+	k.forEachRunner(func(p keyPath, r Runner) {
+		if r.Count.Min > r.Count.Max && r.Count.Max > 0 && k.areIntact(p+".count") {
+			k.reportError(p+".count.min", fmt.Sprintf("%d is more than max (%d)", r.Count.Min, r.Count.Max), fmt.Sprintf("at most %d", r.Count.Max))
 		}
 	})
 }
 
-func (k *checker) onDemand() {
-	k.eachRunner(func(p place, r Runner) {
-		if base := r.OnDemand.Base; base != nil && *base > r.Count.Max && r.Count.Max > 0 && k.sound(p+".count.max") {
-			k.bad(p+".onDemand.base", fmt.Sprintf("%d is more than count.max, %d", *base, r.Count.Max), fmt.Sprintf("0 to %d", r.Count.Max))
+func (k *checker) checkOnDemand() {
+	k.forEachRunner(func(p keyPath, r Runner) {
+		if base := r.OnDemand.Base; base != nil && *base > r.Count.Max && r.Count.Max > 0 && k.areIntact(p+".count.max") {
+			k.reportError(p+".onDemand.base", fmt.Sprintf("%d is more than count.max (%d)", *base, r.Count.Max), fmt.Sprintf("0 to %d", r.Count.Max))
 		}
 	})
 }
 
-// reserved is the addresses that AWS keeps in every subnet. Source: Amazon VPC user guide, "Subnet CIDR blocks".
-const reserved = 5
+// reservedAddresses is the number of addresses that AWS reserves in every subnet. Source: Amazon VPC user guide, "Subnet CIDR
+// blocks".
+const reservedAddresses = 5
 
-func (k *checker) fleetsFit() {
+func (k *checker) checkFleetsFit() {
 	cidr := k.Network.CIDR
-	if len(k.AWS.Zones) == 0 || !k.sound("network.cidr", "aws.zones", "runners") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
+	if len(k.AWS.Zones) == 0 || !k.areIntact("network.cidr", "aws.zones", "runners") || !cidr.Addr().Is4() || cidr.Bits() > 20 {
 		return
 	}
-	room := len(k.AWS.Zones) * (1<<(32-cidr.Bits()-4) - reserved)
-	// The first fleet that goes over is named, in the order of the file. One by one, since a sum could overflow.
+	room := len(k.AWS.Zones) * (1<<(32-cidr.Bits()-4) - reservedAddresses)
+	// Report the first fleet, in the order of the file, that exceeds the room. Subtract one by one, because a sum could
+	// overflow.
 	left := room
-	for _, name := range k.inOrder() {
+	for _, name := range k.fleetsInFileOrder() {
 		most := k.Runners[name].Count.Max
 		if most > left {
-			k.bad(place("runners").key(name)+".count.max",
-				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones hold %d in all, %d are left", most, cidr, len(k.AWS.Zones), room, left),
+			k.reportError(keyPath("runners").child(name)+".count.max",
+				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free", most, cidr, len(k.AWS.Zones), room, left),
 				"a smaller max, a larger network.cidr or more zones")
 			return
 		}
@@ -160,38 +162,38 @@ func (k *checker) fleetsFit() {
 	}
 }
 
-// inOrder lists the fleets as the file has them; fleets that no file has come by name.
-func (k *checker) inOrder() []string {
+// fleetsInFileOrder returns the names of the fleets in the order of the file. Fleets without a file come by name.
+func (k *checker) fleetsInFileOrder() []string {
 	names := sortedKeys(k.Runners)
 	slices.SortStableFunc(names, func(a, b string) int {
-		return k.source.line(place("runners").key(a)) - k.source.line(place("runners").key(b))
+		return k.source.lineOf(keyPath("runners").child(a)) - k.source.lineOf(keyPath("runners").child(b))
 	})
 	return names
 }
 
 const (
-	smallestDisk = 8 * GiB
-	// largestVolume is gp3's bound. Source: aws-sdk-go-v2, documentation of CreateVolume.
-	largestVolume = 64 * TiB
-	// jobservDisk leaves JobServ its 30 GB free in /var/lib (foundriesio/jobserv, settings.py) beside system and tools.
-	jobservDisk = 40 * GiB
+	minDisk = 8 * GiB
+	// maxVolume is the maximum size of a gp3 volume. Source: aws-sdk-go-v2, documentation of CreateVolume.
+	maxVolume = 64 * TiB
+	// minJobServDisk leaves 30 GB free in /var/lib for JobServ (foundriesio/jobserv, settings.py), beside system and tools.
+	minJobServDisk = 40 * GiB
 )
 
-func (k *checker) disks() {
-	k.eachRunner(func(p place, r Runner) {
+func (k *checker) checkDisks() {
+	k.forEachRunner(func(p keyPath, r Runner) {
 		switch {
-		case r.Disk < smallestDisk || r.Disk > largestVolume:
-			k.bad(p+".disk", r.Disk.String()+" is no size for a root disk", "8GiB to 64TiB, for example 100GiB")
-		case r.Disk < jobservDisk && r.Agent.Kind == JobServ:
-			k.warn(p+".disk", r.Disk.String()+" leaves little: JobServ gives no work below 30 GB free", "40GiB or more")
+		case r.Disk < minDisk || r.Disk > maxVolume:
+			k.reportError(p+".disk", r.Disk.String()+" is out of range for a root disk", "8GiB to 64TiB, for example 100GiB")
+		case r.Disk < minJobServDisk && r.Agent.Kind == JobServ:
+			k.reportWarning(p+".disk", r.Disk.String()+" is small: JobServ assigns no work to a machine with less than 30 GB free", "40GiB or more")
 		}
 	})
 }
 
-func (k *checker) fleetCache() {
-	k.eachRunner(func(p place, r Runner) {
-		if r.Cache != nil && *r.Cache && k.Cache == nil && k.sound("cache") {
-			k.bad(p+".cache", "true, and the region has no cache", "a section cache, or cache: false")
+func (k *checker) checkFleetCache() {
+	k.forEachRunner(func(p keyPath, r Runner) {
+		if r.Cache != nil && *r.Cache && k.Cache == nil && k.areIntact("cache") {
+			k.reportError(p+".cache", "is true, and the region has no cache", "a section cache, or cache: false")
 		}
 	})
 }

@@ -30,7 +30,7 @@ var rules = []rule{
 	// Gateway.NotAttached, "Network vpc-… has no Internet gateway attached": VPC user guide, "NAT gateways" and "Elastic IP addresses".
 	{natGatewayType, internetGatewayType, publicVPC, vpc},
 	{addressType, internetGatewayType, vpc, vpc},
-	// A VPN gateway is not attached while a connection of it is pending: components/gcplink/aws.go, makeRoutes.
+	// A VPN gateway is not attached while a connection of it is pending: components/gcplink/aws_vpn.go, propagateRoutes.
 	{attachmentType, connectionType, input("vpnGatewayId"), input("vpnGatewayId")},
 	// Gateway.NotAttached: EC2 API reference, EnableVgwRoutePropagation, "the virtual private gateway must be attached to a VPC".
 	{propagationType, attachmentType, input("vpnGatewayId"), input("vpnGatewayId")},

@@ -4,88 +4,93 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// cache asks whether each shard has its data, its address and its server, and whether runners are told the map that is planned.
-func cache(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) []Result {
-	if p.Cache == nil {
+// checkCache checks that each shard has its data, its address and its server, and that runners read the planned shard map.
+func (v verification) checkCache(ctx context.Context) []check.Result {
+	if v.plan.Cache == nil {
 		return nil
 	}
-	var results []Result
-	for _, s := range p.Cache.Shards {
+	var results []check.Result
+	for _, s := range v.plan.Cache.Shards {
 		key := fmt.Sprintf("%02d", s.Number)
 		results = append(results,
-			volumeOf(ctx, p, s, key, cloud).answer(o), interfaceOf(ctx, s, key, cloud).answer(o), serverOf(ctx, s, key, cloud).answer(o))
+			v.volumeProbe(s, key).run(ctx, v.outputs), v.interfaceProbe(s, key).run(ctx, v.outputs), v.serverProbe(s, key).run(ctx, v.outputs))
 	}
-	return append(results, mapOf(ctx, p, o, cloud))
+	return append(results, v.checkShardMap(ctx))
 }
 
-func volumeOf(ctx context.Context, p *plan.Plan, s plan.Shard, key string, cloud Cloud) question[Volume] {
-	words := func(v Volume) string {
+func (v verification) volumeProbe(s plan.Shard, key string) probe[Volume] {
+	describe := func(volume Volume) string {
 		encrypted, tagged := "encrypted", "tagged "
-		if !v.Encrypted {
+		if !volume.Encrypted {
 			encrypted = "not encrypted"
 		}
-		if v.Tags[plan.StackTag] != p.Name {
+		if volume.Tags[plan.StackTag] != v.plan.Name {
 			tagged = "not tagged "
 		}
-		return fmt.Sprintf("%d GiB in %s, %s, %s%s=%s", v.GiB, v.Zone, encrypted, tagged, plan.StackTag, p.Name)
+		return fmt.Sprintf("%d GiB in %s, %s, %s%s=%s", volume.GiB, volume.Zone, encrypted, tagged, plan.StackTag, v.plan.Name)
 	}
-	want := words(Volume{Zone: s.Zone, GiB: p.Cache.Volume.SizeGiB, Encrypted: true, Tags: map[string]string{plan.StackTag: p.Name}})
-	return question[Volume]{
-		probe: "cache volume", target: s.Name, want: want, needs: [][]string{{"cache", "volumeIds", key}},
-		ask:  func(ids []string) (Volume, bool, error) { return cloud.Volume(ctx, ids[0]) },
-		tell: func(v Volume) (string, bool) { return words(v), words(v) == want },
-		next: mend + "; a volume that is gone is made anew, from a seed if cache.seed has one",
+	tags := map[string]string{plan.StackTag: v.plan.Name}
+	want := describe(Volume{Zone: s.Zone, GiB: v.plan.Cache.Volume.SizeGiB, Encrypted: true, Tags: tags})
+	return probe[Volume]{
+		name: "cache volume", target: s.Name, want: want, needs: [][]string{{"cache", "volumeIds", key}},
+		query:    func(ctx context.Context, ids []string) (Volume, bool, error) { return v.cloud.FindVolume(ctx, ids[0]) },
+		compare:  func(volume Volume) (string, bool) { return describe(volume), describe(volume) == want },
+		nextStep: v.restore() + "; up replaces a volume that no longer exists, from a seed if cache.seed has one",
 	}
 }
 
-func interfaceOf(ctx context.Context, s plan.Shard, key string, cloud Cloud) question[string] {
+func (v verification) interfaceProbe(s plan.Shard, key string) probe[string] {
 	want := s.Address.String()
-	return question[string]{
-		probe: "cache address", target: s.Name, want: want + " in the cache subnet of " + s.Zone,
+	return probe[string]{
+		name: "cache address", target: s.Name, want: want + " in the cache subnet of " + s.Zone,
 		needs: [][]string{{"cache", "interfaceAddresses", key}, {"cacheSubnets", s.Zone}},
-		ask: func(ids []string) (string, bool, error) {
-			_, ok, err := cloud.Interface(ctx, ids[1], ids[0])
+		query: func(ctx context.Context, ids []string) (string, bool, error) {
+			_, ok, err := v.cloud.FindInterface(ctx, ids[1], ids[0])
 			return ids[0], ok, err
 		},
-		tell: func(address string) (string, bool) {
+		compare: func(address string) (string, bool) {
 			return address + " in the cache subnet of " + s.Zone, address == want
 		},
-		next: "runners mount from this address and find nothing there: " + mend,
+		nextStep: "runners mount from this address and find no server: " + v.restore(),
 	}
 }
 
-func serverOf(ctx context.Context, s plan.Shard, key string, cloud Cloud) question[Group] {
-	return question[Group]{
-		probe: "cache server", target: s.Name, want: "a machine in service", needs: [][]string{{"cache", "groups", key}},
-		ask:  func(ids []string) (Group, bool, error) { return cloud.Group(ctx, ids[0]) },
-		tell: func(g Group) (string, bool) { return machines(g.InService) + " in service", g.InService > 0 },
-		next: "builds of its tenants go on without the cache; a server comes back by itself within minutes: verify again, and if it does not, " +
-			"the activities of the shard's group say why",
+func (v verification) serverProbe(s plan.Shard, key string) probe[Group] {
+	return probe[Group]{
+		name: "cache server", target: s.Name, want: "a machine in service", needs: [][]string{{"cache", "groups", key}},
+		query:   func(ctx context.Context, ids []string) (Group, bool, error) { return v.cloud.FindGroup(ctx, ids[0]) },
+		compare: func(g Group) (string, bool) { return countMachines(g.InService) + " in service", g.InService > 0 },
+		nextStep: "builds of the shard's tenants continue without the cache, and the group replaces the server within minutes: verify again; " +
+			"if it does not, the activities of the shard's group show why",
 	}
 }
 
-// mapOf compares the map's text, and tells of it the epoch: that changes with every slot and pin.
-func mapOf(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) Result {
-	r := Result{Probe: "cache map", Target: p.Cache.MapParameter}
-	planned, err := p.Cache.Map.Document()
+// checkShardMap compares the document of the shard map. The result shows its epoch, which changes with every slot and pin.
+func (v verification) checkShardMap(ctx context.Context) check.Result {
+	r := check.Result{Probe: "cache map", Target: v.plan.Cache.MapParameter}
+	planned, err := v.plan.Cache.Map.MarshalDocument()
 	if err != nil {
 		r.Why = err.Error()
 		return r
 	}
-	return question[string]{
-		probe: r.Probe, target: r.Target, want: fmt.Sprintf("the map of epoch %d", p.Cache.Map.Epoch()), needs: [][]string{{"cache", "mapParameter"}},
-		ask: func(ids []string) (string, bool, error) { return cloud.Parameter(ctx, ids[0]) },
-		tell: func(text string) (string, bool) {
-			table, err := shardmap.Parse([]byte(text))
+	return probe[string]{
+		name: r.Probe, target: r.Target, want: fmt.Sprintf("the map of epoch %d", v.plan.Cache.Map.Epoch()),
+		needs: [][]string{{"cache", "mapParameter"}},
+		query: func(ctx context.Context, ids []string) (string, bool, error) {
+			return v.cloud.FindParameter(ctx, ids[0])
+		},
+		compare: func(document string) (string, bool) {
+			table, err := shardmap.Parse([]byte(document))
 			if err != nil {
 				return err.Error(), false
 			}
-			return fmt.Sprintf("the map of epoch %d", table.Epoch()), text == string(planned)
+			return fmt.Sprintf("the map of epoch %d", table.Epoch()), document == string(planned)
 		},
-		next: "runners look for their tenants where this map says, and not where the plan does: " + mend,
-	}.answer(o)
+		nextStep: "runners look for their tenants where this map says, and not where the plan says: " + v.restore(),
+	}.run(ctx, v.outputs)
 }

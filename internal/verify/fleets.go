@@ -4,42 +4,42 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/beachhead-build/beachhead/internal/plan"
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// fleets asks whether each fleet is what the region's posture makes of it.
-func fleets(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) []Result {
-	var results []Result
-	for _, f := range p.Fleets {
-		q := question[Group]{
-			probe: "fleet", target: f.Name, needs: [][]string{{"fleets", f.Name}},
-			ask: func(ids []string) (Group, bool, error) { return cloud.Group(ctx, ids[0]) },
+// checkFleets checks that each fleet is as large as the region's posture requires.
+func (v verification) checkFleets(ctx context.Context) []check.Result {
+	var results []check.Result
+	for _, f := range v.plan.Fleets {
+		p := probe[Group]{
+			name: "fleet", target: f.Name, needs: [][]string{{"fleets", f.Name}},
+			query: func(ctx context.Context, ids []string) (Group, bool, error) { return v.cloud.FindGroup(ctx, ids[0]) },
 		}
-		switch p.Posture {
+		switch v.plan.Posture {
 		case regionfile.Active:
-			q.want = fmt.Sprintf("at least %d of capacity in service", f.Min)
-			q.tell = func(g Group) (string, bool) {
-				return fmt.Sprintf("%d of capacity in service, %s in all", g.InService, machines(g.Machines)), g.InService >= f.Min
+			p.want = fmt.Sprintf("at least %d of capacity in service", f.Min)
+			p.compare = func(g Group) (string, bool) {
+				return fmt.Sprintf("%d of capacity in service, %s in all", g.InService, countMachines(g.Machines)), g.InService >= f.Min
 			}
-			q.next = "machines take a minute or two: verify again; if they do not come, the group's activities say why (no capacity, a quota, " +
-				"a machine that does not say that it is ready): give the fleet more instanceTypes, or raise the quota"
+			p.nextStep = "machines need a minute or two: verify again; if they stay away, the group's activities show why (no capacity, a quota, " +
+				"a machine that never reports ready): add instanceTypes to the fleet, or request a higher quota"
 		case regionfile.Standby:
-			q.want = "no machines"
-			q.tell = func(g Group) (string, bool) { return machines(g.Machines), g.Machines == 0 }
-			q.next = "machines with running jobs end them first: verify again later; if none has a job, look at the group's activities"
+			p.want = "no machines"
+			p.compare = func(g Group) (string, bool) { return countMachines(g.Machines), g.Machines == 0 }
+			p.nextStep = "machines with running jobs finish them first: verify again later; if none runs a job, see the group's activities"
 		case regionfile.Draining:
-			// How many are left depends on the jobs that run.
-			q.want = "a group whose machines end their jobs"
-			q.tell = func(g Group) (string, bool) { return machines(g.Machines) + " left", true }
-			q.next = mend
+			// The number of machines depends on the jobs that run.
+			p.want = "a group whose machines finish their jobs"
+			p.compare = func(g Group) (string, bool) { return countMachines(g.Machines) + " left", true }
+			p.nextStep = v.restore()
 		}
-		results = append(results, q.answer(o))
+		results = append(results, p.run(ctx, v.outputs))
 	}
 	return results
 }
 
-func machines(n int) string {
+func countMachines(n int) string {
 	if n == 1 {
 		return "1 machine"
 	}

@@ -8,36 +8,40 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
-// learners are the tiers that reach GCP over the link: runners are in either tier while a change of the egress mode rolls over them.
-var learners = []plan.Tier{plan.PrivateTier, plan.PublicTier, plan.CacheTier}
+// linkedTiers are the tiers that reach GCP over the link: runners are in either tier while a change of the egress mode rolls over them.
+var linkedTiers = []plan.Tier{plan.PrivateTier, plan.PublicTier, plan.CacheTier}
 
-// link asks whether all tunnels are up, GCP's ranges are known wherever something talks to GCP, and names resolve the planned way.
-func link(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) []Result {
-	if p.Link == nil {
+// checkLink checks that all tunnels are up, that every subnet that talks to GCP has routes to GCP's ranges, and that names resolve to the
+// planned addresses.
+func (v verification) checkLink(ctx context.Context) []check.Result {
+	if v.plan.Link == nil {
 		return nil
 	}
-	var results []Result
-	for _, t := range p.Link.Tunnels {
-		results = append(results, tunnelOf(ctx, t, cloud).answer(o))
+	var results []check.Result
+	for _, t := range v.plan.Link.Tunnels {
+		results = append(results, v.tunnelProbe(t).run(ctx, v.outputs))
 	}
-	for _, z := range p.Network.Zones {
-		for _, tier := range learners {
-			results = append(results, routesOf(ctx, p.Link, tier, z.Name, cloud).answer(o))
+	for _, z := range v.plan.Network.Zones {
+		for _, tier := range linkedTiers {
+			results = append(results, v.routesProbe(z, tier).run(ctx, v.outputs))
 		}
 	}
-	return append(results, names(ctx, p.Link, o, cloud)...)
+	return append(results, v.checkNames(ctx)...)
 }
 
-func tunnelOf(ctx context.Context, t plan.Tunnel, cloud Cloud) question[Tunnel] {
+func (v verification) tunnelProbe(t plan.Tunnel) probe[Tunnel] {
 	const want = "BGP established on both sides"
-	return question[Tunnel]{
-		probe: "tunnel", target: strconv.Itoa(t.Number), want: want,
+	return probe[Tunnel]{
+		name: "tunnel", target: strconv.Itoa(t.Number), want: want,
 		needs: [][]string{{"link", "connectionIds", strconv.Itoa(t.Connection)}, {"link", "tunnelNames", strconv.Itoa(t.Number)}},
-		ask:   func(ids []string) (Tunnel, bool, error) { return cloud.Tunnel(ctx, ids[0], t.InConnection, ids[1]) },
-		tell: func(found Tunnel) (string, bool) {
+		query: func(ctx context.Context, ids []string) (Tunnel, bool, error) {
+			return v.cloud.FindTunnel(ctx, ids[0], t.InConnection, ids[1])
+		},
+		compare: func(found Tunnel) (string, bool) {
 			var got string
 			switch {
 			case found.AWS && found.GCP:
@@ -54,80 +58,84 @@ func tunnelOf(ctx context.Context, t plan.Tunnel, cloud Cloud) question[Tunnel] 
 			}
 			return got, false
 		},
-		next: "a session takes minutes to come up: verify again; if it stays down, " + mend,
+		nextStep: "a session needs minutes to come up: verify again; if it stays down, " + v.restore(),
 	}
 }
 
-func routesOf(ctx context.Context, l *plan.Link, tier plan.Tier, zone string, cloud Cloud) question[[]string] {
+func (v verification) routesProbe(z plan.Zone, tier plan.Tier) probe[[]string] {
 	var want []string
-	for _, r := range l.Advertised {
+	for _, r := range v.plan.Link.Advertised {
 		want = append(want, r.String())
 	}
-	return question[[]string]{
-		probe: "routes to GCP", target: string(tier) + " subnet in " + zone, want: strings.Join(want, ", "), needs: [][]string{{outputOf[tier], zone}},
-		ask: func(ids []string) ([]string, bool, error) { return cloud.PropagatedRoutes(ctx, ids[0]) },
-		tell: func(found []string) (string, bool) {
-			unknown := func(r string) bool { return !slices.Contains(found, r) }
-			return orNone(found), !slices.ContainsFunc(want, unknown)
+	return probe[[]string]{
+		name: "routes to GCP", target: subnetName(z, tier), want: strings.Join(want, ", "), needs: [][]string{{outputOfTier[tier], z.Name}},
+		query: func(ctx context.Context, ids []string) ([]string, bool, error) {
+			return v.cloud.ListPropagatedRoutes(ctx, ids[0])
 		},
-		next: "tunnels that are down come first; if all are up, GCP's router does not announce the ranges, or the subnet's route table does not " +
-			"take what the VPN gateway learns: " + mend,
+		compare: func(found []string) (string, bool) {
+			isMissing := func(r string) bool { return !slices.Contains(found, r) }
+			return listOrNone(found), !slices.ContainsFunc(want, isMissing)
+		},
+		nextStep: "first fix tunnels that are down; if all are up, GCP's router does not announce the ranges, or the subnet's route " +
+			"table does not accept routes from the VPN gateway: " + v.restore(),
 	}
 }
 
-// names asks about each planned private name, and about each service that is to be reached by its public one.
-func names(ctx context.Context, l *plan.Link, o Outputs, cloud Cloud) []Result {
+// checkNames checks each planned private name, and that the public name resolves for each service that has no private one.
+func (v verification) checkNames(ctx context.Context) []check.Result {
 	var records []Record
 	var err error
-	vpc := o.text("vpcId")
-	if vpc != "" { // without it no question is asked
-		records, err = cloud.PrivateRecords(ctx, vpc)
+	vpc := v.outputs.lookUp("vpcId")
+	if vpc != "" { // without it, no probe reads the records
+		records, err = v.cloud.ListPrivateRecords(ctx, vpc)
 	}
-	about := private{needs: [][]string{{"vpcId"}}, ask: func([]string) ([]Record, bool, error) { return records, true, err }}
-	var results []Result
-	for _, z := range l.Zones {
+	query := func(context.Context, []string) ([]Record, bool, error) { return records, true, err }
+	all := recordsProbe{needs: [][]string{{"vpcId"}}, query: query}
+	var results []check.Result
+	for _, z := range v.plan.Link.Zones {
 		for _, r := range z.Records {
-			results = append(results, named(about, r).answer(o))
+			results = append(results, v.privateNameProbe(all, r).run(ctx, v.outputs))
 		}
 	}
-	for _, s := range l.Services {
-		if !slices.ContainsFunc(l.Zones, func(z plan.DNSZone) bool { return leadsTo(z, s.Address) }) {
-			results = append(results, unnamed(about, s).answer(o))
+	for _, s := range v.plan.Link.Services {
+		if !slices.ContainsFunc(v.plan.Link.Zones, func(z plan.DNSZone) bool { return resolvesTo(z, s.Address) }) {
+			results = append(results, v.publicNameProbe(all, s).run(ctx, v.outputs))
 		}
 	}
 	return results
 }
 
-func leadsTo(z plan.DNSZone, address netip.Addr) bool {
+// resolvesTo reports whether a zone has a name for an address.
+func resolvesTo(z plan.DNSZone, address netip.Addr) bool {
 	return slices.ContainsFunc(z.Records, func(r plan.DNSRecord) bool { return slices.Contains(r.Values, address.String()) })
 }
 
-// private asks about the records of a VPC's private zones.
-type private = question[[]Record]
+// recordsProbe checks the records of a VPC's private zones.
+type recordsProbe = probe[[]Record]
 
-// named asks whether a private name leads where it is to.
-func named(about private, r plan.DNSRecord) private {
-	words := func(typ string, values []string) string {
+// privateNameProbe checks that a private name has the planned values.
+func (v verification) privateNameProbe(p recordsProbe, r plan.DNSRecord) recordsProbe {
+	describe := func(typ string, values []string) string {
 		return typ + " " + strings.Join(slices.Sorted(slices.Values(values)), ", ")
 	}
-	about.probe, about.target, about.want = "private name", r.Name, words(r.Type, r.Values)
-	about.tell = func(all []Record) (string, bool) {
+	p.name, p.target, p.want = "private name", r.Name, describe(r.Type, r.Values)
+	p.compare = func(all []Record) (string, bool) {
 		var got []string
 		for _, found := range all {
 			if strings.EqualFold(found.Name, r.Name) {
-				got = append(got, words(found.Type, found.Values))
+				got = append(got, describe(found.Type, found.Values))
 			}
 		}
-		return orNone(got), len(got) == 1 && got[0] == about.want
+		return listOrNone(got), len(got) == 1 && got[0] == p.want
 	}
-	about.next = "runners reach another address, or none: " + mend + "; or set gcp.path to public"
-	return about
+	p.nextStep = "runners reach another address, or none: " + v.restore() + "; or set gcp.path to public"
+	return p
 }
 
-// unnamed asks whether no private name leads to a service, so that its public name is what resolves.
-func unnamed(about private, s plan.Service) private {
-	about.probe, about.target, about.want = "public name", "service "+s.Name, "no private name for "+s.Address.String()
-	about.tell = func(all []Record) (string, bool) {
+// publicNameProbe checks that no private name leads to a service, so that its public name resolves.
+func (v verification) publicNameProbe(p recordsProbe, s plan.Service) recordsProbe {
+	p.name, p.target, p.want = "public name", "service "+s.Name, "no private name for "+s.Address.String()
+	p.compare = func(all []Record) (string, bool) {
 		var got []string
 		for _, found := range all {
 			if slices.Contains(found.Values, s.Address.String()) {
@@ -135,17 +143,10 @@ func unnamed(about private, s plan.Service) private {
 			}
 		}
 		if len(got) == 0 {
-			return about.want, true
+			return p.want, true
 		}
 		return fmt.Sprintf("private name %s", strings.Join(got, ", ")), false
 	}
-	about.next = "a private zone hides the public name: " + mend + "; a zone of somebody else's must let go of this VPC"
-	return about
-}
-
-func orNone(all []string) string {
-	if len(all) == 0 {
-		return "none"
-	}
-	return strings.Join(all, ", ")
+	p.nextStep = "a private zone hides the public name: " + v.restore() + "; disassociate a zone that this stack does not own from the VPC"
+	return p
 }

@@ -4,107 +4,109 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
-// kinds maps what the plan calls a way to what the cloud calls its target.
-var kinds = map[plan.WayKind]string{
-	plan.NoWay: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
+// routeKinds maps the plan's kinds of egress route to the cloud's kinds of route target.
+var routeKinds = map[plan.RouteKind]string{
+	plan.NoRoute: "", plan.ViaNATGateway: "nat-gateway", plan.ViaNATInstance: "network-interface", plan.ViaInternet: "internet-gateway",
 }
 
-// outputOf names the output that holds a tier's subnets.
-var outputOf = map[plan.Tier]string{
+// outputOfTier names the output that holds a tier's subnets.
+var outputOfTier = map[plan.Tier]string{
 	plan.PrivateTier: "privateSubnets", plan.PublicTier: "publicSubnets", plan.CacheTier: "cacheSubnets", plan.LinkTier: "linkSubnets",
 }
 
-// network asks whether each subnet is where the plan puts it, each default route leads where the mode says and really leads out, and as
-// many addresses are published as were planned.
-func network(ctx context.Context, p *plan.Plan, o Outputs, cloud Cloud) []Result {
-	var results []Result
-	count := 0
-	for _, z := range p.Network.Zones {
+// checkNetwork checks that each subnet has its planned range and zone, that each default route has the target of the egress mode and
+// reaches the internet, and that the stack publishes the planned number of addresses.
+func (v verification) checkNetwork(ctx context.Context) []check.Result {
+	var results []check.Result
+	addresses := 0
+	for _, z := range v.plan.Network.Zones {
 		for _, tier := range plan.Tiers {
-			results = append(results, subnetOf(ctx, z, tier, cloud).answer(o), defaultRouteOf(ctx, p, z, tier, cloud).answer(o))
+			results = append(results, v.subnetProbe(z, tier).run(ctx, v.outputs), v.defaultRouteProbe(z, tier).run(ctx, v.outputs))
 		}
-		count += z.NATAddresses
+		addresses += z.NATAddresses
 		if z.NATInstance != nil {
-			count++
+			addresses++
 		}
 	}
-	return append(results, addresses(o, count))
+	return append(results, v.checkAddresses(addresses))
 }
 
-func subnetOf(ctx context.Context, z plan.Zone, tier plan.Tier, cloud Cloud) question[string] {
+func (v verification) subnetProbe(z plan.Zone, tier plan.Tier) probe[string] {
 	want := z.Subnets[tier].String() + " in " + z.Name
-	return question[string]{
-		probe: "subnet", target: subnetName(z, tier), want: want, needs: [][]string{{outputOf[tier], z.Name}},
-		ask: func(ids []string) (string, bool, error) {
-			cidr, zone, ok, err := cloud.Subnet(ctx, ids[0])
+	return probe[string]{
+		name: "subnet", target: subnetName(z, tier), want: want, needs: [][]string{{outputOfTier[tier], z.Name}},
+		query: func(ctx context.Context, ids []string) (string, bool, error) {
+			cidr, zone, ok, err := v.cloud.FindSubnet(ctx, ids[0])
 			return cidr + " in " + zone, ok, err
 		},
-		tell: func(got string) (string, bool) { return got, got == want },
-		next: mend,
+		compare:  func(got string) (string, bool) { return got, got == want },
+		nextStep: v.restore(),
 	}
 }
 
 func subnetName(z plan.Zone, tier plan.Tier) string { return string(tier) + " subnet in " + z.Name }
 
-func defaultRouteOf(ctx context.Context, p *plan.Plan, z plan.Zone, tier plan.Tier, cloud Cloud) question[Way] {
-	want := kinds[wayOf(p, z, tier)]
-	return question[Way]{
-		probe: "default route", target: subnetName(z, tier), want: orNothing(want), needs: [][]string{{outputOf[tier], z.Name}},
-		ask: func(ids []string) (Way, bool, error) {
-			way, err := cloud.DefaultRoute(ctx, ids[0])
-			return way, true, err
+func (v verification) defaultRouteProbe(z plan.Zone, tier plan.Tier) probe[Route] {
+	want := routeKinds[plannedRoute(v.plan, z, tier)]
+	return probe[Route]{
+		name: "default route", target: subnetName(z, tier), want: kindOrNone(want), needs: [][]string{{outputOfTier[tier], z.Name}},
+		query: func(ctx context.Context, ids []string) (Route, bool, error) {
+			route, err := v.cloud.FindDefaultRoute(ctx, ids[0])
+			return route, true, err
 		},
-		tell: func(way Way) (string, bool) {
-			got := orNothing(way.Kind)
-			if way.Kind != "" && !way.Live {
-				got += ", which leads nowhere"
+		compare: func(route Route) (string, bool) {
+			got := kindOrNone(route.Kind)
+			if route.Kind != "" && !route.Live {
+				got += ", which does not reach the internet"
 			}
-			if way.Why != "" {
-				got += ": " + way.Why
+			if route.Why != "" {
+				got += ": " + route.Why
 			}
-			return got, way.Kind == want && (way.Live || want == "")
+			return got, route.Kind == want && (route.Live || want == "")
 		},
-		next: mend + "; if the way out itself is broken, change network.egress to another one",
+		nextStep: v.restore() + "; if the gateway itself is broken, change network.egress to another mode",
 	}
 }
 
-func orNothing(kind string) string {
+func kindOrNone(kind string) string {
 	if kind == "" {
 		return "none"
 	}
 	return kind
 }
 
-// wayOf is where the plan sends a tier's default route.
-func wayOf(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.WayKind {
+// plannedRoute returns the kind of a tier's planned default route.
+func plannedRoute(p *plan.Plan, z plan.Zone, tier plan.Tier) plan.RouteKind {
 	switch tier {
 	case plan.PrivateTier:
-		return z.RunnerWay.Kind
+		return z.RunnerRoute.Kind
 	case plan.CacheTier:
-		return z.CacheWay.Kind
+		return z.CacheRoute.Kind
 	case plan.PublicTier:
 		if p.Network.Internet {
 			return plan.ViaInternet
 		}
 	case plan.LinkTier:
 	}
-	return plan.NoWay
+	return plan.NoRoute
 }
 
-// addresses asks nobody: what others let in is what the stack publishes.
-func addresses(o Outputs, count int) Result {
-	r := Result{Probe: "addresses", Target: "published for allow-lists", Want: fmt.Sprint(count)}
-	published, ok := o["addresses"].(map[string]any)
+// checkAddresses counts the published addresses. It queries no cloud: allow-lists contain what the stack publishes.
+func (v verification) checkAddresses(planned int) check.Result {
+	r := check.Result{Probe: "addresses", Target: "published for allow-lists", Want: fmt.Sprint(planned)}
+	published, ok := v.outputs["addresses"].(map[string]any)
 	switch {
 	case !ok:
-		r.Why = noOutput("addresses")
-	case len(published) != count:
-		r.Outcome, r.Got, r.Why = Fail, fmt.Sprint(len(published)), "allow-lists elsewhere would be wrong: run up again, then publish the addresses anew"
+		r.Why = missingOutput("addresses")
+	case len(published) != planned:
+		r.Outcome, r.Got = check.Fail, fmt.Sprint(len(published))
+		r.Why = fmt.Sprintf("allow-lists elsewhere would be wrong: run `beachhead up %s --yes`, then publish the addresses again", v.plan.Name)
 	default:
-		r.Outcome, r.Got = Pass, r.Want
+		r.Outcome, r.Got = check.Pass, r.Want
 	}
 	return r
 }

@@ -1,57 +1,25 @@
-// Package verify asks whether a region that stands does what its plan says. Probes are decided from the plan alone, then run.
+// Package verify checks whether a region that is up does what its plan says. The plan alone decides the probes; then they run.
 //
-// What a probe needs to know of the cloud it takes from the stack's outputs: vpcId, the subnets by tier and zone, addresses, fleets.NAME,
-// cache.volumeIds.KEY, cache.interfaceAddresses.KEY, cache.groups.KEY, cache.mapParameter, link.connectionIds.SIDE, link.tunnelNames.NUMBER.
+// A probe reads from the stack's outputs which objects of the cloud to query: vpcId, the subnets by tier and zone, addresses, fleets.NAME,
+// cache.volumeIds.KEY, cache.interfaceAddresses.KEY, cache.groups.KEY, cache.mapParameter, link.connectionIds.SIDE and
+// link.tunnelNames.NUMBER.
 package verify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
-
-// Outcome is the result of a probe. The zero value is not a success.
-type Outcome int
-
-// The outcomes.
-const (
-	NotChecked Outcome = iota
-	Pass
-	Fail
-)
-
-// String is the outcome as reports show it.
-func (o Outcome) String() string {
-	switch o {
-	case Pass:
-		return "pass"
-	case Fail:
-		return "fail"
-	case NotChecked:
-	}
-	return "not checked"
-}
-
-// MarshalText gives JSON the same words.
-func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
-
-// Result is what one probe found.
-type Result struct {
-	Probe   string  `json:"probe"`
-	Target  string  `json:"target"`
-	Outcome Outcome `json:"outcome"`
-	Want    string  `json:"want"`
-	Got     string  `json:"got"`
-	Why     string  `json:"why,omitempty"`
-}
 
 // Outputs are the stack's outputs as plain values.
 type Outputs map[string]any
 
-// text gives one value, inside of maps when there are several keys; empty when it is absent.
-func (o Outputs) text(keys ...string) string {
+// lookUp returns the text at a path of keys; empty when it is absent.
+func (o Outputs) lookUp(keys ...string) string {
 	var at any = map[string]any(o)
 	for _, key := range keys {
 		values, _ := at.(map[string]any)
@@ -62,59 +30,72 @@ func (o Outputs) text(keys ...string) string {
 }
 
 // Run runs every probe: of the network, of each fleet and shard, of the link. A probe whose output is missing is NotChecked.
-func Run(ctx context.Context, p *plan.Plan, outputs Outputs, cloud Cloud) []Result {
-	return slices.Concat(
-		network(ctx, p, outputs, cloud), fleets(ctx, p, outputs, cloud), cache(ctx, p, outputs, cloud), link(ctx, p, outputs, cloud),
-	)
+func Run(ctx context.Context, p *plan.Plan, outputs Outputs, cloud Cloud) []check.Result {
+	v := verification{plan: p, outputs: outputs, cloud: cloud}
+	return slices.Concat(v.checkNetwork(ctx), v.checkFleets(ctx), v.checkCache(ctx), v.checkLink(ctx))
 }
 
-// question is a probe about one thing of the cloud.
-type question[T any] struct {
-	probe, target, want string
-	// needs are the outputs, by their keys, that tell what to ask about.
+// verification is one run of all probes.
+type verification struct {
+	plan    *plan.Plan
+	outputs Outputs
+	cloud   Cloud
+}
+
+// probe checks one object of the cloud.
+type probe[T any] struct {
+	name, target, want string
+	// needs are the outputs, by their keys, that identify the object.
 	needs [][]string
-	// ask gets what the outputs hold, in the order of needs. It gives false when the thing is not there.
-	ask func(ids []string) (T, bool, error)
-	// tell says what is there in the words of want, and whether that will do.
-	tell func(T) (got string, right bool)
-	// next is what to do when it will not.
-	next string
+	// query finds the object. It receives the values of the outputs, in the order of needs, and returns false when the object does not exist.
+	query func(ctx context.Context, ids []string) (T, bool, error)
+	// compare describes the object in the words of want, and reports whether it is as planned.
+	compare func(T) (got string, ok bool)
+	// nextStep is what to do when it is not.
+	nextStep string
 }
 
-func (q question[T]) answer(o Outputs) Result {
-	r := Result{Probe: q.probe, Target: q.target, Want: q.want}
+// run queries the object and compares it.
+func (p probe[T]) run(ctx context.Context, o Outputs) check.Result {
+	r := check.Result{Probe: p.name, Target: p.target, Want: p.want}
 	var ids []string
-	for _, keys := range q.needs {
-		id := o.text(keys...)
+	for _, keys := range p.needs {
+		id := o.lookUp(keys...)
 		if id == "" {
-			r.Why = noOutput(keys...)
+			r.Why = missingOutput(keys...)
 			return r
 		}
 		ids = append(ids, id)
 	}
-	found, ok, err := q.ask(ids)
+	found, exists, err := p.query(ctx, ids)
 	if err != nil {
 		r.Why = err.Error()
 		return r
 	}
-	right := false
-	if r.Got = "nothing"; ok {
-		r.Got, right = q.tell(found)
+	ok := false
+	if r.Got = "not found"; exists {
+		r.Got, ok = p.compare(found)
 	}
-	if r.Outcome = Pass; !right {
-		r.Outcome, r.Why = Fail, q.next
+	if r.Outcome = check.Pass; !ok {
+		r.Outcome, r.Why = check.Fail, p.nextStep
 	}
 	return r
 }
 
-// mend is the way out where somebody changed the cloud by hand: up compares with the stack's state and not with the cloud.
-const mend = "run `pulumi refresh` on the stack, then up: preview shows what it will put back"
-
-func noOutput(keys ...string) string {
-	return "the stack has no output " + strings.Join(keys, ".") + ": run up with this program, then verify again"
+// restore is the next step after somebody changed the cloud by hand: up compares with the stack's state and not with the cloud.
+func (v verification) restore() string {
+	const format = "run `pulumi refresh --stack %s`, then `beachhead up %[1]s --yes`; `beachhead preview %[1]s` shows what up will change back"
+	return fmt.Sprintf(format, v.plan.Name)
 }
 
-// Failed gives the results that are not Pass.
-func Failed(results []Result) []Result {
-	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return r.Outcome == Pass })
+func missingOutput(keys ...string) string {
+	return "the stack has no output " + strings.Join(keys, ".") + ": run up with this version of beachhead, then verify again"
+}
+
+// listOrNone returns texts as one text; "none" without any.
+func listOrNone(all []string) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, ", ")
 }

@@ -9,71 +9,76 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/beachhead-build/beachhead/internal/check"
 	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// fake is a cloud by ids; what is not in it is not there.
-type fake struct {
-	subnets    map[string][2]string
-	ways       map[string]Way
-	routes     map[string][]string
-	groups     map[string]Group
-	volumes    map[string]Volume
-	interfaces map[string]string // by subnet and address
-	parameters map[string]string
-	tunnels    map[string]Tunnel // by connection, number and the other end's name
-	records    []Record
-	err        error
+// fakeCloud is a cloud that holds its objects by id.
+type fakeCloud struct {
+	subnets       map[string][2]string
+	defaultRoutes map[string]Route
+	routes        map[string][]string
+	groups        map[string]Group
+	volumes       map[string]Volume
+	interfaces    map[string]string // by subnet and address
+	parameters    map[string]string
+	tunnels       map[string]Tunnel // by connection, number and the other end's name
+	records       []Record
+	err           error
 }
 
-func (f *fake) DefaultRoute(_ context.Context, id string) (Way, error) { return f.ways[id], f.err }
+func (f *fakeCloud) FindDefaultRoute(_ context.Context, id string) (Route, error) {
+	return f.defaultRoutes[id], f.err
+}
 
-func (f *fake) Subnet(_ context.Context, id string) (cidr, zone string, ok bool, err error) {
+func (f *fakeCloud) FindSubnet(_ context.Context, id string) (cidr, zone string, ok bool, err error) {
 	s, ok := f.subnets[id]
 	return s[0], s[1], ok, f.err
 }
 
-func (f *fake) PropagatedRoutes(_ context.Context, id string) ([]string, bool, error) {
+func (f *fakeCloud) ListPropagatedRoutes(_ context.Context, id string) ([]string, bool, error) {
 	r, ok := f.routes[id]
 	return r, ok, f.err
 }
 
-func (f *fake) Group(_ context.Context, name string) (Group, bool, error) {
+func (f *fakeCloud) FindGroup(_ context.Context, name string) (Group, bool, error) {
 	g, ok := f.groups[name]
 	return g, ok, f.err
 }
 
-func (f *fake) Volume(_ context.Context, id string) (Volume, bool, error) {
+func (f *fakeCloud) FindVolume(_ context.Context, id string) (Volume, bool, error) {
 	v, ok := f.volumes[id]
 	return v, ok, f.err
 }
 
-func (f *fake) Interface(_ context.Context, subnetID, address string) (string, bool, error) {
+func (f *fakeCloud) FindInterface(_ context.Context, subnetID, address string) (string, bool, error) {
 	id, ok := f.interfaces[subnetID+" "+address]
 	return id, ok, f.err
 }
 
-func (f *fake) Parameter(_ context.Context, name string) (string, bool, error) {
+func (f *fakeCloud) FindParameter(_ context.Context, name string) (string, bool, error) {
 	text, ok := f.parameters[name]
 	return text, ok, f.err
 }
 
-func (f *fake) Tunnel(_ context.Context, connectionID string, number int, gcpName string) (Tunnel, bool, error) {
+func (f *fakeCloud) FindTunnel(_ context.Context, connectionID string, number int, gcpName string) (Tunnel, bool, error) {
 	t, ok := f.tunnels[connectionID+" "+string(rune('0'+number))+" "+gcpName]
 	return t, ok, f.err
 }
 
-func (f *fake) PrivateRecords(context.Context, string) ([]Record, error) { return f.records, f.err }
+func (f *fakeCloud) ListPrivateRecords(context.Context, string) ([]Record, error) {
+	return f.records, f.err
+}
 
 const (
 	zone = "us-west-2a"
 	host = "api.example.com"
 )
 
-// region is a valid region of one zone with everything that there is to verify; tests edit it.
-func region(edit func(*regionfile.Config)) *regionfile.Config {
+// regionConfig returns a valid region of one zone with everything that verification checks, after the test's edits.
+func regionConfig(edit func(*regionfile.Config)) *regionfile.Config {
 	prefix := netip.MustParsePrefix
 	c := &regionfile.Config{
 		Name:    "us-west-2",
@@ -96,22 +101,22 @@ func region(edit func(*regionfile.Config)) *regionfile.Config {
 	return c
 }
 
-// world is a region that is as its plan says; tests edit it.
-func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *fake) {
+// plannedRegion returns a region whose cloud is as its plan says, after the test's edits of the region file.
+func plannedRegion(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *fakeCloud) {
 	t.Helper()
-	p, err := plan.Build(region(edit))
+	p, err := plan.Build(regionConfig(edit))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{
+	f := &fakeCloud{
 		subnets: map[string][2]string{}, routes: map[string][]string{}, tunnels: map[string]Tunnel{},
-		ways: map[string]Way{
+		defaultRoutes: map[string]Route{
 			"private": {Kind: "nat-gateway", Live: true}, "cache": {Kind: "nat-gateway", Live: true}, "public": {Kind: "internet-gateway", Live: true},
 		},
 		groups:     map[string]Group{"fleet-arm": {InService: p.Fleets[0].Min, Machines: 2}, "cache-0": {InService: 1, Machines: 1}},
 		volumes:    map[string]Volume{"vol-0": {Zone: zone, GiB: 1024, Encrypted: true, Tags: p.Tags}},
 		interfaces: map[string]string{"cache " + p.Cache.Shards[0].Address.String(): "eni-0"},
-		parameters: map[string]string{p.Cache.MapParameter: document(t, p.Cache.Map)},
+		parameters: map[string]string{p.Cache.MapParameter: marshalMap(t, p.Cache.Map)},
 	}
 	connections, names := map[string]any{"0": "vpn-0", "1": "vpn-1"}, map[string]any{}
 	for i, number := range []string{"0", "1", "2", "3"} {
@@ -132,10 +137,10 @@ func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *f
 		"link": map[string]any{"connectionIds": connections, "tunnelNames": names},
 	}
 	for tier, block := range p.Network.Zones[0].Subnets {
-		outputs[outputOf[tier]] = map[string]any{zone: string(tier)}
+		outputs[outputOfTier[tier]] = map[string]any{zone: string(tier)}
 		f.subnets[string(tier)] = [2]string{block.String(), zone}
 	}
-	for _, tier := range learners {
+	for _, tier := range linkedTiers {
 		for _, r := range p.Link.Advertised {
 			f.routes[string(tier)] = append(f.routes[string(tier)], r.String())
 		}
@@ -143,96 +148,98 @@ func world(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Outputs, *f
 	return p, outputs, f
 }
 
-func document(t *testing.T, table shardmap.Table) string {
+func marshalMap(t *testing.T, table shardmap.Table) string {
 	t.Helper()
-	text, err := table.Document()
+	text, err := table.MarshalDocument()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// otherMap is the map of one more shard.
-func otherMap(t *testing.T) string {
+// biggerMap returns the shard map with one more shard.
+func biggerMap(t *testing.T) string {
 	t.Helper()
 	table, err := shardmap.New(2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return document(t, table)
+	return marshalMap(t, table)
 }
 
-// cases are edits of a region that is as planned, with what then does not pass.
-func cases(t *testing.T) map[string]struct {
-	edit    func(Outputs, *fake)
+// probeCases are edits of a region that is as planned, with the results that then do not pass.
+func probeCases(t *testing.T) map[string]struct {
+	edit    func(Outputs, *fakeCloud)
 	failed  int
-	outcome Outcome
+	outcome check.Outcome
 	says    string
 } {
 	return map[string]struct {
-		edit    func(Outputs, *fake)
+		edit    func(Outputs, *fakeCloud)
 		failed  int
-		outcome Outcome
+		outcome check.Outcome
 		says    string
 	}{
-		"as planned": {func(Outputs, *fake) {}, 0, Pass, ""},
+		"as planned": {func(Outputs, *fakeCloud) {}, 0, check.Pass, ""},
 
-		"a route to something else":     {func(_ Outputs, f *fake) { f.ways["private"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "internet-gateway"},
-		"a route that leads nowhere":    {func(_ Outputs, f *fake) { f.ways["cache"] = Way{Kind: "nat-gateway", Why: "deleted"} }, 1, Fail, "leads nowhere: deleted"},
-		"no route":                      {func(_ Outputs, f *fake) { delete(f.ways, "public") }, 1, Fail, "none"},
-		"a way out that is not planned": {func(_ Outputs, f *fake) { f.ways["link"] = Way{Kind: "internet-gateway", Live: true} }, 1, Fail, "link subnet"},
-		"a subnet of another range":     {func(_ Outputs, f *fake) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, Fail, "10.9.0.0/24"},
-		"a subnet in another zone":      {func(_ Outputs, f *fake) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, Fail, "us-west-2b"},
-		"a subnet that is gone":         {func(_ Outputs, f *fake) { delete(f.subnets, "private") }, 1, Fail, "nothing"},
-		"no address published":          {func(o Outputs, _ *fake) { o["addresses"] = map[string]any{} }, 1, Fail, "allow-lists elsewhere"},
+		"a route to something else": {func(_ Outputs, f *fakeCloud) {
+			f.defaultRoutes["private"] = Route{Kind: "internet-gateway", Live: true}
+		}, 1, check.Fail, "internet-gateway"},
+		"a route that ends nowhere":   {func(_ Outputs, f *fakeCloud) { f.defaultRoutes["cache"] = Route{Kind: "nat-gateway", Why: "deleted"} }, 1, check.Fail, "does not reach the internet: deleted"},
+		"no route":                    {func(_ Outputs, f *fakeCloud) { delete(f.defaultRoutes, "public") }, 1, check.Fail, "none"},
+		"an egress route not planned": {func(_ Outputs, f *fakeCloud) { f.defaultRoutes["link"] = Route{Kind: "internet-gateway", Live: true} }, 1, check.Fail, "link subnet"},
+		"a subnet of another range":   {func(_ Outputs, f *fakeCloud) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, check.Fail, "10.9.0.0/24"},
+		"a subnet in another zone":    {func(_ Outputs, f *fakeCloud) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, check.Fail, "us-west-2b"},
+		"a missing subnet":            {func(_ Outputs, f *fakeCloud) { delete(f.subnets, "private") }, 1, check.Fail, "not found"},
+		"no address published":        {func(o Outputs, _ *fakeCloud) { o["addresses"] = map[string]any{} }, 1, check.Fail, "allow-lists elsewhere"},
 
-		"a fleet that is too small":   {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1, Fail, "15 of capacity in service, 2 machines"},
-		"a fleet larger than minimum": {func(_ Outputs, f *fake) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0, Pass, ""},
-		"a fleet without a group":     {func(_ Outputs, f *fake) { delete(f.groups, "fleet-arm") }, 1, Fail, "nothing"},
+		"a fleet that is too small":   {func(_ Outputs, f *fakeCloud) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1, check.Fail, "15 of capacity in service, 2 machines"},
+		"a fleet larger than minimum": {func(_ Outputs, f *fakeCloud) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0, check.Pass, ""},
+		"a fleet without a group":     {func(_ Outputs, f *fakeCloud) { delete(f.groups, "fleet-arm") }, 1, check.Fail, "not found"},
 
-		"a volume that is gone": {func(_ Outputs, f *fake) { delete(f.volumes, "vol-0") }, 1, Fail, "made anew"},
-		"a volume of another size": {func(_ Outputs, f *fake) {
+		"a missing volume": {func(_ Outputs, f *fakeCloud) { delete(f.volumes, "vol-0") }, 1, check.Fail, "up replaces a volume"},
+		"a volume of another size": {func(_ Outputs, f *fakeCloud) {
 			f.volumes["vol-0"] = Volume{Zone: zone, GiB: 512, Encrypted: true, Tags: f.volumes["vol-0"].Tags}
-		}, 1, Fail, "512 GiB in us-west-2a, encrypted, tagged beachhead:stack=us-west-2"},
-		"a volume in another zone, in plain text, without tags": {func(_ Outputs, f *fake) {
+		}, 1, check.Fail, "512 GiB in us-west-2a, encrypted, tagged beachhead:stack=us-west-2"},
+		"a volume in another zone, in plain text, without tags": {func(_ Outputs, f *fakeCloud) {
 			f.volumes["vol-0"] = Volume{Zone: "us-west-2b", GiB: 1024}
-		}, 1, Fail, "1024 GiB in us-west-2b, not encrypted, not tagged"},
-		"an address on no interface": {func(_ Outputs, f *fake) { clear(f.interfaces) }, 1, Fail, "runners mount from this address"},
-		"an address that is not the planned one": {func(o Outputs, f *fake) {
+		}, 1, check.Fail, "1024 GiB in us-west-2b, not encrypted, not tagged"},
+		"an address on no interface": {func(_ Outputs, f *fakeCloud) { clear(f.interfaces) }, 1, check.Fail, "runners mount from this address"},
+		"an address that is not the planned one": {func(o Outputs, f *fakeCloud) {
 			o["cache"].(map[string]any)["interfaceAddresses"] = map[string]any{"00": "10.42.9.9"}
 			f.interfaces["cache 10.42.9.9"] = "eni-9"
-		}, 1, Fail, "10.42.9.9"},
-		"a shard without a server":   {func(_ Outputs, f *fake) { f.groups["cache-0"] = Group{Machines: 1} }, 1, Fail, "0 machines in service"},
-		"no map":                     {func(_ Outputs, f *fake) { clear(f.parameters) }, 1, Fail, "runners look for their tenants"},
-		"another map":                {func(_ Outputs, f *fake) { fill(f.parameters, otherMap(t)) }, 1, Fail, "the map of epoch"},
-		"a map that nobody can read": {func(_ Outputs, f *fake) { fill(f.parameters, "{") }, 1, Fail, "shard map"},
+		}, 1, check.Fail, "10.42.9.9"},
+		"a shard without a server":   {func(_ Outputs, f *fakeCloud) { f.groups["cache-0"] = Group{Machines: 1} }, 1, check.Fail, "0 machines in service"},
+		"no map":                     {func(_ Outputs, f *fakeCloud) { clear(f.parameters) }, 1, check.Fail, "runners look for their tenants"},
+		"another map":                {func(_ Outputs, f *fakeCloud) { setAllParameters(f.parameters, biggerMap(t)) }, 1, check.Fail, "the map of epoch"},
+		"a map that is not readable": {func(_ Outputs, f *fakeCloud) { setAllParameters(f.parameters, "{") }, 1, check.Fail, "shard map"},
 
-		"a tunnel that is down":       {func(_ Outputs, f *fake) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, Fail, "on either side: keys differ"},
-		"one side alone":              {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, Fail, "GCP's side"},
-		"the other side alone":        {func(_ Outputs, f *fake) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, Fail, "AWS's side"},
-		"a tunnel that is gone":       {func(_ Outputs, f *fake) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, Fail, "nothing"},
-		"a table that learns nothing": {func(_ Outputs, f *fake) { f.routes["cache"] = nil }, 1, Fail, "cache subnet in us-west-2a none"},
-		"a table that learns less":    {func(_ Outputs, f *fake) { f.routes["private"] = f.routes["private"][:1] }, 1, Fail, "private subnet"},
-		"a table that learns more":    {func(_ Outputs, f *fake) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0, Pass, ""},
-		"a name that leads elsewhere": {func(_ Outputs, f *fake) { f.set(host, "10.128.0.99") }, 1, Fail, "A 10.128.0.99"},
-		"a name without a record": {func(_ Outputs, f *fake) {
+		"a tunnel that is down":     {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, check.Fail, "on either side: keys differ"},
+		"one side alone":            {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, check.Fail, "GCP's side"},
+		"the other side alone":      {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, check.Fail, "AWS's side"},
+		"a missing tunnel":          {func(_ Outputs, f *fakeCloud) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, check.Fail, "not found"},
+		"a table without routes":    {func(_ Outputs, f *fakeCloud) { f.routes["cache"] = nil }, 1, check.Fail, "cache subnet in us-west-2a none"},
+		"a table with fewer routes": {func(_ Outputs, f *fakeCloud) { f.routes["private"] = f.routes["private"][:1] }, 1, check.Fail, "private subnet"},
+		"a table with more routes":  {func(_ Outputs, f *fakeCloud) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0, check.Pass, ""},
+		"a name of another address": {func(_ Outputs, f *fakeCloud) { f.setRecord(host, "10.128.0.99") }, 1, check.Fail, "A 10.128.0.99"},
+		"a name without a record": {func(_ Outputs, f *fakeCloud) {
 			f.records = slices.DeleteFunc(f.records, func(r Record) bool { return r.Name == host })
-		}, 1, Fail, "set gcp.path to public"},
-		"a name with values in another order": {func(_ Outputs, f *fake) { slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values) }, 0, Pass, ""},
+		}, 1, check.Fail, "set gcp.path to public"},
+		"a name with values in another order": {func(_ Outputs, f *fakeCloud) { slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values) }, 0, check.Pass, ""},
 
-		"no fleets among the outputs":       {func(o Outputs, _ *fake) { delete(o, "fleets") }, 1, NotChecked, "no output fleets.arm"},
-		"no cache among the outputs":        {func(o Outputs, _ *fake) { delete(o, "cache") }, 4, NotChecked, "no output cache."},
-		"no link among the outputs":         {func(o Outputs, _ *fake) { delete(o, "link") }, 4, NotChecked, "no output link."},
-		"no VPC among the outputs":          {func(o Outputs, _ *fake) { delete(o, "vpcId") }, 7, NotChecked, "no output vpcId"},
-		"no addresses among the outputs":    {func(o Outputs, _ *fake) { delete(o, "addresses") }, 1, NotChecked, "no output addresses"},
-		"no link subnets among the outputs": {func(o Outputs, _ *fake) { delete(o, "linkSubnets") }, 2, NotChecked, "no output linkSubnets"},
-		"nothing that may be looked at":     {func(_ Outputs, f *fake) { f.err = errors.New("AccessDenied") }, 27, NotChecked, "AccessDenied"},
+		"no fleets among the outputs":       {func(o Outputs, _ *fakeCloud) { delete(o, "fleets") }, 1, check.NotChecked, "no output fleets.arm"},
+		"no cache among the outputs":        {func(o Outputs, _ *fakeCloud) { delete(o, "cache") }, 4, check.NotChecked, "no output cache."},
+		"no link among the outputs":         {func(o Outputs, _ *fakeCloud) { delete(o, "link") }, 4, check.NotChecked, "no output link."},
+		"no VPC among the outputs":          {func(o Outputs, _ *fakeCloud) { delete(o, "vpcId") }, 7, check.NotChecked, "no output vpcId"},
+		"no addresses among the outputs":    {func(o Outputs, _ *fakeCloud) { delete(o, "addresses") }, 1, check.NotChecked, "no output addresses"},
+		"no link subnets among the outputs": {func(o Outputs, _ *fakeCloud) { delete(o, "linkSubnets") }, 2, check.NotChecked, "no output linkSubnets"},
+		"queries that are not allowed":      {func(_ Outputs, f *fakeCloud) { f.err = errors.New("AccessDenied") }, 27, check.NotChecked, "AccessDenied"},
 	}
 }
 
 func isGCR(r Record) bool { return r.Name == "gcr.io" }
 
-func (f *fake) set(name, value string) {
+func (f *fakeCloud) setRecord(name, value string) {
 	for i, r := range f.records {
 		if r.Name == name {
 			f.records[i].Values = []string{value}
@@ -240,19 +247,19 @@ func (f *fake) set(name, value string) {
 	}
 }
 
-func fill(parameters map[string]string, text string) {
+func setAllParameters(parameters map[string]string, text string) {
 	for name := range maps.Keys(parameters) {
 		parameters[name] = text
 	}
 }
 
 func TestRun(t *testing.T) {
-	for name, c := range cases(t) {
+	for name, c := range probeCases(t) {
 		t.Run(name, func(t *testing.T) {
-			p, outputs, f := world(t, nil)
+			p, outputs, f := plannedRegion(t, nil)
 			c.edit(outputs, f)
 			results := Run(t.Context(), p, outputs, f)
-			failed := Failed(results)
+			failed := check.NotPassed(results)
 			if len(failed) != c.failed {
 				t.Fatalf("%d of %d probes did not pass, want %d: %+v", len(failed), len(results), c.failed, failed)
 			}
@@ -261,14 +268,14 @@ func TestRun(t *testing.T) {
 					t.Errorf("%s: %+v, want %q", r.Outcome, r, c.says)
 				}
 				if r.Why == "" || r.Want == "" {
-					t.Errorf("nothing says what to do: %+v", r)
+					t.Errorf("the result has no next step: %+v", r)
 				}
 			}
 		})
 	}
 }
 
-// A fleet is held to what the posture makes of it.
+// The region's posture decides how large a fleet must be.
 func TestPostures(t *testing.T) {
 	for _, c := range []struct {
 		posture regionfile.Posture
@@ -282,9 +289,9 @@ func TestPostures(t *testing.T) {
 		{regionfile.Draining, Group{InService: 8, Machines: 1}, true},
 		{regionfile.Draining, Group{}, true},
 	} {
-		p, outputs, f := world(t, func(r *regionfile.Config) { r.Posture = c.posture })
+		p, outputs, f := plannedRegion(t, func(r *regionfile.Config) { r.Posture = c.posture })
 		f.groups["fleet-arm"] = c.group
-		if failed := Failed(Run(t.Context(), p, outputs, f)); (len(failed) == 0) != c.pass {
+		if failed := check.NotPassed(Run(t.Context(), p, outputs, f)); (len(failed) == 0) != c.pass {
 			t.Errorf("%s with %+v: %+v", c.posture, c.group, failed)
 		}
 	}
@@ -292,31 +299,25 @@ func TestPostures(t *testing.T) {
 
 // On the public path a private name for a service's address hides the public one.
 func TestPublicPath(t *testing.T) {
-	p, outputs, f := world(t, func(r *regionfile.Config) { r.GCP.Path = regionfile.PublicPath })
-	if failed := Failed(Run(t.Context(), p, outputs, f)); len(failed) > 0 {
+	p, outputs, f := plannedRegion(t, func(r *regionfile.Config) { r.GCP.Path = regionfile.PublicPath })
+	if failed := check.NotPassed(Run(t.Context(), p, outputs, f)); len(failed) > 0 {
 		t.Errorf("as planned: %+v", failed)
 	}
 	f.records = append(f.records, Record{Name: host, Type: "A", Values: []string{"10.128.0.10"}})
-	failed := Failed(Run(t.Context(), p, outputs, f))
-	if len(failed) != 1 || failed[0].Target != "service api" || !strings.Contains(failed[0].Got, host) || failed[0].Outcome != Fail {
+	failed := check.NotPassed(Run(t.Context(), p, outputs, f))
+	if len(failed) != 1 || failed[0].Target != "service api" || !strings.Contains(failed[0].Got, host) || failed[0].Outcome != check.Fail {
 		t.Errorf("with a private name: %+v", failed)
 	}
 }
 
-// What a region does not have is not asked about.
-func TestNetworkAlone(t *testing.T) {
-	p, outputs, f := world(t, nil)
+// Verification does not query what a region does not have.
+func TestNetworkWithoutFleetsCacheAndLink(t *testing.T) {
+	p, outputs, f := plannedRegion(t, nil)
 	p.Fleets, p.Cache, p.Link = nil, nil, nil
 	for _, name := range []string{"fleets", "cache", "link"} {
 		delete(outputs, name)
 	}
-	if results := Run(t.Context(), p, outputs, f); len(results) != 9 || len(Failed(results)) > 0 {
-		t.Errorf("%d probes, want 9: %+v", len(results), Failed(results))
-	}
-}
-
-func TestZeroOutcomeIsNoSuccess(t *testing.T) {
-	if text, err := (Result{}).Outcome.MarshalText(); err != nil || string(text) != "not checked" {
-		t.Errorf("the zero outcome is %q, %v", text, err)
+	if results := Run(t.Context(), p, outputs, f); len(results) != 9 || len(check.NotPassed(results)) > 0 {
+		t.Errorf("%d probes, want 9: %+v", len(results), check.NotPassed(results))
 	}
 }

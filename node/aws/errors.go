@@ -12,21 +12,24 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// The kinds of failure that callers tell apart. Each says what to do.
+// The kinds of failure that callers distinguish. Each text contains the next step.
 var (
-	// ErrNotFound is about a parameter, a volume, an interface or an attachment that AWS does not know.
-	ErrNotFound = errors.New("there is no such thing; beachhead up makes what the stack wants")
-	// ErrDenied is a refusal of the machine's role, or of its signature.
-	ErrDenied = errors.New("the machine's role may not do that, or its clock is wrong; check the role's policy against that of beachhead preview, then timedatectl")
-	// ErrBusy is a thing that is in a state in which AWS cannot do what was asked, such as a volume that another machine has.
-	ErrBusy = errors.New("it is not in a state for that now; it is tried again, and the error says what has it")
-	// ErrAway is a service that does not answer, fails, or wants fewer calls.
-	ErrAway = errors.New("AWS or the way to it fails; it is tried again: check the route out, the endpoint's security group, and the AWS health dashboard")
+	// ErrNotFound means that AWS does not know a parameter, volume, network interface or attachment.
+	ErrNotFound = errors.New("AWS does not have it; run `beachhead up` to create what the stack needs")
+	// ErrDenied means that AWS refused the machine's role or its signature.
+	ErrDenied = errors.New("AWS refused the request; compare the role's policy with the one in `beachhead preview REGION`, " +
+		"then check the clock with `timedatectl`")
+	// ErrBusy means that the resource's state does not allow the request now, for example because a volume is attached
+	// to another machine.
+	ErrBusy = errors.New("its state does not allow this request now; the agent retries")
+	// ErrUnavailable means that a service is unreachable, fails or throttles the machine.
+	ErrUnavailable = errors.New("AWS is unreachable, fails or throttles this machine; the agent retries; check the egress route, " +
+		"the endpoint's security group and the AWS Health Dashboard")
 )
 
-// kinds are the error codes of the services, by what they mean to a machine. Source: the "Error codes" chapters of the EC2 and Systems Manager
-// API references and "Common errors" of both query services.
-var kinds = map[string]error{
+// errorKinds maps the error codes of the services to the kinds of failure. Source: the "Error codes" chapters of the
+// EC2 and Systems Manager API references, and "Common errors" of both query services.
+var errorKinds = map[string]error{
 	"ParameterNotFound":                  ErrNotFound,
 	"ParameterVersionNotFound":           ErrNotFound,
 	"InvalidVolume.NotFound":             ErrNotFound,
@@ -54,45 +57,46 @@ var kinds = map[string]error{
 	"ResourceContention":            ErrBusy,
 	"ScalingActivityInProgress":     ErrBusy,
 
-	"TooManyUpdates": ErrAway,
+	"TooManyUpdates": ErrUnavailable,
 }
 
-// fault puts the call before an error and its kind behind it, once.
-func fault(call string, err error) error {
-	if kind := kindOf(err); kind != nil && !errors.Is(err, kind) {
+// wrapError adds the call and, once, the kind of the failure to an error.
+func wrapError(call string, err error) error {
+	if kind := classifyError(err); kind != nil && !errors.Is(err, kind) {
 		return fmt.Errorf("%s: %w: %w", call, err, kind)
 	}
 	return fmt.Errorf("%s: %w", call, err)
 }
 
-func kindOf(err error) error {
+// classifyError returns the kind of a failure, or nil for an error of no known kind.
+func classifyError(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return nil // the caller's own doing
+		return nil // the caller canceled the call
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		code := api.ErrorCode()
-		if kind, known := kinds[code]; known {
+		if kind, known := errorKinds[code]; known {
 			return kind
 		}
 		if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
-			return ErrAway
+			return ErrUnavailable
 		}
 	}
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError {
-		return ErrAway
+		return ErrUnavailable
 	}
 	var sending *smithyhttp.RequestSendError
 	var network net.Error
 	if errors.As(err, &sending) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) {
-		return ErrAway
+		return ErrUnavailable
 	}
 	return nil
 }
 
-// Code is the service's own code for an error, such as VolumeInUse; "" when it did not come to an answer.
-func Code(err error) string {
+// ErrorCode returns the service's own code for an error, such as VolumeInUse, or "" when the service sent no answer.
+func ErrorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode()
@@ -100,12 +104,13 @@ func Code(err error) string {
 	return ""
 }
 
-// Kind names what is wrong with a call, the same for two failures for the same reason, whereas their errors differ by the request's id.
-func Kind(err error) string {
-	if code := Code(err); code != "" {
+// ErrorKind returns a text that is equal for two failures with the same cause. Their errors differ by the id of the
+// request.
+func ErrorKind(err error) string {
+	if code := ErrorCode(err); code != "" {
 		return code
 	}
-	for _, kind := range []error{ErrNotFound, ErrDenied, ErrBusy, ErrAway} {
+	for _, kind := range []error{ErrNotFound, ErrDenied, ErrBusy, ErrUnavailable} {
 		if errors.Is(err, kind) {
 			return kind.Error()
 		}

@@ -1,5 +1,5 @@
-// Package cacheclient is the use of the region's cache on a machine: which shard a tenant's files are on, the mounts of the shards, and the commands
-// that builds call.
+// Package cacheclient uses the region's cache from a machine: it finds the shards that hold a tenant's files, mounts
+// them, and implements the commands that builds call.
 package cacheclient
 
 import (
@@ -17,52 +17,53 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// ErrUsage is in the error of a command line that is not understood.
+// ErrUsage is in the error of a command line that is not valid.
 var ErrUsage = errors.New("usage: beachhead-node cache path TENANT | cache push TENANT FOLDER | cache yocto TENANT")
 
 const (
-	// shardFolder has a link for each shard, through which builds read it, and mountFolder is where shards are mounted.
+	// shardFolder contains a link for each shard, through which builds read it, and mountFolder contains the mounts.
 	shardFolder = "/run/beachhead/shards"
 	mountFolder = "/run/beachhead/mounts"
-	// emptyFolder is what a build reads where there is no cache to read.
+	// emptyFolder is the folder that a build reads when it has no cache to read.
 	emptyFolder = "/run/beachhead/empty"
-	// pathLimit keeps what looks for a tenant's folder below 20 seconds, whatever is dead.
+	// pathLimit bounds the search for a tenant's folder to less than 20 seconds, whatever is unreachable.
 	pathLimit = 18 * time.Second
 )
 
-// Command runs one of the commands of `beachhead-node cache`, whose arguments are path TENANT, push TENANT FOLDER or yocto TENANT. What a
-// script reads goes to out, warnings go to standard error. Those that read never fail because of the cache: without it a build is slow and
-// not broken. The error of a command line that is not understood is an ErrUsage.
-func Command(ctx context.Context, d spec.Description, args []string, out io.Writer) error {
+// RunCommand runs one of the commands of `beachhead-node cache`: path TENANT, push TENANT FOLDER or yocto TENANT. It
+// writes the output that scripts parse to out, and warnings to standard error. Commands that read never fail because of
+// the cache: without it a build is slower, but still works. For a command line that is not valid it returns an
+// ErrUsage.
+func RunCommand(ctx context.Context, d spec.Description, args []string, out io.Writer) error {
 	if d.Runner == nil || d.Runner.MapParameter == "" {
-		return fmt.Errorf("this machine uses no cache: %s; want cache: true for its fleet in the region file, then beachhead up", d.Name())
+		return fmt.Errorf("this machine uses no cache: %s; set `cache: true` for its fleet in the region file, then run `beachhead up`", d.GroupName())
 	}
-	a := access{
+	a := command{
 		reader: Reader{Parameters: aws.New(d.Region), Name: d.Runner.MapParameter},
 		mounts: Mounts{Folder: mountFolder}, out: out, warnings: os.Stderr,
 	}
-	return a.run(ctx, args)
+	return a.runVerb(ctx, args)
 }
 
-// access is one command's way to the cache.
-type access struct {
+// command holds what a command needs to use the cache.
+type command struct {
 	host          host.Host
 	reader        Reader
 	mounts        Mounts
 	out, warnings io.Writer
 }
 
-func (a access) run(ctx context.Context, args []string) error {
+func (a command) runVerb(ctx context.Context, args []string) error {
 	verbs := map[string]struct {
 		arguments int
 		run       func(context.Context, []string) error
-	}{"path": {1, a.path}, "push": {2, a.push}, "yocto": {1, a.yocto}}
+	}{"path": {1, a.printPath}, "push": {2, a.pushFolder}, "yocto": {1, a.printSettings}}
 	if len(args) == 0 {
 		return ErrUsage
 	}
 	verb, known := verbs[args[0]]
 	if !known || len(args)-1 != verb.arguments {
-		return fmt.Errorf("%w; not %q", ErrUsage, "cache "+strings.Join(args, " "))
+		return fmt.Errorf("%w; unknown command %q", ErrUsage, "cache "+strings.Join(args, " "))
 	}
 	if err := CheckTenant(args[1]); err != nil {
 		return err
@@ -70,21 +71,21 @@ func (a access) run(ctx context.Context, args []string) error {
 	return verb.run(ctx, args[1:])
 }
 
-func (a access) warn(format string, args ...any) {
+func (a command) printWarning(format string, args ...any) {
 	fmt.Fprintf(a.warnings, "beachhead-node: "+format+"\n", args...)
 }
 
-// path prints the folder to read a tenant's files from: that of the first of its shards that answers and has one.
-func (a access) path(ctx context.Context, args []string) error {
-	folders, _ := a.folders(ctx, args[0])
+// printPath prints the folder to read a tenant's files from: the first that exists on one of its shards.
+func (a command) printPath(ctx context.Context, args []string) error {
+	folders, _ := a.findFolders(ctx, args[0])
 	for _, f := range folders {
-		if f.filled {
+		if f.exists {
 			fmt.Fprintln(a.out, f.path)
 			return nil
 		}
 	}
 	if len(folders) > 0 {
-		a.warn("the cache has nothing of tenant %s yet", args[0])
+		a.printWarning("the cache has no files of tenant %s yet; the build goes on without; to fill the cache, push after the build", args[0])
 	}
 	empty := a.host.Path(emptyFolder)
 	if err := os.MkdirAll(empty, 0o755); err != nil {
@@ -94,29 +95,30 @@ func (a access) path(ctx context.Context, args []string) error {
 	return nil
 }
 
-// folder is one place of a tenant on a shard that answers.
-type folder struct {
+// tenantFolder is the folder of a tenant on a shard that answers.
+type tenantFolder struct {
 	path string
-	// filled: it is there.
-	filled bool
+	// exists reports whether the shard has the folder.
+	exists bool
 }
 
-// folders gives the places of a tenant that can be read, in order, with the map that they are from; fewer, with a warning for each, where
-// something does not answer. It takes pathLimit at most, so that a dead shard is a slow build and not a hung one.
-func (a access) folders(ctx context.Context, tenant string) ([]folder, Map) {
+// findFolders returns the readable folders of a tenant, in order, and the map that they come from. When something does
+// not answer, it prints a warning and returns fewer. It takes pathLimit at most, so that an unreachable shard makes a
+// build slower but never hangs it.
+func (a command) findFolders(ctx context.Context, tenant string) ([]tenantFolder, ShardMap) {
 	ctx, cancel := context.WithTimeout(ctx, pathLimit)
 	defer cancel()
 	m, err := a.reader.Read(ctx)
 	if err != nil {
-		a.warn("going on without the cache: %v", err)
+		a.printWarning("going on without the cache, because its shards cannot be looked up: %v", err)
 		return nil, m
 	}
-	var found []folder
-	read := m.Places(tenant).Read
+	var found []tenantFolder
+	read := m.FindPlaces(tenant).Read
 	for i, shard := range read {
-		f, err := a.folder(ctx, m, shard, tenant, len(read)-i)
+		f, err := a.findFolder(ctx, m, shard, tenant, len(read)-i)
 		if err != nil {
-			a.warn("going on without shard %d: %v", shard, err)
+			a.printWarning("going on without shard %d: %v", shard, err)
 			continue
 		}
 		found = append(found, f)
@@ -124,27 +126,27 @@ func (a access) folders(ctx context.Context, tenant string) ([]folder, Map) {
 	return found, m
 }
 
-// folder mounts a shard to read a tenant's files. It takes one of so many shares of the time that is left.
-func (a access) folder(ctx context.Context, m Map, shard int, tenant string, shares int) (folder, error) {
+// findFolder mounts a shard to read a tenant's files. It takes at most 1/shares of the remaining time.
+func (a command) findFolder(ctx context.Context, m ShardMap, shard int, tenant string, shares int) (tenantFolder, error) {
 	if deadline, limited := ctx.Deadline(); limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(shares))
 		defer cancel()
 	}
-	address, err := m.Address(shard)
+	address, err := m.FindAddress(shard)
 	if err != nil {
-		return folder{}, err
+		return tenantFolder{}, err
 	}
 	name := mountName(shard)
 	root, err := a.mounts.Mount(ctx, name, address, ReadOptions)
 	if err != nil {
-		return folder{}, err
+		return tenantFolder{}, err
 	}
-	filled, err := a.mounts.look(ctx, address, root+"/"+TenantFolder(tenant))
+	filled, err := a.mounts.statFolder(ctx, address, root+"/"+TenantFolder(tenant))
 	if err == nil {
-		_, err = lead(a.host, name, mountFolder+"/"+name)
+		_, err = setLink(a.host, name, mountFolder+"/"+name)
 	}
-	return folder{path: a.host.Path(filepath.Join(shardFolder, name, TenantFolder(tenant))), filled: filled}, err
+	return tenantFolder{path: a.host.Path(filepath.Join(shardFolder, name, TenantFolder(tenant))), exists: filled}, err
 }
 
 func mountName(shard int) string { return fmt.Sprintf("%02d", shard) }

@@ -23,13 +23,13 @@ type machine struct {
 	*cachetest.Shards
 	store         *cachetest.Store
 	out, warnings bytes.Buffer
-	access        access
+	access        command
 }
 
 func newMachine(t *testing.T) *machine {
 	m := &machine{Shards: cachetest.NewShards(t), store: &cachetest.Store{}}
 	h := host.Host{Root: m.Root}
-	m.access = access{
+	m.access = command{
 		host: h, reader: Reader{Host: h, Parameters: m.store, Name: mapName}, mounts: newMounts(m.Shards),
 		out: &m.out, warnings: &m.warnings,
 	}
@@ -37,18 +37,18 @@ func newMachine(t *testing.T) *machine {
 	return m
 }
 
-// run runs a command that must work, and gives what it printed.
+// run runs a command that must succeed, and returns its output.
 func (m *machine) run(t *testing.T, args ...string) string {
 	t.Helper()
 	m.out.Reset()
 	m.warnings.Reset()
-	if err := m.access.run(t.Context(), args); err != nil {
+	if err := m.access.runVerb(t.Context(), args); err != nil {
 		t.Fatal(err)
 	}
 	return m.out.String()
 }
 
-// refresh makes the next command ask for the map.
+// refresh makes the next command query the map.
 func (m *machine) refresh(t *testing.T) {
 	t.Helper()
 	if _, err := m.access.reader.Refresh(t.Context()); err != nil {
@@ -74,24 +74,25 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {"path"}, {"path", "a", "b"}, {"push", "a"}, {"yocto"}, {"purge", "acme"}, {"path", ".."}, {"push", "../acme", "x"}, {"path", "a/b"},
 	} {
-		if err := Command(t.Context(), d, args, io.Discard); !errors.Is(err, ErrUsage) {
+		if err := RunCommand(t.Context(), d, args, io.Discard); !errors.Is(err, ErrUsage) {
 			t.Errorf("%q: %v, want usage", args, err)
 		}
 	}
 	d.Runner.MapParameter = ""
-	if err := Command(t.Context(), d, []string{"path", "acme"}, io.Discard); err == nil || errors.Is(err, ErrUsage) ||
+	if err := RunCommand(t.Context(), d, []string{"path", "acme"}, io.Discard); err == nil || errors.Is(err, ErrUsage) ||
 		!strings.Contains(err.Error(), "cache: true") {
 		t.Errorf("%v, want what to set in the region file", err)
 	}
 }
 
-// While a tenant moves, its old shard is read, then the new one; and at every moment what was pushed before can be read at the path.
+// While a tenant moves, builds read its old shard, then the new one. At every moment all files that were pushed before
+// are readable at the path.
 func TestPathFollowsTheMap(t *testing.T) {
 	m := newMachine(t)
-	one := m.Table(1, nil)
-	two := m.Table(2, map[string]int{"acme": 1})
-	old, _ := m.Serve(two, 0)
-	grown, stop := m.Serve(two, 1)
+	one := m.NewTable(1, nil)
+	two := m.NewTable(2, map[string]int{"acme": 1})
+	old, _ := m.ServeShard(two, 0)
+	grown, stop := m.ServeShard(two, 1)
 	lay(t, filepath.Join(old, TenantFolder("acme")), map[string]string{"sstate/a": "old"})
 	path := func(shard string) string {
 		return m.Root + "/run/beachhead/shards/" + shard + "/" + TenantFolder("acme") + "\n"
@@ -107,9 +108,9 @@ func TestPathFollowsTheMap(t *testing.T) {
 			t.Errorf("%s: %q, %v", step, text, err)
 		}
 	}
-	m.Write(m.store, mapName, one)
+	m.WriteTable(m.store, mapName, one)
 	see("one shard", path("00"))
-	m.Write(m.store, mapName, two)
+	m.WriteTable(m.store, mapName, two)
 	see("moves", path("00"))
 	lay(t, filepath.Join(grown, TenantFolder("acme")), map[string]string{"sstate/a": "old"})
 	acknowledge(t, m.store, 1, Acknowledgement{Epoch: two.Epoch(), Version: 2, Tenants: []string{"acme"}})
@@ -126,7 +127,7 @@ func acknowledge(t *testing.T, store *cachetest.Store, shard int, a Acknowledgem
 	t.Helper()
 	text, err := json.Marshal(a)
 	if err == nil {
-		err = store.SetParameter(t.Context(), shardmap.MovedParameter(mapName, shard), string(text))
+		err = store.PutParameter(t.Context(), shardmap.MovedParameter(mapName, shard), string(text))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -139,13 +140,13 @@ func TestPathWithoutCache(t *testing.T) {
 		prepare func(*testing.T, *machine)
 		says    string
 	}{
-		"no map":       {func(t *testing.T, m *machine) { m.store.Away(true) }, "the control plane is away"},
-		"dead shard":   {func(t *testing.T, m *machine) { m.Write(m.store, mapName, m.Table(1, nil)) }, "going on without shard 0"},
-		"no addresses": {func(t *testing.T, m *machine) { m.Write(m.store, mapName, newTable(t, 1, nil)) }, "run beachhead up"},
+		"no map":       {func(t *testing.T, m *machine) { m.store.SetAway(true) }, "the control plane is unreachable"},
+		"dead shard":   {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, m.NewTable(1, nil)) }, "going on without shard 0"},
+		"no addresses": {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, newTable(t, 1, nil)) }, "run `beachhead up`"},
 		"nothing pushed": {func(t *testing.T, m *machine) {
-			m.Serve(m.Table(1, nil), 0)
-			m.Write(m.store, mapName, m.Table(1, nil))
-		}, "nothing of tenant acme"},
+			m.ServeShard(m.NewTable(1, nil), 0)
+			m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+		}, "no files of tenant acme"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)
@@ -161,19 +162,19 @@ func TestPathWithoutCache(t *testing.T) {
 	}
 }
 
-// A dead shard leaves time for the next: with the old one dead, the new one is read.
+// A dead shard leaves time for the next: the old shard is dead, and the new one is read.
 func TestDeadShardLeavesTime(t *testing.T) {
 	m := newMachine(t)
-	two := m.Table(2, map[string]int{"acme": 1})
-	m.Write(m.store, mapName, m.Table(1, nil))
-	m.Write(m.store, mapName, two)
-	m.BlackHole(two, 0)
-	grown, _ := m.Serve(two, 1)
+	two := m.NewTable(2, map[string]int{"acme": 1})
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	m.WriteTable(m.store, mapName, two)
+	m.BlackHoleShard(two, 0)
+	grown, _ := m.ServeShard(two, 1)
 	lay(t, filepath.Join(grown, TenantFolder("acme")), map[string]string{"sstate/a": "new"})
 	m.access.mounts.Limits = ownLimits
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
-	if err := m.access.run(ctx, []string{"path", "acme"}); err != nil {
+	if err := m.access.runVerb(ctx, []string{"path", "acme"}); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(strings.TrimSpace(m.out.String()) + "/sstate/a"); err != nil || string(text) != "new" {
@@ -184,13 +185,13 @@ func TestDeadShardLeavesTime(t *testing.T) {
 // A server that hangs in every step costs less than the 20 s that a dead shard may.
 func TestPathLimit(t *testing.T) {
 	m := newMachine(t)
-	m.Write(m.store, mapName, m.Table(1, nil))
-	m.Serve(m.Table(1, nil), 0)
-	m.Switch("hang", true)
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	m.ServeShard(m.NewTable(1, nil), 0)
+	m.SetSwitch("hang", true)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	started := time.Now()
-	if err := m.access.run(ctx, []string{"path", "acme"}); err != nil {
+	if err := m.access.runVerb(ctx, []string{"path", "acme"}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(started); took > 3*time.Second || pathLimit >= 20*time.Second {

@@ -12,9 +12,9 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// lock holds a file's lock until unlock is called or the process ends, however it ends. It waits until the context ends. Unlock is there
-// with an error too.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+// lockFile locks a file until unlock is called or the process ends, however it ends. It waits for the lock until the
+// context ends. unlock is valid even when it returns an error.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	nothing := func() {}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nothing, err
@@ -31,16 +31,16 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
 			return nothing, errors.Join(fmt.Errorf("locking %s: %w", path, err), file.Close())
 		}
-		// Polled, since a wait for the lock would not end with the context.
+		// Poll, because a blocking wait for the lock would not end with the context.
 		if err := host.Sleep(ctx, 20*time.Millisecond); err != nil {
-			return nothing, errors.Join(fmt.Errorf("another command holds %s: %w", path, err), file.Close())
+			return nothing, errors.Join(fmt.Errorf("waiting for another command that holds the lock %s: %w", path, err), file.Close())
 		}
 	}
 }
 
-// within runs something that may hang beyond any signal, such as a call on a mount whose server is gone. When the context ends first it goes on
-// without it; what hangs ends with the process.
-func within(ctx context.Context, f func() error) error {
+// runWithin runs a function that may hang beyond any signal, such as a call on a mount whose server is gone. When the
+// context ends first, runWithin returns; a function that hangs ends with the process.
+func runWithin(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {

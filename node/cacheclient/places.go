@@ -11,30 +11,34 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// Map is the shard map as a machine knows it: the table, the one before, and what has been copied between them.
-type Map struct {
-	// Read is when Parameter Store gave it, and Asked when it was last asked, with or without an answer.
-	Read  time.Time `json:"read"`
-	Asked time.Time `json:"asked"`
-	// Version is the parameter's, as Parameter Store counts its writes, and First that of the first write of the current epoch.
-	Version int64          `json:"version"`
-	First   int64          `json:"first"`
-	Current shardmap.Table `json:"current"`
-	// Previous is the table of the epoch before; nil: there is none that is still known, and nothing moves.
+// ShardMap is the shard map as a machine knows it: the current table, the previous one, and the moves between them that
+// are complete.
+type ShardMap struct {
+	// ReadAt is when Parameter Store returned the map, and QueriedAt when it was last queried, with or without an
+	// answer.
+	ReadAt    time.Time `json:"read"`
+	QueriedAt time.Time `json:"asked"`
+	// Version is the parameter's version, as Parameter Store counts writes, and FirstVersion is the first version of
+	// the current epoch.
+	Version      int64          `json:"version"`
+	FirstVersion int64          `json:"first"`
+	Current      shardmap.Table `json:"current"`
+	// Previous is the table of the previous epoch; nil when that is unknown, and then nothing moves.
 	Previous *shardmap.Table `json:"previous,omitempty"`
-	// Moved is what the servers have acknowledged, by shard.
+	// Moved holds the acknowledgements of the servers, by shard.
 	Moved map[int]Acknowledgement `json:"moved,omitempty"`
 }
 
-// Acknowledgement is what the server of a shard says it has copied whole from where it was: the document in shardmap.MovedParameter. The
-// zero value acknowledges nothing. With 50 pins of the longest names and all slots in it, it would be larger than a standard parameter;
-// what then cannot be acknowledged stays readable in both places.
+// Acknowledgement lists the moves that a shard's server has copied completely: the document in shardmap.MovedParameter.
+// The zero value acknowledges nothing. With 50 pins of the longest names and all slots, it would exceed the size of a
+// standard parameter; moves that cannot be acknowledged stay readable in both places.
 type Acknowledgement struct {
-	// Epoch is that of the table, and Version the first version of the map's parameter with it. An epoch alone is not enough: it is that of
-	// the table's content, and a pin that is taken back and set again leads to the same epoch with other files.
+	// Epoch is the epoch of the table, and Version the first version of the map's parameter with it. An epoch alone is
+	// not enough. It identifies the table's content: a pin that is removed and set again leads to the same epoch with
+	// other files.
 	Epoch   int64 `json:"epoch,omitempty"`
 	Version int64 `json:"version,omitempty"`
-	// Slots are in order, Tenants by name: those that are pinned in either table.
+	// Slots is sorted. Tenants is sorted too, and lists tenants with a pin in either table.
 	Slots   []int    `json:"slots,omitempty"`
 	Tenants []string `json:"tenants,omitempty"`
 }
@@ -53,7 +57,7 @@ func (a *Acknowledgement) Add(m shardmap.Move) {
 	slices.Sort(a.Slots)
 }
 
-// Has says whether a move is acknowledged.
+// Has reports whether a move is acknowledged.
 func (a Acknowledgement) Has(m shardmap.Move) bool {
 	if m.Tenant != "" {
 		return slices.Contains(a.Tenants, m.Tenant)
@@ -61,96 +65,98 @@ func (a Acknowledgement) Has(m shardmap.Move) bool {
 	return slices.Contains(a.Slots, m.Slot)
 }
 
-// Acknowledged gives what a shard's server has acknowledged of the current table; of another table it counts nothing.
-func (m Map) Acknowledged(shard int) Acknowledgement {
-	if a := m.Moved[shard]; a.Epoch == m.Current.Epoch() && a.Version == m.First {
+// FindAcknowledgement returns what a shard's server has acknowledged of the current table. Acknowledgements of another
+// table do not count.
+func (m ShardMap) FindAcknowledgement(shard int) Acknowledgement {
+	if a := m.Moved[shard]; a.Epoch == m.Current.Epoch() && a.Version == m.FirstVersion {
 		return a
 	}
-	return Acknowledgement{Epoch: m.Current.Epoch(), Version: m.First}
+	return Acknowledgement{Epoch: m.Current.Epoch(), Version: m.FirstVersion}
 }
 
-// Moves lists what moves from the previous table to the current one; nothing without a previous one.
-func (m Map) Moves() []shardmap.Move {
+// ListMoves lists the moves from the previous table to the current one; it is empty without a previous table.
+func (m ShardMap) ListMoves() []shardmap.Move {
 	if m.Previous == nil {
 		return nil
 	}
-	return shardmap.Moves(*m.Previous, m.Current)
+	return shardmap.MovesBetween(*m.Previous, m.Current)
 }
 
-// Pinned says whether a tenant is pinned in either table, so that it does not move with its slot.
-func (m Map) Pinned(tenant string) bool {
-	_, now := m.Current.Pins()[tenant]
+// IsPinned reports whether a tenant has a pin in either table, so that it does not move with its slot.
+func (m ShardMap) IsPinned(tenant string) bool {
+	_, now := m.Current.PinnedShards()[tenant]
 	if m.Previous == nil {
 		return now
 	}
-	_, before := m.Previous.Pins()[tenant]
+	_, before := m.Previous.PinnedShards()[tenant]
 	return now || before
 }
 
-// Places is where a tenant's files are: the shards to read, in order, and the one to write.
+// Places holds the shards of a tenant's files: those to read, in order, and the one to write.
 type Places struct {
 	Read  []int
 	Write int
 }
 
-// Places gives a tenant's. While a tenant moves there are two: the old shard first, which has everything that was there before, and once the
-// new one has acknowledged the move, the other way round. Pushes go to the new shard from the start: files in both would have to be copied
-// twice.
-func (m Map) Places(tenant string) Places {
-	now := m.Current.Shard(tenant)
-	if m.Previous == nil || m.Previous.Shard(tenant) == now {
+// FindPlaces returns the places of a tenant. While a tenant moves, it has two. The old shard, which has all files from
+// before, comes first. Once the new shard has acknowledged the move, the new one comes first. Pushes go to the new
+// shard from the start: files on both would need two copies.
+func (m ShardMap) FindPlaces(tenant string) Places {
+	now := m.Current.TenantShard(tenant)
+	if m.Previous == nil || m.Previous.TenantShard(tenant) == now {
 		return Places{Read: []int{now}, Write: now}
 	}
-	before := m.Previous.Shard(tenant)
-	move := shardmap.Move{Slot: shardmap.Slot(tenant)}
-	if m.Pinned(tenant) {
+	before := m.Previous.TenantShard(tenant)
+	move := shardmap.Move{Slot: shardmap.TenantSlot(tenant)}
+	if m.IsPinned(tenant) {
 		move.Tenant = tenant
 	}
-	if m.Acknowledged(now).Has(move) {
+	if m.FindAcknowledgement(now).Has(move) {
 		return Places{Read: []int{now, before}, Write: now}
 	}
 	return Places{Read: []int{before, now}, Write: now}
 }
 
-// InUse lists the shards that are in the places of any tenant, in order.
-func (m Map) InUse() []int {
+// ListShards lists the shards that are a place of any tenant, in order.
+func (m ShardMap) ListShards() []int {
 	shards := map[int]bool{}
-	for n := range m.Current.Shards() {
+	for n := range m.Current.ShardCount() {
 		shards[n] = true
 	}
-	for _, move := range m.Moves() {
+	for _, move := range m.ListMoves() {
 		shards[move.From] = true
 	}
 	return slices.Sorted(maps.Keys(shards))
 }
 
-// Address is where a shard answers. A shard that the current table has no more is where the previous one says.
-func (m Map) Address(shard int) (netip.Addr, error) {
-	address := m.Current.Address(shard)
+// FindAddress returns the address of a shard. For a shard that the current table lacks, it uses the previous table.
+func (m ShardMap) FindAddress(shard int) (netip.Addr, error) {
+	address := m.Current.ShardAddress(shard)
 	if !address.IsValid() && m.Previous != nil {
-		address = m.Previous.Address(shard)
+		address = m.Previous.ShardAddress(shard)
 	}
 	if !address.IsValid() {
-		return address, fmt.Errorf("the shard map has no address of shard %d; run beachhead up, which writes it with addresses", shard)
+		return address, fmt.Errorf("the shard map has no address for shard %d; run `beachhead up`, which writes the addresses", shard)
 	}
 	return address, nil
 }
 
 var tenantName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}$`)
 
-// CheckTenant says whether a tenant has a name that can be a folder's: 1 to 63 of letters, digits, dot, underscore and hyphen, no dot first.
-// The error is an ErrUsage.
+// CheckTenant returns an ErrUsage unless the name of a tenant is valid as a folder's name: 1 to 63 letters, digits,
+// dots, underscores and hyphens, not starting with a dot.
 func CheckTenant(tenant string) error {
 	if tenantName.MatchString(tenant) {
 		return nil
 	}
-	return fmt.Errorf("%w: %q is no tenant's name; want 1 to 63 letters, digits, dots, underscores and hyphens, and no dot first", ErrUsage, tenant)
+	return fmt.Errorf("%w: tenant %q is not a valid name; "+
+		"want 1 to 63 letters, digits, dots, underscores and hyphens, not starting with a dot", ErrUsage, tenant)
 }
 
-// TenantFolder is where a tenant's files are on the volume of any shard, below the root of its export.
+// TenantFolder returns the folder of a tenant's files on any shard, relative to the root of its export.
 func TenantFolder(tenant string) string {
-	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.Slot(tenant)), tenant)
+	return fmt.Sprintf("%s/%s", SlotFolder(shardmap.TenantSlot(tenant)), tenant)
 }
 
-// SlotFolder is where the tenants of a slot are.
+// SlotFolder returns the folder of a slot's tenants.
 func SlotFolder(slot int) string { return fmt.Sprintf("slots/%03d", slot) }

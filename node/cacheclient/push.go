@@ -16,15 +16,16 @@ import (
 )
 
 const (
-	// pushLimit bounds a push: 50 GB, a whole cold build's, take minutes.
+	// pushLimit bounds a push: the 50 GB of a whole cold build take minutes.
 	pushLimit = 30 * time.Minute
-	// pushWorkers is as many as there are connections to a server.
+	// pushWorkers equals the number of connections to a server.
 	pushWorkers = 8
 )
 
-// push copies a folder to the shard that a tenant's files are written to. When that is another one by the time it is done, it copies to that too:
-// the new shard's server may have copied the tenant before this was through, and then nobody would look for the files on the old one.
-func (a access) push(ctx context.Context, args []string) error {
+// pushFolder copies a folder to the shard for a tenant's writes. If that is another shard by the time the copy is done,
+// it copies the folder there too: the new shard's server may have copied the tenant before this push ended, and then no
+// build would find the files on the old shard.
+func (a command) pushFolder(ctx context.Context, args []string) error {
 	tenant := args[0]
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
 	defer cancel()
@@ -34,48 +35,48 @@ func (a access) push(ctx context.Context, args []string) error {
 	}
 	m, err := a.reader.Read(ctx)
 	for err == nil {
-		shard := m.Places(tenant).Write
-		if err := a.pushTo(ctx, m, shard, tenant, from); err != nil {
+		shard := m.FindPlaces(tenant).Write
+		if err := a.pushToShard(ctx, m, shard, tenant, from); err != nil {
 			return err
 		}
-		// Without an answer it is on the shard of the last map that was known, where all pushes go then.
+		// Without an answer, the shard of the last known map is correct: all pushes go there then.
 		if now, unknown := a.reader.Refresh(ctx); unknown == nil {
 			m = now
 		}
-		if m.Places(tenant).Write == shard {
+		if m.FindPlaces(tenant).Write == shard {
 			return nil
 		}
 	}
 	return err
 }
 
-func (a access) pushTo(ctx context.Context, m Map, shard int, tenant, from string) error {
-	address, err := m.Address(shard)
+func (a command) pushToShard(ctx context.Context, m ShardMap, shard int, tenant, from string) error {
+	address, err := m.FindAddress(shard)
 	if err != nil {
 		return err
 	}
 	root, err := a.mounts.Mount(ctx, mountName(shard)+pushSuffix, address, pushOptions)
 	if err != nil {
-		return fmt.Errorf("%w; what was built is still in %s: push again later, or go without", err, from)
+		return fmt.Errorf("%w; the files are still in %s: run the push again later, or continue without it", err, from)
 	}
 	p := push{tenant: tenant, shards: a.host.Path(shardFolder) + "/"}
 	started := time.Now()
-	err = within(ctx, func() error { return p.run(ctx, from, root+"/"+TenantFolder(tenant)) })
-	a.warn("pushed %d files with %.1f MiB to shard %d in %.1f s; %d more were there and count as used now",
+	err = runWithin(ctx, func() error { return p.copyFolder(ctx, from, root+"/"+TenantFolder(tenant)) })
+	a.printWarning("pushed %d files with %.1f MiB to shard %d in %.1f s; %d more exist there already and count as used now",
 		p.files.Load(), float64(p.bytes.Load())/(1<<20), shard, time.Since(started).Seconds(), p.used.Load())
 	if left := p.refused.Load(); left != nil {
-		a.warn("left out links that lead nowhere or out of %s, such as %s", from, *left)
+		a.printWarning("left out links whose target does not exist or is outside %s, such as %s", from, *left)
 	}
 	if err != nil {
-		return fmt.Errorf("pushing %s to shard %d: %w; push again, which goes on where this ended", from, shard, err)
+		return fmt.Errorf("pushing %s to shard %d: %w; run the same push again, it resumes here", from, shard, err)
 	}
 	return nil
 }
 
-// push is one copying of a folder into a tenant's. Nothing is ever deleted there.
+// push is the copy of a folder into a tenant's folder. It never deletes files there.
 type push struct {
 	tenant string
-	// shards is where builds read shards, with a slash at its end.
+	// shards is the folder by which builds read shards, with a slash at its end.
 	shards   string
 	from, to *os.Root
 
@@ -83,7 +84,7 @@ type push struct {
 	refused            atomic.Pointer[string]
 }
 
-func (p *push) run(ctx context.Context, from, to string) (err error) {
+func (p *push) copyFolder(ctx context.Context, from, to string) (err error) {
 	if p.from, err = os.OpenRoot(from); err != nil {
 		return err
 	}
@@ -95,22 +96,23 @@ func (p *push) run(ctx context.Context, from, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.to.Close()) }()
-	// Objects first, all of them, then what says that they are there.
+	// Copy all objects first, then the files that state that those exist.
 	for _, companions := range []bool{false, true} {
-		if err := p.pass(ctx, companions); err != nil {
+		if err := p.copyPass(ctx, companions); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// companion says whether a file stands beside another and describes it: readers that see it may take the other as there.
-func companion(name string) bool {
+// isCompanion reports whether a file describes another file next to it: readers that see it may assume that the other
+// exists.
+func isCompanion(name string) bool {
 	return strings.HasSuffix(name, ".siginfo") || strings.HasSuffix(name, ".done")
 }
 
-// pass copies either companions or all others.
-func (p *push) pass(ctx context.Context, companions bool) error {
+// copyPass copies either companions or all other files.
+func (p *push) copyPass(ctx context.Context, companions bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	entries := make(chan string)
@@ -118,7 +120,7 @@ func (p *push) pass(ctx context.Context, companions bool) error {
 	for range pushWorkers {
 		workers.Go(func() {
 			for name := range entries {
-				if err := p.entry(ctx, name); err != nil {
+				if err := p.copyEntry(ctx, name); err != nil {
 					cancel(fmt.Errorf("%s: %w", name, err))
 				}
 			}
@@ -131,8 +133,8 @@ func (p *push) pass(ctx context.Context, companions bool) error {
 		case err != nil:
 			return err
 		case entry.IsDir():
-			return p.enter(name)
-		case companion(name) != companions || passedOver(name):
+			return p.skipRepository(name)
+		case isCompanion(name) != companions || isSkipped(name):
 			return nil
 		}
 		select {
@@ -147,9 +149,9 @@ func (p *push) pass(ctx context.Context, companions bool) error {
 	return cmp.Or(context.Cause(ctx), err)
 }
 
-// enter leaves out Git's own folders: their files change in place, so that a copy would mix two states of one repository. Builds read
-// the archives that bitbake makes of them (BB_GENERATE_MIRROR_TARBALLS).
-func (p *push) enter(name string) error {
+// skipRepository excludes Git repositories: their files change in place, so that a copy would mix two states of one
+// repository. Builds read the archives that bitbake creates from them (BB_GENERATE_MIRROR_TARBALLS).
+func (p *push) skipRepository(name string) error {
 	for _, part := range []string{"HEAD", "objects"} {
 		if _, err := p.from.Lstat(path.Join(name, part)); err != nil {
 			return nil
@@ -158,10 +160,10 @@ func (p *push) enter(name string) error {
 	return fs.SkipDir
 }
 
-// passedOver says whether a file is of no use to others: locks, and what another push of the same folder is writing.
-func passedOver(name string) bool { return strings.HasSuffix(name, ".lock") || Temporary(name) }
+// isSkipped reports whether a file is useless to others: locks, and files that another push of the same folder writes.
+func isSkipped(name string) bool { return strings.HasSuffix(name, ".lock") || IsTemporary(name) }
 
-func (p *push) entry(ctx context.Context, name string) error {
+func (p *push) copyEntry(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -172,16 +174,17 @@ func (p *push) entry(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	case info.Mode()&fs.ModeSymlink != 0:
-		return p.link(name)
+		return p.copyLink(name)
 	case info.Mode().IsRegular():
-		return p.file(ctx, name)
+		return p.copyFile(ctx, name)
 	}
-	return nil // a socket, a pipe or a device is nothing to keep
+	return nil // sockets, pipes and devices are not copied
 }
 
-// file copies a file, or touches it where it is there with as many bytes: eviction goes by the time of the last change, and what a build had
-// again is in use. Content is not compared: names of shared state are hashes, and those of downloads have versions.
-func (p *push) file(ctx context.Context, name string) error {
+// copyFile copies a file, or touches the copy if that has the same size. Eviction uses the time of the last change, and
+// a file that a build created again is in use. It does not compare contents: names of shared state are hashes, and
+// names of downloads contain versions.
+func (p *push) copyFile(ctx context.Context, name string) error {
 	file, info, err := OpenRegular(p.from, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -191,17 +194,17 @@ func (p *push) file(ctx context.Context, name string) error {
 	}
 	defer func() { _ = file.Close() }()
 	if there, err := p.to.Lstat(name); err == nil && there.Mode().IsRegular() && there.Size() == info.Size() {
-		return p.touch(name)
+		return p.touchFile(name)
 	}
 	mode := info.Mode().Perm()&0o755 | 0o644
 	finish := func(temporary string) error { return p.to.Chmod(temporary, mode) }
-	err = Put(ctx, p.to, name, file, info.Size(), finish)
-	if errors.Is(err, fs.ErrNotExist) { // its folder is not there yet
+	err = PutFile(ctx, p.to, name, file, info.Size(), finish)
+	if errors.Is(err, fs.ErrNotExist) { // its folder does not exist yet
 		if err = p.to.MkdirAll(path.Dir(name), 0o755); err == nil {
-			err = Put(ctx, p.to, name, file, info.Size(), finish)
+			err = PutFile(ctx, p.to, name, file, info.Size(), finish)
 		}
 	}
-	if errors.Is(err, ErrChanged) { // still in work; the next push has it
+	if errors.Is(err, ErrChanged) { // a build still writes it; the next push copies it
 		return nil
 	}
 	if err == nil {
@@ -211,8 +214,9 @@ func (p *push) file(ctx context.Context, name string) error {
 	return err
 }
 
-// touch makes a file on the shard as new. One that is not there, or evicted just now, stays away.
-func (p *push) touch(name string) error {
+// touchFile sets the time of a file on the shard to now. It ignores a file that does not exist or that was evicted just
+// now.
+func (p *push) touchFile(name string) error {
 	err := p.to.Chtimes(name, time.Time{}, time.Now())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -223,9 +227,10 @@ func (p *push) touch(name string) error {
 	return err
 }
 
-// link handles a symbolic link. One to the mirror is how bitbake takes a file from there: the file is in use. One that stays in the folder is
-// kept. Others are left out, since they would lead elsewhere on the machine that reads them.
-func (p *push) link(name string) error {
+// copyLink handles a symbolic link. A link to the mirror means that bitbake uses the file there, so it touches that
+// file. It copies a link whose target is inside the folder. It leaves out all others, because on the machine that reads
+// them they would lead elsewhere.
+func (p *push) copyLink(name string) error {
 	target, err := p.from.Readlink(name)
 	if err != nil {
 		return err
@@ -233,7 +238,7 @@ func (p *push) link(name string) error {
 	if rest, inMirror := strings.CutPrefix(target, p.shards); inMirror {
 		_, rest, _ = strings.Cut(rest, "/")
 		if used, own := strings.CutPrefix(rest, TenantFolder(p.tenant)+"/"); own {
-			return p.touch(used)
+			return p.touchFile(used)
 		}
 		return nil
 	}

@@ -15,16 +15,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// shard is a machine with one shard, whose folder for acme it gives.
+// oneShard returns a machine with one shard, and the shard's folder for acme.
 func oneShard(t *testing.T) (m *machine, tenant string) {
 	t.Helper()
 	m = newMachine(t)
-	m.Write(m.store, mapName, m.Table(1, nil))
-	export, _ := m.Serve(m.Table(1, nil), 0)
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	export, _ := m.ServeShard(m.NewTable(1, nil), 0)
 	return m, filepath.Join(export, TenantFolder("acme"))
 }
 
-// files lists what is in a folder, with contents, and links as "-> target".
+// files lists a folder's files with contents, and links as "-> target".
 func files(t testing.TB, folder string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -74,12 +74,12 @@ func TestPush(t *testing.T) {
 	if !strings.Contains(m.warnings.String(), "pushed 4 files with 0.0 MiB to shard 0") {
 		t.Errorf("said %q", m.warnings.String())
 	}
-	if !strings.Contains(m.Calls(), " -o rw,") || !strings.Contains(m.Calls(), "/mounts/00-push\n") {
-		t.Errorf("ran %s", m.Calls())
+	if !strings.Contains(m.ReadCalls(), " -o rw,") || !strings.Contains(m.ReadCalls(), "/mounts/00-push\n") {
+		t.Errorf("ran %s", m.ReadCalls())
 	}
 }
 
-// What is there already is touched and not copied; what has another size is replaced; nothing is deleted.
+// Existing files are touched and not copied; files with another size are replaced; no file is deleted.
 func TestPushAgain(t *testing.T) {
 	m, tenant := oneShard(t)
 	build := t.TempDir()
@@ -104,7 +104,8 @@ func TestPushAgain(t *testing.T) {
 	}
 }
 
-// bitbake puts links to the mirror into its own folders: what they lead to is in use. Links out of the folder are left out.
+// bitbake puts links to the mirror into its own folders: their targets are in use. Links out of the folder are left
+// out.
 func TestPushLinks(t *testing.T) {
 	m, tenant := oneShard(t)
 	build, outside := t.TempDir(), t.TempDir()
@@ -136,37 +137,37 @@ func TestPushLinks(t *testing.T) {
 			t.Errorf("%s: touched %t, %v", name, !touched, err)
 		}
 	}
-	if !strings.Contains(m.warnings.String(), "left out links that lead nowhere or out of") {
+	if !strings.Contains(m.warnings.String(), "left out links whose target does not exist or is outside") {
 		t.Errorf("said %q", m.warnings.String())
 	}
 }
 
-// As long as one object is missing, nothing says that any is there.
+// While one object is missing, no file states that any exists.
 func TestObjectsComeBeforeCompanions(t *testing.T) {
 	m, tenant := oneShard(t)
 	build := t.TempDir()
 	lay(t, build, map[string]string{"a": "a", "a.siginfo": "", "a.done": "", "z/b": "b"})
 	lay(t, tenant, map[string]string{"z/b/in the way": ""})
-	err := m.access.run(t.Context(), []string{"push", "acme", build})
+	err := m.access.runVerb(t.Context(), []string{"push", "acme", build})
 	if err == nil || !strings.Contains(err.Error(), "z/b") || !strings.Contains(err.Error(), "push again") {
 		t.Errorf("%v, want what failed and what to do", err)
 	}
 	for name := range files(t, tenant) {
-		if companion(name) {
+		if isCompanion(name) {
 			t.Errorf("%s is there", name)
 		}
 	}
 }
 
-// A push to a shard that is away is an error, soon.
+// A push to an unreachable shard returns an error soon.
 func TestPushToDeadShard(t *testing.T) {
 	m := newMachine(t)
-	m.Write(m.store, mapName, m.Table(1, nil))
-	err := m.access.run(t.Context(), []string{"push", "acme", t.TempDir()})
-	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "push again later") {
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	err := m.access.runVerb(t.Context(), []string{"push", "acme", t.TempDir()})
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "push again later") {
 		t.Error(err)
 	}
-	if err := m.access.run(t.Context(), []string{"push", "acme", m.Root + "/none"}); !errors.Is(err, fs.ErrNotExist) {
+	if err := m.access.runVerb(t.Context(), []string{"push", "acme", m.Root + "/none"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -174,11 +175,11 @@ func TestPushToDeadShard(t *testing.T) {
 // During a move pushes go to the new shard, acknowledged or not.
 func TestPushGoesToTheNewShard(t *testing.T) {
 	m := newMachine(t)
-	two := m.Table(2, map[string]int{"acme": 1})
-	m.Write(m.store, mapName, m.Table(1, nil))
-	m.Write(m.store, mapName, two)
-	old, _ := m.Serve(two, 0)
-	grown, _ := m.Serve(two, 1)
+	two := m.NewTable(2, map[string]int{"acme": 1})
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	m.WriteTable(m.store, mapName, two)
+	old, _ := m.ServeShard(two, 0)
+	grown, _ := m.ServeShard(two, 1)
 	build := t.TempDir()
 	lay(t, build, map[string]string{"a": "a"})
 	m.run(t, "push", "acme", build)
@@ -186,7 +187,8 @@ func TestPushGoesToTheNewShard(t *testing.T) {
 	same(t, files(t, old), map[string]string{})
 }
 
-// Wherever a push is stopped, every file on the shard is whole under its name, and pushing again ends in the same place as one push.
+// Wherever a push is stopped, every file on the shard is complete under its name, and a second push ends like an
+// uninterrupted one.
 func TestStoppedPush(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		from, to := t.TempDir(), t.TempDir()
@@ -194,14 +196,14 @@ func TestStoppedPush(t *testing.T) {
 		lay(t, from, want)
 		ctx := &stoppedAfter{Context: t.Context(), calls: int64(rapid.IntRange(0, 200).Draw(r, "calls"))}
 		first := push{tenant: "acme"}
-		_ = first.run(ctx, from, to)
+		_ = first.copyFolder(ctx, from, to)
 		for name, text := range files(t, to) {
-			if text != want[name] && !Temporary(name) {
+			if text != want[name] && !IsTemporary(name) {
 				r.Fatalf("%s is %q, want %q", name, text, want[name])
 			}
 		}
 		again := push{tenant: "acme"}
-		if err := again.run(t.Context(), from, to); err != nil {
+		if err := again.copyFolder(t.Context(), from, to); err != nil {
 			r.Fatal(err)
 		}
 		if got := files(t, to); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -213,7 +215,7 @@ func TestStoppedPush(t *testing.T) {
 	})
 }
 
-// stoppedAfter is a context that ends after it was asked so often.
+// stoppedAfter is a context that ends after a number of checks.
 type stoppedAfter struct {
 	context.Context
 	calls int64
@@ -227,30 +229,30 @@ func (c *stoppedAfter) Err() error {
 }
 
 // A file that grows while it is copied gets no name yet.
-func TestPutOfChangingFile(t *testing.T) {
+func TestPutFileThatChanges(t *testing.T) {
 	to, err := os.OpenRoot(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	nothing := func(string) error { return nil }
-	if err := Put(t.Context(), to, "a", strings.NewReader("longer"), 3, nothing); !errors.Is(err, ErrChanged) {
+	if err := PutFile(t.Context(), to, "a", strings.NewReader("longer"), 3, nothing); !errors.Is(err, ErrChanged) {
 		t.Error(err)
 	}
 	same(t, files(t, to.Name()), map[string]string{})
-	if err := Put(t.Context(), to, "a", strings.NewReader("abc"), 3, nothing); err != nil {
+	if err := PutFile(t.Context(), to, "a", strings.NewReader("abc"), 3, nothing); err != nil {
 		t.Error(err)
 	}
 	same(t, files(t, to.Name()), map[string]string{"a": "abc"})
 }
 
-// A push that began by the map of before, which may be 30 seconds old, and took long, ends with its files where readers look first: the new shard's
-// server may have copied the tenant before the push was through with the old one.
-func TestATenantThatMovesDuringItsPush(t *testing.T) {
+// A push may start with the previous map, which is up to 30 seconds old, and take long. It still ends with its files
+// where readers look first: the new shard's server may have copied the tenant before the push to the old shard ended.
+func TestTenantMovesDuringPush(t *testing.T) {
 	m, old := oneShard(t)
-	table := m.Table(2, map[string]int{"acme": 1})
-	export, _ := m.Serve(table, 1)
+	table := m.NewTable(2, map[string]int{"acme": 1})
+	export, _ := m.ServeShard(table, 1)
 	m.refresh(t)
-	m.Write(m.store, mapName, table)
+	m.WriteTable(m.store, mapName, table)
 	build := t.TempDir()
 	lay(t, build, map[string]string{"object": "new"})
 	m.run(t, "push", "acme", build)
@@ -260,8 +262,8 @@ func TestATenantThatMovesDuringItsPush(t *testing.T) {
 	if said := m.warnings.String(); !strings.Contains(said, "to shard 0") || !strings.Contains(said, "to shard 1") {
 		t.Errorf("said %q", said)
 	}
-	// With the control plane away nobody can say that it moves, and a push is as good as before.
+	// While the control plane is unreachable a move cannot be detected, and a push works as before.
 	m.refresh(t)
-	m.store.Away(true)
+	m.store.SetAway(true)
 	m.run(t, "push", "acme", build)
 }

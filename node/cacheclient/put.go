@@ -14,27 +14,28 @@ import (
 	"syscall"
 )
 
-// TemporaryPrefix begins the names of files that are being written to a shard. Readers and eviction pass over them; a server removes those
-// that their writer left behind.
+// TemporaryPrefix starts the names of files that are being written to a shard. Readers and eviction skip them; a server
+// removes those whose writer is gone.
 const TemporaryPrefix = ".beachhead-push-"
 
-// ErrChanged is in the error of a file that had another size when it was copied than before.
-var ErrChanged = errors.New("it changed while it was copied")
+// ErrChanged is in the error of a file whose size changed while it was copied.
+var ErrChanged = errors.New("the file changed while it was copied")
 
-// buffers are as large as one NFS call carries.
+// buffers are as large as one NFS call can carry.
 var buffers = sync.Pool{New: func() any { return new([1 << 20]byte) }}
 
-// Put writes a file that gets its name only once it is whole: under a temporary name first, then finished (mode, owner, time), then renamed.
-// Killed at any moment it leaves the file as it was, or new and whole. What is read must have as many bytes as size says, or it is an
-// ErrChanged. The folder must be there. A call that hangs in the kernel hangs this; between calls it ends with the context.
-func Put(ctx context.Context, to *os.Root, name string, from io.Reader, size int64, finish func(temporary string) error) error {
+// PutFile writes a file that gets its name only once it is complete. It writes a temporary file, calls finish (mode,
+// owner, time), then renames it. A kill at any moment leaves the file as it was, or new and complete. It returns an
+// ErrChanged when from does not have exactly size bytes. The folder must exist. A call that hangs in the kernel makes
+// PutFile hang; between calls it ends with the context.
+func PutFile(ctx context.Context, to *os.Root, name string, from io.Reader, size int64, finish func(temporary string) error) error {
 	temporary := path.Join(path.Dir(name), TemporaryPrefix+rand.Text())
 	file, err := to.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	err = fill(ctx, file, from, size)
-	// Over NFS it is the close that says whether the server has it all.
+	err = copyContent(ctx, file, from, size)
+	// Over NFS only close reports whether the server has all of it.
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = finish(temporary)
 	}
@@ -42,15 +43,15 @@ func Put(ctx context.Context, to *os.Root, name string, from io.Reader, size int
 		err = to.Rename(temporary, name)
 	}
 	if err != nil {
-		_ = to.Remove(temporary) // what is left over is removed by the server
+		_ = to.Remove(temporary) // the server removes files that remain
 	}
 	return err
 }
 
-func fill(ctx context.Context, file *os.File, from io.Reader, size int64) error {
+func copyContent(ctx context.Context, file *os.File, from io.Reader, size int64) error {
 	buffer := buffers.Get().(*[1 << 20]byte)
 	defer buffers.Put(buffer)
-	// Wrapped, so that neither side's own way of copying takes over, which would know no context.
+	// Wrapped, because the optimized copies of both sides would ignore the context.
 	written, err := io.CopyBuffer(struct{ io.Writer }{file}, contextReader{ctx, from}, buffer[:])
 	if err == nil && written != size {
 		return fmt.Errorf("%w: from %d to %d bytes", ErrChanged, size, written)
@@ -70,10 +71,10 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.from.Read(p)
 }
 
-// Temporary says whether a file is one that is being written.
-func Temporary(name string) bool { return strings.HasPrefix(path.Base(name), TemporaryPrefix) }
+// IsTemporary reports whether a file is being written.
+func IsTemporary(name string) bool { return strings.HasPrefix(path.Base(name), TemporaryPrefix) }
 
-// OpenRegular opens a file for reading. It follows no link out of the root, and a pipe does not make it wait.
+// OpenRegular opens a file for reading. It follows no link out of the root, and does not wait for a pipe.
 func OpenRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -81,7 +82,7 @@ func OpenRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file any more: %w", name, fs.ErrNotExist)
+		err = fmt.Errorf("%s is not a regular file any more: %w", name, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())

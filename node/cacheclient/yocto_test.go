@@ -11,7 +11,8 @@ import (
 	"github.com/beachhead-build/beachhead/node/hashserv"
 )
 
-// variables reads settings as bitbake does: continued lines are joined, comments left out. The operator is kept with the name.
+// variables reads settings as bitbake does: it joins continued lines and drops comments. The operator is part of the
+// name.
 func variables(text string) map[string]string {
 	found := map[string]string{}
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
@@ -33,12 +34,12 @@ func pairs(text string) (list [][2]string) {
 
 func TestYocto(t *testing.T) {
 	m := newMachine(t)
-	two := m.Table(2, map[string]int{"acme": 1})
-	m.Write(m.store, mapName, m.Table(1, nil))
-	m.Write(m.store, mapName, two)
-	m.Serve(two, 0)
-	_, stop := m.Serve(two, 1)
-	hash := netip.AddrPortFrom(two.Address(0), hashserv.Port).String()
+	two := m.NewTable(2, map[string]int{"acme": 1})
+	m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+	m.WriteTable(m.store, mapName, two)
+	m.ServeShard(two, 0)
+	_, stop := m.ServeShard(two, 1)
+	hash := netip.AddrPortFrom(two.ShardAddress(0), hashserv.Port).String()
 	listener, err := net.Listen("tcp", hash)
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func TestYocto(t *testing.T) {
 	if mirrors := pairs(got["SSTATE_MIRRORS =+"]); !slices.Equal(mirrors, want) {
 		t.Errorf("mirrors are %v, want %v", mirrors, want)
 	}
-	// Each entry ends with bitbake's own separator, which what is in the variable before may need.
+	// Each entry ends with bitbake's own separator, which existing content of the variable may need.
 	if strings.Count(got["SSTATE_MIRRORS =+"], `\n`) != 2 {
 		t.Errorf("entries of %q are not separated", got["SSTATE_MIRRORS =+"])
 	}
@@ -65,7 +66,7 @@ func TestYocto(t *testing.T) {
 			t.Errorf(`%s "%s", want "%s"`, name, got[name], value)
 		}
 	}
-	// A place and a service that are away are left out, and the settings still say all that is needed.
+	// A place and a service that are unreachable are left out, and the settings are still complete.
 	stop()
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func TestYocto(t *testing.T) {
 	}
 }
 
-// With no cache at all a build goes on, with what is local.
+// Without any cache a build continues with its local folders.
 func TestYoctoWithoutCache(t *testing.T) {
 	m := newMachine(t)
 	got := variables(m.run(t, "yocto", "acme"))

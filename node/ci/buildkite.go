@@ -16,61 +16,62 @@ import (
 type buildkite struct{ Machine }
 
 const (
-	buildkiteHome   = home + "/buildkite"
+	buildkiteHome   = agentsHome + "/buildkite"
 	buildkiteHooks  = "/usr/local/lib/beachhead/buildkite-hooks"
 	buildkiteConfig = "/etc/beachhead/buildkite-agent.cfg"
-	buildkiteSecret = volatile + "/buildkite.env"
+	buildkiteSecret = runtimeFolder + "/buildkite.env"
 	buildkiteUnit   = "beachhead-buildkite.service"
-	// buildkiteAPI is the agent's default endpoint.
+	// buildkiteAPI is the default endpoint of the agent.
 	buildkiteAPI = "https://agent.buildkite.com/v3"
 )
 
-// Final: an agent's name is free again once it is gone.
-func (b *buildkite) Final() bool { return false }
+// UsesNameOnce returns false: an agent's name is free again after the agent ended.
+func (b *buildkite) UsesNameOnce() bool { return false }
 
-// Install unpacks the agent, and writes the hooks that mark jobs: environment is the first of a job's hooks, and pre-exit the last, whatever
-// became of the job.
-func (b *buildkite) Install(ctx context.Context) error {
-	if err := b.Host.Packages(ctx, "git"); err != nil {
+// InstallAgent installs the agent and the hooks that mark jobs. The hook environment is the first of a job; pre-exit is
+// the last, whatever the outcome of the job.
+func (b *buildkite) InstallAgent(ctx context.Context) error {
+	if err := b.Host.InstallPackages(ctx, "git"); err != nil {
 		return err
 	}
-	if err := b.prepare(ctx); err != nil {
+	if err := b.prepareUser(ctx); err != nil {
 		return err
 	}
 	for hook, verb := range map[string]string{"environment": "started", "pre-exit": "finished"} {
-		// A hook that fails ends its job, and a mark is not worth that.
+		// A hook that fails ends its job. A mark is not worth that.
 		text := "#!/bin/sh\n/usr/local/bin/beachhead-node job " + verb + " \"$BUILDKITE_JOB_ID\" || true\n"
-		if _, err := b.Host.Write(path.Join(buildkiteHooks, hook), 0o755, text); err != nil {
+		if _, err := b.Host.WriteFile(path.Join(buildkiteHooks, hook), 0o755, text); err != nil {
 			return err
 		}
 	}
 	if err := os.MkdirAll(b.Host.Path(buildkiteHome+"/builds"), 0o755); err != nil {
 		return err
 	}
-	if b.program() == buildkiteHome+"/agent/buildkite-agent" && !there(b.Host, b.program()) {
+	if b.programPath() == buildkiteHome+"/agent/buildkite-agent" && !fileExists(b.Host, b.programPath()) {
 		const project = "https://github.com/buildkite/agent"
-		version, err := latest(ctx, project)
+		version, err := latestRelease(ctx, project)
 		if err != nil {
 			return err
 		}
-		archive := fmt.Sprintf("%s/releases/download/v%s/buildkite-agent-linux-%s-%s.tar.gz", project, version, machineNamed("amd64", "arm64"), version)
-		if err := b.unpack(ctx, archive, buildkiteHome+"/agent", "buildkite-agent"); err != nil {
+		archive := fmt.Sprintf("%s/releases/download/v%s/buildkite-agent-linux-%s-%s.tar.gz", project, version, chooseByArch("amd64", "arm64"),
+			version)
+		if err := b.installArchive(ctx, archive, buildkiteHome+"/agent", "buildkite-agent"); err != nil {
 			return err
 		}
 	}
-	return b.own(ctx, buildkiteHome, buildkiteHome+"/builds")
+	return b.chownFiles(ctx, buildkiteHome, buildkiteHome+"/builds")
 }
 
-// program is the agent: the one that the image has, or the one that is fetched.
-func (b *buildkite) program() string {
+// programPath returns the path of the agent in the image, or else of the downloaded agent.
+func (b *buildkite) programPath() string {
 	if found, err := exec.LookPath("buildkite-agent"); err == nil {
 		return found
 	}
 	return buildkiteHome + "/agent/buildkite-agent"
 }
 
-// endpoint is the agent interface of the server that the region file names.
-func (b *buildkite) endpoint() string {
+// agentEndpoint returns the agent API of the server that the region file names.
+func (b *buildkite) agentEndpoint() string {
 	u, err := url.Parse(b.Agent.URL)
 	if err == nil && (u.Host == "buildkite.com" || strings.HasSuffix(u.Host, ".buildkite.com")) {
 		return buildkiteAPI
@@ -78,49 +79,53 @@ func (b *buildkite) endpoint() string {
 	return strings.TrimSuffix(b.Agent.URL, "/")
 }
 
-// Start starts the agent, which registers itself: one process that takes as many jobs at a time as it is told to.
-func (b *buildkite) Start(ctx context.Context) error {
-	if running, err := runs(ctx, b.Host, buildkiteUnit); err != nil || running {
+// EnsureRunning starts the agent, which registers itself: one process that runs as many jobs at the same time as the
+// configuration allows.
+func (b *buildkite) EnsureRunning(ctx context.Context) error {
+	if running, err := isUnitActive(ctx, b.Host, buildkiteUnit); err != nil || running {
 		return err
 	}
-	token, err := b.token(ctx)
+	token, err := b.readToken(ctx)
 	if err != nil {
 		return err
 	}
-	// The agent would only log that its token is refused, so that is asked first (buildkite/agent, api: GetTokenIdentity).
-	if _, err := b.ask(ctx, call{
-		method: http.MethodGet, url: b.endpoint() + "/token", scheme: "Token", token: token, wants: []int{http.StatusOK},
+	// The agent would only log that Buildkite refuses its token, so this code verifies the token first
+	// (buildkite/agent, api: GetTokenIdentity).
+	if _, err := b.callServer(ctx, apiCall{
+		method: http.MethodGet, url: b.agentEndpoint() + "/token", scheme: "Token", token: token, accepts: []int{http.StatusOK},
 	}); err != nil {
 		return err
 	}
-	if _, err := b.Host.Write(buildkiteConfig, 0o644, b.configuration()); err != nil {
+	if _, err := b.Host.WriteFile(buildkiteConfig, 0o644, b.renderConfig()); err != nil {
 		return err
 	}
-	// The agent takes its own settings out of the environment that its jobs get.
-	if _, err := b.Host.Write(buildkiteSecret, 0o600, "BUILDKITE_AGENT_TOKEN="+token+"\n"); err != nil {
+	// The agent removes its own settings from the environment of its jobs.
+	if _, err := b.Host.WriteFile(buildkiteSecret, 0o600, "BUILDKITE_AGENT_TOKEN="+token+"\n"); err != nil {
 		return err
 	}
-	return unit{
-		name: buildkiteUnit, description: "Buildkite agent", user: user, folder: buildkiteHome, command: b.program() + " start --config " + buildkiteConfig,
+	return systemdUnit{
+		name: buildkiteUnit, description: "Buildkite agent", user: agentUser, folder: buildkiteHome, command: b.programPath() +
+			" start --config " + buildkiteConfig,
 		settings: []string{
 			"EnvironmentFile=" + buildkiteSecret, "Restart=always", "RestartSec=5",
-			// The first SIGTERM asks the agent to take no new job and to end with the last one, a second one ends its jobs. There is no limit, since
-			// a job may take hours: EC2 itself ends a machine that does not shut down.
+			// The first SIGTERM makes the agent accept no new job and end with the last one; a second SIGTERM ends its
+			// jobs. There is no timeout, because a job may take hours: EC2 itself ends a machine that does not shut
+			// down.
 			"KillMode=mixed", "TimeoutStopSec=infinity",
-			// An agent that was killed marks no end of its jobs.
-			"ExecStopPost=/bin/sh -c 'rm -f " + jobs + "/*'",
+			// A killed agent does not remove the marks of its jobs.
+			"ExecStopPost=/bin/sh -c 'rm -f " + jobsFolder + "/*'",
 		},
-	}.start(ctx, b.Host)
+	}.startUnit(ctx, b.Host)
 }
 
-// configuration is buildkite-agent.cfg. The token is not in it.
-func (b *buildkite) configuration() string {
+// renderConfig returns the text of buildkite-agent.cfg. It does not contain the token.
+func (b *buildkite) renderConfig() string {
 	name := b.Name
 	if b.Agent.Concurrency > 1 {
-		name += "-%spawn" // agents of one process need names of their own
+		name += "-%spawn" // each agent of the process needs its own name
 	}
 	lines := []string{
-		"name=" + strconv.Quote(name), "spawn=" + strconv.Itoa(b.Agent.Concurrency), "endpoint=" + strconv.Quote(b.endpoint()),
+		"name=" + strconv.Quote(name), "spawn=" + strconv.Itoa(b.Agent.Concurrency), "endpoint=" + strconv.Quote(b.agentEndpoint()),
 		"build-path=" + strconv.Quote(buildkiteHome+"/builds"), "hooks-path=" + strconv.Quote(buildkiteHooks),
 	}
 	if len(b.Agent.Tags) > 0 {
@@ -129,15 +134,15 @@ func (b *buildkite) configuration() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// Running counts the jobs that their hooks marked.
-func (b *buildkite) Running(context.Context) (int, error) { return marked(b.Host) }
+// CountJobs returns the number of jobs that their hooks marked.
+func (b *buildkite) CountJobs(context.Context) (int, error) { return countMarks(b.Host) }
 
-// Drain stops the agent, which ends after its last job.
-func (b *buildkite) Drain(ctx context.Context) error { return stop(ctx, b.Host, buildkiteUnit) }
+// DrainJobs stops the agent, which ends after its last job.
+func (b *buildkite) DrainJobs(ctx context.Context) error { return stopUnit(ctx, b.Host, buildkiteUnit) }
 
-// Unregister removes the token from the machine: an agent that ended has removed itself from Buildkite.
-func (b *buildkite) Unregister(context.Context) error {
-	if !there(b.Host, buildkiteSecret) {
+// UnregisterMachine removes the token from the machine. An agent that ended has already removed itself from Buildkite.
+func (b *buildkite) UnregisterMachine(context.Context) error {
+	if !fileExists(b.Host, buildkiteSecret) {
 		return nil
 	}
 	return os.Remove(b.Host.Path(buildkiteSecret))

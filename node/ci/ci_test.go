@@ -16,18 +16,18 @@ const (
 	parameter = "/beachhead/us-west-1/fleets/arm/token"
 )
 
-// quick makes waits and limits short for one test.
-func quick(t *testing.T) {
+// shortenTimes shortens intervals and timeouts for one test.
+func shortenTimes(t *testing.T) {
 	t.Helper()
-	before := []time.Duration{pause, connectLimit, again}
-	pause, connectLimit, again = 5*time.Millisecond, 200*time.Millisecond, 0
-	t.Cleanup(func() { pause, connectLimit, again = before[0], before[1], before[2] })
+	before := []time.Duration{pollInterval, callTimeout, minRestartInterval}
+	pollInterval, callTimeout, minRestartInterval = 5*time.Millisecond, 200*time.Millisecond, 0
+	t.Cleanup(func() { pollInterval, callTimeout, minRestartInterval = before[0], before[1], before[2] })
 }
 
-// make1 gives a CI system on a machine, with a token.
-func make1(t *testing.T, m *machinetest.Machine, agent spec.Agent, token string) System {
+// newSystem returns a CI system on a machine, with a token.
+func newSystem(t *testing.T, m *machinetest.Machine, agent spec.Agent, token string) System {
 	t.Helper()
-	quick(t)
+	shortenTimes(t)
 	agent.TokenParameter = parameter
 	if agent.Concurrency == 0 {
 		agent.Concurrency = 1
@@ -42,8 +42,8 @@ func make1(t *testing.T, m *machinetest.Machine, agent spec.Agent, token string)
 	return system
 }
 
-// must runs steps that have to work.
-func must(t *testing.T, steps ...func(context.Context) error) {
+// mustRun runs steps and fails the test at the first error.
+func mustRun(t *testing.T, steps ...func(context.Context) error) {
 	t.Helper()
 	for i, step := range steps {
 		if err := step(t.Context()); err != nil {
@@ -52,7 +52,7 @@ func must(t *testing.T, steps ...func(context.Context) error) {
 	}
 }
 
-// wantError wants an error with all the given texts, and none of them the secret.
+// wantError checks that an error contains all given texts and not the secret.
 func wantError(t *testing.T, err error, secret string, wants ...string) {
 	t.Helper()
 	if err == nil {
@@ -68,90 +68,91 @@ func wantError(t *testing.T, err error, secret string, wants ...string) {
 	}
 }
 
-// refusalWants are what an error about a refused token says.
+// refusalWants are the texts in an error about a refused token.
 var refusalWants = []string{parameter, "pulumi config set --secret", "beachhead up"}
 
-// wantSecretIn wants the token in the given files alone, and those readable by their owner alone.
+// wantSecretIn checks that only the given files contain the token, and that only their owner may read them.
 func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...string) {
 	t.Helper()
-	if found := m.Holding(secret, files...); len(found) > 0 {
+	if found := m.FindText(secret, files...); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
 	for _, file := range files {
-		if !strings.Contains(m.Text(file), secret) || m.Mode(file) != 0o600 {
-			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.Mode(file), strings.Contains(m.Text(file), secret))
+		if !strings.Contains(m.ReadFile(file), secret) || m.FileMode(file) != 0o600 {
+			t.Errorf("%s has mode %o and the token: %t; want 600 and it: the search itself must work", file, m.FileMode(file),
+				strings.Contains(m.ReadFile(file), secret))
 		}
 	}
 }
 
-// agents is one of each kind that calls its CI server, with a token of its form.
-func agents(t *testing.T) map[string]string {
+// listAgents returns each kind that calls its CI server, with a token of its format.
+func listAgents(t *testing.T) map[string]string {
 	return map[string]string{
 		"jobserv": signingKey(t), "github": "ghp_planted4711", "gitlab": "glrt-planted4711", "buildkite": "planted-4711",
 	}
 }
 
-// installed is a machine that has every CI system's agent, so that no download is needed.
-func installed(t *testing.T) *machinetest.Machine {
+// newInstalledMachine returns a machine that already has every CI system's agent, so that a test downloads nothing.
+func newInstalledMachine(t *testing.T) *machinetest.Machine {
 	t.Helper()
 	m := machinetest.New(t)
-	m.Put(workerScript, "#!/usr/bin/python3\n")
+	m.WriteFile(workerScript, "#!/usr/bin/python3\n")
 	for _, slot := range []int{0, 1} {
-		m.Put(githubFolder(slot)+"/run.sh", "#!/bin/sh\n")
+		m.WriteFile(githubFolder(slot)+"/run.sh", "#!/bin/sh\n")
 	}
-	m.Put(buildkiteHome+"/agent/buildkite-agent", "#!/bin/sh\n")
+	m.WriteFile(buildkiteHome+"/agent/buildkite-agent", "#!/bin/sh\n")
 	return m
 }
 
-// A CI server that takes the connection and says nothing is an error with what to look at, and soon.
+// A CI server that accepts the connection and does not answer soon causes an error with the places to check.
 func TestServerHangs(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	for kind, token := range agents(t) {
-		m := installed(t)
+	for kind, token := range listAgents(t) {
+		m := newInstalledMachine(t)
 		address := "http://" + listener.Addr().String() + "/acme"
-		system := make1(t, m, spec.Agent{Kind: kind, URL: address}, token)
-		must(t, system.Install)
+		system := newSystem(t, m, spec.Agent{Kind: kind, URL: address}, token)
+		mustRun(t, system.InstallAgent)
 		began := time.Now()
-		wantError(t, system.Start(t.Context()), token, listener.Addr().String(), "no answer within", "agent.url", "network.egress")
-		if took := time.Since(began); took > 5*connectLimit {
+		wantError(t, system.EnsureRunning(t.Context()), token, listener.Addr().String(), "no answer within", "agent.url", "network.egress")
+		if took := time.Since(began); took > 5*callTimeout {
 			t.Errorf("%s took %s", kind, took)
 		}
 	}
 }
 
-// A CI server that is not there is told so too, and nothing is started.
-func TestServerIsAway(t *testing.T) {
+// A CI server that is down causes such an error too, and no agent starts.
+func TestServerIsDown(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := "http://" + listener.Addr().String() + "/acme"
 	_ = listener.Close()
-	for kind, token := range agents(t) {
-		m := installed(t)
-		system := make1(t, m, spec.Agent{Kind: kind, URL: address}, token)
-		must(t, system.Install)
-		wantError(t, system.Start(t.Context()), token, address[:len(address)-5], "refused", "check agent.url")
-		if m.Ran("systemctl start") > 0 {
+	for kind, token := range listAgents(t) {
+		m := newInstalledMachine(t)
+		system := newSystem(t, m, spec.Agent{Kind: kind, URL: address}, token)
+		mustRun(t, system.InstallAgent)
+		wantError(t, system.EnsureRunning(t.Context()), token, address[:len(address)-5], "refused", "check agent.url")
+		if m.CountCommands("systemctl start") > 0 {
 			t.Errorf("%s starts its agent without being registered", kind)
 		}
 	}
 }
 
-func TestKindIsUnknown(t *testing.T) {
+func TestUnknownKind(t *testing.T) {
 	_, err := New(Machine{Agent: spec.Agent{Kind: "jenkins"}})
 	wantError(t, err, "none", `"jenkins"`, "jobserv, github, gitlab, buildkite or command")
 }
 
-// A token with a line break in it would write lines of its own into a configuration.
-func TestTokensThatAreNone(t *testing.T) {
+// A token with a line break would add its own lines to a configuration.
+func TestInvalidTokens(t *testing.T) {
 	for _, token := range []string{"", " \n", "a\nb", "ä"} {
-		m := installed(t)
-		system := make1(t, m, spec.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
-		wantError(t, system.Start(t.Context()), "a\nb", refusalWants...)
+		m := newInstalledMachine(t)
+		system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
+		wantError(t, system.EnsureRunning(t.Context()), "a\nb", refusalWants...)
 	}
 }

@@ -22,7 +22,7 @@ import (
 
 const githubToken = "ghp_planted4711"
 
-// gitHub stands in for GitHub's interface for self-hosted runners (REST API, "Self-hosted runners").
+// gitHub stands in for GitHub's API for self-hosted runners (REST API, "Self-hosted runners").
 type gitHub struct {
 	*httptest.Server
 	mutex   sync.Mutex
@@ -57,7 +57,7 @@ func (g *gitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.generate(w, r)
 	case r.Method == http.MethodGet && rest == "":
 		var list []map[string]any
-		for id, name := range g.runners { // all of them, as a server does that knows no search by name
+		for id, name := range g.runners { // all of them, like a server that does not support the search by name
 			list = append(list, map[string]any{"id": id, "name": name})
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"total_count": len(list), "runners": list})
@@ -84,7 +84,8 @@ func (g *gitHub) generate(w http.ResponseWriter, r *http.Request) {
 	g.runners[g.next], _ = body["name"].(string)
 	g.made = append(g.made, body)
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(map[string]any{"runner": map[string]any{"id": g.next}, "encoded_jit_config": "amlxsecret" + strconv.Itoa(g.next) + "="})
+	_ = json.NewEncoder(w).Encode(map[string]any{"runner": map[string]any{"id": g.next}, "encoded_jit_config": "amlxsecret" +
+		strconv.Itoa(g.next) + "="})
 }
 
 func (g *gitHub) delete(w http.ResponseWriter, text string) {
@@ -100,7 +101,7 @@ func (g *gitHub) delete(w http.ResponseWriter, text string) {
 	}
 }
 
-// takes and ends are a job's, as GitHub sees it: a runner for one job is gone after it.
+// takes and ends start and end a job, as GitHub sees it: a runner for one job no longer exists after it.
 func (g *gitHub) takes(name string) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -120,69 +121,71 @@ func (g *gitHub) ends(name string) {
 
 const orgRunners = "/api/v3/orgs/acme/actions/runners"
 
-// Each runner is for one job; after it another is made. Those that a kill left are replaced.
+// Each runner runs one job; then the agent creates another. It replaces runners that a kill left behind.
 func TestGitHubJustInTime(t *testing.T) {
-	server, m := newGitHubServer(t, orgRunners), installed(t)
-	server.runners[999] = instance // what is left of a killed one
-	system := make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
-	must(t, system.Install, system.Start, system.Start)
-	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"], server.made[1]["name"]) != instance+"[self-hosted arm64]"+instance+"-2" {
+	server, m := newGitHubServer(t, orgRunners), newInstalledMachine(t)
+	server.runners[999] = instance // a killed run left it behind
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Tags: []string{"arm64"}, Concurrency: 2}, githubToken)
+	mustRun(t, system.InstallAgent, system.EnsureRunning, system.EnsureRunning)
+	if len(server.made) != 2 || fmt.Sprint(server.made[0]["name"], server.made[0]["labels"],
+		server.made[1]["name"]) != instance+"[self-hosted arm64]"+instance+"-2" {
 		t.Errorf("made %v", server.made)
 	}
-	if found := m.Holding(githubToken); len(found) > 0 {
+	if found := m.FindText(githubToken); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
 	wantSecretIn(t, m, "amlxsecret", githubSecret(0), githubSecret(1))
-	text := m.Text("/etc/systemd/system/" + githubUnit(0))
-	for _, want := range []string{"User=" + user, "EnvironmentFile=" + githubSecret(0), "JOB_STARTED=" + githubHooks + "/job-started.sh", "/1/run.sh"} {
+	text := m.ReadFile("/etc/systemd/system/" + githubUnit(0))
+	for _, want := range []string{"User=" + agentUser, "EnvironmentFile=" + githubSecret(0), "JOB_STARTED=" + githubHooks +
+		"/job-started.sh", "/1/run.sh"} {
 		if !strings.Contains(text, want) || strings.Contains(text, "Restart=") {
 			t.Errorf("%q is not in the unit, or it starts again after its one job:\n%s", want, text)
 		}
 	}
-	// The job ends, and with it the runner; the next look makes another.
+	// The job ends, and with it the runner; the next call creates another.
 	server.ends(instance)
-	m.End(githubUnit(0))
-	must(t, system.Start)
-	// One that ends at once is not made over and over.
-	again = time.Hour
-	m.End(githubUnit(0))
-	must(t, system.Start)
-	if m.Active(githubUnit(0)) {
+	m.EndUnit(githubUnit(0))
+	mustRun(t, system.EnsureRunning)
+	// The agent does not keep replacing a runner that ends at once.
+	minRestartInterval = time.Hour
+	m.EndUnit(githubUnit(0))
+	mustRun(t, system.EnsureRunning)
+	if m.IsUnitActive(githubUnit(0)) {
 		t.Error("a runner was made in the place of one that was made just now")
 	}
-	again = 0
-	must(t, system.Start)
-	if len(server.made) != 4 || server.made[2]["name"] != instance || !m.Active(githubUnit(0)) {
+	minRestartInterval = 0
+	mustRun(t, system.EnsureRunning)
+	if len(server.made) != 4 || server.made[2]["name"] != instance || !m.IsUnitActive(githubUnit(0)) {
 		t.Errorf("made %v", server.made)
 	}
 }
 
-// The hooks are what GitHub's runner runs, with the runner's name in the environment.
+// GitHub's runner runs the hooks with the runner's name in the environment.
 func TestGitHubHooks(t *testing.T) {
-	m := installed(t)
-	system := make1(t, m, spec.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
-	must(t, system.Install)
+	m := newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: "http://127.0.0.1:1/acme"}, githubToken)
+	mustRun(t, system.InstallAgent)
 	for _, verb := range []string{"started", "finished"} {
-		if got := m.Text(githubHooks + "/job-" + verb + ".sh"); !strings.Contains(got, "job "+verb+` "$RUNNER_NAME" || true`) {
+		if got := m.ReadFile(githubHooks + "/job-" + verb + ".sh"); !strings.Contains(got, "job "+verb+` "$RUNNER_NAME" || true`) {
 			t.Errorf("%q", got)
 		}
 	}
-	if err := Job(m.Host, "started", instance); err != nil {
+	if err := MarkJob(m.Host, "started", instance); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := system.Running(t.Context()); err != nil || got != 1 {
+	if got, err := system.CountJobs(t.Context()); err != nil || got != 1 {
 		t.Errorf("%d, %v", got, err)
 	}
 }
 
-// An idle runner is removed at once; one with a job is let to its end.
+// A drain removes an idle runner at once, and lets the job of a busy one end.
 func TestGitHubDrain(t *testing.T) {
-	server, m := newGitHubServer(t, orgRunners), installed(t)
-	system := make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
-	must(t, system.Install, system.Start)
+	server, m := newGitHubServer(t, orgRunners), newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme", Concurrency: 2}, githubToken)
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
 	server.takes(instance)
 	drained := make(chan error, 1)
-	go func() { drained <- system.Drain(t.Context()) }()
+	go func() { drained <- system.DrainJobs(t.Context()) }()
 	select {
 	case err := <-drained:
 		t.Fatalf("the drain ended while a job ran: %v", err)
@@ -191,73 +194,76 @@ func TestGitHubDrain(t *testing.T) {
 	server.mutex.Lock()
 	calls := server.calls
 	server.mutex.Unlock()
-	if calls > 2+2*2 { // two runners made; each looked for and its removal tried
+	if calls > 2+2*2 { // two creations; for each runner a search and an attempt to remove it
 		t.Errorf("%d calls of GitHub for a drain", calls)
 	}
-	if !m.Active(githubUnit(0)) {
+	if !m.IsUnitActive(githubUnit(0)) {
 		t.Fatal("the drain stopped a runner with a job")
 	}
 	server.ends(instance)
-	m.End(githubUnit(0))
+	m.EndUnit(githubUnit(0))
 	if err := <-drained; err != nil {
 		t.Fatal(err)
 	}
-	must(t, system.Unregister)
-	if m.Active(githubUnit(0)) || m.Active(githubUnit(1)) || len(server.runners) > 0 {
+	mustRun(t, system.UnregisterMachine)
+	if m.IsUnitActive(githubUnit(0)) || m.IsUnitActive(githubUnit(1)) || len(server.runners) > 0 {
 		t.Errorf("runners are left: %v", server.runners)
 	}
 }
 
-// A registration token goes into the script's environment and nowhere else, once.
+// A registration token is only in the environment of the script, and only once.
 func TestGitHubRegistrationToken(t *testing.T) {
 	const secret = "AREGISTRATION4711"
-	m := installed(t)
-	m.Put(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo \"$@\" >>\"$ROOT/configured\"\n")
-	system := make1(t, m, spec.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
-	must(t, system.Install, system.Start)
-	m.End(githubUnit(0))
-	must(t, system.Start)
+	m := newInstalledMachine(t)
+	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\n[ \"$ACTIONS_RUNNER_INPUT_TOKEN\" = "+secret[:4]+"\"\"ISTRATION4711 ] && echo "+
+		"\"$@\" >>\"$ROOT/configured\"\n")
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: "https://github.com/acme/app", Tags: []string{"arm64"}}, secret)
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
+	m.EndUnit(githubUnit(0))
+	mustRun(t, system.EnsureRunning)
 	want := "--unattended --replace --url https://github.com/acme/app --name " + instance + " --labels self-hosted,arm64 --work _work\n"
-	if got := m.Text("/configured"); got != want {
+	if got := m.ReadFile("/configured"); got != want {
 		t.Errorf("configured %q, want %q", got, want)
 	}
-	if found := m.Holding(secret); len(found) > 0 {
+	if found := m.FindText(secret); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
 	}
-	if text := m.Text("/etc/systemd/system/" + githubUnit(0)); !strings.Contains(text, "Restart=always") || strings.Contains(text, "EnvironmentFile") {
+	if text := m.ReadFile("/etc/systemd/system/" + githubUnit(0)); !strings.Contains(text, "Restart=always") || strings.Contains(text,
+		"EnvironmentFile") {
 		t.Error(text)
 	}
-	if err := Job(m.Host, "started", instance); err != nil {
+	if err := MarkJob(m.Host, "started", instance); err != nil {
 		t.Fatal(err)
 	}
 	drained := make(chan error, 1)
-	go func() { drained <- system.Drain(t.Context()) }()
+	go func() { drained <- system.DrainJobs(t.Context()) }()
 	select {
 	case err := <-drained:
 		t.Fatalf("the drain ended while a job ran: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
-	if err := Job(m.Host, "finished", instance); err != nil {
+	if err := MarkJob(m.Host, "finished", instance); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-drained; err != nil || m.Active(githubUnit(0)) {
+	if err := <-drained; err != nil || m.IsUnitActive(githubUnit(0)) {
 		t.Errorf("%v", err)
 	}
-	must(t, system.Unregister)
+	mustRun(t, system.UnregisterMachine)
 }
 
 func TestGitHubRefuses(t *testing.T) {
 	server := newGitHubServer(t, orgRunners)
-	m := installed(t)
-	system := make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "github_pat_wrong")
-	must(t, system.Install)
-	wantError(t, system.Start(t.Context()), "github_pat_wrong", append(refusalWants, "Bad credentials")...)
+	m := newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "github_pat_wrong")
+	mustRun(t, system.InstallAgent)
+	wantError(t, system.EnsureRunning(t.Context()), "github_pat_wrong", append(refusalWants, "Bad credentials")...)
 
-	m.Put(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" >&2\nexit 1\n")
-	system = make1(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
-	wantError(t, system.Start(t.Context()), "AOLD4711", append(refusalWants, "valid for an hour", "NotFound")...)
-	if m.Ran("systemctl start") > 0 || len(m.Holding("AOLD4711")) > 0 {
-		t.Errorf("started, or the token is in %v", m.Holding("AOLD4711"))
+	m.WriteFile(githubFolder(0)+"/config.sh", "#!/bin/sh\necho \"Http response code: NotFound, token $ACTIONS_RUNNER_INPUT_TOKEN\" "+
+		">&2\nexit 1\n")
+	system = newSystem(t, m, spec.Agent{Kind: "github", URL: server.URL + "/acme"}, "AOLD4711")
+	wantError(t, system.EnsureRunning(t.Context()), "AOLD4711", append(refusalWants, "valid for an hour", "NotFound")...)
+	if m.CountCommands("systemctl start") > 0 || len(m.FindText("AOLD4711")) > 0 {
+		t.Errorf("started, or the token is in %v", m.FindText("AOLD4711"))
 	}
 }
 
@@ -273,13 +279,13 @@ func TestGitHubAddresses(t *testing.T) {
 		"https://github.com/acme%zz/wrong": "",
 	} {
 		g, err := newGitHub(Machine{Agent: spec.Agent{URL: address}})
-		if (err == nil) != (want != "") || (err == nil && g.runners != want) {
+		if (err == nil) != (want != "") || (err == nil && g.runnersURL != want) {
 			t.Errorf("%s: %v, %v; want %q", address, g, err, want)
 		}
 	}
 }
 
-// archive makes a .tar.gz with one program.
+// archive returns a .tar.gz with one program.
 func archive(t *testing.T, name string) []byte {
 	t.Helper()
 	var file bytes.Buffer
@@ -301,9 +307,9 @@ func archive(t *testing.T, name string) []byte {
 	return file.Bytes()
 }
 
-// A download is whole or not there, and what is there is not fetched again.
+// A download is atomic, and an existing file is not downloaded again.
 func TestUnpack(t *testing.T) {
-	quick(t)
+	shortenTimes(t)
 	m := machinetest.New(t)
 	whole, asked, cut := archive(t, "run.sh"), 0, true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -325,10 +331,12 @@ func TestUnpack(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	machine := Machine{Host: m.Host}
-	unpack := func(address string) error { return machine.unpack(t.Context(), server.URL+address, "/tool", "run.sh") }
+	unpack := func(address string) error {
+		return machine.installArchive(t.Context(), server.URL+address, "/tool", "run.sh")
+	}
 	wantError(t, unpack("/nothing"), "none", "404", "network.egress")
 	wantError(t, unpack("/a.tar.gz"), "none", "unexpected EOF")
-	if m.Text("/tool/run.sh") != "" || m.Text("/tool.tar.gz") != "" {
+	if m.ReadFile("/tool/run.sh") != "" || m.ReadFile("/tool.tar.gz") != "" {
 		t.Error("half a download was taken for a whole one")
 	}
 	cut = false
@@ -340,9 +348,9 @@ func TestUnpack(t *testing.T) {
 	if info, err := os.Stat(m.Host.Path("/tool/run.sh")); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if got, err := latest(context.Background(), server.URL); err != nil || got != "2.335.0" {
+	if got, err := latestRelease(context.Background(), server.URL); err != nil || got != "2.335.0" {
 		t.Errorf("%q, %v", got, err)
 	}
-	_, err := latest(context.Background(), server.URL+"/other")
-	wantError(t, err, "none", "forwards to no release")
+	_, err := latestRelease(context.Background(), server.URL+"/other")
+	wantError(t, err, "none", "redirects to no release")
 }

@@ -14,87 +14,91 @@ import (
 	"strings"
 )
 
-// gitlab runs GitLab's runner with its docker executor. Its token is a runner authentication token (glrt-...), which all machines of a fleet share;
-// GitLab tells them apart by an id that each makes for itself, and keeps the tags of the runner with the token and not with the machine.
+// gitlab runs GitLab's runner with its docker executor. Its token is a runner authentication token (glrt-...), which
+// all machines of a fleet share. GitLab distinguishes them by an id that each machine creates for itself. The tags of
+// the runner belong to the token and not to the machine.
 type gitlab struct{ Machine }
 
 const (
-	gitlabHome   = home + "/gitlab"
+	gitlabHome   = agentsHome + "/gitlab"
 	gitlabConfig = "/etc/gitlab-runner/config.toml"
 	gitlabUnit   = "beachhead-gitlab.service"
 	gitlabBinary = "/usr/local/bin/gitlab-runner"
-	// gitlabImage is what a job runs in that names no image.
+	// gitlabImage is the image of a job that names none.
 	gitlabImage = "debian:12"
 )
 
-// gitlabMetrics is where the runner tells how many jobs run. GitLab documents the port. A variable, for tests.
+// gitlabMetrics is the address at which the runner publishes its number of jobs. GitLab documents the port. It is a
+// variable for tests.
 var gitlabMetrics = "127.0.0.1:9252"
 
-// Final: a machine that was removed is a new one when it comes back.
-func (g *gitlab) Final() bool { return false }
+// UsesNameOnce returns false: a removed machine is a new one when it registers again.
+func (g *gitlab) UsesNameOnce() bool { return false }
 
-// Install fetches the runner, a single program.
-func (g *gitlab) Install(ctx context.Context) error {
-	if err := g.prepare(ctx); err != nil {
+// InstallAgent downloads the runner, a single program.
+func (g *gitlab) InstallAgent(ctx context.Context) error {
+	if err := g.prepareUser(ctx); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(g.Host.Path(gitlabHome), 0o755); err != nil {
 		return err
 	}
-	if g.program() != gitlabBinary || there(g.Host, gitlabBinary) {
+	if g.programPath() != gitlabBinary || fileExists(g.Host, gitlabBinary) {
 		return nil
 	}
-	// GitLab's documented place ("Install GitLab Runner manually on GNU/Linux").
+	// GitLab documents this address ("Install GitLab Runner manually on GNU/Linux").
 	const binaries = "https://s3.dualstack.us-east-1.amazonaws.com/gitlab-runner-downloads/latest/binaries/gitlab-runner-linux-"
-	return g.fetch(ctx, binaries+machineNamed("amd64", "arm64"), gitlabBinary, 0o755)
+	return g.downloadFile(ctx, binaries+chooseByArch("amd64", "arm64"), gitlabBinary, 0o755)
 }
 
-// program is the runner: the one that the image has, or the one that is fetched.
-func (g *gitlab) program() string {
+// programPath returns the path of the runner in the image, or else of the downloaded runner.
+func (g *gitlab) programPath() string {
 	if found, err := exec.LookPath("gitlab-runner"); err == nil {
 		return found
 	}
 	return gitlabBinary
 }
 
-// Start writes the runner's configuration and starts it. The runner is root's, since it needs the engine and its jobs run in containers.
-func (g *gitlab) Start(ctx context.Context) error {
-	if running, err := runs(ctx, g.Host, gitlabUnit); err != nil || running {
+// EnsureRunning writes the runner's configuration and starts the runner. The runner is root, because it needs the
+// engine; its jobs run in containers.
+func (g *gitlab) EnsureRunning(ctx context.Context) error {
+	if running, err := isUnitActive(ctx, g.Host, gitlabUnit); err != nil || running {
 		return err
 	}
-	token, err := g.token(ctx)
+	token, err := g.readToken(ctx)
 	if err != nil {
 		return err
 	}
-	if err := g.verify(ctx, token); err != nil {
+	if err := g.verifyToken(ctx, token); err != nil {
 		return err
 	}
-	if _, err := g.Host.Write(gitlabConfig, 0o600, g.configuration(token)); err != nil {
+	if _, err := g.Host.WriteFile(gitlabConfig, 0o600, g.renderConfig(token)); err != nil {
 		return err
 	}
-	return unit{
-		name: gitlabUnit, description: "GitLab runner", folder: gitlabHome, command: g.program() + " run --config " + gitlabConfig,
-		// SIGQUIT is how the runner is asked to take no new job and to end with the last one; any other signal ends its jobs. There is no limit,
-		// since a job may take hours: EC2 itself ends a machine that does not shut down.
+	return systemdUnit{
+		name: gitlabUnit, description: "GitLab runner", folder: gitlabHome, command: g.programPath() + " run --config " + gitlabConfig,
+		// SIGQUIT makes the runner accept no new job and end with the last one; any other signal ends its jobs. There
+		// is no timeout, because a job may take hours: EC2 itself ends a machine that does not shut down.
 		settings: []string{"Restart=always", "RestartSec=5", "KillMode=mixed", "KillSignal=SIGQUIT", "TimeoutStopSec=infinity"},
-	}.start(ctx, g.Host)
+	}.startUnit(ctx, g.Host)
 }
 
-// verify asks GitLab whether it takes the token, since the runner itself would only log that it does not.
-func (g *gitlab) verify(ctx context.Context, token string) error {
+// verifyToken checks that GitLab accepts the token, because the runner itself would only log that GitLab refuses it.
+func (g *gitlab) verifyToken(ctx context.Context, token string) error {
 	if !strings.HasPrefix(token, "glrt-") {
-		return fmt.Errorf("the registration token is no runner authentication token, which begins with glrt-; make one in GitLab (Settings, CI/CD, Runners, "+
-			"New runner), then %s", g.remedy())
+		return fmt.Errorf("the registration token is not a runner authentication token, which begins with glrt-; create one in GitLab "+
+			"(Settings, CI/CD, Runners, New runner), then %s", g.tokenRemedy())
 	}
 	address := strings.TrimSuffix(g.Agent.URL, "/") + "/api/v4/runners/verify" // GitLab may be below a path of its host
-	_, err := g.ask(ctx, call{
-		method: http.MethodPost, url: address, token: token, form: url.Values{"token": {token}}, wants: []int{http.StatusOK},
+	_, err := g.callServer(ctx, apiCall{
+		method: http.MethodPost, url: address, token: token, form: url.Values{"token": {token}}, accepts: []int{http.StatusOK},
 	})
 	return err
 }
 
-// configuration is config.toml, as GitLab documents it ("Advanced configuration"). Privileged containers were refused: they are the machine's root.
-func (g *gitlab) configuration(token string) string {
+// renderConfig returns the text of config.toml, as GitLab documents it ("Advanced configuration"). We do not use
+// privileged containers: they are root on the machine.
+func (g *gitlab) renderConfig(token string) string {
 	return strings.Join([]string{
 		"concurrent = " + strconv.Itoa(g.Agent.Concurrency),
 		"listen_address = " + strconv.Quote(gitlabMetrics),
@@ -110,20 +114,21 @@ func (g *gitlab) configuration(token string) string {
 	}, "\n")
 }
 
-// Running adds up the runner's own gauge of running jobs, which has a value for each state of a job. A runner that does not run has none.
-func (g *gitlab) Running(ctx context.Context) (int, error) {
-	if running, err := runs(ctx, g.Host, gitlabUnit); err != nil || !running {
+// CountJobs returns the sum of the runner's own gauge of running jobs, which has a value for each state of a job. A
+// runner that does not run has no gauge.
+func (g *gitlab) CountJobs(ctx context.Context) (int, error) {
+	if running, err := isUnitActive(ctx, g.Host, gitlabUnit); err != nil || !running {
 		return 0, err
 	}
-	got, err := g.ask(ctx, call{method: http.MethodGet, url: "http://" + gitlabMetrics + "/metrics", wants: []int{http.StatusOK}})
+	got, err := g.callServer(ctx, apiCall{method: http.MethodGet, url: "http://" + gitlabMetrics + "/metrics", accepts: []int{http.StatusOK}})
 	if err != nil {
-		return 0, fmt.Errorf("asking GitLab's runner for its jobs: %w", err)
+		return 0, fmt.Errorf("querying GitLab's runner for its jobs: %w", err)
 	}
-	return countJobs(got.body)
+	return parseJobCount(got.body)
 }
 
-// countJobs reads a page of Prometheus metrics.
-func countJobs(page []byte) (int, error) {
+// parseJobCount parses a page of Prometheus metrics.
+func parseJobCount(page []byte) (int, error) {
 	count := 0
 	lines := bufio.NewScanner(bytes.NewReader(page))
 	for lines.Scan() {
@@ -132,7 +137,8 @@ func countJobs(page []byte) (int, error) {
 		}
 		fields := strings.Fields(lines.Text()[strings.LastIndex(lines.Text(), "}")+1:])
 		if len(fields) == 0 {
-			return 0, errors.New("GitLab's runner tells its jobs in a form that this agent does not know; use an image with a runner that it knows")
+			return 0, errors.New("GitLab's runner reports its jobs in a format that this agent does not know; use an image with an older runner, " +
+				"or update Beachhead")
 		}
 		value, err := strconv.ParseFloat(fields[0], 64)
 		if err != nil {
@@ -143,23 +149,23 @@ func countJobs(page []byte) (int, error) {
 	return count, lines.Err()
 }
 
-// Drain stops the runner, which ends after its last job.
-func (g *gitlab) Drain(ctx context.Context) error { return stop(ctx, g.Host, gitlabUnit) }
+// DrainJobs stops the runner, which ends after its last job.
+func (g *gitlab) DrainJobs(ctx context.Context) error { return stopUnit(ctx, g.Host, gitlabUnit) }
 
-// Unregister removes this machine, and not the runner that all machines share: the runner's own command tells the two apart by its id. The token is
-// in the configuration, so that it is on no command line.
-func (g *gitlab) Unregister(ctx context.Context) error {
-	if !there(g.Host, gitlabConfig) {
+// UnregisterMachine removes this machine and not the runner that all machines share: the runner's own command
+// distinguishes them by the id. The token is in the configuration, so that no command line contains it.
+func (g *gitlab) UnregisterMachine(ctx context.Context) error {
+	if !fileExists(g.Host, gitlabConfig) {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, registerLimit)
+	limited, cancel := context.WithTimeout(ctx, registerTimeout)
 	defer cancel()
-	if _, err := g.Host.Run(limited, g.program(), "unregister", "--config", gitlabConfig, "--all-runners"); err != nil {
-		token, unread := g.token(ctx)
+	if _, err := g.Host.Run(limited, g.programPath(), "unregister", "--config", gitlabConfig, "--all-runners"); err != nil {
+		token, unread := g.readToken(ctx)
 		if unread != nil {
 			token = ""
 		}
-		return withoutSecret(err, token)
+		return redactSecret(err, token)
 	}
 	return os.Remove(g.Host.Path(gitlabConfig))
 }

@@ -29,23 +29,25 @@ func newGitLab(t *testing.T) *httptest.Server {
 }
 
 func TestGitLab(t *testing.T) {
-	server, m := newGitLab(t), installed(t)
-	system := make1(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
-	must(t, system.Install, system.Start, system.Start)
-	config := m.Text(gitlabConfig)
-	for _, want := range []string{"concurrent = 3\n", `name = "` + instance + `"`, `url = "` + server.URL + `"`, `executor = "docker"`, `listen_address = "127.0.0.1:9252"`} {
+	server, m := newGitLab(t), newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
+	mustRun(t, system.InstallAgent, system.EnsureRunning, system.EnsureRunning)
+	config := m.ReadFile(gitlabConfig)
+	for _, want := range []string{"concurrent = 3\n", `name = "` + instance + `"`, `url = "` + server.URL + `"`, `executor = "docker"`,
+		`listen_address = "127.0.0.1:9252"`} {
 		if !strings.Contains(config, want) {
 			t.Errorf("the configuration lacks %s:\n%s", want, config)
 		}
 	}
 	wantSecretIn(t, m, gitlabToken, gitlabConfig)
-	text := m.Text("/etc/systemd/system/" + gitlabUnit)
-	if !m.Active(gitlabUnit) || m.Ran("systemctl start") != 1 || !strings.Contains(text, "KillSignal=SIGQUIT") || !strings.Contains(text, "TimeoutStopSec=infinity") {
+	text := m.ReadFile("/etc/systemd/system/" + gitlabUnit)
+	if !m.IsUnitActive(gitlabUnit) || m.CountCommands("systemctl start") != 1 || !strings.Contains(text, "KillSignal=SIGQUIT") ||
+		!strings.Contains(text, "TimeoutStopSec=infinity") {
 		t.Errorf("a stop of the unit would end its jobs:\n%s", text)
 	}
-	release := m.Hold(gitlabUnit)
+	release := m.HoldUnit(gitlabUnit)
 	drained := make(chan error, 1)
-	go func() { drained <- system.Drain(t.Context()) }()
+	go func() { drained <- system.DrainJobs(t.Context()) }()
 	select {
 	case err := <-drained:
 		t.Fatalf("the drain ended while a job ran: %v", err)
@@ -55,8 +57,8 @@ func TestGitLab(t *testing.T) {
 	if err := <-drained; err != nil {
 		t.Fatal(err)
 	}
-	must(t, system.Unregister, system.Unregister)
-	if m.Ran("gitlab-runner unregister --config "+gitlabConfig+" --all-runners") != 1 || m.Text(gitlabConfig) != "" {
+	mustRun(t, system.UnregisterMachine, system.UnregisterMachine)
+	if m.CountCommands("gitlab-runner unregister --config "+gitlabConfig+" --all-runners") != 1 || m.ReadFile(gitlabConfig) != "" {
 		t.Error("the machine stays registered, or its token stays on it")
 	}
 }
@@ -67,17 +69,17 @@ func TestGitLabRefuses(t *testing.T) {
 		"glrt-wrong4711":     append([]string{"403"}, refusalWants...),
 		"GR1348941wrong4711": append([]string{"glrt-"}, refusalWants...),
 	} {
-		m := installed(t)
-		system := make1(t, m, spec.Agent{Kind: "gitlab", URL: server.URL}, token)
-		must(t, system.Install)
-		wantError(t, system.Start(t.Context()), "wrong4711", wants...)
-		if m.Ran("systemctl start") > 0 || len(m.Holding("wrong4711")) > 0 {
-			t.Errorf("started, or the token is in %v", m.Holding("wrong4711"))
+		m := newInstalledMachine(t)
+		system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: server.URL}, token)
+		mustRun(t, system.InstallAgent)
+		wantError(t, system.EnsureRunning(t.Context()), "wrong4711", wants...)
+		if m.CountCommands("systemctl start") > 0 || len(m.FindText("wrong4711")) > 0 {
+			t.Errorf("started, or the token is in %v", m.FindText("wrong4711"))
 		}
 	}
 }
 
-// The runner's own page of metrics, as it looks with two jobs in different states; with none the gauge is not there.
+// This is the runner's own metrics page with jobs in two states; with no job the gauge does not exist.
 func TestGitLabJobs(t *testing.T) {
 	page := `# HELP gitlab_runner_jobs The current number of running builds
 # TYPE gitlab_runner_jobs gauge
@@ -92,26 +94,26 @@ gitlab_runner_concurrent 3
 	before := gitlabMetrics
 	t.Cleanup(func() { gitlabMetrics = before })
 	gitlabMetrics = strings.TrimPrefix(metrics.URL, "http://")
-	server, m := newGitLab(t), installed(t)
-	system := make1(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
-	if got, err := system.Running(t.Context()); err != nil || got != 0 {
+	server, m := newGitLab(t), newInstalledMachine(t)
+	system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: server.URL, Concurrency: 3}, gitlabToken)
+	if got, err := system.CountJobs(t.Context()); err != nil || got != 0 {
 		t.Errorf("before it runs: %d, %v", got, err)
 	}
-	must(t, system.Install, system.Start)
-	if got, err := system.Running(t.Context()); err != nil || got != 3 {
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
+	if got, err := system.CountJobs(t.Context()); err != nil || got != 3 {
 		t.Errorf("%d jobs, %v; want 3", got, err)
 	}
 	page = "gitlab_runner_concurrent 3\n"
-	if got, err := system.Running(t.Context()); err != nil || got != 0 {
+	if got, err := system.CountJobs(t.Context()); err != nil || got != 0 {
 		t.Errorf("%d jobs, %v; want none", got, err)
 	}
 	for _, strange := range []string{"gitlab_runner_jobs{} \n", "gitlab_runner_jobs{} x\n"} {
-		if _, err := countJobs([]byte(strange)); err == nil {
+		if _, err := parseJobCount([]byte(strange)); err == nil {
 			t.Errorf("%q is read", strange)
 		}
 	}
 	metrics.Close()
-	if _, err := system.Running(t.Context()); err == nil {
+	if _, err := system.CountJobs(t.Context()); err == nil {
 		t.Error("a runner that does not answer is taken for an idle one")
 	}
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// signingKey makes a key that signs workers' tokens.
+// signingKey returns a key that signs workers' tokens.
 func signingKey(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -44,11 +44,11 @@ type jobServ struct {
 	*httptest.Server
 	mutex sync.Mutex
 	calls []string
-	// keys are the public keys of signing keys, by their sums; apiKey is what workers are known by, by name.
+	// keys maps the checksums of signing keys to their public keys. apiKey maps the names of workers to their API keys.
 	keys    map[string]*ecdsa.PublicKey
 	apiKey  map[string]string
 	deleted map[string]bool
-	// old is a server without the call to remove a worker.
+	// old makes the server one that lacks the call to remove a worker.
 	old bool
 }
 
@@ -56,7 +56,7 @@ func newJobServ(t *testing.T, keys ...string) *jobServ {
 	t.Helper()
 	s := &jobServ{keys: map[string]*ecdsa.PublicKey{}, apiKey: map[string]string{}, deleted: map[string]bool{}}
 	for _, text := range keys {
-		key, err := parseKey(text)
+		key, err := parseSigningKey(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func (s *jobServ) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte("seen: " + r.Header.Get("Authorization"))) // servers do such things
+	_, _ = w.Write([]byte("seen: " + r.Header.Get("Authorization"))) // some servers quote the header
 }
 
 func (s *jobServ) authenticated(name, header string) int {
@@ -169,35 +169,36 @@ const workerPath = "/workers/" + instance + "/"
 func TestJobServWithAKey(t *testing.T) {
 	key := signingKey(t)
 	server, m := newJobServ(t, key), machinetest.New(t)
-	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: server.URL, Tags: []string{"aarch64", "armhf"}, Concurrency: 2}, key)
-	must(t, system.Install, system.Start, system.Install, system.Start)
-	if !m.Active(workerUnit) || server.called("PATCH "+workerPath) != 1 || server.called("GET /worker") != 1 {
-		t.Errorf("active %t, calls %v", m.Active(workerUnit), server.calls)
+	system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: server.URL, Tags: []string{"aarch64", "armhf"}, Concurrency: 2}, key)
+	mustRun(t, system.InstallAgent, system.EnsureRunning, system.InstallAgent, system.EnsureRunning)
+	if !m.IsUnitActive(workerUnit) || server.called("PATCH "+workerPath) != 1 || server.called("GET /worker") != 1 {
+		t.Errorf("active %t, calls %v", m.IsUnitActive(workerUnit), server.calls)
 	}
-	settings := m.Text(workerSettings)
-	for _, want := range []string{"hostname = " + instance + "\n", "concurrent_runs = 2\n", "host_tags = aarch64,armhf\n", "jwt = ey", "host_api_key = \n"} {
+	settings := m.ReadFile(workerSettings)
+	for _, want := range []string{"hostname = " + instance + "\n", "concurrent_runs = 2\n", "host_tags = aarch64,armhf\n", "jwt = ey",
+		"host_api_key = \n"} {
 		if !strings.Contains(settings, want) {
 			t.Errorf("settings lack %q:\n%s", want, settings)
 		}
 	}
-	if m.Mode(workerSettings) != 0o600 || !strings.Contains(m.Text("/etc/systemd/system/"+workerUnit), "KillMode=process") {
+	if m.FileMode(workerSettings) != 0o600 || !strings.Contains(m.ReadFile("/etc/systemd/system/"+workerUnit), "KillMode=process") {
 		t.Error("the settings can be read by others, or a stop of the worker ends its runs")
 	}
-	if found := m.Holding(strings.Split(key, "\n")[1]); len(found) > 0 {
+	if found := m.FindText(strings.Split(key, "\n")[1]); len(found) > 0 {
 		t.Errorf("the key is in %v", found)
 	}
-	// Half a day later the token is made anew.
-	old := time.Now().Add(-tokenAge - time.Minute)
+	// Half a day later the agent signs a new token.
+	old := time.Now().Add(-tokenRenewAge - time.Minute)
 	if err := os.Chtimes(m.Host.Path(workerSettings), old, old); err != nil {
 		t.Fatal(err)
 	}
-	must(t, system.Start)
-	if again := m.Text(workerSettings); again == settings || server.called("PATCH "+workerPath) != 2 {
+	mustRun(t, system.EnsureRunning)
+	if again := m.ReadFile(workerSettings); again == settings || server.called("PATCH "+workerPath) != 2 {
 		t.Error("the token was not made anew")
 	}
-	must(t, system.Drain, system.Unregister, system.Unregister)
-	if m.Active(workerUnit) || !server.deleted[instance] || server.called("DELETE "+workerPath) != 1 {
-		t.Errorf("active %t, calls %v", m.Active(workerUnit), server.calls)
+	mustRun(t, system.DrainJobs, system.UnregisterMachine, system.UnregisterMachine)
+	if m.IsUnitActive(workerUnit) || !server.deleted[instance] || server.called("DELETE "+workerPath) != 1 {
+		t.Errorf("active %t, calls %v", m.IsUnitActive(workerUnit), server.calls)
 	}
 }
 
@@ -205,25 +206,25 @@ func TestJobServWithAnAPIKey(t *testing.T) {
 	const secret = "planted%4711!"
 	server, m := newJobServ(t), machinetest.New(t)
 	server.old = true
-	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: server.URL}, secret)
-	must(t, system.Install, system.Start)
-	if server.apiKey[instance] != secret || !strings.Contains(m.Text(workerSettings), "host_api_key = planted%%4711!\n") {
+	system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: server.URL}, secret)
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
+	if server.apiKey[instance] != secret || !strings.Contains(m.ReadFile(workerSettings), "host_api_key = planted%%4711!\n") {
 		t.Errorf("the server has %q", server.apiKey[instance])
 	}
 	wantSecretIn(t, m, "4711!", workerSettings)
 	m.Reboot()
-	must(t, system.Install, system.Start)
-	if server.called("POST "+workerPath) != 1 || !m.Active(workerUnit) {
+	mustRun(t, system.InstallAgent, system.EnsureRunning)
+	if server.called("POST "+workerPath) != 1 || !m.IsUnitActive(workerUnit) {
 		t.Errorf("after a reboot: %v", server.calls)
 	}
-	must(t, system.Drain, system.Unregister) // also of a server that knows no removal
+	mustRun(t, system.DrainJobs, system.UnregisterMachine) // also from a server that lacks the removal
 }
 
 func TestJobServRefuses(t *testing.T) {
 	mine, foreign := signingKey(t), signingKey(t)
 	server := newJobServ(t, mine)
 	server.apiKey[instance] = "another"
-	other, err := workerToken(mine, "i-other", time.Now())
+	other, err := signWorkerToken(mine, "i-other", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,20 +235,20 @@ func TestJobServRefuses(t *testing.T) {
 		"-----BEGIN EC PRIVATE KEY-----\nplanted\n-----END EC PRIVATE KEY-----": {"P-256", "openssl"},
 	} {
 		m := machinetest.New(t)
-		system := make1(t, m, spec.Agent{Kind: "jobserv", URL: server.URL}, token)
-		must(t, system.Install)
-		wantError(t, system.Start(t.Context()), token, wants...)
-		if m.Ran("systemctl start") > 0 || m.Text(workerSettings) != "" {
+		system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: server.URL}, token)
+		mustRun(t, system.InstallAgent)
+		wantError(t, system.EnsureRunning(t.Context()), token, wants...)
+		if m.CountCommands("systemctl start") > 0 || m.ReadFile(workerSettings) != "" {
 			t.Error("the worker is started without being registered")
 		}
 	}
 }
 
-// lock takes a slot as the worker does, with a text in it.
+// lock locks a slot as the worker does, and writes a text into it.
 func lock(t *testing.T, m *machinetest.Machine, slot, text string) (release func()) {
 	t.Helper()
-	m.Put(worker+"/.run-lock-"+slot, text)
-	file, err := os.Open(m.Host.Path(worker + "/.run-lock-" + slot))
+	m.WriteFile(workerFolder+"/.run-lock-"+slot, text)
+	file, err := os.Open(m.Host.Path(workerFolder + "/.run-lock-" + slot))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,23 +258,23 @@ func lock(t *testing.T, m *machinetest.Machine, slot, text string) (release func
 	return func() { _ = file.Close() }
 }
 
-func TestJobServRuns(t *testing.T) {
+func TestJobServCountsRuns(t *testing.T) {
 	m := machinetest.New(t)
-	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1", Concurrency: 3}, "x")
+	system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1", Concurrency: 3}, "x")
 	want := func(want int) {
 		t.Helper()
-		if got, err := system.Running(t.Context()); err != nil || got != want {
+		if got, err := system.CountJobs(t.Context()); err != nil || got != want {
 			t.Errorf("%d run, %v; want %d", got, err, want)
 		}
 	}
 	want(0)
-	m.Put(worker+"/.run-lock-2", "https://ci/run/1") // that of a run that ended
+	m.WriteFile(workerFolder+"/.run-lock-2", "https://ci/run/1") // that of a run that ended
 	release := lock(t, m, "0", "https://ci/run/2")
-	lookedFor := lock(t, m, "1", "free") // the worker looks for work
+	lookedFor := lock(t, m, "1", "free") // the worker polls for work
 	want(1)
-	// A drain waits for what the worker looks for too: it may find a run.
+	// A drain also waits for the worker's poll, which may bring a run.
 	drained := make(chan error, 1)
-	go func() { drained <- system.Drain(t.Context()) }()
+	go func() { drained <- system.DrainJobs(t.Context()) }()
 	release()
 	select {
 	case err := <-drained:
@@ -287,16 +288,16 @@ func TestJobServRuns(t *testing.T) {
 	want(0)
 }
 
-// A drain that is stopped says so, and one that comes after a restart goes on.
+// A stopped drain returns an error; a drain after a restart continues.
 func TestJobServDrainIsStopped(t *testing.T) {
 	m := machinetest.New(t)
-	system := make1(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1"}, "x")
+	system := newSystem(t, m, spec.Agent{Kind: "jobserv", URL: "http://127.0.0.1:1"}, "x")
 	release := lock(t, m, "0", "https://ci/run/2")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	if err := system.Drain(ctx); err == nil {
+	if err := system.DrainJobs(ctx); err == nil {
 		t.Error("the drain ended while a run was under way")
 	}
 	release()
-	must(t, system.Drain)
+	mustRun(t, system.DrainJobs)
 }

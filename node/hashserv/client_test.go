@@ -14,7 +14,7 @@ import (
 
 const method = "oe.sstatesig.OEOuthashBasic"
 
-// start serves a database, and gives the server's address and what stops it.
+// start serves a database, and returns the server's address and a function that stops it.
 func start(t testing.TB, database string) (address string, stop func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,13 +46,13 @@ func start(t testing.TB, database string) (address string, stop func()) {
 
 func fresh(t testing.TB) string { return filepath.Join(t.TempDir(), "hashserv.db") }
 
-// client says byte for byte what BitBake's clients say, and reads as they do.
+// client sends byte for byte the messages of BitBake's clients, and reads as they do.
 type client struct {
 	net.Conn
 	in *bufio.Reader
 }
 
-// The beginnings of a connection: BitBake 2.0 sends no headers; 2.8 says whether it wants the server's.
+// The first lines of a connection: BitBake 2.0 sends no headers; 2.8 states whether it wants the server's.
 const (
 	kirkstone      = "OEHASHEQUIV 1.1\n\n"
 	scarthgap      = "OEHASHEQUIV 1.1\nneeds-headers: false\n\n"
@@ -86,13 +86,13 @@ func (c *client) send(text string) error {
 	return err
 }
 
-// line reads a line and cuts white space off its end, as the Python clients do.
+// line reads a line and removes white space at its end, as the Python clients do.
 func (c *client) line() (string, error) {
 	line, err := c.in.ReadString('\n')
 	return strings.TrimRight(line, " \t\r\n"), err
 }
 
-// invoke sends a message, in chunks when it is long, and gives the answer.
+// invoke sends a message, in chunks when it is long, and returns the answer.
 func (c *client) invoke(message string) (any, error) {
 	const chunk = 32*1024 - 1
 	text := message + "\n"
@@ -152,7 +152,7 @@ func (c *client) ask(t testing.TB, message string) any {
 	return answer
 }
 
-// stream opens a stream and gives what each line is answered with. All lines are sent before the first answer is read.
+// stream opens a stream and returns the answer to each line. It sends all lines before it reads the first answer.
 func (c *client) stream(t testing.TB, name string, lines ...string) (answers []string) {
 	t.Helper()
 	if ok := c.ask(t, fmt.Sprintf(`{%q: null}`, name)); ok != "ok" {

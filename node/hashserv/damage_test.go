@@ -13,12 +13,12 @@ import (
 	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
-// filled gives a closed database with so many tasks.
+// filled returns a closed database with a number of tasks.
 func filled(t *testing.T, tasks int) string {
 	t.Helper()
 	file := fresh(t)
 	s := must(openStore(file))
-	err := s.update(func(tx *bbolt.Tx) error {
+	err := s.writeTables(func(tx *bbolt.Tx) error {
 		for i := range tasks {
 			hash := fmt.Sprintf("%064d", i)
 			if _, err := insertOutput(tx, output{task: task{method, hash, "u" + hash}, Outhash: "o" + hash}); err != nil {
@@ -33,7 +33,8 @@ func filled(t *testing.T, tasks int) string {
 	return file
 }
 
-// Whatever is wrong with the file, the server answers, never with a wrong hash, and works with a new file once it has seen the damage.
+// Whatever the damage of the file, the server answers, never with a wrong hash, and works with a new file once it has
+// found the damage.
 func TestDamagedDatabase(t *testing.T) {
 	const tasks = 2000
 	for name, damage := range map[string]func([]byte) []byte{
@@ -60,13 +61,13 @@ func TestDamagedDatabase(t *testing.T) {
 			defer func() { _ = s.close() }()
 			for i := range tasks {
 				hash := fmt.Sprintf("%064d", i)
-				if got, err := s.unihash(method, hash); err == nil && got != "" && got != "u"+hash {
+				if got, err := s.findUnihash(method, hash); err == nil && got != "" && got != "u"+hash {
 					t.Fatalf("%s is answered with %q", hash, got)
 				}
 			}
-			// The damage may be met by the first report only, which is then tried again, as the client does.
+			// The first report may be the one that finds the damage; the test retries it, as the client does.
 			for _, hash := range []string{"new", "new"} {
-				if got, err := s.report(output{task: task{method, hash, hash}, Outhash: hash}); err == nil && got == hash {
+				if got, err := s.recordOutput(output{task: task{method, hash, hash}, Outhash: hash}); err == nil && got == hash {
 					return
 				}
 			}
@@ -75,24 +76,24 @@ func TestDamagedDatabase(t *testing.T) {
 	}
 }
 
-// A whole and valid value at another task's key is damage too.
+// A complete and valid value at another task's key is damage too.
 func TestValueOfAnotherTask(t *testing.T) {
 	s := must(openStore(filled(t, 2)))
 	defer func() { _ = s.close() }()
 	first, second := fmt.Sprintf("%064d", 0), fmt.Sprintf("%064d", 1)
-	err := s.update(func(tx *bbolt.Tx) error {
+	err := s.writeTables(func(tx *bbolt.Tx) error {
 		table := tx.Bucket(tableUnihash)
-		return table.Put(key(method, second), table.Get(key(method, first)))
+		return table.Put(joinKey(method, second), table.Get(joinKey(method, first)))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.unihash(method, second); !errors.Is(err, errDamaged) {
+	if got, err := s.findUnihash(method, second); !errors.Is(err, errDamaged) {
 		t.Errorf("it is answered with %q, %v", got, err)
 	}
 }
 
-func TestDamageIsPutAside(t *testing.T) {
+func TestDamagedFileIsMovedAside(t *testing.T) {
 	file := fresh(t)
 	for _, text := range []string{"older", "newer"} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -108,8 +109,8 @@ func TestDamageIsPutAside(t *testing.T) {
 	}
 }
 
-// What is wrong with the machine is no damage: nothing is put aside.
-func TestTheMachinesFaultsAreNoDamage(t *testing.T) {
+// A fault of the machine is no damage: no file is moved aside.
+func TestMachineFaultsAreNoDamage(t *testing.T) {
 	held := filled(t, 1)
 	s := must(openStore(held))
 	defer func() { _ = s.close() }()
@@ -121,8 +122,9 @@ func TestTheMachinesFaultsAreNoDamage(t *testing.T) {
 	}
 }
 
-// A file that loses its end while it is served is memory without bytes for who reads it: without guard the process would end.
-func TestDatabaseCutShortWhileItIsServed(t *testing.T) {
+// A file that is truncated while it is served is memory without bytes for its readers: without catchDamage the process
+// would end.
+func TestDatabaseTruncatedWhileServed(t *testing.T) {
 	file := filled(t, 2000)
 	address, _ := start(t, file)
 	c := connect(t, address, kirkstone)

@@ -99,10 +99,11 @@ func TestEquivalence(t *testing.T) {
 }
 
 func TestLongMessagesGoInChunks(t *testing.T) {
-	// Sizes about the limits, and text whose every second byte is a space, or the middle of a character: a chunk may end with neither.
+	// Sizes near the limits, and text in which every second byte is a space, or the middle of a character: a chunk may
+	// end with neither.
 	for _, siginfo := range []string{strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit), strings.Repeat("x", chunkLimit-300)} {
 		each(t, func(t *testing.T, c *client, _ string) {
-			// Python's JSON is ASCII alone, which quoting as Go does is for these characters too.
+			// Python's JSON is pure ASCII; for these characters Go's quoting is too.
 			answer, err := c.report("t1", "o1", "u1", `"outhash_siginfo": `+strconv.QuoteToASCII(siginfo)+", ")
 			if unihashOf(answer) != "u1" || err != nil {
 				t.Fatalf("report: %v, %v", answer, err)
@@ -142,7 +143,7 @@ func TestAdministrationIsRefused(t *testing.T) {
 		c := connect(t, address, scarthgap)
 		answer, _ := c.ask(t, fmt.Sprintf(`{%q: {"where": {}, "username": "u"}}`, name)).(map[string]any)
 		problem, _ := answer["invoke-error"].(map[string]any)
-		if text, _ := problem["message"].(string); !strings.Contains(text, name+" is not done") {
+		if text, _ := problem["message"].(string); !strings.Contains(text, name+" is not supported") {
 			t.Errorf("%s is answered with %v", name, answer)
 		}
 		if _, err := c.line(); !errors.Is(err, io.EOF) {
@@ -151,7 +152,7 @@ func TestAdministrationIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotTheProtocolClosesTheConnection(t *testing.T) {
+func TestInvalidMessageClosesConnection(t *testing.T) {
 	address, _ := start(t, fresh(t))
 	long := strings.Repeat("a", lineLimit)
 	for name, text := range map[string]string{
@@ -203,7 +204,7 @@ func TestMessagesAreLimited(t *testing.T) {
 	}
 }
 
-// A client that sends and does not read must neither grow the server nor stop it.
+// A client that sends and does not read must neither make the server grow nor stop it.
 func TestManyRequestsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, c *client, _ string) {
 		if _, err := c.report("t7", "o", "u7", ""); err != nil {
@@ -219,8 +220,8 @@ func TestManyRequestsAtOnce(t *testing.T) {
 	})
 }
 
-// The network may cut what a client has sent anywhere: an answer must not wait for the rest of the next request.
-func TestHalfARequestHoldsNoAnswerBack(t *testing.T) {
+// The network may split a client's data anywhere: an answer must not wait for the rest of the next request.
+func TestHalfRequestDelaysNoAnswer(t *testing.T) {
 	each(t, func(t *testing.T, c *client, _ string) {
 		if err := c.send("{\"ping\": {}}\n{\"pi"); err != nil {
 			t.Fatal(err)
@@ -247,8 +248,8 @@ func TestServeNeedsItsFolder(t *testing.T) {
 	}
 }
 
-// A listener that fails while the context goes on is an error, so that the agent starts anew.
-func TestServeSaysThatItsListenerFailed(t *testing.T) {
+// A listener that fails while the context continues is an error, so that the agent restarts the server.
+func TestServeReportsListenerFault(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +268,7 @@ func FuzzReadLine(f *testing.F) {
 		in := bufio.NewReader(iotest.HalfReader(strings.NewReader(string(text))))
 		rest := string(text)
 		for {
-			line, err := readLine(in)
+			line, err := scanLine(in)
 			end := strings.IndexByte(rest, '\n')
 			switch {
 			case end >= 0 && end < lineLimit && utf8.ValidString(rest[:end]):
@@ -298,7 +299,7 @@ func FuzzChunkSize(f *testing.F) {
 		}
 		var back strings.Builder
 		for rest := text; rest != ""; {
-			size := chunkSize([]byte(rest), most)
+			size := measureChunk([]byte(rest), most)
 			if size < 1 || size > most {
 				t.Fatalf("%d bytes of %q; want 1 to %d", size, rest, most)
 			}

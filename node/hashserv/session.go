@@ -14,17 +14,18 @@ import (
 	"unicode/utf8"
 )
 
-// Sizes of the protocol, in bytes.
+// Limits of the protocol, in bytes.
 const (
-	// lineLimit is the longest line that is taken, its end counted: what the original's reader takes. Source: asyncio's streams.
+	// lineLimit is the maximum length of a line, its end included: the limit of the original's reader. Source:
+	// asyncio's streams.
 	lineLimit = 64 << 10
-	// chunkLimit is from where on a message goes in chunks, which are no longer than this, line end counted. Source:
-	// lib/bb/asyncrpc/connection.py, DEFAULT_MAX_CHUNK.
+	// chunkLimit is the length from which a message is sent in chunks, and the maximum length of a chunk, line end
+	// included. Source: lib/bb/asyncrpc/connection.py, DEFAULT_MAX_CHUNK.
 	chunkLimit = 32 << 10
-	// messageLimit is the longest message that is taken in chunks. What makes a message long is the list of a task's files, at about 150
-	// bytes for each.
+	// messageLimit is the maximum length of a message in chunks. Most of a long message is the list of a task's files,
+	// at about 150 bytes each.
 	messageLimit = 16 << 20
-	// headerLimit is how many header lines a client may send. Those of today send one.
+	// headerLimit is the maximum number of header lines from a client. Current clients send one.
 	headerLimit = 32
 )
 
@@ -46,36 +47,37 @@ func newSession(conn net.Conn, store *store, stats *stats) *session {
 	return &session{conn: conn, in: bufio.NewReader(conn), out: bufio.NewWriter(patientWriter{conn}), store: store, stats: stats}
 }
 
-// patientWriter gives up on a client that does not read its answers.
+// patientWriter fails when a client does not read its answers.
 type patientWriter struct{ net.Conn }
 
 func (w patientWriter) Write(text []byte) (int, error) {
-	if err := w.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	if err := w.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 		return 0, err
 	}
 	return w.Conn.Write(text)
 }
 
-// run serves the connection until the client closes it (io.EOF) or it cannot go on.
-func (s *session) run() error {
-	if err := s.handshake(); err != nil {
+// serveRequests serves the connection until the client closes it (io.EOF) or an error ends it.
+func (s *session) serveRequests() error {
+	if err := s.readHandshake(); err != nil {
 		return err
 	}
 	for {
-		request, err := s.message()
+		request, err := s.readMessage()
 		if err != nil {
 			return err
 		}
-		if err := s.dispatch(request); err != nil {
+		if err := s.answerRequest(request); err != nil {
 			return err
 		}
 	}
 }
 
-// handshake reads the protocol's name, its version and headers to an empty line. Later clients (BitBake 2.8) may ask for the server's headers,
-// of which there are none. Version 1.0 is refused, as by BitBake 2.0: its clients know no chunks.
-func (s *session) handshake() error {
-	hello, err := s.line(patience)
+// readHandshake reads the protocol's name, its version, and headers up to an empty line. Later clients (BitBake 2.8)
+// may request the server's headers; this server has none. It refuses version 1.0, as BitBake 2.0 does: clients of that
+// version do not support chunks.
+func (s *session) readHandshake() error {
+	hello, err := s.readLine(stallTimeout)
 	if err != nil {
 		return err
 	}
@@ -84,13 +86,13 @@ func (s *session) handshake() error {
 	}
 	answer := false
 	for range headerLimit {
-		header, err := s.line(patience)
+		header, err := s.readLine(stallTimeout)
 		if err != nil {
 			return err
 		}
 		if header = trimEnd(header); header == "" {
 			if answer {
-				return s.write("")
+				return s.writeLine("")
 			}
 			return nil
 		}
@@ -105,12 +107,12 @@ func (s *session) handshake() error {
 	return fmt.Errorf("%w: more than %d headers", errProtocol, headerLimit)
 }
 
-// line reads a line, for whose beginning it waits. Before it waits, what was written is sent: clients send many requests before they
-// read the first answer.
-func (s *session) line(wait time.Duration) (string, error) {
-	if held, _ := s.in.Peek(s.in.Buffered()); bytes.IndexByte(held, '\n') < 0 { // what is buffered can be peeked at
+// readLine reads a line, and waits for its start for at most wait. Before it waits, it sends all pending answers:
+// clients send many requests before they read the first answer.
+func (s *session) readLine(wait time.Duration) (string, error) {
+	if held, _ := s.in.Peek(s.in.Buffered()); bytes.IndexByte(held, '\n') < 0 { // buffered bytes can always be peeked at
 		if len(held) > 0 {
-			wait = patience
+			wait = stallTimeout
 		}
 		if err := errors.Join(s.out.Flush(), s.conn.SetReadDeadline(time.Now().Add(wait))); err != nil {
 			return "", err
@@ -118,15 +120,16 @@ func (s *session) line(wait time.Duration) (string, error) {
 		if _, err := s.in.Peek(1); err != nil {
 			return "", err
 		}
-		if err := s.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		if err := s.conn.SetReadDeadline(time.Now().Add(stallTimeout)); err != nil {
 			return "", err
 		}
 	}
-	return readLine(s.in)
+	return scanLine(s.in)
 }
 
-// readLine gives a line without its end. It gives io.EOF where nothing is left, and io.ErrUnexpectedEOF for a line without an end.
-func readLine(in *bufio.Reader) (string, error) {
+// scanLine returns a line without its end. It returns io.EOF when no bytes are left, and io.ErrUnexpectedEOF for a line
+// without an end.
+func scanLine(in *bufio.Reader) (string, error) {
 	var line []byte
 	for {
 		part, err := in.ReadSlice('\n')
@@ -148,12 +151,13 @@ func readLine(in *bufio.Reader) (string, error) {
 	}
 }
 
-// trimEnd does what the original does to a line in which white space cannot matter.
+// trimEnd removes trailing white space, as the original does where that has no meaning.
 func trimEnd(line string) string { return strings.TrimRightFunc(line, unicode.IsSpace) }
 
-// message reads a request: one line of JSON or, when that line says so, the lines to the next empty one.
-func (s *session) message() (map[string]json.RawMessage, error) {
-	text, err := s.line(idleLimit)
+// readMessage reads a request: one line of JSON or, when that line announces chunks, the lines up to the next empty
+// one.
+func (s *session) readMessage() (map[string]json.RawMessage, error) {
+	text, err := s.readLine(idleTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +165,7 @@ func (s *session) message() (map[string]json.RawMessage, error) {
 	if _, chunked := request["chunk-stream"]; err != nil || !chunked {
 		return request, err
 	}
-	if text, err = s.chunks(); err != nil {
+	if text, err = s.readChunks(); err != nil {
 		return nil, err
 	}
 	return parseRequest(text)
@@ -175,11 +179,11 @@ func parseRequest(text string) (map[string]json.RawMessage, error) {
 	return request, nil
 }
 
-// chunks reads lines to an empty one and gives them as one.
-func (s *session) chunks() (string, error) {
+// readChunks reads lines up to an empty one, and joins them.
+func (s *session) readChunks() (string, error) {
 	var text strings.Builder
 	for {
-		chunk, err := s.line(patience)
+		chunk, err := s.readLine(stallTimeout)
 		if errors.Is(err, io.EOF) {
 			return "", io.ErrUnexpectedEOF
 		}
@@ -189,43 +193,44 @@ func (s *session) chunks() (string, error) {
 		if text.Len()+len(chunk) > messageLimit {
 			return "", fmt.Errorf("%w: more than %d bytes in a message", errTooLong, messageLimit)
 		}
-		_, _ = text.WriteString(chunk) // a Builder's errors are always nil
+		_, _ = text.WriteString(chunk) // a Builder never returns an error
 	}
 }
 
-// write sends a line as it is: an answer of a stream.
-func (s *session) write(line string) error {
+// writeLine sends a line unchanged: an answer of a stream.
+func (s *session) writeLine(line string) error {
 	if _, err := s.out.WriteString(line); err != nil {
 		return err
 	}
 	return s.out.WriteByte('\n')
 }
 
-// reply sends a message, in chunks when it is long.
-func (s *session) reply(answer any) error {
+// writeMessage sends a message, in chunks when it is long.
+func (s *session) writeMessage(answer any) error {
 	text, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}
 	if len(text) < chunkLimit-1 {
-		return s.write(string(text))
+		return s.writeLine(string(text))
 	}
-	if err := s.write(`{"chunk-stream": null}`); err != nil {
+	if err := s.writeLine(`{"chunk-stream": null}`); err != nil {
 		return err
 	}
 	for len(text) > 0 {
-		size := chunkSize(text, chunkLimit-1)
-		if err := s.write(string(text[:size])); err != nil {
+		size := measureChunk(text, chunkLimit-1)
+		if err := s.writeLine(string(text[:size])); err != nil {
 			return err
 		}
 		text = text[size:]
 	}
-	return s.write("")
+	return s.writeLine("")
 }
 
-// chunkSize gives how much of a text its first chunk holds, at most so many bytes. It does not end within a character, since clients decode
-// each line by itself, and not with white space, since they cut that off. Where there is nothing but white space, it must.
-func chunkSize(text []byte, most int) (size int) {
+// measureChunk returns the length of the first chunk of a text, at most most. A chunk does not end inside a character,
+// because clients decode each line by itself, and not with white space, because they remove that. A text of white space
+// only is the exception.
+func measureChunk(text []byte, most int) (size int) {
 	if len(text) <= most {
 		return len(text)
 	}

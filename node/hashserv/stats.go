@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// stats counts requests, those within streams too, and how long they took. The zero stats has counted none.
+// stats counts requests, including those within streams, and their duration. The zero stats has counted no request.
 type stats struct {
 	mutex sync.Mutex
 	count int
-	// Seconds. mean and squares (the sum of squared differences from it) are kept by Welford's method, which does not lose small
-	// differences in large sums.
+	// In seconds. mean and squares (the sum of squared differences from it) use Welford's method, which does not lose
+	// small differences in large sums.
 	total, longest, mean, squares float64
 }
 
-// measure does something and counts it when it is done.
-func (s *stats) measure(act func() error) error {
+// timeRequest calls act and counts it as one request.
+func (s *stats) timeRequest(act func() error) error {
 	start := time.Now()
-	defer func() { s.add(time.Since(start).Seconds()) }()
+	defer func() { s.countRequest(time.Since(start).Seconds()) }()
 	return act()
 }
 
-func (s *stats) add(seconds float64) {
+func (s *stats) countRequest(seconds float64) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.count++
@@ -43,8 +43,8 @@ type statsAnswer struct {
 	} `json:"requests"`
 }
 
-// answer gives what was counted since the last reset, and begins anew when asked to.
-func (s *stats) answer(reset bool) (a statsAnswer) {
+// readStats returns the counts since the last reset, and resets them if requested.
+func (s *stats) readStats(reset bool) (a statsAnswer) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	a.Requests.Num, a.Requests.Total, a.Requests.Max, a.Requests.Average = s.count, s.total, s.longest, s.mean

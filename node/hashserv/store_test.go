@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is the original's two tables, as its queries read them: rows in the order in which they came.
+// model holds the original's two tables, as its queries read them: rows in the order of their arrival.
 type model struct {
 	outputs    []output
 	unihashes  map[[2]string]string
@@ -58,7 +58,7 @@ func (m *model) exists(unihash string) bool {
 	return false
 }
 
-// first gives the oldest output for which something holds, with the unihash that its task has now.
+// first returns the oldest output for which holds is true, with the current unihash of its task.
 func (m *model) first(holds func(output) bool) *output {
 	for _, o := range m.outputs {
 		if holds(o) {
@@ -69,7 +69,7 @@ func (m *model) first(holds func(output) bool) *output {
 	return nil
 }
 
-// must gives the value; the panic fails the test.
+// must returns the value; the panic fails the test.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -83,7 +83,8 @@ func sameOutput(t *rapid.T, got, want *output) {
 	}
 }
 
-// Whatever is reported in whatever order, and however often the store is closed, it answers as the original's tables would.
+// Whatever is reported in whatever order, and however often the store is closed, it answers as the original's tables
+// would.
 func TestStoreIsTheOriginalsTables(t *testing.T) {
 	folder := t.TempDir()
 	var runs atomic.Int64
@@ -91,7 +92,7 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 		file := fmt.Sprintf("%s/%d.db", folder, runs.Add(1))
 		open := func() *store {
 			s := must(openStore(file))
-			s.db.Load().NoSync = true // what reaches the disk is for other tests
+			s.db.Load().NoSync = true // other tests check what reaches the disk
 			return s
 		}
 		s := open()
@@ -102,13 +103,13 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 			"report": func(t *rapid.T) {
 				m.statements++
 				r := output{task{name("m"), name("t"), name("u")}, name("o"), details{Created: fmt.Sprint(m.statements)}}
-				if got, err := s.report(r); err != nil || got != m.report(r) {
+				if got, err := s.recordOutput(r); err != nil || got != m.report(r) {
 					t.Fatalf("report %+v: %q, %v; want %q", r, got, err, m.assign(r.Method, r.Taskhash, ""))
 				}
 			},
 			"assign": func(t *rapid.T) {
 				r := task{name("m"), name("t"), name("u")}
-				if got, err := s.assign(r); err != nil || got != m.assign(r.Method, r.Taskhash, r.Unihash) {
+				if got, err := s.assignUnihash(r); err != nil || got != m.assign(r.Method, r.Taskhash, r.Unihash) {
 					t.Fatalf("report-equiv %+v: %q, %v", r, got, err)
 				}
 			},
@@ -123,14 +124,14 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				method, taskhash, outhash, unihash := name("m"), name("t"), name("o"), name("u")
-				if got, want := must(s.unihash(method, taskhash)), m.unihashes[[2]string{method, taskhash}]; got != want {
+				if got, want := must(s.findUnihash(method, taskhash)), m.unihashes[[2]string{method, taskhash}]; got != want {
 					t.Fatalf("unihash of %s: %q; want %q", taskhash, got, want)
 				}
-				if got, want := must(s.exists(unihash)), m.exists(unihash); got != want {
+				if got, want := must(s.hasUnihash(unihash)), m.exists(unihash); got != want {
 					t.Fatalf("%s exists: %v; want %v", unihash, got, want)
 				}
-				sameOutput(t, must(s.outputOfTask(method, taskhash)), m.first(func(o output) bool { return o.Method == method && o.Taskhash == taskhash }))
-				sameOutput(t, must(s.outputOfHash(method, outhash)), m.first(func(o output) bool { return o.Method == method && o.Outhash == outhash }))
+				sameOutput(t, must(s.firstOutputOfTask(method, taskhash)), m.first(func(o output) bool { return o.Method == method && o.Taskhash == taskhash }))
+				sameOutput(t, must(s.firstOutputOfHash(method, outhash)), m.first(func(o output) bool { return o.Method == method && o.Outhash == outhash }))
 			},
 		})
 	})
@@ -155,7 +156,7 @@ func TestRestartKeepsEverything(t *testing.T) {
 	}
 }
 
-// Many clients report tasks with the same few outputs at once: of each output, all must be told the same hash.
+// Many clients report tasks with the same few outputs at once: all must receive the same hash for each output.
 func TestConcurrentReportsAgree(t *testing.T) {
 	const clients, outputs = 24, 10
 	address, _ := start(t, fresh(t))
@@ -193,7 +194,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	store := must(openStore(fresh(t)))
 	server := server{store: store, places: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
-	go func() { _ = server.accept(ctx, listener) }()
+	go func() { _ = server.acceptClients(ctx, listener) }()
 	t.Cleanup(func() {
 		cancel()
 		_ = listener.Close()
@@ -242,7 +243,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// A server that is killed in the middle of reports has all that it has answered, and goes on.
+// A server that is killed during reports still has all reports that it answered, and works on.
 func TestKillLosesNothingAnswered(t *testing.T) {
 	const clients = 8
 	file := fresh(t)
@@ -284,7 +285,7 @@ func TestKillLosesNothingAnswered(t *testing.T) {
 		}
 		for n := range count {
 			hash := fmt.Sprintf("t%d-%d", i, n)
-			if got, err := s.unihash(method, hash); got != hash || err != nil {
+			if got, err := s.findUnihash(method, hash); got != hash || err != nil {
 				t.Fatalf("report %s was answered and is %q now, %v", hash, got, err)
 			}
 		}

@@ -1,4 +1,5 @@
-// Package host is what the agent does to the machine that it runs on: it runs commands, writes files and waits. It decides nothing.
+// Package host acts on the machine that the agent runs on: it runs commands, writes files, installs Debian packages and
+// waits. It makes no decisions.
 package host
 
 import (
@@ -13,43 +14,44 @@ import (
 	"time"
 )
 
-// Host is the machine. The zero Host is the real one; tests give it a Root of their own and put commands of their own on the PATH.
+// Host is the machine. The zero Host is the real machine. A test sets Root to a folder of its own and puts its own
+// commands on the PATH.
 type Host struct {
-	// Root is put before the paths of files. Commands know nothing of it.
+	// Root is a prefix for the paths of files. Commands do not use it.
 	Root string
-	// AptMirror is the address below which a mirror of Debian's archive has debian and debian-security; empty: apt asks what the image has
-	// it ask.
+	// AptMirror is the https address of a mirror of Debian's archive, with the folders debian and debian-security below
+	// it. When it is empty, apt uses the sources of the image.
 	AptMirror string
 }
 
-// Path is where a file of the machine is.
+// Path returns the path of a file of the machine, below Root.
 func (h Host) Path(file string) string { return filepath.Join(h.Root, file) }
 
-// tail is how much of a failed command's output its error tells.
-const tail = 400
+// errorTail is the number of bytes of a failed command's output that its error contains.
+const errorTail = 400
 
-// Run runs a command and gives what it wrote to its standard output. The error tells the end of what it wrote to standard error; the
-// *exec.ExitError is in it.
+// Run runs a command and returns its standard output. When the command fails, the error contains the end of its
+// standard error and wraps the *exec.ExitError.
 func (h Host) Run(ctx context.Context, name string, args ...string) (string, error) {
 	var out, errs bytes.Buffer
 	command := exec.CommandContext(ctx, name, args...)
 	command.Stdout, command.Stderr = &out, &errs
-	// A child that keeps the pipe open must not hold us after the command is gone.
+	// A child that keeps the pipe open must not block Run after the command ended.
 	command.WaitDelay = 5 * time.Second
 	if err := command.Run(); err != nil {
-		said := strings.TrimSpace(errs.String())
-		if len(said) > tail {
-			said = "…" + said[len(said)-tail:]
+		text := strings.TrimSpace(errs.String())
+		if len(text) > errorTail {
+			text = "…" + text[len(text)-errorTail:]
 		}
 		if ctx.Err() != nil {
 			err = errors.Join(ctx.Err(), err)
 		}
-		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, said)
+		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err, text)
 	}
 	return out.String(), nil
 }
 
-// ExitCode gives the exit code of a command that Run says has failed; -1 when it did not come to one.
+// ExitCode returns the exit code in an error of Run, or -1 when the error contains none.
 func ExitCode(err error) int {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -58,8 +60,8 @@ func ExitCode(err error) int {
 	return -1
 }
 
-// Write writes a file whole or not at all, and says whether that changed it. Its folder is made.
-func (h Host) Write(file string, mode os.FileMode, text string) (changed bool, err error) {
+// WriteFile writes a file atomically, creates its folder, and reports whether the content changed.
+func (h Host) WriteFile(file string, mode os.FileMode, text string) (changed bool, err error) {
 	path := h.Path(file)
 	if before, err := os.ReadFile(path); err == nil && string(before) == text {
 		return false, os.Chmod(path, mode)
@@ -71,7 +73,7 @@ func (h Host) Write(file string, mode os.FileMode, text string) (changed bool, e
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = os.Remove(temporary.Name()) }() // gone, once it is renamed
+	defer func() { _ = os.Remove(temporary.Name()) }() // fails after the rename
 	_, err = temporary.WriteString(text)
 	if err := errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return false, err
@@ -79,7 +81,7 @@ func (h Host) Write(file string, mode os.FileMode, text string) (changed bool, e
 	return true, os.Rename(temporary.Name(), path)
 }
 
-// Sleep waits, or gives the context's error when that ends first.
+// Sleep waits for a duration. It returns the context's error when the context ends first.
 func Sleep(ctx context.Context, span time.Duration) error {
 	timer := time.NewTimer(span)
 	defer timer.Stop()
@@ -89,24 +91,4 @@ func Sleep(ctx context.Context, span time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// Packages makes sure that Debian packages are there. Where all of them are, it asks no network. It waits for another apt, since images run
-// one of their own at boot.
-func (h Host) Packages(ctx context.Context, names ...string) error {
-	// Also where no package is missing, since jobs run apt too.
-	if err := h.askMirror(); err != nil {
-		return err
-	}
-	// Of a package that was removed it knows the status too.
-	states, err := h.Run(ctx, "dpkg-query", append([]string{"--show", "--showformat=${db:Status-Status}\n"}, names...)...)
-	if err == nil && strings.Count(states, "installed\n") == len(names) && !strings.Contains(states, "not-installed") {
-		return nil
-	}
-	environment := []string{"DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3", "--yes", "--quiet"}
-	if _, err := h.Run(ctx, "env", append(environment, "update")...); err != nil {
-		return err
-	}
-	_, err = h.Run(ctx, "env", append(append(environment, "install", "--no-install-recommends"), names...)...)
-	return err
 }

@@ -22,9 +22,13 @@ func TestRun(t *testing.T) {
 	if _, err := (Host{}).Run(t.Context(), "no-such-command"); err == nil || ExitCode(err) != -1 {
 		t.Errorf("no command: %v", err)
 	}
+	_, err = Host{}.Run(t.Context(), "sh", "-c", "printf 'x%0500d' 0 >&2; exit 1")
+	if text := err.Error(); !strings.HasSuffix(text, "…"+strings.Repeat("0", 400)) {
+		t.Errorf("%s, want the last 400 bytes of the output", text)
+	}
 }
 
-// A command that was stopped says so, also when a child of it keeps its output open.
+// A stopped command returns the context's error, also when a child keeps its output open.
 func TestRunStops(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -37,7 +41,7 @@ func TestWrite(t *testing.T) {
 	h := Host{Root: t.TempDir()}
 	for i, want := range []bool{true, false, true} {
 		text := []string{"a", "a", "b"}[i]
-		changed, err := h.Write("/etc/some/file", 0o640, text)
+		changed, err := h.WriteFile("/etc/some/file", 0o640, text)
 		if err != nil || changed != want {
 			t.Errorf("write %d: changed %v, %v", i, changed, err)
 		}
@@ -66,7 +70,7 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// Packages that are there cost no network; missing ones are asked for once.
+// Installed packages cost no network; missing ones are requested once.
 func TestPackages(t *testing.T) {
 	h := Host{Root: t.TempDir()}
 	bin := t.TempDir()
@@ -79,18 +83,19 @@ func TestPackages(t *testing.T) {
 	stub("apt-get", `echo "$@" >>`+log)
 	stub("dpkg-query", "echo installed")
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	if err := h.Packages(t.Context(), "nfs-common"); err != nil {
+	if err := h.InstallPackages(t.Context(), "nfs-common"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(log); err == nil {
 		t.Error("apt was asked for packages that are there")
 	}
 	stub("dpkg-query", "echo installed; echo config-files")
-	if err := h.Packages(t.Context(), "nfs-common", "xfsprogs"); err != nil {
+	if err := h.InstallPackages(t.Context(), "nfs-common", "xfsprogs"); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(log)
-	if err != nil || !strings.Contains(string(text), "update\n") || !strings.Contains(string(text), "install --no-install-recommends nfs-common xfsprogs\n") {
+	if err != nil || !strings.Contains(string(text), "update\n") || !strings.Contains(string(text),
+		"install --no-install-recommends nfs-common xfsprogs\n") {
 		t.Errorf("%s, %v", text, err)
 	}
 }

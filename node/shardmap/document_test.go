@@ -13,7 +13,7 @@ import (
 
 func written(t rapid.TB, from Table) string {
 	t.Helper()
-	text, err := from.Document()
+	text, err := from.MarshalDocument()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestDocumentIsReadBack(t *testing.T) {
 	})
 }
 
-// The largest cache with as many pins as a region file may have, all with the longest names, fits into a parameter.
+// The largest cache with the most pins that a region file may have, all with the longest names, fits into a parameter.
 func TestDocumentFits(t *testing.T) {
 	pins := map[string]int{}
 	for i := range 50 {
@@ -49,7 +49,7 @@ func TestDocumentFits(t *testing.T) {
 	for i := range 20 {
 		pins[fmt.Sprintf("%063d", 50+i)] = 0
 	}
-	if _, err := table(t, MaxShards, pins).Document(); err == nil || !strings.Contains(err.Error(), "50 pins") {
+	if _, err := table(t, MaxShards, pins).MarshalDocument(); err == nil || !strings.Contains(err.Error(), "50 pins") {
 		t.Errorf("70 pins with the longest names: %v, want an error that says how many fit", err)
 	}
 }
@@ -70,8 +70,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a slot on no shard", `"slots":"0`, `"slots":"-`, `slot 0 is on shard '-'`},
 		{"a pin beyond", `"acme":2`, `"acme":4`, `pin of "acme" to shard 4; want a tenant's name and a shard from 0 to 3`},
 		{"another place of a slot", `"slots":"0`, `"slots":"1`, "epoch"},
-		{"another place of a pin", `"acme":2`, `"acme":1`, "the text was edited or cut"},
-		{"another epoch", `"epoch":`, `"epoch":1`, "the text was edited or cut"},
+		{"another place of a pin", `"acme":2`, `"acme":1`, "the text was edited or truncated"},
+		{"another epoch", `"epoch":`, `"epoch":1`, "the text was edited or truncated"},
 		{"a large document", `"version":1`, `"version":1` + strings.Repeat(" ", DocumentLimit), "want at most 4096"},
 	}
 	for _, c := range cases {
@@ -83,7 +83,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// A field that is not known yet is passed over, so that an agent of the last release reads the map of this one.
+// The parser ignores an unknown field, so that an agent of the previous release reads this release's map.
 func TestParsePassesOverNewFields(t *testing.T) {
 	good := written(t, table(t, 4, nil))
 	if _, err := Parse([]byte(strings.Replace(good, "{", `{"later":[1],`, 1))); err != nil {
@@ -91,14 +91,14 @@ func TestParsePassesOverNewFields(t *testing.T) {
 	}
 }
 
-// A plan shows the document, and is read back from indented JSON too.
+// A plan contains the document, and the parser accepts indented JSON too.
 func TestTableInJSON(t *testing.T) {
 	want := table(t, 4, map[string]int{"acme": 2})
 	text, err := json.MarshalIndent(struct{ Map Table }{want}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte(want.slotText())) {
+	if !bytes.Contains(text, []byte(want.encodeSlots())) {
 		t.Errorf("%s\nlacks the slots", text)
 	}
 	var got struct{ Map Table }
@@ -110,17 +110,17 @@ func TestTableInJSON(t *testing.T) {
 	}
 }
 
-// Whatever the text, the parser gives an error or a table that writes a document of its own.
+// For every text, the parser returns an error or a table that writes a document of its own.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(written(f, table(f, 4, map[string]int{"acme": 2}))))
-	f.Add([]byte(`{"version":1,"epoch":0,"shards":1,"slots":"` + strings.Repeat("0", Slots) + `"}`))
+	f.Add([]byte(`{"version":1,"epoch":0,"shards":1,"slots":"` + strings.Repeat("0", SlotCount) + `"}`))
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		read, err := Parse(text)
 		if err != nil {
 			return
 		}
-		again, err := read.Document()
+		again, err := read.MarshalDocument()
 		if err != nil {
 			t.Fatalf("%q was read and cannot be written: %v", text, err)
 		}

@@ -40,7 +40,7 @@ func server(edit func(*Cache)) Description {
 	return d
 }
 
-func gateway(edit func(*NAT)) Description {
+func natInstance(edit func(*NAT)) Description {
 	d := runner(nil)
 	d.Role, d.Runner = NATRole, nil
 	d.NAT = &NAT{Name: "net-nat-instance-us-west-1a", Sources: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16")}}
@@ -61,7 +61,7 @@ func text(t *testing.T, d Description) string {
 
 func TestParseReadsWhatWasWritten(t *testing.T) {
 	mirrored := runner(func(d *Description) { d.AptMirror = "https://deb.example.com" })
-	for _, want := range []Description{runner(nil), server(nil), gateway(nil), mirrored} {
+	for _, want := range []Description{runner(nil), server(nil), natInstance(nil), mirrored} {
 		got, err := Parse([]byte(text(t, want) + "\n"))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("read %+v, %v\nwant %+v", got, err, want)
@@ -72,14 +72,16 @@ func TestParseReadsWhatWasWritten(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	good := text(t, runner(nil))
 	for name, c := range map[string]struct{ text, want string }{
-		"nothing":             {"", "unexpected end of JSON input; replace the machine"},
-		"half of it":          {good[:40], "unexpected end of JSON input; replace the machine"},
-		"no object":           {"[]", "replace the machine"},
-		"a newer version":     {`{"version":2,"role":{"name":"of another shape"}}`, "has version 2 and this agent reads version 1; run beachhead up"},
+		"nothing":    {"", "unexpected end of JSON input; replace the machine"},
+		"half of it": {good[:40], "unexpected end of JSON input; replace the machine"},
+		"no object":  {"[]", "replace the machine"},
+		"a newer version": {`{"version":2,"role":{"name":"of another shape"}}`, "has version 2 and this agent reads version 1; run " +
+			"`beachhead up`"},
 		"no version":          {"{}", "has version 0"},
-		"an unknown key":      {strings.Replace(good, `"stack"`, `"stakc"`, 1), `unknown field "stakc"; run beachhead up`},
+		"an unknown key":      {strings.Replace(good, `"stack"`, `"stakc"`, 1), "unknown field \"stakc\"; run `beachhead up`"},
 		"something behind it": {good + "{}", "invalid character '{' after top-level value"},
-		"an unknown role":     {strings.Replace(good, `"runner"`, `"mirror"`, 1), `role "mirror", which this agent does not know; want runner, cache or nat`},
+		"an unknown role": {strings.Replace(good, `"runner"`, `"mirror"`, 1),
+			`role "mirror", which this agent does not know; want runner, cache or nat`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -97,20 +99,26 @@ func TestValidate(t *testing.T) {
 	}{
 		{"a runner", runner(nil), ""},
 		{"a cache server", server(nil), ""},
-		{"a NAT instance", gateway(nil), ""},
-		{"a NAT instance with a cache", func() Description { d := gateway(nil); d.Cache = server(nil).Cache; return d }(), "of role nat has a section cache"},
-		{"a NAT instance of nothing", func() Description { d := gateway(nil); d.NAT = nil; return d }(), "lacks nat;"},
-		{"a NAT instance without a name", gateway(func(n *NAT) { n.Name = "" }), "lacks nat.name;"},
-		{"a NAT instance for nobody", gateway(func(n *NAT) { n.Sources = nil }), "lacks nat.sources;"},
-		{"a runner of commands", runner(func(d *Description) { d.Runner.Agent = Agent{Kind: "command", Concurrency: 1, Commands: &Commands{}} }), ""},
+		{"a NAT instance", natInstance(nil), ""},
+		{"a NAT instance with a cache", func() Description { d := natInstance(nil); d.Cache = server(nil).Cache; return d }(),
+			"of role nat has a section cache"},
+		{"a NAT instance of nothing", func() Description { d := natInstance(nil); d.NAT = nil; return d }(), "lacks nat;"},
+		{"a NAT instance without a name", natInstance(func(n *NAT) { n.Name = "" }), "lacks nat.name;"},
+		{"a NAT instance for nobody", natInstance(func(n *NAT) { n.Sources = nil }), "lacks nat.sources;"},
+		{"a runner of commands", runner(func(d *Description) {
+			d.Runner.Agent = Agent{Kind: "command", Concurrency: 1,
+				Commands: &Commands{}}
+		}), ""},
 		{"a runner without cache and token", runner(func(d *Description) { d.Runner.MapParameter, d.Runner.Agent.TokenParameter = "", "" }), ""},
-		{"no stack", runner(func(d *Description) { d.Stack = "" }), "lacks stack; run beachhead up"},
+		{"no stack", runner(func(d *Description) { d.Stack = "" }), "lacks stack; run `beachhead up`"},
 		{"no region", runner(func(d *Description) { d.Region = "" }), "lacks region;"},
 		{"no metrics", runner(func(d *Description) { d.Metrics.Dimensions = nil }), "lacks metrics;"},
 		{"no hooks", runner(func(d *Description) { d.Hooks.Drain = "" }), "lacks hooks;"},
 		{"a mirror of Debian's archive", runner(func(d *Description) { d.AptMirror = "https://deb.example.com/mirrors" }), ""},
-		{"a mirror by http", runner(func(d *Description) { d.AptMirror = "http://deb.example.com" }), "lacks an aptMirror that is an https address;"},
-		{"a mirror and more", runner(func(d *Description) { d.AptMirror = "https://deb.example.com\nTrusted: yes" }), "lacks an aptMirror that is"},
+		{"a mirror by http", runner(func(d *Description) { d.AptMirror = "http://deb.example.com" }),
+			"lacks an aptMirror that is an https address;"},
+		{"a mirror and more", runner(func(d *Description) { d.AptMirror = "https://deb.example.com\nTrusted: yes" }),
+			"lacks an aptMirror that is"},
 		{"no role", runner(func(d *Description) { d.Role = "" }), `role "", which`},
 		{"a runner of nothing", runner(func(d *Description) { d.Runner = nil }), "lacks runner;"},
 		{"a runner with a cache", runner(func(d *Description) { d.Cache = server(nil).Cache }), "of role runner has a section cache"},
@@ -120,7 +128,8 @@ func TestValidate(t *testing.T) {
 		{"no jobs", runner(func(d *Description) { d.Runner.Agent.Concurrency = 0 }), "lacks runner.agent.concurrency;"},
 		{"no commands", runner(func(d *Description) { d.Runner.Agent.Kind = "command" }), "lacks runner.agent.commands;"},
 		{"two things", runner(func(d *Description) { d.Stack, d.Runner.Fleet = "", "" }), "lacks stack, runner.fleet;"},
-		{"a server with a runner", func() Description { d := server(nil); d.Runner = runner(nil).Runner; return d }(), "of role cache has a section runner"},
+		{"a server with a runner", func() Description { d := server(nil); d.Runner = runner(nil).Runner; return d }(),
+			"of role cache has a section runner"},
 		{"a server of nothing", func() Description { d := server(nil); d.Cache = nil; return d }(), "lacks cache;"},
 		{"no shard", server(func(c *Cache) { c.Shard = "" }), "lacks cache.shard;"},
 		{"a shard below 0", server(func(c *Cache) { c.Number = -1 }), "lacks cache.number;"},

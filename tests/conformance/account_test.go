@@ -32,8 +32,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// config is how the AWS SDK finds the side's moto.
-func (s *side) config(t testing.TB, region string) aws.Config {
+// awsConfig is how the AWS SDK finds the side's moto.
+func (s *side) awsConfig(t testing.TB, region string) aws.Config {
 	t.Helper()
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(region), config.WithBaseEndpoint(s.env["AWS_ENDPOINT_URL"]),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("test", "test", "test")))
@@ -46,11 +46,11 @@ func (s *side) config(t testing.TB, region string) aws.Config {
 // listing asks for the names of everything of one kind.
 type listing struct {
 	kind string
-	ask  func(context.Context) ([]*string, error)
+	list func(context.Context) ([]*string, error)
 }
 
-// of makes a listing of a call, and of what its answer holds. Moto answers each of these in one page.
-func of[In, Out, Options any](kind string, in *In, call func(context.Context, *In, ...func(*Options)) (*Out, error), ids func(*Out) []*string) listing {
+// newListing makes a listing of a call, and of what its answer holds. Moto answers each of these in one page.
+func newListing[In, Out, Options any](kind string, in *In, call func(context.Context, *In, ...func(*Options)) (*Out, error), ids func(*Out) []*string) listing {
 	return listing{kind, func(ctx context.Context) ([]*string, error) {
 		out, err := call(ctx, in)
 		if err != nil {
@@ -60,7 +60,7 @@ func of[In, Out, Options any](kind string, in *In, call func(context.Context, *I
 	}}
 }
 
-func each[T any](all []T, id func(T) *string) []*string {
+func idsOf[T any](all []T, id func(T) *string) []*string {
 	var ids []*string
 	for _, one := range all {
 		ids = append(ids, id(one))
@@ -68,14 +68,14 @@ func each[T any](all []T, id func(T) *string) []*string {
 	return ids
 }
 
-// contents lists everything that an account has in a region, of every kind that a region of ours consists of, whoever made it: no tag and
+// listAccount lists everything that an account has in a region, of every kind that a region of ours consists of, whoever made it: no tag and
 // no name is asked for, so that what lost its tags is seen as well.
-func contents(t testing.TB, cfg aws.Config) []string {
+func listAccount(t testing.TB, cfg aws.Config) []string {
 	t.Helper()
 	var all []string
 	var errs []error
 	for _, list := range slices.Concat(computeListings(ec2.NewFromConfig(cfg)), watchListings(cfg), namedListings(cfg)) {
-		ids, err := list.ask(t.Context())
+		ids, err := list.list(t.Context())
 		errs = append(errs, err)
 		for _, id := range ids {
 			if id != nil {
@@ -90,8 +90,8 @@ func contents(t testing.TB, cfg aws.Config) []string {
 	return all
 }
 
-// unless gives an id only of what is not gone: EC2 shows some things for a while after.
-func unless(gone bool, id *string) *string {
+// idUnless gives an id only of what is not gone: EC2 shows some things for a while after.
+func idUnless(gone bool, id *string) *string {
 	if gone {
 		return nil
 	}
@@ -100,59 +100,59 @@ func unless(gone bool, id *string) *string {
 
 func computeListings(c *ec2.Client) []listing {
 	return []listing{
-		of("vpc", &ec2.DescribeVpcsInput{}, c.DescribeVpcs, func(o *ec2.DescribeVpcsOutput) []*string {
-			return each(o.Vpcs, func(v ec2types.Vpc) *string { return v.VpcId })
+		newListing("vpc", &ec2.DescribeVpcsInput{}, c.DescribeVpcs, func(o *ec2.DescribeVpcsOutput) []*string {
+			return idsOf(o.Vpcs, func(v ec2types.Vpc) *string { return v.VpcId })
 		}),
-		of("subnet", &ec2.DescribeSubnetsInput{}, c.DescribeSubnets, func(o *ec2.DescribeSubnetsOutput) []*string {
-			return each(o.Subnets, func(v ec2types.Subnet) *string { return v.SubnetId })
+		newListing("subnet", &ec2.DescribeSubnetsInput{}, c.DescribeSubnets, func(o *ec2.DescribeSubnetsOutput) []*string {
+			return idsOf(o.Subnets, func(v ec2types.Subnet) *string { return v.SubnetId })
 		}),
-		of("route table", &ec2.DescribeRouteTablesInput{}, c.DescribeRouteTables, func(o *ec2.DescribeRouteTablesOutput) []*string {
-			return each(o.RouteTables, func(v ec2types.RouteTable) *string { return v.RouteTableId })
+		newListing("route table", &ec2.DescribeRouteTablesInput{}, c.DescribeRouteTables, func(o *ec2.DescribeRouteTablesOutput) []*string {
+			return idsOf(o.RouteTables, func(v ec2types.RouteTable) *string { return v.RouteTableId })
 		}),
-		of("internet gateway", &ec2.DescribeInternetGatewaysInput{}, c.DescribeInternetGateways, func(o *ec2.DescribeInternetGatewaysOutput) []*string {
-			return each(o.InternetGateways, func(v ec2types.InternetGateway) *string { return v.InternetGatewayId })
+		newListing("internet gateway", &ec2.DescribeInternetGatewaysInput{}, c.DescribeInternetGateways, func(o *ec2.DescribeInternetGatewaysOutput) []*string {
+			return idsOf(o.InternetGateways, func(v ec2types.InternetGateway) *string { return v.InternetGatewayId })
 		}),
-		of("NAT gateway", &ec2.DescribeNatGatewaysInput{}, c.DescribeNatGateways, func(o *ec2.DescribeNatGatewaysOutput) []*string {
-			return each(o.NatGateways, func(v ec2types.NatGateway) *string { return unless(v.State == "deleted", v.NatGatewayId) })
+		newListing("NAT gateway", &ec2.DescribeNatGatewaysInput{}, c.DescribeNatGateways, func(o *ec2.DescribeNatGatewaysOutput) []*string {
+			return idsOf(o.NatGateways, func(v ec2types.NatGateway) *string { return idUnless(v.State == "deleted", v.NatGatewayId) })
 		}),
-		of("address", &ec2.DescribeAddressesInput{}, c.DescribeAddresses, func(o *ec2.DescribeAddressesOutput) []*string {
-			return each(o.Addresses, func(v ec2types.Address) *string { return v.AllocationId })
+		newListing("address", &ec2.DescribeAddressesInput{}, c.DescribeAddresses, func(o *ec2.DescribeAddressesOutput) []*string {
+			return idsOf(o.Addresses, func(v ec2types.Address) *string { return v.AllocationId })
 		}),
-		of("security group", &ec2.DescribeSecurityGroupsInput{}, c.DescribeSecurityGroups, func(o *ec2.DescribeSecurityGroupsOutput) []*string {
-			return each(o.SecurityGroups, func(v ec2types.SecurityGroup) *string { return v.GroupId })
+		newListing("security group", &ec2.DescribeSecurityGroupsInput{}, c.DescribeSecurityGroups, func(o *ec2.DescribeSecurityGroupsOutput) []*string {
+			return idsOf(o.SecurityGroups, func(v ec2types.SecurityGroup) *string { return v.GroupId })
 		}),
-		of("interface", &ec2.DescribeNetworkInterfacesInput{}, c.DescribeNetworkInterfaces, func(o *ec2.DescribeNetworkInterfacesOutput) []*string {
-			return each(o.NetworkInterfaces, func(v ec2types.NetworkInterface) *string { return v.NetworkInterfaceId })
+		newListing("interface", &ec2.DescribeNetworkInterfacesInput{}, c.DescribeNetworkInterfaces, func(o *ec2.DescribeNetworkInterfacesOutput) []*string {
+			return idsOf(o.NetworkInterfaces, func(v ec2types.NetworkInterface) *string { return v.NetworkInterfaceId })
 		}),
-		of("volume", &ec2.DescribeVolumesInput{}, c.DescribeVolumes, func(o *ec2.DescribeVolumesOutput) []*string {
-			return each(o.Volumes, func(v ec2types.Volume) *string { return v.VolumeId })
+		newListing("volume", &ec2.DescribeVolumesInput{}, c.DescribeVolumes, func(o *ec2.DescribeVolumesOutput) []*string {
+			return idsOf(o.Volumes, func(v ec2types.Volume) *string { return v.VolumeId })
 		}),
-		of("machine", &ec2.DescribeInstancesInput{}, c.DescribeInstances, func(o *ec2.DescribeInstancesOutput) []*string {
+		newListing("machine", &ec2.DescribeInstancesInput{}, c.DescribeInstances, func(o *ec2.DescribeInstancesOutput) []*string {
 			var ids []*string
 			for _, r := range o.Reservations {
-				ids = append(ids, each(r.Instances, func(v ec2types.Instance) *string { return unless(v.State.Name == "terminated", v.InstanceId) })...)
+				ids = append(ids, idsOf(r.Instances, func(v ec2types.Instance) *string { return idUnless(v.State.Name == "terminated", v.InstanceId) })...)
 			}
 			return ids
 		}),
-		of("launch template", &ec2.DescribeLaunchTemplatesInput{}, c.DescribeLaunchTemplates, func(o *ec2.DescribeLaunchTemplatesOutput) []*string {
-			return each(o.LaunchTemplates, func(v ec2types.LaunchTemplate) *string { return v.LaunchTemplateId })
+		newListing("launch template", &ec2.DescribeLaunchTemplatesInput{}, c.DescribeLaunchTemplates, func(o *ec2.DescribeLaunchTemplatesOutput) []*string {
+			return idsOf(o.LaunchTemplates, func(v ec2types.LaunchTemplate) *string { return v.LaunchTemplateId })
 		}),
-		of("flow log", &ec2.DescribeFlowLogsInput{}, c.DescribeFlowLogs, func(o *ec2.DescribeFlowLogsOutput) []*string {
-			return each(o.FlowLogs, func(v ec2types.FlowLog) *string { return v.FlowLogId })
+		newListing("flow log", &ec2.DescribeFlowLogsInput{}, c.DescribeFlowLogs, func(o *ec2.DescribeFlowLogsOutput) []*string {
+			return idsOf(o.FlowLogs, func(v ec2types.FlowLog) *string { return v.FlowLogId })
 		}),
-		of("endpoint", &ec2.DescribeVpcEndpointsInput{}, c.DescribeVpcEndpoints, func(o *ec2.DescribeVpcEndpointsOutput) []*string {
-			return each(o.VpcEndpoints, func(v ec2types.VpcEndpoint) *string { return unless(v.State == "deleted", v.VpcEndpointId) })
+		newListing("endpoint", &ec2.DescribeVpcEndpointsInput{}, c.DescribeVpcEndpoints, func(o *ec2.DescribeVpcEndpointsOutput) []*string {
+			return idsOf(o.VpcEndpoints, func(v ec2types.VpcEndpoint) *string { return idUnless(v.State == "deleted", v.VpcEndpointId) })
 		}),
-		of("VPN gateway", &ec2.DescribeVpnGatewaysInput{}, c.DescribeVpnGateways, func(o *ec2.DescribeVpnGatewaysOutput) []*string {
-			return each(o.VpnGateways, func(v ec2types.VpnGateway) *string { return unless(v.State == "deleted", v.VpnGatewayId) })
+		newListing("VPN gateway", &ec2.DescribeVpnGatewaysInput{}, c.DescribeVpnGateways, func(o *ec2.DescribeVpnGatewaysOutput) []*string {
+			return idsOf(o.VpnGateways, func(v ec2types.VpnGateway) *string { return idUnless(v.State == "deleted", v.VpnGatewayId) })
 		}),
-		of("customer gateway", &ec2.DescribeCustomerGatewaysInput{}, c.DescribeCustomerGateways, func(o *ec2.DescribeCustomerGatewaysOutput) []*string {
-			return each(o.CustomerGateways, func(v ec2types.CustomerGateway) *string {
-				return unless(aws.ToString(v.State) == "deleted", v.CustomerGatewayId)
+		newListing("customer gateway", &ec2.DescribeCustomerGatewaysInput{}, c.DescribeCustomerGateways, func(o *ec2.DescribeCustomerGatewaysOutput) []*string {
+			return idsOf(o.CustomerGateways, func(v ec2types.CustomerGateway) *string {
+				return idUnless(aws.ToString(v.State) == "deleted", v.CustomerGatewayId)
 			})
 		}),
-		of("VPN connection", &ec2.DescribeVpnConnectionsInput{}, c.DescribeVpnConnections, func(o *ec2.DescribeVpnConnectionsOutput) []*string {
-			return each(o.VpnConnections, func(v ec2types.VpnConnection) *string { return unless(v.State == "deleted", v.VpnConnectionId) })
+		newListing("VPN connection", &ec2.DescribeVpnConnectionsInput{}, c.DescribeVpnConnections, func(o *ec2.DescribeVpnConnectionsOutput) []*string {
+			return idsOf(o.VpnConnections, func(v ec2types.VpnConnection) *string { return idUnless(v.State == "deleted", v.VpnConnectionId) })
 		}),
 	}
 }
@@ -160,14 +160,14 @@ func computeListings(c *ec2.Client) []listing {
 func watchListings(cfg aws.Config) []listing {
 	groups, logs := autoscaling.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
 	return []listing{
-		of("group", &autoscaling.DescribeAutoScalingGroupsInput{}, groups.DescribeAutoScalingGroups, func(o *autoscaling.DescribeAutoScalingGroupsOutput) []*string {
+		newListing("group", &autoscaling.DescribeAutoScalingGroupsInput{}, groups.DescribeAutoScalingGroups, func(o *autoscaling.DescribeAutoScalingGroupsOutput) []*string {
 			var ids []*string
 			for _, g := range o.AutoScalingGroups {
 				ids = append(ids, g.AutoScalingGroupName)
 			}
 			return ids
 		}),
-		of("scaling policy", &autoscaling.DescribePoliciesInput{}, groups.DescribePolicies, func(o *autoscaling.DescribePoliciesOutput) []*string {
+		newListing("scaling policy", &autoscaling.DescribePoliciesInput{}, groups.DescribePolicies, func(o *autoscaling.DescribePoliciesOutput) []*string {
 			var ids []*string
 			for _, p := range o.ScalingPolicies {
 				ids = append(ids, p.PolicyName)
@@ -180,14 +180,14 @@ func watchListings(cfg aws.Config) []listing {
 		{"dashboard", func(ctx context.Context) ([]*string, error) {
 			return inCloudWatch(ctx, cfg, "ListDashboards", "DashboardName")
 		}},
-		of("log group", &cloudwatchlogs.DescribeLogGroupsInput{}, logs.DescribeLogGroups, func(o *cloudwatchlogs.DescribeLogGroupsOutput) []*string {
+		newListing("log group", &cloudwatchlogs.DescribeLogGroupsInput{}, logs.DescribeLogGroups, func(o *cloudwatchlogs.DescribeLogGroupsOutput) []*string {
 			var ids []*string
 			for _, g := range o.LogGroups {
 				ids = append(ids, g.LogGroupName)
 			}
 			return ids
 		}),
-		of("snapshot policy", &dlm.GetLifecyclePoliciesInput{}, dlm.NewFromConfig(cfg).GetLifecyclePolicies, func(o *dlm.GetLifecyclePoliciesOutput) []*string {
+		newListing("snapshot policy", &dlm.GetLifecyclePoliciesInput{}, dlm.NewFromConfig(cfg).GetLifecyclePolicies, func(o *dlm.GetLifecyclePoliciesOutput) []*string {
 			var ids []*string
 			for _, p := range o.Policies {
 				ids = append(ids, p.PolicyId)
@@ -199,50 +199,50 @@ func watchListings(cfg aws.Config) []listing {
 
 func namedListings(cfg aws.Config) []listing {
 	return []listing{
-		of("role", &iam.ListRolesInput{PathPrefix: aws.String("/beachhead/")}, iam.NewFromConfig(cfg).ListRoles, func(o *iam.ListRolesOutput) []*string {
+		newListing("role", &iam.ListRolesInput{PathPrefix: aws.String("/beachhead/")}, iam.NewFromConfig(cfg).ListRoles, func(o *iam.ListRolesOutput) []*string {
 			var ids []*string
 			for _, r := range o.Roles {
 				ids = append(ids, r.RoleName)
 			}
 			return ids
 		}),
-		of("instance profile", &iam.ListInstanceProfilesInput{}, iam.NewFromConfig(cfg).ListInstanceProfiles, func(o *iam.ListInstanceProfilesOutput) []*string {
+		newListing("instance profile", &iam.ListInstanceProfilesInput{}, iam.NewFromConfig(cfg).ListInstanceProfiles, func(o *iam.ListInstanceProfilesOutput) []*string {
 			var ids []*string
 			for _, p := range o.InstanceProfiles {
 				ids = append(ids, p.InstanceProfileName)
 			}
 			return ids
 		}),
-		{"key", func(ctx context.Context) ([]*string, error) { return keys(ctx, kms.NewFromConfig(cfg)) }},
-		of("zone", &route53.ListHostedZonesInput{}, route53.NewFromConfig(cfg).ListHostedZones, func(o *route53.ListHostedZonesOutput) []*string {
+		{"key", func(ctx context.Context) ([]*string, error) { return listKeys(ctx, kms.NewFromConfig(cfg)) }},
+		newListing("zone", &route53.ListHostedZonesInput{}, route53.NewFromConfig(cfg).ListHostedZones, func(o *route53.ListHostedZonesOutput) []*string {
 			var ids []*string
 			for _, z := range o.HostedZones {
 				ids = append(ids, z.Id)
 			}
 			return ids
 		}),
-		of("bucket", &s3.ListBucketsInput{}, s3.NewFromConfig(cfg).ListBuckets, func(o *s3.ListBucketsOutput) []*string {
+		newListing("bucket", &s3.ListBucketsInput{}, s3.NewFromConfig(cfg).ListBuckets, func(o *s3.ListBucketsOutput) []*string {
 			var ids []*string
 			for _, b := range o.Buckets {
 				ids = append(ids, b.Name)
 			}
 			return ids
 		}),
-		of("topic", &sns.ListTopicsInput{}, sns.NewFromConfig(cfg).ListTopics, func(o *sns.ListTopicsOutput) []*string {
+		newListing("topic", &sns.ListTopicsInput{}, sns.NewFromConfig(cfg).ListTopics, func(o *sns.ListTopicsOutput) []*string {
 			var ids []*string
 			for _, each := range o.Topics {
 				ids = append(ids, each.TopicArn)
 			}
 			return ids
 		}),
-		of("subscription", &sns.ListSubscriptionsInput{}, sns.NewFromConfig(cfg).ListSubscriptions, func(o *sns.ListSubscriptionsOutput) []*string {
+		newListing("subscription", &sns.ListSubscriptionsInput{}, sns.NewFromConfig(cfg).ListSubscriptions, func(o *sns.ListSubscriptionsOutput) []*string {
 			var ids []*string
 			for _, each := range o.Subscriptions {
 				ids = append(ids, each.Endpoint)
 			}
 			return ids
 		}),
-		of("parameter", &ssm.DescribeParametersInput{}, ssm.NewFromConfig(cfg).DescribeParameters, func(o *ssm.DescribeParametersOutput) []*string {
+		newListing("parameter", &ssm.DescribeParametersInput{}, ssm.NewFromConfig(cfg).DescribeParameters, func(o *ssm.DescribeParametersOutput) []*string {
 			var ids []*string
 			for _, p := range o.Parameters {
 				ids = append(ids, p.Name)
@@ -280,9 +280,9 @@ func inCloudWatch(ctx context.Context, cfg aws.Config, action, field string) ([]
 	return ids, nil
 }
 
-// keys are those that are not on their way out, since a key cannot be deleted at once, and that are not the one that AWS itself makes for
+// listKeys are those that are not on their way out, since a key cannot be deleted at once, and that are not the one that AWS itself makes for
 // volumes, which stays. Moto makes several of that when several volumes come at once.
-func keys(ctx context.Context, c *kms.Client) ([]*string, error) {
+func listKeys(ctx context.Context, c *kms.Client) ([]*string, error) {
 	all, err := c.ListKeys(ctx, &kms.ListKeysInput{})
 	if err != nil {
 		return nil, err
@@ -294,13 +294,13 @@ func keys(ctx context.Context, c *kms.Client) ([]*string, error) {
 			return nil, fmt.Errorf("key %s: %w", aws.ToString(k.KeyId), err)
 		}
 		own := strings.HasPrefix(aws.ToString(key.KeyMetadata.Description), "Default master key")
-		ids = append(ids, unless(own || key.KeyMetadata.KeyState == kmstypes.KeyStatePendingDeletion, k.KeyId))
+		ids = append(ids, idUnless(own || key.KeyMetadata.KeyState == kmstypes.KeyStatePendingDeletion, k.KeyId))
 	}
 	return ids, nil
 }
 
-// more gives what is in a listing and was not before.
-func more(before, after []string) []string {
+// addedTo gives what is in a listing and was not before.
+func addedTo(before, after []string) []string {
 	return slices.DeleteFunc(slices.Clone(after), func(one string) bool {
 		_, was := slices.BinarySearchFunc(before, one, cmp.Compare[string])
 		return was

@@ -59,7 +59,7 @@ func namesOf(all []apitype.ResourceV3) names {
 		for _, key := range chosen {
 			add(r.Outputs[key], called+"."+key)
 		}
-		for i, each := range objects(r.Outputs["vpnInterfaces"]) {
+		for i, each := range listObjects(r.Outputs["vpnInterfaces"]) {
 			add(each["ipAddress"], fmt.Sprint(called, ".", i))
 		}
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 	"github.com/beachhead-build/beachhead/internal/plan"
-	"github.com/beachhead-build/beachhead/internal/preflight"
 )
 
 // TestRegions takes every scenario through both clouds: up, again, each change and again, refresh, down.
@@ -56,21 +56,21 @@ type run struct {
 
 func newRun(t *testing.T, s scenario, without lacks, found *findings) *run {
 	t.Helper()
-	google := record(t, project, s.network, s.policy)
-	r := &run{T: t, scenario: s, without: without, found: found, google: google, there: real(t, s.name, google), here: emulated(t, s.name)}
-	r.here.run("backend", s.backend)
-	r.take(s.versions[0])
-	r.before, r.beforeGoogle = contents(t, r.there.config(t, r.plan.Region)), google.paths()
+	google := startRecorder(t, project, s.network, s.policy)
+	r := &run{T: t, scenario: s, without: without, found: found, google: google, there: realSide(t, s.name, google), here: emulatedSide(t, s.name)}
+	r.here.runProgram("backend", s.backend)
+	r.usePlan(s.versions[0])
+	r.before, r.beforeGoogle = listAccount(t, r.there.awsConfig(t, r.plan.Region)), google.objectPaths()
 	t.Cleanup(func() {
 		if t.Failed() {
-			_ = os.WriteFile(filepath.Join(r.there.dir, "gcp.log"), []byte(google.log()), 0o600) // to look at, where it can be written
+			_ = os.WriteFile(filepath.Join(r.there.dir, "gcp.log"), []byte(google.callLog()), 0o600) // to look at, where it can be written
 		}
 	})
 	return r
 }
 
-// take makes a version of the region file the one to bring up.
-func (r *run) take(v version) {
+// usePlan makes a version of the region file the one to bring up.
+func (r *run) usePlan(v version) {
 	r.Helper()
 	r.plan = v.plan(r.T, r.name)
 	r.without.leaveOut(r.plan)
@@ -78,50 +78,50 @@ func (r *run) take(v version) {
 
 func (r *run) all() {
 	for _, v := range r.versions {
-		r.take(v)
+		r.usePlan(v)
 		r.up(v.what)
 	}
 	r.refresh()
 	r.down()
 }
 
-// timed says how long a step took on either side.
-func (r *run) timed(what string, real, emulated time.Duration, changes int) {
+// logTimes says how long a step took on either side.
+func (r *run) logTimes(what string, real, emulated time.Duration, changes int) {
 	r.Logf("%-44s %4.0f s real, %3.0f s emulated, %3d changes", what, real.Seconds(), emulated.Seconds(), changes)
 }
 
-// both runs the same on either side.
-func (r *run) both(what string, do func(*engine.Stack) (*engine.Changes, error)) (real, emulated *engine.Changes) {
+// runBoth runs the same on either side.
+func (r *run) runBoth(what string, do func(*engine.Stack) (*engine.Changes, error)) (real, emulated *engine.Changes) {
 	r.Helper()
 	start := time.Now()
-	emulated, err := do(r.here.open(r.plan))
+	emulated, err := do(r.here.openStack(r.plan))
 	if err != nil {
 		r.Fatalf("%s: emulated: %v", what, err)
 	}
 	took := time.Since(start)
 	start = time.Now()
-	if real, err = do(r.there.open(r.plan)); err != nil {
+	if real, err = do(r.there.openStack(r.plan)); err != nil {
 		r.Fatalf("%s: real: %v", what, err)
 	}
-	r.timed(what, time.Since(start), took, len(real.Steps))
+	r.logTimes(what, time.Since(start), took, len(real.Steps))
 	return real, emulated
 }
 
 // up brings a version up, compares everything, and fails the test when another up would change anything.
 func (r *run) up(what string) {
 	r.Helper()
-	real, emulated := r.both(what, func(s *engine.Stack) (*engine.Changes, error) { return s.Up(r.Context()) })
+	real, emulated := r.runBoth(what, func(s *engine.Stack) (*engine.Changes, error) { return s.Up(r.Context()) })
 	r.judge(what, compareChanges(real, emulated))
 	r.judge(what, compareStates(r.there.resources(r.plan), r.here.resources(r.plan)))
 	if r.plan.Link != nil {
-		tunnelsAgree(r.T, r.there.config(r.T, r.plan.Region), r.google, gcplink.Tunnels)
+		tunnelsAgree(r.T, r.there.awsConfig(r.T, r.plan.Region), r.google, gcplink.Tunnels)
 	}
 	start := time.Now()
-	again, err := r.there.open(r.plan).Up(r.Context())
+	again, err := r.there.openStack(r.plan).Up(r.Context())
 	if err != nil {
 		r.Fatalf("%s, again: %v", what, err)
 	}
-	r.timed(what+", again", time.Since(start), 0, len(again.Steps))
+	r.logTimes(what+", again", time.Since(start), 0, len(again.Steps))
 	for _, step := range again.Steps {
 		r.Errorf("%s, again: %s of %s %s because of %v", what, step.Op, step.Type, step.Name, step.Diffs)
 	}
@@ -140,32 +140,32 @@ func (r *run) refresh() {
 	for _, differs := range r.there.refresh(r.plan) {
 		r.Errorf("refresh: %s", differs)
 	}
-	r.timed("refresh", time.Since(start), 0, 0)
+	r.logTimes("refresh", time.Since(start), 0, 0)
 }
 
 // down takes the region down and fails the test when more is left than the volumes that are to be kept.
 func (r *run) down() {
-	real, emulated := r.both("down", func(s *engine.Stack) (*engine.Changes, error) { return s.Down(r.Context()) })
+	real, emulated := r.runBoth("down", func(s *engine.Stack) (*engine.Changes, error) { return s.Down(r.Context()) })
 	r.judge("down", compareChanges(real, emulated))
 	var kept []string
 	for _, step := range real.Kept {
 		kept = append(kept, "volume "+step.ID)
 	}
 	slices.Sort(kept)
-	if left := more(r.before, contents(r.T, r.there.config(r.T, r.plan.Region))); !slices.Equal(left, kept) {
+	if left := addedTo(r.before, listAccount(r.T, r.there.awsConfig(r.T, r.plan.Region))); !slices.Equal(left, kept) {
 		r.Errorf("left in the account: %s\nwant: %s", strings.Join(left, ", "), strings.Join(kept, ", "))
 	}
-	if left := more(r.beforeGoogle, r.google.paths()); len(left) > 0 {
+	if left := addedTo(r.beforeGoogle, r.google.objectPaths()); len(left) > 0 {
 		r.Errorf("left in GCP: %s", strings.Join(left, ", "))
 	}
-	r.rulesGone()
+	r.checkRulesGone()
 }
 
-// rulesGone fails the test when a rule of ours is left in a policy.
-func (r *run) rulesGone() {
-	policy := r.google.all()["projects/"+project+"/global/securityPolicies/"+r.policy]
-	for _, rule := range objects(policy["rules"]) {
-		if rule["description"] == preflight.RuleDescription(r.name) {
+// checkRulesGone fails the test when a rule of ours is left in a policy.
+func (r *run) checkRulesGone() {
+	policy := r.google.allObjects()["projects/"+project+"/global/securityPolicies/"+r.policy]
+	for _, rule := range listObjects(policy["rules"]) {
+		if rule["description"] == inventory.RuleDescription(r.name) {
 			r.Errorf("left in GCP: the rule at priority %s", fmt.Sprint(rule["priority"]))
 		}
 	}

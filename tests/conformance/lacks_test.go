@@ -37,7 +37,7 @@ func (l lacks) leaveOut(p *plan.Plan) {
 // lacking asks the plugin, with a preview of a program that has nothing else.
 func lacking(t testing.TB) lacks {
 	t.Helper()
-	s := real(t, "lacks", record(t, project, "default", ""))
+	s := realSide(t, "lacks", startRecorder(t, project, "default", ""))
 	var found lacks
 	program := func(ctx *pulumi.Context) error {
 		amazon, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{Region: pulumi.String("us-west-2")})
@@ -53,7 +53,7 @@ func lacking(t testing.TB) lacks {
 		return err
 	}
 	stack, err := engine.Open(t.Context(), engine.Options{
-		Name: "lacks", Program: program, Root: root(t), WorkDir: filepath.Join(s.dir, "work"), Env: s.env,
+		Name: "lacks", Program: program, Root: projectRoot(t), WorkDir: filepath.Join(s.dir, "work"), Env: s.env,
 	})
 	if err != nil {
 		t.Fatal(err)

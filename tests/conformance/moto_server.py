@@ -54,9 +54,8 @@ def refuse_at_once():
 
 
 def connections():
-    """moto answers in HTTP/1.0 and closes the connection after each answer. Once in some thousand calls the SDK then finds its own end closed
-    before it has read an answer that is whole: "use of closed network connection", which it does not repeat (aws/aws-sdk-go-v2, issue 2737).
-    AWS speaks HTTP/1.1 and keeps connections."""
+    """moto answers in HTTP/1.0, where nothing shows that an answer was cut off. AWS speaks HTTP/1.1. moto still closes the connection after each
+    answer; the proxy in tests/conformance/apiproxy keeps the connections of the provider open."""
     serving.WSGIRequestHandler.protocol_version = "HTTP/1.1"
 
 

@@ -1,7 +1,7 @@
 //go:build conformance
 
 // Package conformance runs the program through the real providers, against servers that stand for the clouds' APIs, and through the
-// emulated cloud, and compares what comes of it. `make conformance` runs it; docs/testing.md says what it can and cannot show.
+// emulated cloud. It compares the results. `make conformance` runs it; docs/testing.md says what it can and cannot show.
 package conformance
 
 import (
@@ -25,93 +25,93 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// whole writes a number of JSON as a whole one: ASNs of four bytes would get an exponent.
-func whole(value any) string {
+// formatWhole formats a number of JSON without an exponent, which ASNs of four bytes would get.
+func formatWhole(value any) string {
 	n, _ := value.(float64)
 	return strconv.FormatInt(int64(n), 10)
 }
 
-// interfaceAddress is the address of one of a gateway's interfaces. What is 0 is left out of requests.
+// interfaceAddress returns the address of one of a gateway's interfaces. Requests leave out the number 0.
 func interfaceAddress(gateway object, list string, number any) string {
-	for _, each := range objects(gateway[list]) {
-		if whole(each["id"]) == whole(number) {
+	for _, each := range listObjects(gateway[list]) {
+		if formatWhole(each["id"]) == formatWhole(number) {
 			return fmt.Sprint(each["ipAddress"])
 		}
 	}
 	return ""
 }
 
-// request is one call that changes something, as it came.
+// request is one call that changes something, as the recorder received it.
 type request struct {
 	Method, Path string
 	Body         object
 }
 
-// recorder is as much of Compute Engine's API as the link and the admission rule need. It stores what is posted and answers operations
-// as done at once and 404 for what it never saw. What it adds to an object is what GCP adds to it: links, addresses, and the values that
-// GCP fills in and the provider reads back. It refuses what GCP refuses where the order of operations shows: a second object of one name,
-// a link to nothing, the deletion of what is in use.
+// recorder is the part of Compute Engine's API that the link and the admission rule need. It stores posted objects, reports every operation as
+// done at once, and answers 404 for objects that it never stored. It adds to an object what GCP adds: links, addresses, and the values that GCP
+// fills in and the provider reads back. It refuses what GCP refuses if the order of operations is wrong: a second object with the same name, a
+// link to an object that does not exist, the deletion of an object in use.
 type recorder struct {
 	server *httptest.Server
 
 	mu       sync.Mutex
-	things   map[string]object // by path, from projects/ on
+	objects  map[string]object // by path, from projects/ on
 	requests []request
-	asked    []string // every call with its status, to look at when something fails
+	calls    []string // every call with its status, for a failed test
 }
 
-// endpoint is the path of the API on the server, and links its form in everything that GCP says.
+// endpoint is the path of the API on the server. links is its form in all answers of GCP.
 const (
 	endpoint = "/compute/v1/"
 	links    = "https://www.googleapis.com/compute/v1/"
 )
 
-// record starts a server that has a network and, in it, what else is there before a region comes up.
-func record(t testing.TB, project, network, policy string) *recorder {
+// startRecorder starts a server with the network, and the policy, that exist before a region comes up.
+func startRecorder(t testing.TB, project, network, policy string) *recorder {
 	t.Helper()
-	r := &recorder{things: map[string]object{}}
-	r.put("projects/"+project+"/global/networks/"+network, object{"name": network, "autoCreateSubnetworks": true})
+	r := &recorder{objects: map[string]object{}}
+	r.storeObject("projects/"+project+"/global/networks/"+network, object{"name": network, "autoCreateSubnetworks": true})
 	if policy != "" {
-		r.put("projects/"+project+"/global/securityPolicies/"+policy, object{"name": policy, "rules": []any{
+		r.storeObject("projects/"+project+"/global/securityPolicies/"+policy, object{"name": policy, "rules": []any{
 			object{"priority": 2147483647.0, "action": "deny(403)", "description": "default rule"},
 		}})
 	}
-	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	r.server = httptest.NewServer(http.HandlerFunc(r.serveAPI))
 	t.Cleanup(r.server.Close)
 	return r
 }
 
-// env is the environment by which the provider finds the server.
-func (r *recorder) env() map[string]string {
+// environment returns the environment by which the provider finds the server.
+func (r *recorder) environment() map[string]string {
 	return map[string]string{
 		"GOOGLE_COMPUTE_CUSTOM_ENDPOINT": r.server.URL + endpoint, "GOOGLE_OAUTH_ACCESS_TOKEN": "none", "GOOGLE_CREDENTIALS": "",
 		"PULUMI_GCP_SKIP_REGION_VALIDATION": "true", "NO_PROXY": "127.0.0.1",
 	}
 }
 
-// all gives everything that is there, by path.
-func (r *recorder) all() map[string]object {
+// allObjects returns every object by its path.
+func (r *recorder) allObjects() map[string]object {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return maps.Clone(r.things)
+	return maps.Clone(r.objects)
 }
 
-// paths gives where everything is, sorted.
-func (r *recorder) paths() []string {
+// objectPaths returns the paths of all objects, sorted.
+func (r *recorder) objectPaths() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.things))
+	return slices.Sorted(maps.Keys(r.objects))
 }
 
-// log gives every call with its answer's code.
-func (r *recorder) log() string {
+// callLog returns every call with the status of its answer.
+func (r *recorder) callLog() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return strings.Join(r.asked, "\n") + "\n"
+	return strings.Join(r.calls, "\n") + "\n"
 }
 
-// posted gives a value with which a thing was made, the last time.
-func (r *recorder) posted(path, key string) string {
+// postedValue returns a value of the last request that created an object.
+func (r *recorder) postedValue(path, key string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	collection, name := path[:strings.LastIndexByte(path, '/')], path[strings.LastIndexByte(path, '/')+1:]
@@ -131,23 +131,23 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.message }
 
-func missing(path string) error {
+func newNotFound(path string) error {
 	return &refusal{http.StatusNotFound, "notFound", "The resource '" + path + "' was not found"}
 }
 
-func (r *recorder) serve(w http.ResponseWriter, q *http.Request) {
+func (r *recorder) serveAPI(w http.ResponseWriter, q *http.Request) {
 	var body, sent object
 	text, err := io.ReadAll(q.Body)
 	if err == nil && len(text) > 0 {
 		err = errors.Join(json.Unmarshal(text, &body), json.Unmarshal(text, &sent))
 	}
 	path := strings.TrimPrefix(q.URL.Path, endpoint)
-	body, _ = public(body).(object)
+	body, _ = publicForm(body).(object)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var answer any
 	if err == nil {
-		answer, err = r.answer(q.Method, path, q.URL.Query().Get("priority"), body)
+		answer, err = r.answerCall(q.Method, path, q.URL.Query().Get("priority"), body)
 	}
 	code := http.StatusOK
 	if err != nil {
@@ -158,81 +158,81 @@ func (r *recorder) serve(w http.ResponseWriter, q *http.Request) {
 		code = refused.code
 		answer = object{"error": object{"code": code, "message": refused.message, "errors": []any{object{"reason": refused.reason, "message": refused.message}}}}
 	}
-	r.asked = append(r.asked, fmt.Sprintf("%s %s %d", q.Method, path, code))
+	r.calls = append(r.calls, fmt.Sprintf("%s %s %d", q.Method, path, code))
 	if q.Method != http.MethodGet && err == nil {
 		r.requests = append(r.requests, request{q.Method, path, sent})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(answer) // a provider that has gone hears nothing
+	_ = json.NewEncoder(w).Encode(answer) // the provider may have ended
 }
 
 var (
 	// inRule are the calls on one rule of a policy.
 	inRule = regexp.MustCompile(`^(projects/[^/]+/global/securityPolicies/[^/]+)/(addRule|getRule|patchRule|removeRule)$`)
-	// inCollection is a collection, and oneThing one thing in it.
+	// inCollection is a collection, and oneObject one thing in it.
 	inCollection = regexp.MustCompile(`^projects/[^/]+/(global|regions/[^/]+)/[a-zA-Z]+$`)
-	oneThing     = regexp.MustCompile(`^projects/[^/]+/(global|regions/[^/]+)/([a-zA-Z]+)/[^/]+$`)
+	oneObject    = regexp.MustCompile(`^projects/[^/]+/(global|regions/[^/]+)/([a-zA-Z]+)/[^/]+$`)
 )
 
-// answer decides and acts: the caller holds the lock.
-func (r *recorder) answer(method, path, priority string, body object) (any, error) {
+// answerCall executes one call. The caller holds the lock.
+func (r *recorder) answerCall(method, path, priority string, body object) (any, error) {
 	if m := inRule.FindStringSubmatch(path); m != nil {
-		return r.rule(m[1], m[2], priority, body)
+		return r.changeRule(m[1], m[2], priority, body)
 	}
-	if m := oneThing.FindStringSubmatch(path); m != nil && m[2] == "operations" {
-		return done(path), nil
+	if m := oneObject.FindStringSubmatch(path); m != nil && m[2] == "operations" {
+		return doneOperation(path), nil
 	}
 	if inCollection.MatchString(path) && method == http.MethodPost {
-		return r.create(path, body)
+		return r.createObject(path, body)
 	}
-	thing, found := r.things[path]
+	thing, found := r.objects[path]
 	if !found {
-		return nil, missing(path)
+		return nil, newNotFound(path)
 	}
 	if method == http.MethodGet {
 		return thing, nil
 	}
-	return done(path), r.change(method, path, thing, body)
+	return doneOperation(path), r.changeObject(method, path, thing, body)
 }
 
-// change changes or deletes one thing.
-func (r *recorder) change(method, path string, thing, body object) error {
+// changeObject changes or deletes one object.
+func (r *recorder) changeObject(method, path string, thing, body object) error {
 	switch method {
 	case http.MethodDelete:
 		if user := r.userOf(path); user != "" {
 			return &refusal{http.StatusBadRequest, "resourceInUseByAnotherResource", "The resource '" + path + "' is already being used by '" + user + "'"}
 		}
-		delete(r.things, path)
+		delete(r.objects, path)
 	case http.MethodPatch, http.MethodPut:
 		changed := maps.Clone(thing)
 		maps.Copy(changed, body)
-		r.put(path, changed)
+		r.storeObject(path, changed)
 	default:
 		return &refusal{http.StatusNotImplemented, "notImplemented", "this server knows no " + method + " " + path}
 	}
 	return nil
 }
 
-func (r *recorder) create(collection string, body object) (any, error) {
+func (r *recorder) createObject(collection string, body object) (any, error) {
 	path := collection + "/" + fmt.Sprint(body["name"])
-	if _, found := r.things[path]; found {
+	if _, found := r.objects[path]; found {
 		return nil, &refusal{http.StatusConflict, "alreadyExists", "The resource '" + path + "' already exists"}
 	}
 	for _, link := range linksIn(body) {
-		if _, found := r.things[link]; !found {
+		if _, found := r.objects[link]; !found {
 			return nil, fmt.Errorf("invalid value: the referenced resource '%s' cannot be found", link)
 		}
 	}
-	r.put(path, body)
-	return done(path), nil
+	r.storeObject(path, body)
+	return doneOperation(path), nil
 }
 
-// rule works on one rule of a policy, of which each priority has at most one.
-func (r *recorder) rule(path, action, asked string, body object) (any, error) {
-	policy, found := r.things[path]
+// changeRule executes a call on one rule of a policy. Each priority has at most one rule.
+func (r *recorder) changeRule(path, action, asked string, body object) (any, error) {
+	policy, found := r.objects[path]
 	if !found {
-		return nil, missing(path)
+		return nil, newNotFound(path)
 	}
 	priority := asked
 	if priority == "" {
@@ -259,12 +259,12 @@ func (r *recorder) rule(path, action, asked string, body object) (any, error) {
 	}
 	changed := maps.Clone(policy)
 	changed["rules"] = rules
-	r.things[path] = changed
-	return done(path), nil
+	r.objects[path] = changed
+	return doneOperation(path), nil
 }
 
-// put stores a thing with what GCP adds to it.
-func (r *recorder) put(path string, thing object) {
+// storeObject stores an object with what GCP adds to it.
+func (r *recorder) storeObject(path string, thing object) {
 	parts := strings.Split(path, "/")
 	scope, kind := strings.Join(parts[:len(parts)-2], "/"), parts[len(parts)-2]
 	set := func(of object, values object) {
@@ -274,30 +274,30 @@ func (r *recorder) put(path string, thing object) {
 			}
 		}
 	}
-	set(thing, object{"selfLink": links + path, "id": fmt.Sprint(number(path)), "creationTimestamp": "2025-01-01T00:00:00.000-08:00"})
+	set(thing, object{"selfLink": links + path, "id": fmt.Sprint(hashNumber(path)), "creationTimestamp": "2025-01-01T00:00:00.000-08:00"})
 	if strings.Contains(scope, "/regions/") {
 		set(thing, object{"region": links + scope})
 	}
 	switch kind {
 	case "vpnGateways":
 		set(thing, object{"stackType": "IPV4_ONLY", "labelFingerprint": "none", "vpnInterfaces": []any{
-			object{"id": 0.0, "ipAddress": address(path + "/0")}, object{"id": 1.0, "ipAddress": address(path + "/1")},
+			object{"id": 0.0, "ipAddress": publicAddress(path + "/0")}, object{"id": 1.0, "ipAddress": publicAddress(path + "/1")},
 		}})
 	case "externalVpnGateways":
 		set(thing, object{"labelFingerprint": "none"})
 	case "vpnTunnels":
 		// The key comes back as its hash alone.
 		set(thing, object{
-			"sharedSecretHash": fmt.Sprint(number(fmt.Sprint(thing["sharedSecret"]))), "status": "FIRST_HANDSHAKE", "detailedStatus": "",
+			"sharedSecretHash": fmt.Sprint(hashNumber(fmt.Sprint(thing["sharedSecret"]))), "status": "FIRST_HANDSHAKE", "detailedStatus": "",
 			"labelFingerprint": "none", "localTrafficSelector": []any{"0.0.0.0/0"}, "remoteTrafficSelector": []any{"0.0.0.0/0"},
-			"peerIp": interfaceAddress(r.things[strings.TrimPrefix(fmt.Sprint(thing["peerExternalGateway"]), links)], "interfaces", thing["peerExternalGatewayInterface"]),
+			"peerIp": interfaceAddress(r.objects[strings.TrimPrefix(fmt.Sprint(thing["peerExternalGateway"]), links)], "interfaces", thing["peerExternalGatewayInterface"]),
 		})
 		thing["sharedSecret"] = "*************"
 	case "routers":
-		for _, each := range objects(thing["interfaces"]) {
+		for _, each := range listObjects(thing["interfaces"]) {
 			set(each, object{"managementType": "MANAGED_BY_USER", "ipVersion": "IPV4"})
 		}
-		for _, each := range objects(thing["bgpPeers"]) {
+		for _, each := range listObjects(thing["bgpPeers"]) {
 			set(each, object{"managementType": "MANAGED_BY_USER", "enable": "TRUE", "enableIpv4": true, "advertiseMode": "DEFAULT", "bfd": object{
 				"sessionInitializationMode": "DISABLED", "minReceiveInterval": 1000.0, "minTransmitInterval": 1000.0, "multiplier": 5.0,
 			}})
@@ -305,30 +305,30 @@ func (r *recorder) put(path string, thing object) {
 	case "firewalls":
 		set(thing, object{"priority": 1000.0, "disabled": false, "logConfig": object{"enable": false}})
 	}
-	r.things[path] = thing
+	r.objects[path] = thing
 }
 
-// userOf is what else names a thing.
+// userOf returns the path of an object that refers to another one; "" if no object does.
 func (r *recorder) userOf(path string) string {
-	for _, other := range slices.Sorted(maps.Keys(r.things)) {
-		if other != path && slices.Contains(linksIn(r.things[other]), path) {
+	for _, other := range slices.Sorted(maps.Keys(r.objects)) {
+		if other != path && slices.Contains(linksIn(r.objects[other]), path) {
 			return other
 		}
 	}
 	return ""
 }
 
-// linksIn gives what a thing refers to: every link to a single thing but its own.
+// linksIn returns the paths that an object refers to: every link to a single object but its own.
 func linksIn(thing object) []string {
 	var found []string
 	for key, value := range thing {
 		if text, ok := value.(string); ok && key != "selfLink" {
-			if path := strings.TrimPrefix(text, links); oneThing.MatchString(path) {
+			if path := strings.TrimPrefix(text, links); oneObject.MatchString(path) {
 				found = append(found, path)
 			}
 		}
 		if key == "interfaces" {
-			for _, each := range objects(value) {
+			for _, each := range listObjects(value) {
 				found = append(found, linksIn(each)...)
 			}
 		}
@@ -336,19 +336,19 @@ func linksIn(thing object) []string {
 	return found
 }
 
-// public gives every link the form that GCP gives it, whatever server it was sent to, and drops nulls, as GCP does: the provider sends
-// "md5AuthenticationKeys":[null] and panics when that comes back.
-func public(value any) any {
+// publicForm changes every link to GCP's own form, whatever server the link names. It drops nulls, as GCP does: the provider sends
+// "md5AuthenticationKeys":[null] and panics when it reads that back.
+func publicForm(value any) any {
 	switch v := value.(type) {
 	case object:
 		for key, each := range v {
-			v[key] = public(each)
+			v[key] = publicForm(each)
 		}
 	case []any:
 		kept := []any{}
 		for _, each := range v {
 			if each != nil {
-				kept = append(kept, public(each))
+				kept = append(kept, publicForm(each))
 			}
 		}
 		return kept
@@ -356,14 +356,14 @@ func public(value any) any {
 		if _, path, found := strings.Cut(v, endpoint); found && strings.HasPrefix(v, "http") {
 			return links + path
 		}
-		if oneThing.MatchString(v) {
+		if oneObject.MatchString(v) {
 			return links + v
 		}
 	}
 	return value
 }
 
-func objects(value any) []object {
+func listObjects(value any) []object {
 	list, _ := value.([]any)
 	var all []object
 	for _, each := range list {
@@ -374,23 +374,23 @@ func objects(value any) []object {
 	return all
 }
 
-// done is an operation that has ended well.
-func done(path string) object {
+// doneOperation returns an operation that has succeeded.
+func doneOperation(path string) object {
 	scope, _, _ := strings.Cut(path, "/operations/")
 	return object{
-		"kind": "compute#operation", "name": "operation-" + fmt.Sprint(number(path)), "status": "DONE", "progress": 100.0,
-		"targetLink": links + path, "targetId": fmt.Sprint(number(path)), "selfLink": links + scope + "/operations/operation-" + fmt.Sprint(number(path)),
+		"kind": "compute#operation", "name": "operation-" + fmt.Sprint(hashNumber(path)), "status": "DONE", "progress": 100.0,
+		"targetLink": links + path, "targetId": fmt.Sprint(hashNumber(path)), "selfLink": links + scope + "/operations/operation-" + fmt.Sprint(hashNumber(path)),
 	}
 }
 
-func number(text string) uint32 {
+func hashNumber(text string) uint32 {
 	h := fnv.New32a()
-	_, _ = io.Copy(h, bytes.NewBufferString(text)) // a hash takes everything
+	_, _ = io.Copy(h, bytes.NewBufferString(text)) // writing to a hash never fails
 	return h.Sum32()
 }
 
-// address makes a public address out of a name.
-func address(name string) string {
-	n := number(name)
+// publicAddress derives a public address from a name.
+func publicAddress(name string) string {
+	n := hashNumber(name)
 	return fmt.Sprintf("35.%d.%d.%d", n%200+20, n/256%250+1, n/65536%250+1)
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// call asks the recorder and gives the code of its answer.
-func call(t *testing.T, r *recorder, method, path, body string) int {
+// callRecorder asks the recorder and gives the code of its answer.
+func callRecorder(t *testing.T, r *recorder, method, path, body string) int {
 	t.Helper()
 	q, err := http.NewRequestWithContext(t.Context(), method, r.server.URL+endpoint+path, strings.NewReader(body))
 	if err != nil {
@@ -48,13 +48,13 @@ func TestRecorderRefuses(t *testing.T) {
 		"no such action":          {nil, "POST", global + "networks/default", "{}", 501},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := record(t, project, "default", "edge")
+			r := startRecorder(t, project, "default", "edge")
 			for _, b := range c.before {
-				if got := call(t, r, b[0], b[1], b[2]); got != http.StatusOK {
+				if got := callRecorder(t, r, b[0], b[1], b[2]); got != http.StatusOK {
 					t.Fatalf("%v: %d", b, got)
 				}
 			}
-			if got := call(t, r, c.method, c.path, c.body); got != c.want {
+			if got := callRecorder(t, r, c.method, c.path, c.body); got != c.want {
 				t.Errorf("%d, want %d", got, c.want)
 			}
 		})

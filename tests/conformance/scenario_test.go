@@ -46,7 +46,7 @@ func changed(text string, changes ...[3]string) []version {
 // scenarios together use every option of the region file. The largest come first, since they take longest.
 func scenarios(t testing.TB) []scenario {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root(t), "regions", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(projectRoot(t), "regions", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no region files: %v", err)
 	}
@@ -204,7 +204,7 @@ func (v version) plan(t testing.TB, name string) *plan.Plan {
 // shipped gives the plan of a file in regions/, as the command line does.
 func shipped(t testing.TB, name string) *plan.Plan {
 	t.Helper()
-	r, err := regionfile.LoadRegion(filepath.Join(root(t), "regions", name+".yaml"))
+	r, err := regionfile.LoadRegion(filepath.Join(projectRoot(t), "regions", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,13 +26,14 @@ import (
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/plan"
 	"github.com/beachhead-build/beachhead/stacks"
+	"github.com/beachhead-build/beachhead/tests/conformance/apiproxy"
 )
 
 // account is that of the shipped region files.
 const account = "210987654321"
 
-// root is the project's folder.
-func root(t testing.TB) string {
+// projectRoot is the project's folder.
+func projectRoot(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.Abs("../..")
 	if err != nil {
@@ -54,7 +55,7 @@ type side struct {
 // newSide makes a side in a folder of its own, which stays until the next run, to be looked at.
 func newSide(t testing.TB, region, name string, env map[string]string) *side {
 	t.Helper()
-	s := &side{t: t, name: name, dir: filepath.Join(root(t), ".beachhead", "conformance", region, name), env: maps.Clone(env)}
+	s := &side{t: t, name: name, dir: filepath.Join(projectRoot(t), ".beachhead", "conformance", region, name), env: maps.Clone(env)}
 	if err := os.RemoveAll(s.dir); err != nil {
 		t.Fatal(err)
 	}
@@ -67,15 +68,15 @@ func newSide(t testing.TB, region, name string, env map[string]string) *side {
 	return s
 }
 
-// emulated is the emulated cloud.
-func emulated(t testing.TB, region string) *side {
+// emulatedSide is the emulated cloud.
+func emulatedSide(t testing.TB, region string) *side {
 	t.Helper()
 	s := newSide(t, region, "emulated", map[string]string{})
 	cloud, err := emulator.Open(emulator.Options{Dir: filepath.Join(s.dir, "cloud")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,15 +90,16 @@ func emulated(t testing.TB, region string) *side {
 	return s
 }
 
-// real is the real providers, on moto and on the recorder.
-func real(t testing.TB, region string, google *recorder) *side {
+// realSide is the real providers, on moto and on the recorder.
+func realSide(t testing.TB, region string, google *recorder) *side {
 	t.Helper()
-	s := newSide(t, region, "real", google.env())
+	s := newSide(t, region, "real", google.environment())
 	maps.Copy(s.env, startMoto(t, s.dir))
 	return s
 }
 
-// startMoto starts moto with its gaps closed and gives the environment by which the provider, and the AWS SDK, find it.
+// startMoto starts moto with its gaps closed, and a proxy in front of it that keeps connections open. It returns the environment by which the
+// provider and the AWS SDK find the proxy.
 func startMoto(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,16 +141,16 @@ func startMoto(t testing.TB, dir string) map[string]string {
 		}
 	}
 	return map[string]string{
-		"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test", "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": apiproxy.Start(t, "127.0.0.1:"+port), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 	}
 }
 
-func (s *side) open(p *plan.Plan) *engine.Stack {
+func (s *side) openStack(p *plan.Plan) *engine.Stack {
 	s.t.Helper()
 	stack, err := engine.Open(s.t.Context(), engine.Options{
-		Name: p.Name, Program: stacks.Region(p, filepath.Join(root(s.t), "bin")), Root: root(s.t), WorkDir: filepath.Join(s.dir, "work"),
-		Home: s.home, Env: s.env, Secrets: p.Secrets(), Rehearsal: true,
+		Name: p.Name, Program: stacks.Region(p, filepath.Join(projectRoot(s.t), "bin")), Root: projectRoot(s.t), WorkDir: filepath.Join(s.dir, "work"),
+		Home: s.home, Env: s.env, Secrets: p.SecretNames(), Rehearsal: true,
 	})
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
@@ -156,11 +158,11 @@ func (s *side) open(p *plan.Plan) *engine.Stack {
 	return stack
 }
 
-// run brings up a stack of another program.
-func (s *side) run(name string, program pulumi.RunFunc) {
+// runProgram brings up a stack of another program.
+func (s *side) runProgram(name string, program pulumi.RunFunc) {
 	s.t.Helper()
 	stack, err := engine.Open(s.t.Context(), engine.Options{
-		Name: name, Program: program, Root: root(s.t), WorkDir: filepath.Join(s.dir, name), Home: s.home, Env: s.env,
+		Name: name, Program: program, Root: projectRoot(s.t), WorkDir: filepath.Join(s.dir, name), Home: s.home, Env: s.env,
 	})
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
@@ -172,7 +174,7 @@ func (s *side) run(name string, program pulumi.RunFunc) {
 
 func (s *side) resources(p *plan.Plan) []apitype.ResourceV3 {
 	s.t.Helper()
-	all, err := s.open(p).Resources(s.t.Context())
+	all, err := s.openStack(p).Resources(s.t.Context())
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}
@@ -182,7 +184,7 @@ func (s *side) resources(p *plan.Plan) []apitype.ResourceV3 {
 // refresh reads everything anew and gives what differs from the state. The engine has no refresh of its own: nobody asks for one.
 func (s *side) refresh(p *plan.Plan) []string {
 	s.t.Helper()
-	env := []auto.LocalWorkspaceOption{auto.WorkDir(filepath.Join(s.dir, "work")), auto.EnvVars(s.env), auto.Pulumi(command(s.t))}
+	env := []auto.LocalWorkspaceOption{auto.WorkDir(filepath.Join(s.dir, "work")), auto.EnvVars(s.env), auto.Pulumi(pulumiCommand(s.t))}
 	if s.home != "" {
 		env = append(env, auto.PulumiHome(s.home))
 	}
@@ -206,11 +208,11 @@ func (s *side) refresh(p *plan.Plan) []string {
 	return <-heard
 }
 
-// command is the Pulumi command line that make builds, or else the one on the PATH.
-func command(t testing.TB) auto.PulumiCommand {
+// pulumiCommand is the Pulumi command line that make builds, or else the one on the PATH.
+func pulumiCommand(t testing.TB) auto.PulumiCommand {
 	t.Helper()
-	options := &auto.PulumiCommandOptions{Root: root(t)}
-	if _, err := os.Stat(filepath.Join(root(t), "bin", "pulumi")); err != nil {
+	options := &auto.PulumiCommandOptions{Root: projectRoot(t)}
+	if _, err := os.Stat(filepath.Join(projectRoot(t), "bin", "pulumi")); err != nil {
 		options = nil
 	}
 	c, err := auto.NewPulumiCommand(options)

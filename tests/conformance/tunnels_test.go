@@ -64,7 +64,7 @@ func awsEnds(t testing.TB, cfg aws.Config) map[string]end {
 // googleEnds gives every tunnel as the recorder received it, by AWS's outside address.
 func googleEnds(t testing.TB, r *recorder) map[string]end {
 	t.Helper()
-	things := r.all()
+	things := r.allObjects()
 	at := func(link any) object { return things[strings.TrimPrefix(fmt.Sprint(link), links)] }
 	ends := map[string]end{}
 	for path, tunnel := range things {
@@ -74,19 +74,19 @@ func googleEnds(t testing.TB, r *recorder) map[string]end {
 		router := at(tunnel["router"])
 		bgp, _ := router["bgp"].(object)
 		e := end{
-			key: r.posted(path, "sharedSecret"), ike: "ikev" + fmt.Sprint(tunnel["ikeVersion"]), gcpASN: whole(bgp["asn"]),
+			key: r.postedValue(path, "sharedSecret"), ike: "ikev" + fmt.Sprint(tunnel["ikeVersion"]), gcpASN: formatWhole(bgp["asn"]),
 			gcpOutside: interfaceAddress(at(tunnel["vpnGateway"]), "vpnInterfaces", tunnel["vpnGatewayInterface"]),
 			awsOutside: interfaceAddress(at(tunnel["peerExternalGateway"]), "interfaces", tunnel["peerExternalGatewayInterface"]),
 		}
-		for _, i := range objects(router["interfaces"]) {
+		for _, i := range listObjects(router["interfaces"]) {
 			if i["linkedVpnTunnel"] != links+path {
 				continue
 			}
 			own := netip.MustParsePrefix(fmt.Sprint(i["ipRange"]))
 			e.inside, e.gcpInside = own.Masked().String(), own.Addr().String()
-			for _, peer := range objects(router["bgpPeers"]) {
+			for _, peer := range listObjects(router["bgpPeers"]) {
 				if peer["interfaceName"] == i["name"] {
-					e.awsInside, e.awsASN = fmt.Sprint(peer["peerIpAddress"]), whole(peer["peerAsn"])
+					e.awsInside, e.awsASN = fmt.Sprint(peer["peerIpAddress"]), formatWhole(peer["peerAsn"])
 					if peer["ipAddress"] != e.gcpInside {
 						t.Errorf("%s: the session's address is %v and the interface's %s", path, peer["ipAddress"], e.gcpInside)
 					}

@@ -32,16 +32,16 @@ func TestMistakesOfWholeRegions(t *testing.T) {
 			containers(func(r *regionfile.Runner) { r.Count.Max = 600 })(c)
 		}, nil, []string{"runners.containers-arm64.count", "10.42.0.0/20"}},
 		{"a pin to a shard that does not exist", func(c *regionfile.Config) { c.Cache.Pins["acme"] = 7 }, nil,
-			[]string{"cache.pins.acme", "there is no shard 7", "0 to 1"}},
+			[]string{"cache.pins.acme", "shard 7 does not exist", "0 to 1"}},
 		{"shards beyond the addresses", func(c *regionfile.Config) {
 			network("10.42.0.0/20")(c)
 			c.Cache.Shards = 30
 		}, nil, []string{"cache.shards", "30 servers do not fit", "10.42.0.0/20"}},
 		{"two shards and one zone", func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }, nil, []string{"cache.shards", "a second zone"}},
-		{"a service that the link does not lead to", func(c *regionfile.Config) { c.GCP.Services[0].Address = netip.MustParseAddr("192.0.2.10") }, nil,
-			[]string{"gcp.services[0].address", "192.0.2.10", "in none of gcp.ranges"}},
+		{"a service that the link does not reach", func(c *regionfile.Config) { c.GCP.Services[0].Address = netip.MustParseAddr("192.0.2.10") }, nil,
+			[]string{"gcp.services[0].address", "192.0.2.10", "outside gcp.ranges, so the link does not reach it"}},
 		{"equal numbers of both sides", func(c *regionfile.Config) { c.GCP.ASN.GCP = c.GCP.ASN.AWS }, nil, []string{"gcp.asn.gcp", "64620", "two different numbers"}},
-		{"a public number", func(c *regionfile.Config) { c.GCP.ASN.AWS = 70000 }, nil, []string{"gcp.asn.aws", "70000 is not private"}},
+		{"a public number", func(c *regionfile.Config) { c.GCP.ASN.AWS = 70000 }, nil, []string{"gcp.asn.aws", "70000 is not a private BGP number"}},
 		{"tunnel ranges of another region", inside("169.254.20.0/28"), inside("169.254.20.0/28"),
 			[]string{"gcp.tunnelRange", "169.254.20.0/28", "us-east-2.yaml:", "another /28"}},
 		{"numbers of another region", func(c *regionfile.Config) { c.GCP.ASN.AWS = 64610 }, func(*regionfile.Config) {},

@@ -63,7 +63,7 @@ func TestDrillForPeople(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, errs)
 	}
-	for _, want := range []string{"nothing real was touched", "up again", "nothing to do", "nothing left", "Time to ready", "critical path", "net-vpc"} {
+	for _, want := range []string{"nothing real was changed", "up again", "nothing to do", "nothing left", "Time to ready", "critical path", "net-vpc"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 )
 
 var modes = []string{"nat-gateway-per-zone", "nat-gateway", "nat-instance", "public", "none"}
@@ -21,7 +22,7 @@ func TestUpTwiceAndDown(t *testing.T) {
 				if c := w.must("up"); len(c.Steps) == 0 {
 					t.Fatal("up did nothing")
 				}
-				w.agree("after up")
+				w.checkAgree("after up")
 				w.quiet(mode)
 				noDeadEnds(t, w, nil)
 				w.must("down")
@@ -56,7 +57,7 @@ func TestEveryChangeOfMode(t *testing.T) {
 		noDeadEnds(t, w, &change{step: step, from: from, before: at, after: next})
 		at = next
 	}
-	w.agree("after all changes")
+	w.checkAgree("after all changes")
 	w.quiet("after all changes")
 	w.must("down")
 	w.empty()
@@ -215,7 +216,7 @@ func noDeadEnds(t *testing.T, w *world, c *change) {
 			if !isRunner {
 				continue
 			}
-			way := after.DefaultRoute(subnet.ID)
+			way := aws.DefaultRoute(after, subnet.ID)
 			if way.Kind != "" && !way.Live {
 				t.Errorf("after operation %d (%s %s %s): %s has a default route that leads nowhere: %s", count, op.Op, op.Type, op.ID, subnet.Name, way.Why)
 			}

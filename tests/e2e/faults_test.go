@@ -15,7 +15,7 @@ func TestFaultThenUpAgain(t *testing.T) {
 		"a NAT gateway fails":     {"fail=create:aws:ec2/natGateway:NatGateway", "net-nat-us-west-2a", again, file{zones: 1, egress: "nat-gateway"}},
 		"a zone without capacity": {"no-capacity=us-west-2a", "InsufficientInstanceCapacity", again, file{zones: 1, egress: "nat-instance"}},
 		"a silent region":         {"silent-region=us-west-2", "does not answer", "nothing was changed", file{zones: 1, egress: "public"}},
-		"too few addresses":       {"quota=L-0263D0A3:1", "have quota L-0263D0A3 raised", again, file{zones: 2, egress: "nat-gateway-per-zone"}},
+		"too few addresses":       {"quota=L-0263D0A3:1", "request an increase of quota L-0263D0A3", again, file{zones: 2, egress: "nat-gateway-per-zone"}},
 		"another account":         {"account=123456789012", "use credentials of the account", "nothing was changed", file{zones: 1, egress: "public"}},
 	}
 	for what, c := range cases {
@@ -27,7 +27,7 @@ func TestFaultThenUpAgain(t *testing.T) {
 				t.Errorf("exit code %d, want 1 and an error with %q and the next step; got\n%s", code, c.want, errs)
 			}
 			w.must("up")
-			w.agree(what)
+			w.checkAgree(what)
 			w.must("down")
 			w.empty()
 		})

@@ -36,9 +36,9 @@ func TestInterrupt(t *testing.T) {
 	if code := process.ProcessState.ExitCode(); code != 130 || !strings.Contains(said.String(), "run the same command again") {
 		t.Errorf("exit code %d, want 130 and the next step:\n%s", code, said.String())
 	}
-	w.agree("after the interrupt")
+	w.checkAgree("after the interrupt")
 	if c := w.must("up"); len(c.Steps) == 0 || len(c.Adopted) > 0 {
 		t.Errorf("the next up made %d and took up %d things; want some and none", len(c.Steps), len(c.Adopted))
 	}
-	w.agree("after the next up")
+	w.checkAgree("after the next up")
 }

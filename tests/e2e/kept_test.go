@@ -20,7 +20,9 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/cache"
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	emulated "github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/inventory"
 )
 
 const volumeType = "aws:ebs/volume:Volume"
@@ -28,12 +30,12 @@ const volumeType = "aws:ebs/volume:Volume"
 // taggedInventory finds what the stage's stack owns by the cache's tag, since the stage's provider sets no tags.
 type taggedInventory struct{ cloud *emulator.Cloud }
 
-func (i taggedInventory) Owned(context.Context, string) ([]engine.Owned, error) {
+func (i taggedInventory) FindOwned(context.Context, string) ([]inventory.Resource, error) {
 	all, err := i.cloud.Resources()
-	var owned []engine.Owned
+	var owned []inventory.Resource
 	for _, r := range all {
 		if r.Managed && r.Tags[cache.CacheTag] == "stage" {
-			owned = append(owned, engine.Owned{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
+			owned = append(owned, inventory.Resource{Type: r.Type, Name: r.Name, ID: r.ID, ImportID: r.ImportID, Inputs: r.Inputs})
 		}
 	}
 	return owned, err
@@ -183,7 +185,7 @@ func TestKeptVolumesOfACache(t *testing.T) {
 	program := cached(func(*cache.Args) {})
 	k.up(program)
 	volumes := k.volumes()
-	if err := k.cloud.TakeSnapshots(t.Context(), time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
+	if err := emulated.TakeSnapshots(t.Context(), k.cloud, time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -260,7 +262,7 @@ func (k keeper) fault(text string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
@@ -179,7 +180,7 @@ func cutOff(t *testing.T, program string) {
 	// EC2 takes one change of a volume in six hours, so an up must not ask for it again.
 	w.quiet("up after a power cut in the middle of growing")
 	w.holds("up after a power cut in the middle of growing", volumes, 3<<10)
-	w.agree("up after a power cut in the middle of growing")
+	w.checkAgree("up after a power cut in the middle of growing")
 }
 
 // What would lose a volume is refused, by preview and by up, with the way to get there all the same; nothing is changed.
@@ -321,7 +322,7 @@ func created(t testing.TB, w *world) []string {
 // whole fails the test unless cloud and state agree, nothing is there twice, and in all the cloud's time just so many volumes were made.
 func (w *world) whole(what string, volumes int) {
 	w.t.Helper()
-	w.agree(what)
+	w.checkAgree(what)
 	once(w.t, w)
 	all, err := w.cloud().Operations()
 	if err != nil {
@@ -372,7 +373,7 @@ func (w *world) holds(what string, ids []string, size float64) {
 // snapshots has the cloud take those that are due.
 func (w *world) snapshots() {
 	w.t.Helper()
-	if err := w.cloud().TakeSnapshots(w.t.Context(), time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
+	if err := aws.TakeSnapshots(w.t.Context(), w.cloud(), time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
 		w.t.Fatal(err)
 	}
 }

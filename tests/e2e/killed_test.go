@@ -43,7 +43,7 @@ func TestKilledAfterEveryOperation(t *testing.T) {
 			if len(c.Steps)+len(c.Adopted) == 0 && n < count {
 				t.Error("the next up had nothing to do")
 			}
-			w.agree("after the next up")
+			w.checkAgree("after the next up")
 			once(t, w)
 			w.deletedNothing("after the next up")
 			if n%8 == 0 {
@@ -96,7 +96,7 @@ func TestKilledChangingMode(t *testing.T) {
 			w.write(file{zones: 1, egress: "nat-instance"})
 			killed(t, program, w, n, "up")
 			w.must("up")
-			w.agree("after the change")
+			w.checkAgree("after the change")
 			once(t, w)
 			noDeadEnds(t, w, nil)
 		})

@@ -46,7 +46,7 @@ func TestPostures(t *testing.T) {
 	w.becomes("standby to draining", whole(t, in(regionfile.Draining)), told, bounds)
 	w.runners("standby to draining", 0, 0)
 	w.becomes("draining to standby", whole(t, in(regionfile.Standby)), told, bounds)
-	w.agree("after all postures")
+	w.checkAgree("after all postures")
 }
 
 // runners gives the ids of the machines of the whole region's two fleets, and the groups with their sizes. It fails the test when there

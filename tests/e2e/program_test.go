@@ -99,7 +99,7 @@ func TestPlainPulumi(t *testing.T) {
 	}
 	pulumi("stack", "init")
 	pulumi("up")
-	w.agree("after pulumi up")
+	w.checkAgree("after pulumi up")
 	if again := pulumi("up"); !strings.Contains(again, "unchanged") {
 		t.Errorf("a second pulumi up is not quiet:\n%s", again)
 	}
@@ -141,7 +141,7 @@ func TestMissingSecrets(t *testing.T) {
 	if out, err := pulumi("up"); err != nil {
 		t.Fatal(out)
 	}
-	w.agree("with all secrets")
+	w.checkAgree("with all secrets")
 	for _, secret := range []string{"of-yocto", "of-containers"} {
 		if !knows(w, secret) {
 			t.Errorf("no parameter holds %q", secret)

@@ -53,7 +53,7 @@ func TestPartByPart(t *testing.T) {
 		parts = append(parts, part.add)
 		w.becomes(part.name, whole(t, parts...), part.steps...)
 	}
-	w.agree("with everything")
+	w.checkAgree("with everything")
 }
 
 // drawn is what happens to the dashboard whenever there are other alarms.
@@ -101,7 +101,7 @@ func TestEditsOfFleets(t *testing.T) {
 		"delete * fleet-yocto-amd64", "delete * fleet-yocto-amd64-*", "delete MetricAlarm watch-*-yocto-amd64",
 		drawn)
 	w.runners("one fleet less", 3, 0)
-	w.agree("after all edits")
+	w.checkAgree("after all edits")
 }
 
 // tagged are the types that take tags of a region, all of which follow its tags in place.
@@ -145,7 +145,7 @@ func TestEditsOfCacheTagsAndAlerts(t *testing.T) {
 			t.Errorf("%s of %s did not stay", id, what)
 		}
 	}
-	w.agree("after all edits")
+	w.checkAgree("after all edits")
 }
 
 // The way to GCP changes without touching anything else: names resolve to public addresses, Google APIs are reached otherwise, the link
@@ -169,7 +169,7 @@ func TestEditsOfTheLink(t *testing.T) {
 	become("restricted Google APIs", func(c *regionfile.Config) { c.GCP.GoogleAPIs = regionfile.RestrictedAPIs },
 		"update Record link-record-*", "update Router link-router-gcp")
 	become("no link", unlinked, append(linkSteps("delete"), drawn)...)
-	w.agree("after all edits")
+	w.checkAgree("after all edits")
 }
 
 // backwards are the steps that undo others.
@@ -219,5 +219,5 @@ func TestModesOfAWholeRegion(t *testing.T) {
 	w.becomes("none, and public is kept", in(regionfile.None, regionfile.Public), append(machines, "create * net-endpoint*", "delete Route net-default-cache-*")...)
 	w.becomes("none", in(regionfile.None), "delete Route net-default-public")
 	stay("after all modes")
-	w.agree("after all modes")
+	w.checkAgree("after all modes")
 }

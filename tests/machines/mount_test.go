@@ -17,20 +17,20 @@ import (
 //	go test -tags machines -run '^$' -bench Mount -benchtime 15x ./tests/machines
 func BenchmarkMount(b *testing.B) {
 	c := newCacheLab(b)
-	server := c.Server(c.shard)
-	c.runner = c.Runner(c.Plan.Fleets[0], c.shard.Zone)
-	c.inService(server)
-	c.inService(c.runner)
-	c.fill()
+	server := c.LaunchServer(c.shard)
+	c.runner = c.LaunchRunner(c.Plan.Fleets[0], c.shard.Zone)
+	c.WaitInService(server)
+	c.WaitInService(c.runner)
+	c.pushFiles()
 	file := "/" + strings.TrimPrefix(c.path, "/run/beachhead/shards/00/") + "-bench"
 	// With nosharecache the kernel does not take the mounts for the agent's.
 	read, write := cacheclient.ReadOptions+",nosharecache", "rw"+strings.TrimPrefix(cacheclient.ReadOptions, "ro")+",nosharecache"
-	c.runner.Run("cd /run/beachhead/mounts; mkdir -p read write; source=" + c.shard.Address.String() + ":/; " +
+	c.runner.RunCommand("cd /run/beachhead/mounts; mkdir -p read write; source=" + c.shard.Address.String() + ":/; " +
 		"mount -t nfs -o " + read + " $source read && mount -t nfs -o " + write + " $source write")
 	seconds := func(command string) float64 {
-		out := c.runner.Run("cd /run/beachhead/mounts; echo 3 >/proc/sys/vm/drop_caches; LC_ALL=C " + command + " 2>&1 | awk -F ', ' '/copied/ {print $3 + 0}'")
+		out := c.runner.RunCommand("cd /run/beachhead/mounts; echo 3 >/proc/sys/vm/drop_caches; LC_ALL=C " + command + " 2>&1 | awk -F ', ' '/copied/ {print $3 + 0}'")
 		took, err := strconv.ParseFloat(strings.TrimSpace(out), 64)
-		c.must(err)
+		c.Must(err)
 		return took
 	}
 	write64 := func(mount string) float64 {

@@ -1,5 +1,5 @@
-// Package recorder runs Pulumi programs against a monitor that records registrations and does nothing else. Tests look at the
-// recording after the run: an assertion inside an apply that nothing consumes is never heard of.
+// Package recorder runs Pulumi programs with a monitor that records registrations and does nothing else. Tests check the recording after
+// the run: an assertion inside an apply that no resource consumes is lost. FailEach checks a program's error paths.
 package recorder
 
 import (
@@ -18,32 +18,32 @@ import (
 type Registration struct {
 	Type, Name, Parent, Provider string
 	Custom, Protect, Retain      bool
-	// DeleteFirst says that a replacement deletes the old one first.
+	// DeleteFirst is true if a replacement deletes the old resource first.
 	DeleteFirst  bool
 	Dependencies []string
-	// Secrets are the outputs that the program marks secret, and Ignored the inputs of which changes are ignored.
+	// Secrets are the outputs that the program marks secret. Ignored are the inputs whose changes are ignored.
 	Secrets, Ignored []string
 	Inputs           resource.PropertyMap
 }
 
-// Answer gives outputs of one resource beyond those that every resource gets, or what a look-up finds, which has a token and no name;
-// nil: none. It may be called from many goroutines.
+// Answer returns outputs of one resource beyond those that every resource gets, or the result of a look-up, which has a token and no name.
+// It returns nil for none. It may be called from many goroutines.
 type Answer func(token, name string) resource.PropertyMap
 
-// Recording is everything that one run registered, sorted by type and name.
+// Recording is a list of all registrations of one run, sorted by type and name.
 type Recording []Registration
 
-// Record runs a program as an update does and as a preview does, where nothing that the cloud makes up is known, and gives the update's
-// recording. It fails the test when either run fails, or when two resources have one URN, which the mock monitor accepts silently.
+// Record runs a program as an update and as a preview, in which no value of the cloud is known, and returns the update's recording. It
+// fails the test if either run fails, or if two resources have the same URN, which the mock monitor accepts silently.
 //
-// A test of a program that computes with what the cloud makes up passes answers. In the preview they are unknown all the same, except
-// those that the program marks secret: the SDK's mock monitor fails on a secret that is unknown, which the engine does not.
+// A test of a program that computes with values of the cloud passes answers. In the preview they are unknown all the same, except those
+// that the program marks secret: the SDK's mock monitor fails on an unknown secret, and the engine does not.
 func Record(t testing.TB, program pulumi.RunFunc, answers ...Answer) Recording {
 	t.Helper()
 	return RecordWith(t, nil, program, answers...)
 }
 
-// RecordWith records as Record does, with the stack's configuration. All of it is secret.
+// RecordWith is like Record, with the stack's configuration. All of it is secret.
 func RecordWith(t testing.TB, config map[string]string, program pulumi.RunFunc, answers ...Answer) Recording {
 	t.Helper()
 	preview, err := record(program, true, config, answers)
@@ -55,7 +55,7 @@ func RecordWith(t testing.TB, config map[string]string, program pulumi.RunFunc, 
 		t.Fatalf("update: %v", err)
 	}
 	if len(preview) != len(update) {
-		t.Errorf("a preview registers %d resources, an update %d: something is made inside an apply", len(preview), len(update))
+		t.Errorf("a preview registers %d resources, an update %d: the program creates a resource inside an apply", len(preview), len(update))
 	}
 	seen := map[string]bool{}
 	for _, r := range update {
@@ -83,12 +83,12 @@ func record(program pulumi.RunFunc, preview bool, config map[string]string, answ
 	return m.seen, err
 }
 
-// OfType gives the registrations of one type.
+// OfType returns the registrations of one type.
 func (r Recording) OfType(token string) Recording {
 	return slices.DeleteFunc(slices.Clone(r), func(x Registration) bool { return x.Type != token })
 }
 
-// Named gives the registration of a type with a name, and fails the test when there is none.
+// Named returns the registration of a type with a name. It fails the test if there is none.
 func (r Recording) Named(t testing.TB, token, name string) Registration {
 	t.Helper()
 	for _, x := range r {
@@ -100,7 +100,7 @@ func (r Recording) Named(t testing.TB, token, name string) Registration {
 	return Registration{}
 }
 
-// String lists a recording as golden files have it: what a reviewer reads as the reach of a change.
+// String returns a recording as golden files have it. Reviewers see by it what a change affects.
 func (r Recording) String() string {
 	var b strings.Builder
 	for _, x := range r {
@@ -119,7 +119,7 @@ func (r Recording) String() string {
 	return b.String()
 }
 
-// monitor answers as a cloud would: what went in, and ids.
+// monitor answers as a cloud would: with the inputs, and ids.
 type monitor struct {
 	preview bool
 	answers []Answer
@@ -127,7 +127,7 @@ type monitor struct {
 	seen    Recording
 }
 
-// NewResource records. The monitor calls it from many goroutines.
+// NewResource records a registration. Many goroutines call it.
 func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -155,17 +155,17 @@ func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.Pr
 	return args.Name + "-id", out, nil
 }
 
-// Call answers the look-ups that the test knows of and refuses all others.
+// Call answers the look-ups for which the test has an answer and refuses all others.
 func (m *monitor) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	for _, answer := range m.answers {
 		if found := answer(args.Token, ""); found != nil {
 			return found, nil
 		}
 	}
-	return nil, fmt.Errorf("the program called %s; the test knows no answer", args.Token)
+	return nil, fmt.Errorf("the program called %s; the test has no answer", args.Token)
 }
 
-// Plain takes secrets and outputs out of their wrapping, at any depth, and gives what is left as Go values: numbers are float64.
+// Plain removes the wrapping of secrets and outputs, at any depth, and returns the rest as Go values. Numbers are float64.
 func Plain(v resource.PropertyValue) any {
 	switch {
 	case v.IsSecret():

@@ -8,10 +8,10 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// constantDefaults asks Default itself what it fills in: path → value, for what is the same whatever else the file says. It
-// tries regions with and without cache and link and under different names; a default that differs among them depends on the
-// rest of the file and is told in words, in the key's comment.
-func constantDefaults() (map[string]any, error) {
+// findConstantDefaults returns the defaults, by path, that do not depend on the rest of the file. It calls Default for
+// regions with and without cache and link and with different names. A default that differs between them depends on the rest
+// of the file, and the key's comment describes it.
+func findConstantDefaults() (map[string]any, error) {
 	constant, varies := map[string]any{}, map[string]bool{}
 	for name, c := range map[string]*regionfile.Config{
 		"a": {Cache: &regionfile.Cache{}, GCP: &regionfile.GCP{}},
@@ -21,7 +21,7 @@ func constantDefaults() (map[string]any, error) {
 	} {
 		c.Name = name
 		c.Runners = map[string]regionfile.Runner{"*": {}}
-		filled, err := filledIn(c)
+		filled, err := listDefaults(c)
 		if err != nil {
 			return nil, err
 		}
@@ -38,14 +38,14 @@ func constantDefaults() (map[string]any, error) {
 	return constant, nil
 }
 
-// filledIn lists what Default adds to a config.
-func filledIn(c *regionfile.Config) (map[string]any, error) {
-	before, err := flat(c)
+// listDefaults returns the values that Default adds to a config, by path.
+func listDefaults(c *regionfile.Config) (map[string]any, error) {
+	before, err := flattenConfig(c)
 	if err != nil {
 		return nil, err
 	}
 	c.Default()
-	after, err := flat(c)
+	after, err := flattenConfig(c)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,8 @@ func filledIn(c *regionfile.Config) (map[string]any, error) {
 	return after, nil
 }
 
-// flat lists the values of a config by path; a list is one value.
-func flat(c *regionfile.Config) (map[string]any, error) {
+// flattenConfig returns the values of a config by path. A list is one value.
+func flattenConfig(c *regionfile.Config) (map[string]any, error) {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("writing a config: %w", err)

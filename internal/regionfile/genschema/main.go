@@ -1,5 +1,5 @@
-// Command genschema writes regions/schema.json and docs/region-file.md from the Go types of package regionfile, so that neither
-// can say what the loader does not do. Run it with: go generate ./internal/regionfile
+// Command genschema writes regions/schema.json and docs/region-file.md from the Go types of package regionfile, so both
+// always agree with the loader. Run it with: go generate ./internal/regionfile
 package main
 
 import (
@@ -7,21 +7,21 @@ import (
 	"os"
 )
 
-// Where the two files go, seen from internal/regionfile, where go generate runs.
+// The two generated files, seen from internal/regionfile, where go generate runs.
 const (
 	schemaFile = "../../regions/schema.json"
 	docFile    = "../../docs/region-file.md"
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := writeFiles(); err != nil {
 		fmt.Fprintln(os.Stderr, "genschema:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	files, err := generate()
+func writeFiles() error {
+	files, err := generateFiles()
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,14 @@ func run() error {
 	return nil
 }
 
-// generate gives the text of each file by its path. It reads the sources and the example in the working directory.
-func generate() (map[string][]byte, error) {
+// generateFiles returns the text of each generated file by its path. It reads the sources and the example from the working
+// directory.
+func generateFiles() (map[string][]byte, error) {
 	s, err := buildSchema()
 	if err != nil {
 		return nil, err
 	}
-	text, err := schemaText(s)
+	text, err := marshalSchema(s)
 	if err != nil {
 		return nil, err
 	}

@@ -15,34 +15,35 @@ import (
 
 const regionsPackage = "github.com/beachhead-build/beachhead/internal/regionfile"
 
-// buildSchema reflects the types, with comments as descriptions and Default's values as defaults.
+// buildSchema derives the schema from the types. Comments become descriptions, and Default's values become defaults.
 func buildSchema() (*jsonschema.Schema, error) {
 	r := &jsonschema.Reflector{
 		Anonymous:                  true,
-		DoNotReference:             true, // every type is used once, and a tree without references reads better in editors
+		DoNotReference:             true, // each type is used once, and editors show a tree without references better
 		ExpandedStruct:             true,
 		FieldNameTag:               "yaml",
 		RequiredFromJSONSchemaTags: true,
-		Mapper:                     scalar,
+		Mapper:                     describeScalar,
 	}
-	// One file and not the directory: the library would parse every package below it.
+	// One file and not the directory, because the library would parse every package below it.
 	if err := r.AddGoComments(regionsPackage, "config.go", jsonschema.WithFullComment()); err != nil {
 		return nil, fmt.Errorf("reading comments of config.go: %w; run go generate ./internal/regionfile", err)
 	}
 	s := r.Reflect(&regionfile.Config{})
-	// Draft 7 is what the YAML language server knows best, and nothing here needs a later one.
+	// The YAML language server supports draft 7 best, and the schema needs no later draft.
 	s.Version = "http://json-schema.org/draft-07/schema#"
 	s.Title = "Beachhead region file"
-	values, err := constantDefaults()
+	values, err := findConstantDefaults()
 	if err != nil {
 		return nil, err
 	}
-	complete(s, "", values)
+	completeSchema(s, "", values)
 	return s, nil
 }
 
-// scalar describes the types that read themselves from one scalar, and the closed enums.
-func scalar(t reflect.Type) *jsonschema.Schema {
+// describeScalar returns the schema of a type that reads itself from one scalar, or of an enum. It returns nil for other
+// types.
+func describeScalar(t reflect.Type) *jsonschema.Schema {
 	text := func(format, pattern string) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Format: format, Pattern: pattern}
 	}
@@ -66,26 +67,26 @@ func scalar(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// complete joins the lines of descriptions and adds the defaults, all the way down. Items of lists and values of maps go by
-// the path of their parent with .*.
-func complete(s *jsonschema.Schema, path string, values map[string]any) {
-	s.Description = plain(s.Description)
+// completeSchema cleans up descriptions and adds defaults, recursively. Items of lists and values of maps have the path of
+// their parent with .* appended.
+func completeSchema(s *jsonschema.Schema, path string, values map[string]any) {
+	s.Description = toSentence(s.Description)
 	if v, ok := values[path]; ok {
 		s.Default = v
 	}
 	if s.Items != nil {
-		complete(s.Items, path+".*", values)
+		completeSchema(s.Items, path+".*", values)
 	}
 	if inner := s.AdditionalProperties; inner != nil && inner != jsonschema.FalseSchema {
-		complete(inner, path+".*", values)
+		completeSchema(inner, path+".*", values)
 	}
 	for key, inner := range s.Properties.FromOldest() {
-		complete(inner, strings.TrimPrefix(path+"."+key, "."), values)
+		completeSchema(inner, strings.TrimPrefix(path+"."+key, "."), values)
 	}
 }
 
-// plain makes a Go comment a sentence for a page: on one line, and "Runner is one fleet" without the type's name.
-func plain(comment string) string {
+// toSentence turns a Go comment into a sentence on one line. It drops the type's name from "Runner is one fleet".
+func toSentence(comment string) string {
 	comment = strings.ReplaceAll(comment, "\n", " ")
 	name, rest, found := strings.Cut(comment, " is ")
 	if !found || rest == "" || strings.Contains(name, " ") {
@@ -94,7 +95,7 @@ func plain(comment string) string {
 	return strings.ToUpper(rest[:1]) + rest[1:]
 }
 
-func schemaText(s *jsonschema.Schema) ([]byte, error) {
+func marshalSchema(s *jsonschema.Schema) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)

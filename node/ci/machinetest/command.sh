@@ -1,14 +1,14 @@
 #!/bin/sh
-# One of the test machine's commands. Its name says which, $MACHINE is where the machine's state is and $ROOT where its files are.
+# A command of the test machine. Its file name selects the command. $MACHINE is the folder of the machine's state, $ROOT that of its files.
 set -eu
 name=${0##*/}
 read -r count <"$MACHINE/count"
 count=$((count + 1))
 echo "$count" >"$MACHINE/count"
-# The record separator, since arguments have lines of their own.
+# The entries end with the record separator, because arguments may contain new lines.
 printf '%s %s\036' "$name" "$*" >>"$MACHINE/log"
 
-# die FILE: hangs when it is this command's turn, until the test kills it.
+# die FILE: if FILE contains the number of this command, waits until the test kills it.
 die() {
 	turn=
 	if [ -f "$MACHINE/$1" ]; then read -r turn <"$MACHINE/$1"; fi
@@ -37,7 +37,7 @@ apt-get)
 	;;
 id) [ -f "$MACHINE/user-$last" ] || code=1 ;;
 useradd)
-	# It is an error to make a user twice.
+	# A second useradd for the same user fails.
 	if [ -f "$MACHINE/user-$last" ]; then code=9; else : >"$MACHINE/user-$last"; fi
 	;;
 usermod) [ -f "$MACHINE/user-$last" ] || code=6 ;;
@@ -82,7 +82,7 @@ systemd-run)
 	program=$1
 	shift
 	if [ -x "$ROOT$program" ]; then program=$ROOT$program; fi
-	# As the real one, it becomes the command, so that a kill of it is a kill of that; not where the kill is to come after it.
+	# Like the real systemd-run, it becomes the command, so that a kill reaches the command; except when the kill comes after it.
 	if [ ! -f "$MACHINE/kill-after" ]; then exec "$program" "$@"; fi
 	"$program" "$@" || code=$?
 	;;
@@ -93,7 +93,7 @@ blkid)
 	;;
 mkfs.ext4) printf 'TYPE=ext4\nLABEL=beachhead-scratch\n' >"$MACHINE/disk-${last##*/}" ;;
 mount)
-	# It is an error to mount at one place twice.
+	# A second mount at the same place fails.
 	if grep -q " $last " "$ROOT/proc/self/mounts"; then code=32; else echo "disk $last type" >>"$ROOT/proc/self/mounts"; fi
 	;;
 vgs | lvs) [ -f "$MACHINE/$name" ] || code=5 ;;

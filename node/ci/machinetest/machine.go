@@ -1,5 +1,5 @@
-// Package machinetest is a machine for tests: a folder for its files, and commands on the PATH that keep a small state, so that what the agent does
-// twice, or half, shows.
+// Package machinetest stands in for a machine in tests: a folder for its files, and commands on the PATH that keep a
+// small state. The state shows steps that the agent does twice or only half.
 package machinetest
 
 import (
@@ -17,32 +17,33 @@ import (
 )
 
 //go:embed command.sh
-var script string
+var commandScript string
 
-// names are the commands that the machine has of its own; all others are those of the machine that runs the test.
-var names = []string{
-	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl", "systemctl",
+// commandNames are the commands that the machine replaces; all others are those of the machine that runs the test.
+var commandNames = []string{
+	"apt-get", "blkid", "chown", "dpkg-query", "gitlab-runner", "id", "lvcreate", "lvs", "mkfs.ext4", "mount", "nft", "pvs", "sysctl",
+	"systemctl",
 	"systemd-run", "useradd", "usermod", "vgcreate", "vgs",
 }
 
-// Machine is one.
+// Machine is a machine for one test.
 type Machine struct {
 	Host       host.Host
 	t          testing.TB
 	state, bin string
 }
 
-// New makes a machine on which nothing is installed.
+// New returns a machine on which nothing is installed. It sets PATH, MACHINE and ROOT for the test.
 func New(t testing.TB) *Machine {
 	t.Helper()
 	root := t.TempDir()
 	m := &Machine{Host: host.Host{Root: root}, t: t, state: t.TempDir(), bin: t.TempDir()}
-	m.check(os.WriteFile(filepath.Join(m.bin, ".command"), []byte(script), 0o755))
-	for _, name := range names {
-		m.check(os.Symlink(".command", filepath.Join(m.bin, name)))
+	m.failOnError(os.WriteFile(filepath.Join(m.bin, ".command"), []byte(commandScript), 0o755))
+	for _, name := range commandNames {
+		m.failOnError(os.Symlink(".command", filepath.Join(m.bin, name)))
 	}
-	m.Put("/proc/self/mounts", "")
-	m.check(os.WriteFile(m.at("count"), []byte("0\n"), 0o600))
+	m.WriteFile("/proc/self/mounts", "")
+	m.failOnError(os.WriteFile(m.statePath("count"), []byte("0\n"), 0o600))
 	environment, ok := t.(interface{ Setenv(key, value string) })
 	if !ok {
 		t.Fatal("this test cannot set the PATH")
@@ -53,24 +54,26 @@ func New(t testing.TB) *Machine {
 	return m
 }
 
-func (m *Machine) at(name string) string { return filepath.Join(m.state, name) }
+// statePath returns the path of a file of the commands' state.
+func (m *Machine) statePath(name string) string { return filepath.Join(m.state, name) }
 
-func (m *Machine) check(err error) {
+// failOnError fails the test if err is not nil.
+func (m *Machine) failOnError(err error) {
 	m.t.Helper()
 	if err != nil {
 		m.t.Fatal(err)
 	}
 }
 
-// Put writes a file of the machine, which root and its user may execute.
-func (m *Machine) Put(file, text string) {
+// WriteFile writes a file of the machine that root and its user may execute.
+func (m *Machine) WriteFile(file, text string) {
 	m.t.Helper()
-	m.check(os.MkdirAll(filepath.Dir(m.Host.Path(file)), 0o755))
-	m.check(os.WriteFile(m.Host.Path(file), []byte(text), 0o755))
+	m.failOnError(os.MkdirAll(filepath.Dir(m.Host.Path(file)), 0o755))
+	m.failOnError(os.WriteFile(m.Host.Path(file), []byte(text), 0o755))
 }
 
-// Text is what a file of the machine has; "" when it is not there.
-func (m *Machine) Text(file string) string {
+// ReadFile returns the content of a file of the machine, or "" when it does not exist.
+func (m *Machine) ReadFile(file string) string {
 	text, err := os.ReadFile(m.Host.Path(file))
 	if err != nil {
 		return ""
@@ -78,27 +81,27 @@ func (m *Machine) Text(file string) string {
 	return string(text)
 }
 
-// Mode is a file's permissions.
-func (m *Machine) Mode(file string) fs.FileMode {
+// FileMode returns the permissions of a file.
+func (m *Machine) FileMode(file string) fs.FileMode {
 	m.t.Helper()
 	info, err := os.Stat(m.Host.Path(file))
-	m.check(err)
+	m.failOnError(err)
 	return info.Mode().Perm()
 }
 
-// Commands are those that ran, with their arguments.
-func (m *Machine) Commands() []string {
-	text, err := os.ReadFile(m.at("log"))
+// CommandLog returns the commands that ran, with their arguments.
+func (m *Machine) CommandLog() []string {
+	text, err := os.ReadFile(m.statePath("log"))
 	if err != nil {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(string(text), "\x1e"), "\x1e")
 }
 
-// Ran counts commands that begin so.
-func (m *Machine) Ran(begin string) int {
+// CountCommands returns the number of commands that ran and start with the given text.
+func (m *Machine) CountCommands(begin string) int {
 	count := 0
-	for _, command := range m.Commands() {
+	for _, command := range m.CommandLog() {
 		if strings.HasPrefix(command, begin) {
 			count++
 		}
@@ -106,55 +109,56 @@ func (m *Machine) Ran(begin string) int {
 	return count
 }
 
-// Active says whether a unit runs.
-func (m *Machine) Active(unit string) bool {
-	text, err := os.ReadFile(m.at("unit-" + unit))
+// IsUnitActive reports whether a unit runs.
+func (m *Machine) IsUnitActive(unit string) bool {
+	text, err := os.ReadFile(m.statePath("unit-" + unit))
 	return err == nil && strings.TrimSpace(string(text)) == "active"
 }
 
-// End lets a unit end by itself.
-func (m *Machine) End(unit string) { m.check(os.Remove(m.at("unit-" + unit))) }
+// EndUnit makes a unit end by itself.
+func (m *Machine) EndUnit(unit string) { m.failOnError(os.Remove(m.statePath("unit-" + unit))) }
 
-// Hold keeps a unit from ending when it is told to stop; the function that it gives lets it end.
-func (m *Machine) Hold(unit string) (release func()) {
-	m.check(os.WriteFile(m.at("hold-"+unit), nil, 0o600))
-	return func() { m.check(os.Remove(m.at("hold-" + unit))) }
+// HoldUnit keeps a unit running after a stop, until the test calls the returned function.
+func (m *Machine) HoldUnit(unit string) (release func()) {
+	m.failOnError(os.WriteFile(m.statePath("hold-"+unit), nil, 0o600))
+	return func() { m.failOnError(os.Remove(m.statePath("hold-" + unit))) }
 }
 
-// Disk puts something on a disk, as blkid tells it; "" is nothing.
-func (m *Machine) Disk(name, says string) {
-	m.check(os.WriteFile(m.at("disk-"+filepath.Base(name)), []byte(says), 0o600))
+// SetDiskContent sets the content of a disk as blkid reports it; "" is an empty disk.
+func (m *Machine) SetDiskContent(name, says string) {
+	m.failOnError(os.WriteFile(m.statePath("disk-"+filepath.Base(name)), []byte(says), 0o600))
 }
 
-// Group makes disks with LVM's mark members of a group.
-func (m *Machine) Group(name string) {
-	m.check(os.WriteFile(m.at("group"), []byte("  "+name+"\n"), 0o600))
+// SetVolumeGroup makes disks with LVM's signature members of a volume group.
+func (m *Machine) SetVolumeGroup(name string) {
+	m.failOnError(os.WriteFile(m.statePath("group"), []byte("  "+name+"\n"), 0o600))
 }
 
-// Reboot ends all units, and empties what does not survive.
+// Reboot ends all units and removes what does not survive a reboot.
 func (m *Machine) Reboot() {
-	m.check(os.RemoveAll(m.Host.Path("/run")))
-	m.Put("/proc/self/mounts", "")
-	units, err := filepath.Glob(m.at("unit-*"))
-	m.check(err)
+	m.failOnError(os.RemoveAll(m.Host.Path("/run")))
+	m.WriteFile("/proc/self/mounts", "")
+	units, err := filepath.Glob(m.statePath("unit-*"))
+	m.failOnError(err)
 	for _, unit := range units {
-		m.check(os.Remove(unit))
+		m.failOnError(os.Remove(unit))
 	}
 }
 
-// Kill gives a context that ends while the n-th command from now runs, before it did anything or when it has done all but end.
-func (m *Machine) Kill(n int, after bool) context.Context {
-	count, err := os.ReadFile(m.at("count"))
-	m.check(err)
+// KillAtCommand returns a context that ends while the n-th command from now runs: before the command has an effect or,
+// when after is true, once it has had its effect.
+func (m *Machine) KillAtCommand(n int, after bool) context.Context {
+	count, err := os.ReadFile(m.statePath("count"))
+	m.failOnError(err)
 	done, err := strconv.Atoi(strings.TrimSpace(string(count)))
-	m.check(err)
+	m.failOnError(err)
 	when := map[bool]string{false: "kill-before", true: "kill-after"}[after]
-	m.check(os.WriteFile(m.at(when), []byte(strconv.Itoa(done+n)+"\n"), 0o600))
+	m.failOnError(os.WriteFile(m.statePath(when), []byte(strconv.Itoa(done+n)+"\n"), 0o600))
 	ctx, cancel := context.WithCancel(m.t.Context())
 	go func() {
 		defer cancel()
 		for ctx.Err() == nil {
-			if os.Remove(m.at("killed")) == nil {
+			if os.Remove(m.statePath("killed")) == nil {
 				return
 			}
 			time.Sleep(time.Millisecond)
@@ -163,32 +167,32 @@ func (m *Machine) Kill(n int, after bool) context.Context {
 	return ctx
 }
 
-// Spare undoes Kill, and says whether it came to it.
-func (m *Machine) Spare(ctx context.Context) bool {
+// CancelKill cancels KillAtCommand and reports whether the kill happened.
+func (m *Machine) CancelKill(ctx context.Context) bool {
 	for _, when := range []string{"kill-before", "kill-after"} {
-		_ = os.Remove(m.at(when)) // one of them is not there
+		_ = os.Remove(m.statePath(when)) // one of them does not exist
 	}
 	return ctx.Err() != nil
 }
 
-// State is all that is on the machine, files and what its commands keep, but for the given files and for how it came there.
-func (m *Machine) State(but ...string) map[string]string {
+// SnapshotState returns the files of the machine and the state of its commands, except the given files and the history.
+func (m *Machine) SnapshotState(but ...string) map[string]string {
 	m.t.Helper()
 	skip := map[string]bool{}
 	for _, file := range but {
 		skip[m.Host.Path(file)] = true
 	}
 	for _, name := range []string{"count", "log", "killed"} {
-		skip[m.at(name)] = true
+		skip[m.statePath(name)] = true
 	}
 	state := map[string]string{}
 	for _, top := range []string{m.Host.Root, m.state} {
-		m.check(filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		m.failOnError(filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || skip[path] {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			// The machine's own folders are others in each test.
+			// Each test has its own folders, so their paths are removed.
 			state[strings.TrimPrefix(path, top)] = strings.NewReplacer(m.Host.Root, "", m.bin, "/usr/bin").Replace(string(text))
 			return err
 		}))
@@ -196,8 +200,8 @@ func (m *Machine) State(but ...string) map[string]string {
 	return state
 }
 
-// Holding lists the files and commands in which a text is, but for the given files.
-func (m *Machine) Holding(text string, but ...string) []string {
+// FindText returns the files and commands that contain a text, except the given files.
+func (m *Machine) FindText(text string, but ...string) []string {
 	m.t.Helper()
 	var found []string
 	allowed := map[string]bool{}
@@ -205,7 +209,7 @@ func (m *Machine) Holding(text string, but ...string) []string {
 		allowed[m.Host.Path(file)] = true
 	}
 	for _, top := range []string{m.Host.Root, m.state} {
-		m.check(filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		m.failOnError(filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || allowed[path] {
 				return err
 			}

@@ -21,7 +21,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// holding is who has a thing in the test's EC2. It is attached, or free, once its time has come.
+// holding is the holder of a resource in the test's EC2. It becomes attached, or free, at the time then.
 type holding struct {
 	holder, state, id string
 	then              time.Time
@@ -31,7 +31,7 @@ type holding struct {
 type region struct {
 	mutex     sync.Mutex
 	delay     time.Duration
-	pause     time.Duration     // of an answer on its way
+	pause     time.Duration     // delays each answer
 	states    map[string]string // of instances
 	machines  map[string]*machine
 	volume    holding
@@ -40,7 +40,7 @@ type region struct {
 	address   netip.Addr
 	fences    []string
 	attached  int // counts attachments, and numbers them
-	conflicts int // calls for a thing that somebody has
+	conflicts int // counts attachments of a resource that is in use
 }
 
 func (r *region) settle(h *holding) {
@@ -53,7 +53,7 @@ func (r *region) settle(h *holding) {
 		h.state = "attached"
 		m.plug(h == &r.volume, r)
 	case "detaching":
-		// A machine that is gone lets go of nothing by itself, and Linux not of what is mounted.
+		// A machine that is gone releases nothing by itself, and Linux does not release a mounted volume.
 		if r.states[h.holder] != "running" || (h == &r.volume && m.mounted()) {
 			return
 		}
@@ -89,7 +89,7 @@ func (r *region) detach(h *holding, of string, force bool) error {
 	return nil
 }
 
-// machine is an instance with a Linux of its own, below a folder. It is the server's Cloud.
+// machine is an instance with its own Linux below a folder. It is the server's Cloud.
 type machine struct {
 	*region
 	id   string
@@ -129,7 +129,7 @@ func (m *machine) read(path string) string {
 	return string(text)
 }
 
-// number reads a file with one.
+// number reads a file with one number.
 func (m *machine) number(path string) int {
 	n, _ := strconv.Atoi(strings.TrimSpace(m.read(path)))
 	return n
@@ -137,7 +137,7 @@ func (m *machine) number(path string) int {
 
 func (m *machine) mounted() bool { return m.read("/proc/self/mountinfo") != "" }
 
-// step counts a call as the commands do theirs, and fails behind the step at which the machine was killed.
+// step counts a call like the commands count theirs, and fails after the step at which the machine was killed.
 func (m *machine) step(do func() error) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -155,7 +155,7 @@ func (m *machine) step(do func() error) error {
 
 var errKilled = errors.New("killed by the test")
 
-func (m *machine) Identity(context.Context) (me aws.Identity, err error) {
+func (m *machine) InstanceIdentity(context.Context) (me aws.Identity, err error) {
 	return aws.Identity{InstanceID: m.id}, m.step(func() error { return nil })
 }
 
@@ -164,7 +164,7 @@ func (m *machine) InstanceState(_ context.Context, id string) (state string, err
 	return state, err
 }
 
-// shown is a state as EC2 calls it.
+// shown returns the state in EC2's words.
 func (h *holding) shown() string {
 	if h.state == "forced" {
 		return "detaching"
@@ -172,30 +172,30 @@ func (h *holding) shown() string {
 	return h.state
 }
 
-func (m *machine) Volume(_ context.Context, tags map[string]string) (v aws.Volume, err error) {
+func (m *machine) FindVolume(_ context.Context, tags map[string]string) (v aws.Volume, err error) {
 	err = m.step(func() error {
 		if tags["Name"] != "cache-shard-00" || tags["beachhead:cache"] != "us-west-1" {
 			return aws.ErrNotFound
 		}
 		h := &m.volume
 		m.settle(h)
-		v = aws.Volume{ID: "vol-0123456789abcdef0", Holder: h.holder, Attachment: h.shown()}
+		v = aws.Volume{ID: "vol-0123456789abcdef0", AttachedTo: h.holder, AttachmentState: h.shown()}
 		return nil
 	})
 	time.Sleep(m.pause)
 	return v, err
 }
 
-func (m *machine) Interface(_ context.Context, tags map[string]string) (n aws.Interface, err error) {
+func (m *machine) FindNetworkInterface(_ context.Context, tags map[string]string) (n aws.NetworkInterface, err error) {
 	err = m.step(func() error {
 		if tags["Name"] != "cache-shard-00" || tags["beachhead:cache"] != "us-west-1" {
 			return aws.ErrNotFound
 		}
 		h := &m.iface
 		m.settle(h)
-		n = aws.Interface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, Holder: h.holder, Attachment: h.id, State: h.shown()}
+		n = aws.NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, AttachedTo: h.holder, AttachmentID: h.id, AttachmentState: h.shown()}
 		if h.holder == m.id {
-			n.Prefix = netip.PrefixFrom(m.address, 24)
+			n.SubnetPrefix = netip.PrefixFrom(m.address, 24)
 		}
 		return nil
 	})
@@ -210,25 +210,25 @@ func (m *machine) DetachVolume(_ context.Context, id, instance string, force boo
 	return m.step(func() error { return m.detach(&m.volume, instance, force) })
 }
 
-func (m *machine) AttachInterface(_ context.Context, id string, index int) error {
-	// A client that gets an answer must get it from a server that serves.
+func (m *machine) AttachNetworkInterface(_ context.Context, id string, index int) error {
+	// The address must come after the export: every server that answers must serve.
 	if !strings.Contains(m.read("/nfsd"), "serving") {
 		return errors.New("the address would be there before the export")
 	}
 	return m.step(func() error { return m.attach(&m.iface, m.id) })
 }
 
-func (m *machine) DetachInterface(_ context.Context, attachment string, force bool) error {
+func (m *machine) DetachNetworkInterface(_ context.Context, attachment string, force bool) error {
 	return m.step(func() error { return m.detach(&m.iface, attachment, force) })
 }
 
-func (m *machine) Parameter(_ context.Context, name string) (aws.Parameter, error) {
+func (m *machine) GetParameter(_ context.Context, name string) (aws.Parameter, error) {
 	return aws.Parameter{}, aws.ErrNotFound
 }
 
-func (m *machine) SetParameter(_ context.Context, name, value string) error { return nil }
+func (m *machine) PutParameter(_ context.Context, name, value string) error { return nil }
 
-// prelude counts a command; what follows it is what the command does, in the machine's folder R.
+// prelude counts a command. The text after it does the command's work, in the machine's folder R.
 const prelude = `#!/bin/sh
 read R <"${0%/*}/machine"
 read n <"$R/steps"; read k <"$R/kill"; n=$((n+1)); echo $n >"$R/steps"
@@ -237,10 +237,11 @@ echo "${0##*/} $*" >>"$R/log"
 last() { [ $n -eq $k ] && exit 137; exit $1; }
 `
 
-// commandTexts are the commands that take root or a real system. blkid, wipefs, mkfs.ext4 and e2fsck are the machine's own.
+// commandTexts are the commands that need root or a real system. blkid, wipefs, mkfs.ext4 and e2fsck are the machine's
+// own.
 var commandTexts = map[string]string{
 	"dpkg-query":       `echo installed; last 0`,
-	"apt-get":          `last 0`, // asked for when the one before it was killed, and never the system's own
+	"apt-get":          `last 0`, // runs when an earlier one was killed; never the system's own
 	"systemd-sysusers": `last 0`,
 	"networkctl":       `last 0`,
 	"sync":             `last 0`,
@@ -259,7 +260,8 @@ var commandTexts = map[string]string{
 		esac; last 0`,
 }
 
-// serveNFS answers like an NFS server at both of a machine's addresses while current says that one runs, and gives their port.
+// serveNFS answers like an NFS server at both addresses of a machine while the current machine's server runs, and
+// returns their port.
 func serveNFS(t *testing.T, address netip.Addr, current func() *machine) uint16 {
 	t.Helper()
 	first, err := net.Listen("tcp", "127.0.0.1:0")
@@ -289,7 +291,7 @@ func serveNFS(t *testing.T, address netip.Addr, current func() *machine) uint16 
 	return uint16(port)
 }
 
-// nfsReply reads one call and answers it, as RFC 5531 says.
+// nfsReply reads one call and answers it according to RFC 5531.
 func nfsReply(connection io.ReadWriter) {
 	var call [11]uint32
 	if err := binary.Read(connection, binary.BigEndian, &call); err != nil {
@@ -342,7 +344,7 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// start starts a machine; commands are its own from now on.
+// start starts a machine; commands belong to it from now on.
 func (l *lab) start(id string) *machine {
 	l.t.Helper()
 	m := &machine{region: l.region, id: id, host: host.Host{Root: filepath.Join(filepath.Dir(l.bin), id)}}
@@ -365,7 +367,7 @@ func (l *lab) use(m *machine) {
 	}
 }
 
-// agent starts the agent anew.
+// agent starts the agent again.
 func (m *machine) agent() {
 	port := uint16(0)
 	if m.role != nil {
@@ -375,7 +377,7 @@ func (m *machine) agent() {
 	m.role.port = port
 }
 
-// reboot is what is left of a machine after one.
+// reboot leaves only the state that survives a reboot.
 func (m *machine) reboot() {
 	m.write("/proc/self/mountinfo", "")
 	for _, path := range []string{"/run", "/nfsd", "/rules", "/link"} {

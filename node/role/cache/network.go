@@ -14,72 +14,74 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// table is the number of the routing table for what leaves with the shard's address.
-const table = "2049"
+// routingTable is the number of the routing table for packets with the shard's address as their source.
+const routingTable = "2049"
 
-// unmanagedFile keeps the image's own network configuration off the interface: with it, a second default route could send what comes from the
-// machine's first address out of the shard's interface, where AWS drops it. The name sorts it before netplan's.
+// unmanagedFile keeps the image's own network configuration off the interface. With it, a second default route could
+// send packets of the machine's first address out of the shard's interface, where AWS drops them. The name sorts it
+// before the file of netplan.
 const unmanagedFile = "/etc/systemd/network/05-beachhead.network"
 
 const networkd = "systemd-networkd.service"
 
-// prepareInterface takes the interface with the address that runners mount from, and brings it up. Everything behind it serves by now.
+// prepareInterface attaches the interface with the address that runners mount from, and brings it up. It comes last,
+// when everything behind the address serves.
 func (r *Role) prepareInterface(ctx context.Context, me string) error {
-	n, err := r.cloud.Interface(ctx, r.tags(r.cache.Interface))
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if err != nil && n.MAC == "" {
 		return err
 	}
-	if n.Holder != me {
-		if err := r.unmanaged(ctx, n.MAC); err != nil {
+	if n.AttachedTo != me {
+		if err := r.excludeFromNetworkd(ctx, n.MAC); err != nil {
 			return err
 		}
 	}
-	if err := r.claim(ctx, me, r.interfaceThing()); err != nil {
+	if err := r.claimResource(ctx, me, r.interfaceResource()); err != nil {
 		return err
 	}
-	// Again, since the subnet's range is known of an interface that the machine has.
-	if n, err = r.cloud.Interface(ctx, r.tags(r.cache.Interface)); err != nil {
+	// Query again: AWS reports the subnet's range only for an interface that is attached to this machine.
+	if n, err = r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface)); err != nil {
 		return err
 	}
-	if !n.Prefix.IsValid() {
-		return fmt.Errorf("the range of %s's subnet is not known yet; it is tried again: the instance metadata have it", n.ID)
+	if !n.SubnetPrefix.IsValid() {
+		return fmt.Errorf("the instance metadata do not list the subnet's range of %s yet; the agent retries", n.ID)
 	}
 	link, err := r.waitLink(ctx, n)
 	if err != nil {
 		return err
 	}
-	if err := r.configure(ctx, link, n.Address, n.Prefix); err != nil {
+	if err := r.configureLink(ctx, link, n.Address, n.SubnetPrefix); err != nil {
 		return err
 	}
-	return answersAt(ctx, r.at(n.Address))
+	return checkNFS(ctx, r.nfsEndpoint(n.Address))
 }
 
-// unmanaged tells systemd-networkd, before the interface is there, that it is not its own.
-func (r *Role) unmanaged(ctx context.Context, mac string) error {
+// excludeFromNetworkd makes systemd-networkd ignore the interface, before the interface is attached.
+func (r *Role) excludeFromNetworkd(ctx context.Context, mac string) error {
 	text := "# Written by beachhead-node, which configures this interface itself.\n[Match]\nMACAddress=" + mac + "\n\n[Link]\nUnmanaged=yes\n"
-	if _, err := r.host.Write(unmanagedFile, 0o644, text); err != nil {
+	if _, err := r.host.WriteFile(unmanagedFile, 0o644, text); err != nil {
 		return err
 	}
 	if _, err := r.host.Run(ctx, "systemctl", "is-active", "--quiet", networkd); err != nil {
-		// It does not run, so there is nobody to tell.
+		// systemd-networkd does not run, so it needs no reload.
 		return ctx.Err()
 	}
 	_, err := r.host.Run(ctx, "networkctl", "reload")
 	if err != nil && ctx.Err() == nil {
-		// networkctl speaks by D-Bus, which small images lack.
+		// networkctl uses D-Bus, which small images lack.
 		_, err = r.host.Run(ctx, "systemctl", "restart", networkd)
 	}
 	return err
 }
 
-// findLink gives the name that Linux has for an interface, such as ens6; "" when it is not there.
+// findLink returns the name of an interface in Linux, such as ens6; "" when it does not exist.
 func findLink(h host.Host, mac string) (string, error) {
 	files, err := filepath.Glob(h.Path("/sys/class/net/*/address"))
 	if err != nil {
 		return "", err
 	}
 	for _, file := range files {
-		// One that goes meanwhile is not the one.
+		// An interface that disappears meanwhile is not ours.
 		if text, err := os.ReadFile(file); err == nil && strings.EqualFold(strings.TrimSpace(string(text)), mac) {
 			return filepath.Base(filepath.Dir(file)), nil
 		}
@@ -87,7 +89,7 @@ func findLink(h host.Host, mac string) (string, error) {
 	return "", nil
 }
 
-func (r *Role) waitLink(ctx context.Context, n aws.Interface) (string, error) {
+func (r *Role) waitLink(ctx context.Context, n aws.NetworkInterface) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceWait)
 	defer cancel()
 	for {
@@ -96,33 +98,33 @@ func (r *Role) waitLink(ctx context.Context, n aws.Interface) (string, error) {
 			return link, err
 		}
 		if err := host.Sleep(ctx, time.Second); err != nil {
-			return "", fmt.Errorf("EC2 says that %s is attached, and no interface has its address %s: %w; look at ip link, "+
-				"and replace the machine if it stays away", n.ID, n.MAC, err)
+			return "", fmt.Errorf("EC2 reports that %s is attached, but no link has its MAC address %s: %w; check `ip link`; "+
+				"if the link does not appear, terminate this machine (its group replaces it)", n.ID, n.MAC, err)
 		}
 	}
 }
 
-// configure gives the interface its address, and sees to it that answers leave by it: AWS drops what leaves with the address by another one. The
-// machine's first interface is in the same subnet, so the address comes without a route, and only what has the address as its source looks
-// into the table with the shard's.
-func (r *Role) configure(ctx context.Context, link string, address netip.Addr, subnet netip.Prefix) error {
+// configureLink assigns the address to the interface, and makes answers leave by it: AWS drops packets with the address
+// that leave by another interface. The machine's first interface is in the same subnet. The address is therefore added
+// without a route, and only packets with the address as their source use the routing table of the shard.
+func (r *Role) configureLink(ctx context.Context, link string, address netip.Addr, subnet netip.Prefix) error {
 	own := netip.PrefixFrom(address, subnet.Bits()).String()
-	gateway := subnet.Masked().Addr().Next().String() // AWS's router is a subnet's first host
-	// Each interface answers for its own addresses alone, so that the neighbours learn the one that moves with the address. Coming up, it tells
-	// them so.
+	gateway := subnet.Masked().Addr().Next().String() // AWS's router has the first host address of a subnet
+	// Each interface answers ARP for its own addresses only, so that the neighbours learn the MAC address that moves
+	// with the address. arp_notify announces it to them when the interface comes up.
 	for key, value := range map[string]int{"all/arp_ignore": 1, "all/arp_announce": 2, link + "/arp_notify": 1} {
 		if err := os.WriteFile(r.host.Path("/proc/sys/net/ipv4/conf/"+key), []byte(strconv.Itoa(value)+"\n"), 0o644); err != nil {
 			return err
 		}
 	}
-	if err := r.rule(ctx, address); err != nil {
+	if err := r.addSourceRule(ctx, address); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"address", "replace", own, "dev", link, "noprefixroute"},
 		{"link", "set", "dev", link, "up"},
-		{"route", "replace", subnet.Masked().String(), "dev", link, "scope", "link", "src", address.String(), "table", table},
-		{"route", "replace", "default", "via", gateway, "dev", link, "src", address.String(), "table", table},
+		{"route", "replace", subnet.Masked().String(), "dev", link, "scope", "link", "src", address.String(), "table", routingTable},
+		{"route", "replace", "default", "via", gateway, "dev", link, "src", address.String(), "table", routingTable},
 	} {
 		if _, err := r.host.Run(ctx, "ip", args...); err != nil {
 			return err
@@ -131,19 +133,20 @@ func (r *Role) configure(ctx context.Context, link string, address netip.Addr, s
 	return nil
 }
 
-// rule has what comes from the address look into the table; ip itself would add the rule again each time.
-func (r *Role) rule(ctx context.Context, address netip.Addr) error {
+// addSourceRule makes packets from the address use the routing table. It checks first, because ip would add the rule
+// again each time.
+func (r *Role) addSourceRule(ctx context.Context, address netip.Addr) error {
 	rules, err := r.host.Run(ctx, "ip", "rule", "show")
-	if err != nil || strings.Contains(rules, "from "+address.String()+" lookup "+table) {
+	if err != nil || strings.Contains(rules, "from "+address.String()+" lookup "+routingTable) {
 		return err
 	}
-	_, err = r.host.Run(ctx, "ip", "rule", "add", "from", address.String(), "lookup", table)
+	_, err = r.host.Run(ctx, "ip", "rule", "add", "from", address.String(), "lookup", routingTable)
 	return err
 }
 
-// silence takes the address away without a word: clients wait for an answer, and get it from the next server.
-func (r *Role) silence(ctx context.Context) error {
-	n, err := r.cloud.Interface(ctx, r.tags(r.cache.Interface))
+// bringLinkDown takes the interface down, so that clients receive no answer, wait, and continue with the next server.
+func (r *Role) bringLinkDown(ctx context.Context) error {
+	n, err := r.cloud.FindNetworkInterface(ctx, r.resourceTags(r.cache.Interface))
 	if n.MAC == "" {
 		return err
 	}

@@ -2,15 +2,10 @@ package cache
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/netip"
 	"os"
 	"strings"
-	"time"
 )
 
 // Files and the unit of the NFS server.
@@ -18,103 +13,108 @@ const (
 	nfsUnit       = "nfs-server.service"
 	nfsFile       = "/etc/nfs.conf.d/beachhead.conf"
 	unitFile      = "/etc/systemd/system/nfs-server.service.d/beachhead.conf"
-	exportCommand = "exportfs" //nolint:misspell // it is called so
+	exportCommand = "exportfs" //nolint:misspell // the command's name
 	exportsFile   = "/etc/exports.d/beachhead.exports"
 	usersFile     = "/etc/sysusers.d/beachhead.conf"
-	// servedFile has the settings that the running NFS server was started with. It is gone after a reboot, as the server is.
+	// servedFile holds the settings that the running NFS server was started with. It is gone after a reboot, as the
+	// server is.
 	servedFile = "/run/beachhead/served"
 )
 
-// nfsSettings are the server's own.
-func (r *Role) nfsSettings() string {
+// renderNFSSettings returns the settings of the NFS server.
+func (r *Role) renderNFSSettings() string {
 	return fmt.Sprintf(`# Written by beachhead-node.
 [nfsd]
 threads=%d
-# Version 4 alone: it needs one port and no port mapper. 4.1 and later alone: their clients say when they are done after a restart.
+# Only version 4, which needs one port and no port mapper. Only 4.1 and later, whose clients report when they have recovered after a restart.
 vers3=n
 vers4.0=n
-# After a restart of this machine's server, clients that were there have so many seconds before anything new may be opened; a client that is
-# silent for as long loses what it had open. Runners read and push files that nobody locks, so short is better than the usual 90.
+# After a restart of this server, clients have this many seconds to reclaim their open files before any new file may be opened. A client that
+# is silent for as long loses its open files. Runners read and push files without locks, so short values are better than the usual 90.
 #
-# The list of those clients stays on the machine's own disk. The next machine knows of none, so it has no such wait: clients open their files
-# again by their handles, which are the same. With the list on the volume, each replacement would hold everybody up for runners that are gone.
-# What a client loses is its locks, and the cache has none.
+# The list of those clients stays on the machine's own disk. The next machine starts with an empty list and has no such wait: clients open
+# their files again by their handles, which are equal. With the list on the volume, each replacement would make all clients wait for runners
+# that are gone. Clients lose their locks only, and the cache uses no locks.
 grace-time=15
 lease-time=15
 `, r.cache.Threads)
 }
 
-// unitSettings let as many runners connect as a region may have. The kernel's own limit is 20 connections for each thread and three more threads
-// (svc_check_conn_limits in net/sunrpc/svc_xprt.c), beyond which it closes those of others: 167 runners with 8 connections each are too many for
-// 64 threads. 16384 are 2,048 runners. A kernel without the
-// file has no such limit.
+// unitSettings raise the number of connections, so that all runners of a region can connect. The kernel's own limit is
+// 20 connections for each of three more than the number of threads (svc_check_conn_limits in net/sunrpc/svc_xprt.c);
+// beyond it the kernel closes other connections. 167 runners with 8 connections each are too many for 64 threads. 16384
+// connections are enough for 2,048 runners. A kernel without the file has no such limit.
 const unitSettings = `# Written by beachhead-node.
 [Service]
 ExecStartPre=-/bin/sh -c 'echo 16384 >/proc/fs/nfsd/max_connections'
 `
 
-// exports is the export, to exactly the described ranges.
+// renderExports returns the export of the volume, to exactly the ranges of the description.
 //
-// fsid=0 makes the volume the root of what clients see, and makes handles the same on every machine. With async the server answers before a
-// write is on the volume: what a crash loses are the pushes of its last seconds, which builds make again and check by their hashes.
-// mp: an empty folder is never exported in the place of a volume that is not mounted.
-func (r *Role) exports() string {
+// fsid=0 makes the volume the root that clients see, and makes handles equal on every machine. With async the server
+// answers before a write is on the volume: a crash loses the pushes of the last seconds, which builds create again and
+// check by their hashes. mp prevents the export of an empty folder in place of a volume that is not mounted.
+func (r *Role) renderExports() string {
 	var text strings.Builder
 	for _, clients := range r.cache.Clients {
-		fmt.Fprintf(&text, "%s %s(rw,async,fsid=0,no_subtree_check,all_squash,anonuid=%d,anongid=%d,mp)\n", Volume, clients, Owner, Owner)
+		fmt.Fprintf(&text, "%s %s(rw,async,fsid=0,no_subtree_check,all_squash,anonuid=%d,anongid=%d,mp)\n", Volume, clients, ClientID, ClientID)
 	}
 	return text.String()
 }
 
-// configureNFS writes what the server reads when it starts.
+// configureNFS writes the files that the server reads when it starts.
 func (r *Role) configureNFS(ctx context.Context) error {
-	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", Owner)
-	for file, text := range map[string]string{nfsFile: r.nfsSettings(), usersFile: user} {
-		if _, err := r.host.Write(file, 0o644, text); err != nil {
+	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", ClientID)
+	for file, text := range map[string]string{nfsFile: r.renderNFSSettings(), usersFile: user} {
+		if _, err := r.host.WriteFile(file, 0o644, text); err != nil {
 			return err
 		}
 	}
 	if _, err := r.host.Run(ctx, "systemd-sysusers", r.host.Path(usersFile)); err != nil {
 		return err
 	}
-	changed, err := r.host.Write(unitFile, 0o644, unitSettings)
+	changed, err := r.host.WriteFile(unitFile, 0o644, unitSettings)
 	if err == nil && changed {
 		_, err = r.host.Run(ctx, "systemctl", "daemon-reload")
 	}
 	if err != nil {
 		return err
 	}
-	// Version 4 alone asks neither for a port; they would only be two more doors. Before the package that would start them.
+	// NFS version 4 needs neither of these services; they would only open two more ports. Mask them before the
+	// installation of the package, which would start them.
 	_, err = r.host.Run(ctx, "systemctl", "mask", "--quiet", "rpcbind.socket", "rpcbind.service", "rpc-statd.service")
 	return err
 }
 
-// export makes the NFS server serve the mounted volume. A server that runs with these settings and answers is only told of the exports.
-func (r *Role) export(ctx context.Context) error {
-	if _, err := r.host.Write(exportsFile, 0o644, r.exports()); err != nil {
+// exportVolume makes the NFS server export the mounted volume. When the server runs with these settings and answers, it
+// only reloads the exports.
+func (r *Role) exportVolume(ctx context.Context) error {
+	if _, err := r.host.WriteFile(exportsFile, 0o644, r.renderExports()); err != nil {
 		return err
 	}
-	settings := r.nfsSettings() + unitSettings + r.exports()
+	settings := r.renderNFSSettings() + unitSettings + r.renderExports()
 	served, err := os.ReadFile(r.host.Path(servedFile))
-	if err == nil && string(served) == settings && r.answers(ctx) == nil {
+	if err == nil && string(served) == settings && r.checkLocalNFS(ctx) == nil {
 		_, err := r.host.Run(ctx, exportCommand, "-ra")
 		return err
 	}
-	// Restarted and not started: an image may have started it with settings of its own, and one that hangs is mended by nothing else.
+	// Restart, not start: an image may have started the server with other settings, and only a restart helps one that
+	// hangs.
 	if _, err := r.host.Run(ctx, "systemctl", "restart", nfsUnit); err != nil {
-		return fmt.Errorf("%w; look at journalctl -u %s -u nfs-mountd", err, nfsUnit)
+		return fmt.Errorf("%w; check `journalctl -u %s -u nfs-mountd`", err, nfsUnit)
 	}
 	if _, err := r.host.Run(ctx, exportCommand, "-ra"); err != nil {
 		return err
 	}
-	if err := r.answers(ctx); err != nil {
+	if err := r.checkLocalNFS(ctx); err != nil {
 		return err
 	}
-	_, err = r.host.Write(servedFile, 0o644, settings)
+	_, err = r.host.WriteFile(servedFile, 0o644, settings)
 	return err
 }
 
-// stopNFS stops the server first and its exports after it, as its unit does: a server that runs without them says that files are gone.
+// stopNFS stops the server first and removes its exports after that, as its unit does: a server that runs without
+// exports reports to clients that their files are gone.
 func (r *Role) stopNFS(ctx context.Context) error {
 	if err := os.Remove(r.host.Path(servedFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -123,58 +123,21 @@ func (r *Role) stopNFS(ctx context.Context) error {
 	return err
 }
 
-// answers says whether the NFS server answers on this machine.
-func (r *Role) answers(ctx context.Context) error {
-	return answersAt(ctx, r.at(netip.AddrFrom4([4]byte{127, 0, 0, 1})))
-}
+// packages lists what a stock image lacks. Every Debian image includes the tools of ext4.
+var packages = []string{"nfs-kernel-server"}
 
-// probeLimit is how long the server may take to answer. Judgement: one whose threads are all waiting for the volume takes seconds.
-const probeLimit = 10 * time.Second
-
-// answersAt calls the procedure of NFS version 4 that does nothing. That a connection is made says nothing: the kernel makes it, whether or not
-// any thread is there to answer.
-func answersAt(ctx context.Context, address string) error {
-	err := probe(ctx, address)
-	if err != nil {
-		return fmt.Errorf("the NFS server does not answer at %s: %w; look at systemctl status %s and dmesg", address, err, nfsUnit)
-	}
-	return nil
-}
-
-// The numbers of a remote call. Sources: RFC 5531 (remote procedure calls, version 2), RFC 7530 (program and version).
-const (
-	lastFragment = 1 << 31
-	rpcVersion   = 2
-	nfsProgram   = 100003
-	nfsVersion   = 4
-	callNumber   = 0x62656163
-	callWords    = 10
-	replyWords   = 6
-)
-
-func probe(ctx context.Context, address string) error {
-	connection, err := (&net.Dialer{Timeout: probeLimit}).DialContext(ctx, "tcp", address)
-	if err != nil {
+// installNFS installs and configures the NFS server. It writes the configuration first, because the installation of the
+// package starts the server.
+func (r *Role) installNFS(ctx context.Context) error {
+	if err := r.configureNFS(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = connection.Close() }()
-	if err := connection.SetDeadline(time.Now().Add(probeLimit)); err != nil {
+	if err := r.host.InstallPackages(ctx, packages...); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = connection.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	// The last four words are no credentials and no verifier.
-	call := []uint32{lastFragment | callWords*4, callNumber, 0, rpcVersion, nfsProgram, nfsVersion, 0, 0, 0, 0, 0}
-	if err := binary.Write(connection, binary.BigEndian, call); err != nil {
+	// After a reboot the agent starts the server, once the volume is mounted.
+	if _, err := r.host.Run(ctx, "systemctl", "disable", "--quiet", nfsUnit); err != nil {
 		return err
-	}
-	var reply [1 + replyWords]uint32
-	if err := binary.Read(io.LimitReader(connection, (1+replyWords)*4), binary.BigEndian, &reply); err != nil {
-		return err
-	}
-	// A reply, to this call, accepted, without a verifier, done.
-	if want := [1 + replyWords]uint32{lastFragment | replyWords*4, callNumber, 1, 0, 0, 0, 0}; reply != want {
-		return fmt.Errorf("it says %x", reply)
 	}
 	return nil
 }

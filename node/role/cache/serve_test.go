@@ -18,7 +18,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/role/cache/evict"
 )
 
-// served prepares a server of a shard without a hash-equivalence server, whose network would keep the bubble's time from passing.
+// served prepares a server of a shard without a hash-equivalence server, whose network would stop the bubble's time.
 func served(t *testing.T, l *lab) *machine {
 	t.Helper()
 	m := l.start("i-1")
@@ -41,7 +41,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A server that cannot serve for minutes ends, so that its agent prepares it again. One bad moment does not end it.
+// A server that cannot serve for minutes ends, so that its agent prepares it again. One failed check does not end it.
 func TestServeEndsWhenItCannot(t *testing.T) {
 	for what, hurt := range map[string]func(l *lab, m *machine){
 		"the NFS server is gone":  func(_ *lab, m *machine) { m.write("/nfsd", "") },
@@ -54,7 +54,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 			hurt(l, m)
 			begin := time.Now()
 			err := m.role.Serve(t.Context())
-			if err == nil || time.Since(begin) < (strikes-1)*watchPause || time.Since(begin) > strikes*watchPause+3*probeLimit {
+			if err == nil || time.Since(begin) < (failureLimit-1)*checkInterval || time.Since(begin) > failureLimit*checkInterval+3*nfsTimeout {
 				t.Errorf("%s: %v after %v", what, err, time.Since(begin))
 			}
 		})
@@ -62,7 +62,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
 		m.write("/nfsd", "")
-		// Two bad minutes, one good one, and two bad ones again.
+		// Two bad minutes, one good minute, and two bad minutes again.
 		for after, state := range map[time.Duration]string{90 * time.Second: "serving\n", 150 * time.Second: "", 270 * time.Second: "serving\n"} {
 			time.AfterFunc(after, func() { m.write("/nfsd", state) })
 		}
@@ -74,28 +74,28 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 	})
 }
 
-// The control plane's absence makes no server unhealthy.
+// A server stays healthy while the control plane is unreachable.
 func TestHealthWithoutAWS(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
 		m.write("/kill", "1\n") // every call fails
-		if err := m.role.healthy(t.Context()); err != nil {
+		if err := m.role.checkHealth(t.Context()); err != nil {
 			t.Error(err)
 		}
 		m.write("/nfsd", "")
-		if err := m.role.healthy(t.Context()); err == nil {
+		if err := m.role.checkHealth(t.Context()); err == nil {
 			t.Error("it is healthy without an NFS server")
 		}
 	})
 }
 
-// The metrics are those that components/watch has alarms on.
+// The alarms of components/watch use these metrics.
 func TestMetrics(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
 		want := func(healthy float64) {
 			t.Helper()
-			got, err := m.role.Metrics(t.Context())
+			got, err := m.role.CollectMetrics(t.Context())
 			if err != nil || len(got) != 2 || got[0].Name != "Healthy" || got[0].Value != healthy || got[1].Name != "UsedPercent" ||
 				got[1].Unit != "Percent" || got[1].Value <= 0 || got[1].Value > 100 || got[0].Dimensions != nil || got[1].Dimensions != nil {
 				t.Errorf("%+v, %v", got, err)
@@ -107,26 +107,26 @@ func TestMetrics(t *testing.T) {
 		if err := os.RemoveAll(m.host.Path("/srv/cache")); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := m.role.Metrics(t.Context()); err == nil || len(got) != 1 || got[0].Value != 0 {
+		if got, err := m.role.CollectMetrics(t.Context()); err == nil || len(got) != 1 || got[0].Value != 0 {
 			t.Errorf("without a volume: %+v, %v", got, err)
 		}
 	})
 }
 
-// A volume that grew has its file system follow, once.
-func TestFollow(t *testing.T) {
+// After a volume grew, its file system grows, once.
+func TestFileSystemGrowsWithVolume(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
 		m := served(t, l)
-		m.write("/sys/block/image/size", "32768\n") // the device is a file, whose name is this
+		m.write("/sys/block/image/size", "32768\n") // the device is a file with this name
 		m.write("/log", "")
-		grown := m.role.follow(t.Context(), 0)
-		grown = m.role.follow(t.Context(), grown)
+		grown := m.role.growFileSystem(t.Context(), 0)
+		grown = m.role.growFileSystem(t.Context(), grown)
 		if strings.Contains(m.read("/log"), "resize2fs") {
 			t.Error("it grows what has not grown")
 		}
 		m.write("/sys/block/image/size", "65536\n")
 		for range 3 {
-			grown = m.role.follow(t.Context(), grown)
+			grown = m.role.growFileSystem(t.Context(), grown)
 		}
 		if grown != 32<<20 || strings.Count(m.read("/log"), "resize2fs") != 1 {
 			t.Errorf("%d bytes, by\n%s", grown, m.read("/log"))
@@ -138,7 +138,7 @@ func TestFollow(t *testing.T) {
 func TestServeHashes(t *testing.T) {
 	m := &machine{host: host.Host{Root: t.TempDir()}}
 	m.agent()
-	m.write(own+"/alive", "")
+	m.write(ownFolder+"/alive", "")
 	address := netip.MustParseAddr("127.0.0.78")
 	at := netip.AddrPortFrom(address, hashserv.Port).String()
 	if taken, err := net.Listen("tcp", at); err != nil {
@@ -167,21 +167,21 @@ func TestServeHashes(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(m.host.Path(own + "/hashserv.db")); err != nil {
+	if _, err := os.Stat(m.host.Path(ownFolder + "/hashserv.db")); err != nil {
 		t.Error(err)
 	}
 }
 
-// Leftovers are cleared away once a day, whichever machine does it.
+// Leftovers are removed once a day, whichever machine does it.
 func TestEvictOnce(t *testing.T) {
 	m := &machine{host: host.Host{Root: t.TempDir()}}
 	m.agent()
-	m.write(own+"/alive", "")
-	usage, err := evict.UsageOf(m.host.Root)
+	m.write(ownFolder+"/alive", "")
+	usage, err := evict.ReadUsage(m.host.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if usage.Percent() > evict.High {
+	if usage.UsedPercent() > evict.High {
 		t.Skip("the test's own file system is too full to tell")
 	}
 	now := time.Now()
@@ -205,15 +205,15 @@ func TestEvictOnce(t *testing.T) {
 	}
 }
 
-// A connection is no answer, and a wrong answer is none.
-func TestProbe(t *testing.T) {
+// A connection without an answer is a fault, and so is a wrong answer.
+func TestCheckNFS(t *testing.T) {
 	for what, c := range map[string]struct {
 		serve func(net.Conn)
 		want  string
 	}{
 		"silence":    {func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout"},
 		"closed":     {func(net.Conn) {}, "EOF"},
-		"web server": {func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, "it says"},
+		"web server": {func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, "unexpected reply"},
 		"nfs":        {func(c net.Conn) { nfsReply(c) }, ""},
 	} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -228,7 +228,7 @@ func TestProbe(t *testing.T) {
 			}
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		err = answersAt(ctx, listener.Addr().String())
+		err = checkNFS(ctx, listener.Addr().String())
 		cancel()
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", what, err, c.want)
@@ -237,14 +237,14 @@ func TestProbe(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := answersAt(t.Context(), "127.0.0.1:1"); err == nil {
+	if err := checkNFS(t.Context(), "127.0.0.1:1"); err == nil {
 		t.Error("nobody listens, and it answers")
 	}
 }
 
-// New takes what the agent has.
+// New returns the role for the agent's parts.
 func TestNew(t *testing.T) {
-	if r := New(host.Host{}, description(), aws.New("us-west-1")); r.label() != "beachhead-00" || r.port != 2049 {
+	if r := New(host.Host{}, description(), aws.New("us-west-1")); r.volumeLabel() != "beachhead-00" || r.port != 2049 {
 		t.Errorf("%+v", r)
 	}
 	if filepath.Dir(Slots) != Volume {

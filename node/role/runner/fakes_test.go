@@ -28,25 +28,25 @@ const (
 	mirrorAddr = "https://mirror.example.com"
 )
 
-// account is AWS as the role sees it, with a state of its own.
-type account struct {
+// fakeCloud stands in for AWS as the role sees it.
+type fakeCloud struct {
 	mutex      sync.Mutex
 	parameters map[string]string
-	// away: nothing but the machine's own metadata answers.
+	// away: only the machine's own metadata answer.
 	away bool
 	// pending: the machine is not in service.
 	pending bool
-	// said are the protections that the group was told.
+	// said lists the calls that set the protection.
 	said []bool
 }
 
 var errAway = errors.New("planted: AWS is away")
 
-func (a *account) Identity(context.Context) (aws.Identity, error) {
+func (a *fakeCloud) InstanceIdentity(context.Context) (aws.Identity, error) {
 	return aws.Identity{InstanceID: instance, InstanceType: "m7gd.2xlarge", Zone: "us-west-1a"}, nil
 }
 
-func (a *account) Parameter(_ context.Context, name string) (aws.Parameter, error) {
+func (a *fakeCloud) GetParameter(_ context.Context, name string) (aws.Parameter, error) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if a.away {
@@ -59,7 +59,7 @@ func (a *account) Parameter(_ context.Context, name string) (aws.Parameter, erro
 	return aws.Parameter{Value: value, Version: 1}, nil
 }
 
-func (a *account) Protect(_ context.Context, protected bool) error {
+func (a *fakeCloud) SetScaleInProtection(_ context.Context, protected bool) error {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if a.away {
@@ -72,32 +72,32 @@ func (a *account) Protect(_ context.Context, protected bool) error {
 	return nil
 }
 
-func (a *account) set(name, value string) {
+func (a *fakeCloud) setParameter(name, value string) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.parameters[name] = value
 }
 
-func (a *account) lose(away bool) {
+func (a *fakeCloud) setUnavailable(away bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.away = away
 }
 
-// leave takes the machine out of service, or back.
-func (a *account) leave(pending bool) {
+// setPending moves the machine out of service or back.
+func (a *fakeCloud) setPending(pending bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.pending = pending
 }
 
-func (a *account) told() []bool {
+func (a *fakeCloud) protectionCalls() []bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	return slices.Clone(a.said)
 }
 
-// journal takes what the role logs.
+// journal stores the log of the role.
 type journal struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -115,19 +115,19 @@ func (j *journal) count(text string) int {
 	return strings.Count(j.text.String(), text)
 }
 
-// bench is a role with everything around it.
-type bench struct {
+// testRunner is a role with a stand-in for everything around it.
+type testRunner struct {
 	*Role
 	machine *machinetest.Machine
-	account *account
+	account *fakeCloud
 	journal *journal
 }
 
-// say is a user's command that records that it ran.
-func say(name string) string { return "echo " + name + ` >>"$ROOT/ran"` }
+// recordCommand returns a user's command that records its name.
+func recordCommand(name string) string { return "echo " + name + ` >>"$ROOT/ran"` }
 
-// newBench makes a runner with an agent of kind command, which edit may change.
-func newBench(t *testing.T, edit func(*spec.Runner)) *bench {
+// newTestRunner returns a runner with an agent of kind command, which edit may change.
+func newTestRunner(t *testing.T, edit func(*spec.Runner)) *testRunner {
 	t.Helper()
 	now := httptest.NewServer(http.NotFoundHandler()) // any answer has the time
 	t.Cleanup(now.Close)
@@ -135,40 +135,41 @@ func newBench(t *testing.T, edit func(*spec.Runner)) *bench {
 		Fleet: "arm", Path: fleetPath, RegistryMirror: mirrorAddr,
 		Agent: spec.Agent{
 			Kind: "command", Concurrency: 4, TokenParameter: tokenName,
-			Commands: &spec.Commands{Install: say("install"), Register: say("register"), Drain: say("drain"), Unregister: say("unregister")},
+			Commands: &spec.Commands{Install: recordCommand("install"), Register: recordCommand("register"), Drain: recordCommand("drain"),
+				Unregister: recordCommand("unregister")},
 		},
 	}}
 	if edit != nil {
 		edit(d.Runner)
 	}
-	b := &bench{
+	b := &testRunner{
 		machine: machinetest.New(t), journal: &journal{},
-		account: &account{parameters: map[string]string{fleetPath + "/posture": active, tokenName: "planted4711"}},
+		account: &fakeCloud{parameters: map[string]string{fleetPath + "/posture": activePosture, tokenName: "planted4711"}},
 	}
 	b.Role = &Role{
-		host: b.machine.Host, d: d, cloud: b.account, log: slog.New(slog.NewTextHandler(b.journal, nil)), clock: now.URL,
-		dial: (&net.Dialer{}).DialContext, free: func(string) (uint64, error) { return 100 << 30, nil },
-		times: times{look: 2 * time.Millisecond, posture: 4 * time.Millisecond, connect: 300 * time.Millisecond, unregister: 5 * time.Second},
+		host: b.machine.Host, description: d, cloud: b.account, log: slog.New(slog.NewTextHandler(b.journal, nil)), clockURL: now.URL,
+		dial: (&net.Dialer{}).DialContext, freeBytes: func(string) (uint64, error) { return 100 << 30, nil },
+		times: intervals{poll: 2 * time.Millisecond, posture: 4 * time.Millisecond, connect: 300 * time.Millisecond, unregister: 5 * time.Second},
 	}
 	return b
 }
 
-// again is the same role after the agent was started anew.
-func (b *bench) again() {
+// restartAgent replaces the role by a new one, as a restart of the agent does.
+func (b *testRunner) restartAgent() {
 	b.Role = &Role{
-		host: b.host, d: b.d, cloud: b.cloud, log: b.log, clock: b.clock, free: b.free, times: b.times,
+		host: b.host, description: b.description, cloud: b.cloud, log: b.log, clockURL: b.clockURL, freeBytes: b.freeBytes, times: b.times,
 	}
 }
 
-func (b *bench) prepare(t *testing.T) {
+func (b *testRunner) mustPrepare(t *testing.T) {
 	t.Helper()
 	if err := b.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// serve runs Serve until the function that it gives is called.
-func (b *bench) serve(t *testing.T) (stop func()) {
+// startServing runs Serve until the test calls the returned function.
+func (b *testRunner) startServing(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -187,8 +188,8 @@ func (b *bench) serve(t *testing.T) (stop func()) {
 	}
 }
 
-// until waits for something that has to become true soon.
-func until(t *testing.T, what string, is func() bool) {
+// waitUntil waits until a condition is true, and fails the test after 5 s.
+func waitUntil(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -197,5 +198,7 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// ran is what the user's commands recorded, in order.
-func (b *bench) ran() string { return strings.Join(strings.Fields(b.machine.Text("/ran")), " ") }
+// recordedCommands returns the names that the user's commands recorded, in order.
+func (b *testRunner) recordedCommands() string {
+	return strings.Join(strings.Fields(b.machine.ReadFile("/ran")), " ")
+}

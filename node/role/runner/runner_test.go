@@ -14,77 +14,79 @@ import (
 )
 
 func TestPrepare(t *testing.T) {
-	b := newBench(t, func(r *spec.Runner) { r.MapParameter = mapName })
-	b.prepare(t)
-	if got := b.ran(); got != "install register" {
+	b := newTestRunner(t, func(r *spec.Runner) { r.MapParameter = mapName })
+	b.mustPrepare(t)
+	if got := b.recordedCommands(); got != "install register" {
 		t.Errorf("ran %q", got)
 	}
 	for _, want := range []string{
 		"sysctl --quiet --load=" + b.host.Path(sysctlFile), "nft --file ", "systemctl start docker.service", "systemctl reload docker.service",
-		"apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 --yes --quiet install --no-install-recommends docker.io apparmor nftables nfs-common",
+		"apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 --yes --quiet install --no-install-recommends docker.io apparmor nftables " +
+			"nfs-common",
 	} {
-		if b.machine.Ran(want) != 1 {
-			t.Errorf("%d times: %s", b.machine.Ran(want), want)
+		if b.machine.CountCommands(want) != 1 {
+			t.Errorf("%d times: %s", b.machine.CountCommands(want), want)
 		}
 	}
-	// Again, as after a restart of the agent: nothing is installed, registered or checked a second time.
-	b.again()
-	before := b.machine.State()
-	b.free = func(string) (uint64, error) { return 0, nil }
-	b.prepare(t)
-	if !maps.Equal(before, b.machine.State()) || b.ran() != "install register" || b.machine.Ran("apt-get") != 2 {
-		t.Errorf("a second run changes the machine: ran %q", b.ran())
+	// After a restart of the agent, Prepare installs, registers and checks nothing a second time.
+	b.restartAgent()
+	before := b.machine.SnapshotState()
+	b.freeBytes = func(string) (uint64, error) { return 0, nil }
+	b.mustPrepare(t)
+	if !maps.Equal(before, b.machine.SnapshotState()) || b.recordedCommands() != "install register" ||
+		b.machine.CountCommands("apt-get") != 2 {
+		t.Errorf("a second run changes the machine: ran %q", b.recordedCommands())
 	}
-	if b.journal.count("planted4711") > 0 || len(b.machine.Holding("planted4711")) > 0 {
-		t.Errorf("the token is in the log or in %v", b.machine.Holding("planted4711"))
+	if b.journal.count("planted4711") > 0 || len(b.machine.FindText("planted4711")) > 0 {
+		t.Errorf("the token is in the log or in %v", b.machine.FindText("planted4711"))
 	}
 }
 
-// After a reboot the checks and the registration are done again, and the installation is not.
+// After a reboot Prepare repeats the self-check and the registration, but not the installation.
 func TestReboot(t *testing.T) {
-	b := newBench(t, nil)
-	b.prepare(t)
+	b := newTestRunner(t, nil)
+	b.mustPrepare(t)
 	b.machine.Reboot()
-	b.again()
-	b.free = func(string) (uint64, error) { return 0, nil }
+	b.restartAgent()
+	b.freeBytes = func(string) (uint64, error) { return 0, nil }
 	if err := b.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "GiB free") {
 		t.Errorf("a full disk after a reboot: %v", err)
 	}
-	b.free = func(string) (uint64, error) { return 100 << 30, nil }
-	b.prepare(t)
-	if got := b.ran(); got != "install register register" {
+	b.freeBytes = func(string) (uint64, error) { return 100 << 30, nil }
+	b.mustPrepare(t)
+	if got := b.recordedCommands(); got != "install register register" {
 		t.Errorf("ran %q", got)
 	}
 }
 
-// A kill while any of the commands runs, by turns before it did anything and after it did everything, and the next run ends in the same place.
+// The test kills each command once, alternately before and after its effect. The next run reaches the same state.
 func TestKilledInEveryStepOfBoot(t *testing.T) {
 	edit := func(r *spec.Runner) { r.MapParameter = mapName }
-	model := newBench(t, edit)
-	twoDisks(model.machine)
-	model.prepare(t)
-	want, steps := model.machine.State("/ran"), len(model.machine.Commands())
+	model := newTestRunner(t, edit)
+	addTwoDisks(model.machine)
+	model.mustPrepare(t)
+	want, steps := model.machine.SnapshotState("/ran"), len(model.machine.CommandLog())
 	if steps < 25 {
-		t.Fatalf("a boot of %d commands: %v", steps, model.machine.Commands())
+		t.Fatalf("a boot of %d commands: %v", steps, model.machine.CommandLog())
 	}
 	for n := 1; n <= steps; n++ {
 		after := n%2 == 0
-		b := newBench(t, edit)
-		twoDisks(b.machine)
-		ctx := b.machine.Kill(n, after)
+		b := newTestRunner(t, edit)
+		addTwoDisks(b.machine)
+		ctx := b.machine.KillAtCommand(n, after)
 		err := b.Prepare(ctx)
-		killed := b.machine.Commands()[len(b.machine.Commands())-1]
-		if !b.machine.Spare(ctx) || err == nil {
+		killed := b.machine.CommandLog()[len(b.machine.CommandLog())-1]
+		if !b.machine.CancelKill(ctx) || err == nil {
 			t.Fatalf("the kill in command %d did not happen: %v", n, err)
 		}
-		b.again()
-		b.prepare(t)
-		if got := b.machine.State("/ran"); !maps.Equal(got, want) {
+		b.restartAgent()
+		b.mustPrepare(t)
+		if got := b.machine.SnapshotState("/ran"); !maps.Equal(got, want) {
 			t.Errorf("killed in %q, done: %t: the machine ends as %v\nwant %v", killed, after, got, want)
 		}
-		// A user's command that was killed when it was done runs again, and no other does.
+		// A user's command that was killed after its effect runs again, and no other command does.
 		own := strings.Contains(killed, "systemd-run") && after
-		if got := b.ran(); got != "install register" && !own {
+		if got := b.recordedCommands(); got != "install register" && !own {
 			t.Errorf("killed in %q: ran %q", killed, got)
 		}
 	}
@@ -93,92 +95,93 @@ func TestKilledInEveryStepOfBoot(t *testing.T) {
 func TestKilledInEveryStepOfDrain(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		for _, after := range []bool{false, true} {
-			b := newBench(t, nil)
-			b.prepare(t)
-			ctx := b.machine.Kill(n, after)
-			if err := b.Drain(ctx); err == nil || !b.machine.Spare(ctx) {
+			b := newTestRunner(t, nil)
+			b.mustPrepare(t)
+			ctx := b.machine.KillAtCommand(n, after)
+			if err := b.Drain(ctx); err == nil || !b.machine.CancelKill(ctx) {
 				t.Fatalf("the kill in command %d did not happen: %v", n, err)
 			}
-			b.again() // Drain comes first after a restart
+			b.restartAgent() // after a restart, Drain is the first call
 			if err := b.Drain(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if ran := b.ran(); !strings.HasSuffix(ran, "unregister") || b.machine.Text("/run/beachhead/registered") != "" {
+			if ran := b.recordedCommands(); !strings.HasSuffix(ran, "unregister") || b.machine.ReadFile("/run/beachhead/registered") != "" {
 				t.Errorf("killed in %d, done: %t: ran %q", n, after, ran)
 			}
-			if told := b.account.told(); len(told) != 1 || told[0] {
+			if told := b.account.protectionCalls(); len(told) != 1 || told[0] {
 				t.Errorf("protections %v", told)
 			}
 		}
 	}
 }
 
-// A fleet that takes no work starts no agent, and its machines are ready all the same.
+// A fleet that accepts no jobs starts no agent, and its machines still become ready.
 func TestPrepareWhileDraining(t *testing.T) {
-	b := newBench(t, nil)
-	b.account.set(fleetPath+"/posture", "draining")
-	b.prepare(t)
-	if got := b.ran(); got != "install" {
+	b := newTestRunner(t, nil)
+	b.account.setParameter(fleetPath+"/posture", "draining")
+	b.mustPrepare(t)
+	if got := b.recordedCommands(); got != "install" {
 		t.Errorf("ran %q", got)
 	}
 }
 
-// Parameter Store away: the machine stays in the posture that it had, also over a restart; without one it takes work.
-func TestPostureIsLost(t *testing.T) {
-	b := newBench(t, nil)
-	b.account.lose(true)
-	if got := b.posture(t.Context()); got != active {
+// During an outage of Parameter Store, the machine keeps its posture, also over a restart; a machine with no known
+// posture accepts jobs.
+func TestPostureDuringOutage(t *testing.T) {
+	b := newTestRunner(t, nil)
+	b.account.setUnavailable(true)
+	if got := b.readPosture(t.Context()); got != activePosture {
 		t.Errorf("without any: %q", got)
 	}
-	b.account.lose(false)
-	b.account.set(fleetPath+"/posture", "standby")
-	if got := b.posture(t.Context()); got != "standby" {
+	b.account.setUnavailable(false)
+	b.account.setParameter(fleetPath+"/posture", "standby")
+	if got := b.readPosture(t.Context()); got != "standby" {
 		t.Errorf("%q", got)
 	}
-	b.account.lose(true)
-	b.again()
-	if got := b.posture(t.Context()); got != "standby" {
+	b.account.setUnavailable(true)
+	b.restartAgent()
+	if got := b.readPosture(t.Context()); got != "standby" {
 		t.Errorf("lost: %q", got)
 	}
 }
 
-// With everything of AWS away but the machine's own metadata, a restarted agent goes on.
+// During an outage of everything but the machine's own metadata, a restarted agent continues.
 func TestRestartWithoutAWS(t *testing.T) {
-	b := newBench(t, nil)
-	b.prepare(t)
-	b.account.lose(true)
-	b.again()
-	b.clock = "http://127.0.0.1:1"
-	b.prepare(t)
+	b := newTestRunner(t, nil)
+	b.mustPrepare(t)
+	b.account.setUnavailable(true)
+	b.restartAgent()
+	b.clockURL = "http://127.0.0.1:1"
+	b.mustPrepare(t)
 }
 
-// The removal of a machine from a CI system that does not answer is given up after a while: the machine has to go.
+// The removal of a machine from a CI system that does not answer ends after a while: the machine must terminate.
 func TestDrainWithoutCIServer(t *testing.T) {
-	b := newBench(t, func(r *spec.Runner) { r.Agent.Commands.Unregister = "echo gone for good >&2; exit 1" })
+	b := newTestRunner(t, func(r *spec.Runner) { r.Agent.Commands.Unregister = "echo gone for good >&2; exit 1" })
 	b.times.unregister = 50 * time.Millisecond
-	b.prepare(t)
+	b.mustPrepare(t)
 	if err := b.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if b.journal.count("by hand") != 1 {
 		t.Error("it is not told")
 	}
-	b = newBench(t, func(r *spec.Runner) { r.Agent.Commands.Drain = "exit 1" })
-	b.prepare(t)
-	if err := b.Drain(t.Context()); err == nil || b.ran() != "install register" {
-		t.Errorf("%v: a drain that failed is taken for one: ran %q", err, b.ran())
+	b = newTestRunner(t, func(r *spec.Runner) { r.Agent.Commands.Drain = "exit 1" })
+	b.mustPrepare(t)
+	if err := b.Drain(t.Context()); err == nil || b.recordedCommands() != "install register" {
+		t.Errorf("%v: a drain that failed is taken for one: ran %q", err, b.recordedCommands())
 	}
 }
 
 func TestMetrics(t *testing.T) {
-	b := newBench(t, nil)
-	b.prepare(t)
+	b := newTestRunner(t, nil)
+	b.mustPrepare(t)
 	for _, id := range []string{"1", "2", "3"} {
-		if err := ci.Job(b.host, "started", id); err != nil {
+		if err := ci.MarkJob(b.host, "started", id); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := b.Metrics(t.Context())
+	got, err := b.CollectMetrics(t.Context())
 	if err != nil || len(got) != 1 || got[0].Name != "BusyPercent" || got[0].Unit != "Percent" || got[0].Value != 75 {
 		t.Errorf("%v, %v; want 75 percent of 4 jobs", got, err)
 	}
@@ -187,36 +190,36 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// The fleet's scaling follows the metric by its name.
+// The fleet's scaling follows the metric of the same name.
 func TestMetricIsTheFleets(t *testing.T) {
-	text, err := os.ReadFile("../../../components/fleet/fleet.go")
-	if err != nil || !strings.Contains(string(text), `const Metric = "`+Metric+`"`) {
-		t.Errorf("components/fleet has another metric than %s, %v", Metric, err)
+	text, err := os.ReadFile("../../../components/fleet/scaling_group.go")
+	if err != nil || !strings.Contains(string(text), `const Metric = "`+BusyMetric+`"`) {
+		t.Errorf("components/fleet has another metric than %s, %v", BusyMetric, err)
 	}
-	var _ Cloud = (*aws.Cloud)(nil)
+	var _ Cloud = (*aws.Client)(nil)
 }
 
-// The image's own configuration of the engine stays, but for the mirror.
+// The image's own configuration of the engine stays, except for the mirror.
 func TestMirror(t *testing.T) {
-	b := newBench(t, nil)
-	b.machine.Put(engineConfig, `{"log-driver": "journald", "registry-mirrors": ["https://old"]}`)
-	b.prepare(t)
+	b := newTestRunner(t, nil)
+	b.machine.WriteFile(engineConfig, `{"log-driver": "journald", "registry-mirrors": ["https://old"]}`)
+	b.mustPrepare(t)
 	var got map[string]any
-	if err := json.Unmarshal([]byte(b.machine.Text(engineConfig)), &got); err != nil {
+	if err := json.Unmarshal([]byte(b.machine.ReadFile(engineConfig)), &got); err != nil {
 		t.Fatal(err)
 	}
 	mirrors, _ := got["registry-mirrors"].([]any)
 	if got["log-driver"] != "journald" || len(mirrors) != 1 || mirrors[0] != mirrorAddr {
 		t.Errorf("%v", got)
 	}
-	b = newBench(t, nil)
-	b.machine.Put(engineConfig, "not JSON")
+	b = newTestRunner(t, nil)
+	b.machine.WriteFile(engineConfig, "not JSON")
 	if err := b.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), engineConfig) {
 		t.Errorf("%v", err)
 	}
-	b = newBench(t, func(r *spec.Runner) { r.RegistryMirror = "" })
-	b.prepare(t)
-	if b.machine.Text(engineConfig) != "" {
+	b = newTestRunner(t, func(r *spec.Runner) { r.RegistryMirror = "" })
+	b.mustPrepare(t)
+	if b.machine.ReadFile(engineConfig) != "" {
 		t.Error("a configuration for no mirror")
 	}
 }

@@ -11,50 +11,53 @@ import (
 	"github.com/beachhead-build/beachhead/node/ci"
 )
 
-// server is the state of Serve.
-type server struct {
+// serveLoop is the state of Serve.
+type serveLoop struct {
 	*Role
 	system ci.System
-	// protected is what the group was last told; nil: it was told nothing yet, and may have been told anything by an agent before this one.
-	protected *bool
-	running   int
-	// posture is the last one, read at postured.
-	posture  string
-	postured time.Time
-	// failed is when the CI agent could not be started last.
-	failed time.Time
-	// draining is open while a drain by posture is under way, and gives its outcome; drained says that one has ended well.
+	// protected is the protection that the group has confirmed; nil before the first call, because an earlier agent may
+	// have set either.
+	protected   *bool
+	runningJobs int
+	// posture is the last posture, which Serve read at postureReadAt.
+	posture       string
+	postureReadAt time.Time
+	// startFailedAt is the time of the last failed start of the CI agent.
+	startFailedAt time.Time
+	// draining is set while a drain for the posture runs, and delivers its outcome. drained reports that one has
+	// succeeded.
 	draining chan error
 	drained  bool
-	// said are the last errors by what failed, so that each is told once.
-	said map[string]string
+	// lastErrors maps each step to its last error, so that each error is logged once.
+	lastErrors map[string]string
 }
 
-// Serve keeps the machine protected while a job runs, its CI agent running, and both in step with the fleet's posture.
+// Serve protects the machine from scale-in while a job runs, keeps its CI agent running, and makes both follow the
+// fleet's posture. It returns nil when the context ends.
 func (r *Role) Serve(ctx context.Context) error {
-	system, err := r.agent(ctx)
+	system, err := r.ciSystem(ctx)
 	if err != nil {
 		return err
 	}
-	s := &server{Role: r, system: system, said: map[string]string{}}
+	s := &serveLoop{Role: r, system: system, lastErrors: map[string]string{}}
 	var access sync.WaitGroup
 	defer access.Wait()
-	if name := r.d.Runner.MapParameter; name != "" {
+	if name := r.description.Runner.MapParameter; name != "" {
 		access.Go(func() {
-			if err := cacheclient.Keep(ctx, r.host, r.cloud, name); err != nil {
-				r.log.Warn("the access to the cache is not kept in order; commands read the shard map themselves", "error", err)
+			if err := cacheclient.MaintainAccess(ctx, r.host, r.cloud, name); err != nil {
+				r.log.Warn("updating the access to the cache failed; commands read the shard map themselves", "error", err)
 			}
 		})
-		access.Go(func() { cacheclient.Watch(ctx, r.host) })
+		access.Go(func() { cacheclient.WatchShards(ctx, r.host) })
 	}
-	tick := time.NewTicker(r.times.look)
+	tick := time.NewTicker(r.times.poll)
 	defer tick.Stop()
 	for {
-		s.look(ctx)
+		s.runRound(ctx)
 		select {
 		case <-ctx.Done():
 			if s.draining != nil {
-				s.tell(ctx, "draining", <-s.draining) // it ends with the context
+				s.logOutcome(ctx, "draining", <-s.draining) // the drain ends with the context
 			}
 			return nil
 		case <-tick.C:
@@ -62,82 +65,86 @@ func (r *Role) Serve(ctx context.Context) error {
 	}
 }
 
-// look does one round. No error of it ends the role: the CI agent works without this one, and the next round tries again.
-func (s *server) look(ctx context.Context) {
-	if time.Since(s.postured) >= s.times.posture {
-		s.posture, s.postured = s.Role.posture(ctx), time.Now()
+// runRound runs one round. No error ends the role: the CI agent works without it, and the next round retries.
+func (s *serveLoop) runRound(ctx context.Context) {
+	if time.Since(s.postureReadAt) >= s.times.posture {
+		s.posture, s.postureReadAt = s.Role.readPosture(ctx), time.Now()
 	}
-	s.follow(ctx)
-	// What cannot be counted is as it was: a machine with a job must not lose its protection for that.
-	running, err := s.system.Running(ctx)
-	if s.tell(ctx, "counting the running jobs", err); err == nil {
-		s.running = running
+	s.followPosture(ctx)
+	// When the count fails, the last count stays: a machine with a job must not lose its protection for that.
+	running, err := s.system.CountJobs(ctx)
+	if s.logOutcome(ctx, "counting the running jobs", err); err == nil {
+		s.runningJobs = running
 	}
-	s.protect(ctx, s.running > 0)
+	s.updateProtection(ctx, s.runningJobs > 0)
 }
 
-// protect tells the group when a job starts to run and when the last has ended, and not in between. Auto Scaling takes it only of a
-// machine that is in service, which it is some seconds after its first job may have begun; until then each look tries again.
-func (s *server) protect(ctx context.Context, want bool) {
+// updateProtection calls Auto Scaling when the first job starts and when the last one has ended, and not in between.
+// Auto Scaling accepts the call only while the machine is in service, which may be some seconds after its first job
+// starts; until then each round retries.
+func (s *serveLoop) updateProtection(ctx context.Context, want bool) {
 	if s.protected != nil && *s.protected == want {
 		return
 	}
-	err := s.cloud.Protect(ctx, want)
+	err := s.cloud.SetScaleInProtection(ctx, want)
 	if errors.Is(err, aws.ErrBusy) {
 		return
 	}
-	if s.tell(ctx, "setting the protection from scale-in", err); err == nil {
+	if s.logOutcome(ctx, "setting the scale-in protection", err); err == nil {
 		s.protected = &want
 	}
 }
 
-// follow brings the CI agent to where the posture wants it.
-func (s *server) follow(ctx context.Context) {
+// followPosture starts or drains the CI agent as the posture requires.
+func (s *serveLoop) followPosture(ctx context.Context) {
 	select {
-	case err := <-s.draining: // nil: never
+	case err := <-s.draining: // a nil channel never delivers
 		s.draining, s.drained = nil, err == nil
-		s.tell(ctx, "draining for the posture "+s.posture, err)
+		s.logOutcome(ctx, "draining for the posture "+s.posture, err)
 	default:
 	}
 	switch {
 	case s.draining != nil:
-		// Also when the posture is active again: an agent that was told to end after its last job cannot be told otherwise.
-	case s.posture == active && time.Since(s.failed) < s.times.posture:
-		// A CI server that refuses is not asked at every look: it may count the calls of all machines together.
-	case s.posture == active:
-		err := s.system.Start(ctx)
-		s.tell(ctx, "keeping the CI system's agent running", err)
+		// This also applies when the posture is active again: an agent that ends after its last job cannot be stopped
+		// from ending.
+	case s.posture == activePosture && time.Since(s.startFailedAt) < s.times.posture:
+		// The agent does not call a CI server that refuses it in every round: the server may count the calls of all
+		// machines together.
+	case s.posture == activePosture:
+		err := s.system.EnsureRunning(ctx)
+		s.logOutcome(ctx, "keeping the CI system's agent running", err)
 		if err != nil {
-			s.failed = time.Now()
+			s.startFailedAt = time.Now()
 		} else if s.drained {
 			s.drained = false
-			s.log.Info("the machine takes work again")
+			s.log.Info("machine accepts jobs again")
 		}
 	case !s.drained:
-		s.log.Info("the machine takes no new job and waits for the running ones", "posture", s.posture)
+		s.log.Info("machine accepts no new job and waits for the running ones", "posture", s.posture)
 		s.draining = make(chan error, 1)
-		go func() { s.draining <- s.retire(ctx) }()
+		go func() { s.draining <- s.drainForPosture(ctx) }()
 	}
 }
 
-// retire drains, and removes the machine from the CI system where it can come back under its name. The group takes the machine away; until then
-// it stays as it is, idle and unprotected. A name that is used up (JobServ) is kept until the machine ends, since the posture may change back.
-func (s *server) retire(ctx context.Context) error {
-	if err := s.system.Drain(ctx); err != nil || s.system.Final() {
+// drainForPosture drains the machine and removes it from the CI system if the machine can register again under its
+// name. The machine then stays idle and unprotected until the group terminates it. If the name can be used only once
+// (JobServ), the machine stays registered until it terminates, because the posture may change back.
+func (s *serveLoop) drainForPosture(ctx context.Context) error {
+	if err := s.system.DrainJobs(ctx); err != nil || s.system.UsesNameOnce() {
 		return err
 	}
-	return s.unregister(ctx, s.system)
+	return s.unregisterMachine(ctx, s.system)
 }
 
-// tell logs an error once, and once that it is over.
-func (s *server) tell(ctx context.Context, what string, err error) {
+// logOutcome logs an error once, and once that the step works again.
+func (s *serveLoop) logOutcome(ctx context.Context, step string, err error) {
 	switch {
 	case ctx.Err() != nil:
-	case err == nil && s.said[what] != "":
-		delete(s.said, what)
-		s.log.Info(what + " works again")
-	case err != nil && s.said[what] != err.Error():
-		s.said[what] = err.Error()
-		s.log.Warn(what+" failed; it is tried again", "error", err)
+	case err == nil && s.lastErrors[step] != "":
+		delete(s.lastErrors, step)
+		s.log.Info("step works again", "step", step)
+	case err != nil && s.lastErrors[step] != err.Error():
+		s.lastErrors[step] = err.Error()
+		s.log.Warn("step failed; retrying", "step", step, "error", err)
 	}
 }

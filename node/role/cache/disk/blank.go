@@ -14,63 +14,67 @@ import (
 
 const fileSystem = "ext4"
 
-// contents is what is on a device, by all that looks.
+// contents describes what a device contains, according to all the tools that read it.
 type contents struct {
-	// signatures is what blkid and wipefs say: file systems, members of volume groups and arrays, partition tables, encryption, swap.
+	// signatures holds the findings of blkid and wipefs: file systems, members of volume groups and arrays, partition
+	// tables, encryption, swap.
 	signatures string
 	kind       string
 	label      string
-	// begun says that this agent had proved the device blank, and began to format it.
-	begun bool
-	// data is where the first byte is that is not zero; -1 when none was read.
-	data int64
+	// marked means that this agent found the device blank before, and began to format it.
+	marked bool
+	// dataAt is the offset of the first byte that is not zero; -1 when all bytes that were read are zero.
+	dataAt int64
 }
 
 type verdict int
 
 const (
-	strange verdict = iota
-	known
+	foreign verdict = iota
+	prepared
 	blank
 )
 
-// judge decides what may be done with a volume. Blank takes all there is: nobody sees a signature, nothing that was read is anything but zero,
-// and the volume was not made from a snapshot, on which something was whether or not anybody knows it.
-func judge(v Volume, has contents) (verdict, string) {
+// classifyContents decides how to treat a volume. A volume is blank only if all of this holds: blkid and wipefs find no
+// signature, every byte that was read is zero, and the volume does not come from a snapshot. A volume from a snapshot
+// had contents, even if no tool recognizes them.
+func classifyContents(v Volume, has contents) (verdict, string) {
 	switch {
 	case has.kind == fileSystem && has.label == v.Label:
-		return known, ""
+		return prepared, ""
 	case has.kind == fileSystem && strings.HasPrefix(has.label, "beachhead-"):
-		return strange, fmt.Sprintf("it is the cache of another shard, with the label %s, and this one is %s", has.label, v.Label)
+		return foreign, fmt.Sprintf("it holds the cache of another shard, with the label %s; want the label %s", has.label, v.Label)
 	case has.signatures != "":
-		return strange, "it has " + has.signatures
+		return foreign, "it contains " + has.signatures
 	case v.FromSnapshot:
-		return strange, "it was made from a snapshot, and has no file system that is known"
-	case has.begun:
+		return foreign, "it was created from a snapshot and has no file system that Beachhead created"
+	case has.marked:
 		return blank, ""
-	case has.data >= 0:
-		return strange, fmt.Sprintf("it has data at byte %d, and no file system that is known", has.data)
+	case has.dataAt >= 0:
+		return foreign, fmt.Sprintf("it has data at byte %d and no file system that Beachhead created", has.dataAt)
 	}
 	return blank, ""
 }
 
-// look finds out what is on a volume. That it cannot be found out is an error, and never a blank device.
-func look(ctx context.Context, h host.Host, v Volume) (contents, error) {
-	has := contents{data: -1}
-	if err := has.probe(ctx, h, v.Device); err != nil {
-		return has, fmt.Errorf("looking at what is on %s: %w", v.Device, err)
+// inspectDevice finds out what a volume contains. It returns an error when it cannot find out; it never reports such a
+// device as blank.
+func inspectDevice(ctx context.Context, h host.Host, v Volume) (contents, error) {
+	has := contents{dataAt: -1}
+	if err := has.readSignatures(ctx, h, v.Device); err != nil {
+		return has, fmt.Errorf("inspecting the contents of %s: %w", v.Device, err)
 	}
 	if has.kind == fileSystem {
-		return has, nil // it is not blank, and reading on would tell nothing more
+		return has, nil // the device is not blank, so reading on would show nothing more
 	}
-	if err := has.read(v); err != nil {
-		return has, fmt.Errorf("reading %s: %w; replace the machine if it stays", v.Device, err)
+	if err := has.scanDevice(v); err != nil {
+		return has, fmt.Errorf("reading %s: %w; if the error stays, terminate this machine (its group replaces it)", v.Device, err)
 	}
 	return has, nil
 }
 
-// probe asks for signatures. Both commands are asked, since blkid tells what something is and wipefs also what it contradicts.
-func (c *contents) probe(ctx context.Context, h host.Host, device string) error {
+// readSignatures collects the signatures on a device. It runs two commands: blkid identifies the content, wipefs also
+// lists signatures that contradict it.
+func (c *contents) readSignatures(ctx context.Context, h host.Host, device string) error {
 	probed, err := h.Run(ctx, "blkid", "-p", "-o", "export", device)
 	if code := host.ExitCode(err); err != nil && code != nothingFound && code != ambivalent {
 		return err
@@ -79,15 +83,15 @@ func (c *contents) probe(ctx context.Context, h host.Host, device string) error 
 	if wipefsErr != nil {
 		return wipefsErr
 	}
-	c.signatures = strings.Join(append(c.identify(probed), contradictions(listed)...), " ")
+	c.signatures = strings.Join(append(c.parseBlkid(probed), parseWipefs(listed)...), " ")
 	if host.ExitCode(err) == ambivalent {
 		c.kind, c.signatures = "", "signatures of several kinds "+c.signatures
 	}
 	return nil
 }
 
-// identify reads what blkid says: a line for each property.
-func (c *contents) identify(probed string) (seen []string) {
+// parseBlkid reads the output of blkid: one line for each property.
+func (c *contents) parseBlkid(probed string) (seen []string) {
 	for line := range strings.Lines(probed) {
 		line = strings.TrimSpace(line)
 		switch key, value, _ := strings.Cut(line, "="); key {
@@ -103,8 +107,8 @@ func (c *contents) identify(probed string) (seen []string) {
 	return seen
 }
 
-// contradictions reads what wipefs says: a line for each signature, below one that begins with #.
-func contradictions(listed string) (seen []string) {
+// parseWipefs reads the output of wipefs: one line for each signature, after a header that begins with #.
+func parseWipefs(listed string) (seen []string) {
 	for line := range strings.Lines(listed) {
 		if !strings.HasPrefix(line, "#") {
 			seen = append(seen, strings.TrimSpace(line))
@@ -113,22 +117,22 @@ func contradictions(listed string) (seen []string) {
 	return seen
 }
 
-// blkid's exit codes, when it does not find one thing. Source: blkid(8).
+// Exit codes of blkid when it does not find exactly one content. Source: blkid(8).
 const (
 	nothingFound = 2
 	ambivalent   = 8
 )
 
-// How much of a device is read: both ends, where signatures are, and places spread over the rest. Up to 72 MiB that is all of it; of a large
-// one it is what takes a second or two.
+// These constants limit how much of a device is read: both ends, which hold the signatures, and samples spread over the
+// rest. Devices up to 72 MiB are read completely. For a large device the reads take a second or two.
 const (
 	edge    = 4 << 20
 	sample  = 64 << 10
 	samples = 1024
 )
 
-// read looks for anything that is not zero, and for the agent's own mark.
-func (c *contents) read(v Volume) error {
+// scanDevice searches for bytes that are not zero, and for the mark of this agent.
+func (c *contents) scanDevice(v Volume) error {
 	file, err := os.Open(v.Device)
 	if err != nil {
 		return err
@@ -139,19 +143,19 @@ func (c *contents) read(v Volume) error {
 		return err
 	}
 	if size < 2*edge {
-		return fmt.Errorf("it has %d bytes; want a volume of at least 1 GiB", size)
+		return fmt.Errorf("the device has %d bytes; want a volume of at least 1 GiB", size)
 	}
 	own := make([]byte, markBytes)
-	if _, err := file.ReadAt(own, markAt(size)); err != nil {
+	if _, err := file.ReadAt(own, markOffset(size)); err != nil {
 		return err
 	}
-	c.begun = bytes.Equal(own, mark(v.ID))
-	c.data, err = firstData(file, size)
+	c.marked = bytes.Equal(own, buildMark(v.ID))
+	c.dataAt, err = findData(file, size)
 	return err
 }
 
-// firstData gives the place of a block that is not all zero; -1 when none was read.
-func firstData(file io.ReaderAt, size int64) (int64, error) {
+// findData returns the offset of a block that is not all zero; -1 when all blocks that it reads are zero.
+func findData(file io.ReaderAt, size int64) (int64, error) {
 	buffer, zero := make([]byte, sample), make([]byte, sample)
 	at := func(offset int64) (bool, error) {
 		n, err := file.ReadAt(buffer, offset)
@@ -160,7 +164,7 @@ func firstData(file io.ReaderAt, size int64) (int64, error) {
 		}
 		return bytes.Equal(buffer[:n], zero[:n]), nil
 	}
-	for _, offset := range offsets(size) {
+	for _, offset := range sampleOffsets(size) {
 		if clean, err := at(offset); err != nil || !clean {
 			return offset, err
 		}
@@ -168,8 +172,8 @@ func firstData(file io.ReaderAt, size int64) (int64, error) {
 	return -1, nil
 }
 
-// offsets are the places that are read, sample bytes from each.
-func offsets(size int64) []int64 {
+// sampleOffsets returns the offsets to read from; each read takes sample bytes.
+func sampleOffsets(size int64) []int64 {
 	var all []int64
 	for offset := int64(0); offset < edge; offset += sample {
 		all = append(all, offset, size-edge+offset)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ import (
 // imageBytes is small, so that hashing it takes no time.
 const imageBytes = 16 << 20
 
-// image makes a device of a sparse file, which blkid, wipefs, mke2fs and e2fsck take as they take a disk.
+// image creates a device from a sparse file, which blkid, wipefs, mke2fs and e2fsck accept like a disk.
 func image(t *testing.T, h host.Host, size int64) string {
 	t.Helper()
 	path := h.Path("/dev/nvme1n1")
@@ -66,7 +67,8 @@ func put(t *testing.T, path string, offset int64, data string) {
 	}
 }
 
-// commands puts commands of the test on the path, before the machine's; its folders for administrators are on the path of a unit too.
+// commands puts the test's commands on the PATH before the machine's. The PATH of a unit includes the administrators'
+// folders too.
 func commands(t *testing.T, texts map[string]string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -78,7 +80,7 @@ func commands(t *testing.T, texts map[string]string) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
 }
 
-// mounts are commands that mount nothing, since that takes root, and say so as the kernel does.
+// mounts are commands that mount nothing, because that needs root, and that write the kernel's mount table.
 func mounts(t *testing.T, h host.Host) map[string]string {
 	t.Helper()
 	return map[string]string{
@@ -90,7 +92,8 @@ func mounts(t *testing.T, h host.Host) map[string]string {
 
 func volume(device string) Volume { return Volume{ID: gp3, Device: device, Label: "beachhead-00"} }
 
-// stranger is something on a device that is not ours: bytes at a place, the end when that is negative, or a command with the device behind it.
+// stranger is foreign content on a device: bytes at an offset, from the end when that is negative, or a command that
+// gets the device as its argument.
 type stranger struct {
 	at      int64
 	data    string
@@ -98,8 +101,8 @@ type stranger struct {
 	says    string
 }
 
-// strangers has the magic numbers that the kernel and the tools go by, so that nothing depends on which tools are there; and the tools
-// themselves, as far as they are.
+// strangerCases lists the magic numbers that the kernel and the tools recognize, so that the test does not depend on
+// installed tools, and the tools themselves where they exist.
 func strangerCases() map[string]stranger {
 	partition := "\x80\x00\x01\x00\x83\xfe\xff\xff\x3f\x00\x00\x00\x00\x20\x00\x00" + strings.Repeat("\x00", 48) + "\x55\xaa"
 	luks := "LUKS\xba\xbe\x00\x01aes\x00"
@@ -121,7 +124,7 @@ func strangerCases() map[string]stranger {
 		"one byte at the start": {
 			data: "\x01",
 		},
-		"another's mark": {at: markAt(imageBytes), data: string(mark("vol-0fedcba9876543210"))},
+		"another's mark": {at: markOffset(imageBytes), data: string(buildMark("vol-0fedcba9876543210"))},
 
 		"an ext4":              {command: []string{"mkfs.ext4", "-q", "-L", "data"}, says: "TYPE=ext4"},
 		"another shard's":      {command: []string{"mkfs.ext4", "-q", "-L", "beachhead-07"}, says: "another shard"},
@@ -134,7 +137,7 @@ func strangerCases() map[string]stranger {
 	}
 }
 
-// make puts the stranger on a device.
+// make puts the foreign content on a device.
 func (s stranger) make(t *testing.T, device string, size int64) {
 	t.Helper()
 	if s.command == nil {
@@ -166,12 +169,12 @@ func (s stranger) make(t *testing.T, device string, size int64) {
 	}
 }
 
-// refuse wants a device refused, and not one byte of it changed.
+// refuse fails the test unless the device is refused, and unchanged in every byte.
 func (s stranger) refuse(t *testing.T, h host.Host, device string) {
 	t.Helper()
 	before := sum(t, device)
 	err := Mount(t.Context(), h, volume(device), "/srv/cache")
-	if err == nil || !strings.Contains(err.Error(), "is not formatted") || !strings.Contains(err.Error(), s.says) {
+	if err == nil || !strings.Contains(err.Error(), "refused to format") || !strings.Contains(err.Error(), s.says) {
 		t.Errorf("it says %v, want a refusal with %q", err, s.says)
 	}
 	if sum(t, device) != before {
@@ -179,8 +182,9 @@ func (s stranger) refuse(t *testing.T, h host.Host, device string) {
 	}
 }
 
-// What commands make is on a block device where there may be one, and else on a file, which most of them take for one.
-func TestStrangersAreNeverFormatted(t *testing.T) {
+// Commands create their content on a block device where the test may use one, else on a file, which most of them
+// accept.
+func TestForeignVolumesAreNeverFormatted(t *testing.T) {
 	for name, s := range strangerCases() {
 		t.Run(name, func(t *testing.T) {
 			h, size, device := machine(t), int64(imageBytes), ""
@@ -188,7 +192,7 @@ func TestStrangersAreNeverFormatted(t *testing.T) {
 			if s.command != nil {
 				s.needs(t)
 				if s.command[0] == "mkfs.xfs" {
-					size = 300 << 20 // the least that it takes
+					size = 300 << 20 // the minimum that it accepts
 				}
 				device, _ = loop(t, size)
 			}
@@ -201,7 +205,7 @@ func TestStrangersAreNeverFormatted(t *testing.T) {
 	}
 }
 
-// needs skips what this machine cannot make. Its magic number is among the cases all the same.
+// needs skips what this machine cannot create. Its magic number is among the cases all the same.
 func (s stranger) needs(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath(s.command[0]); err != nil {
@@ -215,7 +219,7 @@ func (s stranger) needs(t *testing.T) {
 	}
 }
 
-// A blank volume of a snapshot is not blank: something was there, and nobody knows what.
+// A blank volume from a snapshot does not count as blank: it had contents, and no one knows which.
 func TestSnapshotsAreNeverFormatted(t *testing.T) {
 	h := machine(t)
 	commands(t, mounts(t, h))
@@ -230,7 +234,7 @@ func TestSnapshotsAreNeverFormatted(t *testing.T) {
 	}
 }
 
-// What cannot be looked at is not blank.
+// A device that cannot be read does not count as blank.
 func TestUnreadableIsNotBlank(t *testing.T) {
 	for what, texts := range map[string]map[string]string{
 		"no blkid":      {"blkid": "exit 127"},
@@ -265,7 +269,7 @@ func TestUnreadableIsNotBlank(t *testing.T) {
 	}
 }
 
-// A blank volume gets its file system once; the next run takes it as it is.
+// A blank volume is formatted once; the next run uses it as it is.
 func TestBlankIsFormattedOnce(t *testing.T) {
 	h := machine(t)
 	commands(t, mounts(t, h))
@@ -273,13 +277,13 @@ func TestBlankIsFormattedOnce(t *testing.T) {
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err != nil {
 		t.Fatal(err)
 	}
-	if at, err := Mounted(h, "/srv/cache"); err != nil || at.Source != v.Device {
+	if at, err := FindMount(h, "/srv/cache"); err != nil || at.Source != v.Device {
 		t.Errorf("mounted %+v, %v", at, err)
 	}
 	if err := Unmount(t.Context(), h, "/srv/cache", true); err != nil {
 		t.Fatal(err)
 	}
-	// The check writes when it was made, so only who the file system is stays as it was.
+	// The check writes its time, so that only the identity of the file system stays equal.
 	before := identity(t, v.Device)
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err != nil {
 		t.Fatal(err)
@@ -292,9 +296,9 @@ func TestBlankIsFormattedOnce(t *testing.T) {
 	}
 }
 
-// A machine that goes while mke2fs writes leaves everything but the superblock, which comes last. The next machine begins again; one that
-// finds as much on another volume does not.
-func TestFormatGoesOnAfterAKill(t *testing.T) {
+// A machine that stops while mke2fs writes leaves everything but the superblock, which comes last. The next machine
+// formats again; one that finds the same data on another volume does not.
+func TestFormatResumesAfterKill(t *testing.T) {
 	h := machine(t)
 	all := mounts(t, h)
 	real, err := exec.LookPath("mkfs.ext4")
@@ -310,13 +314,13 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	if err := Mount(t.Context(), h, v, "/srv/cache"); err == nil {
 		t.Fatal("mke2fs was killed, and nothing was said")
 	}
-	if has, err := look(t.Context(), h, v); err != nil || has.data < 0 || has.kind != "" {
+	if has, err := inspectDevice(t.Context(), h, v); err != nil || has.dataAt < 0 || has.kind != "" {
 		t.Fatalf("the test leaves %+v, %v; want a device that is not blank and has no file system", has, err)
 	}
 	other := v
 	other.ID = "vol-0fedcba9876543210"
 	before := sum(t, v.Device)
-	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "is not formatted") {
+	if err := Mount(t.Context(), h, other, "/srv/cache"); err == nil || !strings.Contains(err.Error(), "refused to format") {
 		t.Errorf("a copy on another volume: %v", err)
 	}
 	if sum(t, v.Device) != before {
@@ -327,7 +331,19 @@ func TestFormatGoesOnAfterAKill(t *testing.T) {
 	}
 }
 
-// The mark lies where mke2fs leaves it, whatever the size.
+// A device that cannot be marked is not formatted: a killed mke2fs would leave a volume that no machine may use.
+func TestUnmarkedIsNotFormatted(t *testing.T) {
+	h := machine(t)
+	all := mounts(t, h)
+	all["mkfs.ext4"] = "echo formatted >&2; exit 1"
+	commands(t, all)
+	v := volume(h.Path("/dev/nvme1n1"))
+	if err := formatVolume(t.Context(), h, v); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "marking "+v.ID) {
+		t.Errorf("%v, want that the device cannot be marked", err)
+	}
+}
+
+// mke2fs never overwrites the mark, whatever the size.
 func TestMarkOutlivesFormatting(t *testing.T) {
 	for _, size := range []int64{imageBytes, 100<<20 + 12345*4096, 1 << 30, 3<<30 - 65536, 20 << 30} {
 		h := machine(t)
@@ -341,7 +357,7 @@ func TestMarkOutlivesFormatting(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := make([]byte, markBytes)
-		if _, err := file.ReadAt(left, markAt(size)); err != nil || !bytes.Equal(left, mark(v.ID)) {
+		if _, err := file.ReadAt(left, markOffset(size)); err != nil || !bytes.Equal(left, buildMark(v.ID)) {
 			t.Errorf("%d bytes: the mark is %q, %v", size, bytes.TrimRight(left, "\x00"), err)
 		}
 		if err := file.Close(); err != nil {
@@ -361,12 +377,13 @@ func (o oneByte) ReadAt(p []byte, offset int64) (int, error) {
 	return len(p), nil
 }
 
-// On a device of up to 72 MiB, any byte is found; on larger ones, any at the ends, and any that fills a thousandth of it.
+// On a device of up to 72 MiB, any byte is found. On larger ones, any byte at the ends is found, and data that fills a
+// thousandth of it.
 func TestSamples(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.Int64Range(2*edge/4096, 1<<40/4096).Draw(t, "blocks") * 4096
 		at := rapid.OneOf(rapid.Int64Range(0, size-1), rapid.Int64Range(0, edge-1), rapid.Int64Range(size-edge, size-1)).Draw(t, "at")
-		found, err := firstData(oneByte(at), size)
+		found, err := findData(oneByte(at), size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -374,7 +391,7 @@ func TestSamples(t *testing.T) {
 		if must && found < 0 {
 			t.Fatalf("byte %d of %d is not seen", at, size)
 		}
-		all := offsets(size)
+		all := sampleOffsets(size)
 		if len(all) > 2*edge/sample+2*samples {
 			t.Fatalf("%d places are read", len(all))
 		}
@@ -386,8 +403,8 @@ func TestSamples(t *testing.T) {
 	})
 }
 
-// What e2fsck mends is mounted, and what it cannot is an error with the way out.
-func TestCheck(t *testing.T) {
+// The volume is mounted after a repair. A fault that e2fsck cannot repair is an error with the next step.
+func TestRepairFileSystem(t *testing.T) {
 	for code, want := range map[string]string{"0": "", "1": "", "4": "newest snapshot", "8": "newest snapshot"} {
 		h := machine(t)
 		all := mounts(t, h)

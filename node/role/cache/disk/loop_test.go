@@ -13,12 +13,12 @@ import (
 	"github.com/beachhead-build/beachhead/node/host"
 )
 
-// loops says whether this process may make loop devices and mount them.
+// loops reports whether this process may create loop devices and mount them.
 func loops() bool {
 	return os.Geteuid() == 0 && exec.Command("losetup", "--find").Run() == nil
 }
 
-// loop makes a block device of a sparse file, where that is possible; grow makes it larger.
+// loop creates a block device from a sparse file, where that is possible; grow makes it larger.
 func loop(t *testing.T, size int64) (device string, grow func(size int64)) {
 	t.Helper()
 	if !loops() {
@@ -50,7 +50,7 @@ func loop(t *testing.T, size int64) (device string, grow func(size int64)) {
 	}
 }
 
-// real is a host whose commands and mounts are the machine's own.
+// real is a host with the machine's own commands and mounts.
 func real(t *testing.T) host.Host {
 	t.Helper()
 	h := machine(t)
@@ -64,7 +64,7 @@ func real(t *testing.T) host.Host {
 	return h
 }
 
-// The whole way of a volume: blank, formatted, mounted, unmounted, and mounted with what was on it.
+// The whole life of a volume: blank, formatted, mounted, unmounted, and mounted again with its contents.
 func TestVolume(t *testing.T) {
 	const target = "/srv/cache"
 	if !loops() {
@@ -77,7 +77,7 @@ func TestVolume(t *testing.T) {
 	if err := Mount(t.Context(), h, v, target); err != nil {
 		t.Fatal(err)
 	}
-	if at, err := Mounted(h, target); err != nil || at != (At{Source: device}) {
+	if at, err := FindMount(h, target); err != nil || at != (MountedDevice{Source: device}) {
 		t.Fatalf("mounted %+v, %v", at, err)
 	}
 	write(t, h.Path(target+"/kept"), "a tenant's file\n")
@@ -86,7 +86,7 @@ func TestVolume(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if at, err := Mounted(h, target); err != nil || at != (At{}) {
+	if at, err := FindMount(h, target); err != nil || at != (MountedDevice{}) {
 		t.Errorf("unmounted: %+v, %v", at, err)
 	}
 	if err := Mount(t.Context(), h, v, target); err != nil {
@@ -95,7 +95,7 @@ func TestVolume(t *testing.T) {
 	if text, err := os.ReadFile(h.Path(target + "/kept")); err != nil || string(text) != "a tenant's file\n" {
 		t.Errorf("%q, %v", text, err)
 	}
-	// A device that is lost is let go of even while a file of it is open.
+	// A lost device is unmounted even while one of its files is open.
 	file, err := os.Open(h.Path(target + "/kept"))
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +109,8 @@ func TestVolume(t *testing.T) {
 	}
 }
 
-// A power cut leaves each file that was pushed whole, or not there: what the device has once the kernel has written down the new name, which is
-// after at most five seconds and can be long before it writes the content by itself.
+// A power cut leaves each pushed file complete, or absent. The test checks the device once the kernel has written the
+// new name, which takes five seconds at most and can be long before it writes the content by itself.
 func TestPowerCut(t *testing.T) {
 	const target = "/srv/cache"
 	if !loops() {
@@ -131,13 +131,13 @@ func TestPowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(other.Sync(), other.Close()); err != nil { // the journal is written, with the names of all
+	if err := errors.Join(other.Sync(), other.Close()); err != nil { // writes the journal, with all names
 		t.Fatal(err)
 	}
 	output := func(name string, args ...string) string {
 		t.Helper()
 		out, err := exec.Command(name, args...).Output()
-		if err != nil && host.ExitCode(err) != 1 { // of e2fsck: it has mended something
+		if err != nil && host.ExitCode(err) != 1 { // e2fsck repaired something
 			t.Fatalf("%s: %v", name, err)
 		}
 		return string(out)
@@ -150,7 +150,7 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// A file system follows its device while it is mounted.
+// A file system grows with its device while it is mounted.
 func TestGrow(t *testing.T) {
 	const target = "/srv/cache"
 	if !loops() || !mayResize(t) {
@@ -172,7 +172,7 @@ func TestGrow(t *testing.T) {
 	}
 }
 
-// mayResize says whether this process has CAP_SYS_RESOURCE, which root in a container may lack.
+// mayResize reports whether this process has CAP_SYS_RESOURCE, which root in a container may lack.
 func mayResize(t *testing.T) bool {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")

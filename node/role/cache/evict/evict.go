@@ -1,5 +1,6 @@
-// Package evict keeps a cache's volume from filling up: above the high mark it deletes files, oldest first, until the low one. A tenant that
-// has more than its share pays first, so that none can push the others out.
+// Package evict keeps the volume of a cache from filling up. When usage passes the high mark, it deletes the oldest
+// files until usage is down to the low mark. A tenant that uses more than its share loses files first, so that no
+// tenant can evict the files of the others.
 package evict
 
 import (
@@ -9,101 +10,103 @@ import (
 	"time"
 )
 
-// The marks, in percent of bytes or of inodes. Judgement: the alarm on space is above both, and between them are days of most caches.
+// High and Low are the marks, in percent of bytes or of inodes. Our estimate: the alarm on space is above both, and
+// most caches take days from one to the other.
 const (
 	High = 85
 	Low  = 80
 )
 
-// Measure is how much of one thing a volume has, and how much of it is used: bytes or inodes.
-type Measure struct{ Used, Total int64 }
+// Capacity holds the total and the used amount of one quantity of a volume: bytes or inodes.
+type Capacity struct{ Used, Total int64 }
 
-// Percent is how much is used, of a hundred.
-func (m Measure) Percent() float64 {
+// UsedPercent returns the used amount in percent.
+func (m Capacity) UsedPercent() float64 {
 	if m.Total <= 0 {
 		return 0 // a file system without a fixed number of inodes
 	}
 	return float64(m.Used) * 100 / float64(m.Total)
 }
 
-// over is how much there is too much of, when the high mark is passed: down to the low one. Zero: nothing.
-func (m Measure) over() int64 {
-	if m.Percent() <= High {
+// excessAmount returns how much to free to reach the low mark; 0 while usage is at or below the high mark.
+func (m Capacity) excessAmount() int64 {
+	if m.UsedPercent() <= High {
 		return 0
 	}
 	return m.Used - m.Total/100*Low
 }
 
-// Usage is that of a volume.
-type Usage struct{ Bytes, Inodes Measure }
+// Usage holds the usage of a volume.
+type Usage struct{ Bytes, Inodes Capacity }
 
-// Percent is that of what is scarcer.
-func (u Usage) Percent() float64 { return max(u.Bytes.Percent(), u.Inodes.Percent()) }
+// UsedPercent returns the usage of the scarcer quantity, in percent.
+func (u Usage) UsedPercent() float64 { return max(u.Bytes.UsedPercent(), u.Inodes.UsedPercent()) }
 
-// UsageOf asks the file system.
-func UsageOf(path string) (Usage, error) {
+// ReadUsage reads the usage from the file system at path.
+func ReadUsage(path string) (Usage, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(path, &s); err != nil {
-		return Usage{}, fmt.Errorf("asking how full %s is: %w", path, err)
+		return Usage{}, fmt.Errorf("reading the usage of %s: %w", path, err)
 	}
 	return Usage{
-		Bytes:  Measure{Used: int64(s.Blocks-s.Bfree) * s.Bsize, Total: int64(s.Blocks) * s.Bsize},
-		Inodes: Measure{Used: int64(s.Files - s.Ffree), Total: int64(s.Files)},
+		Bytes:  Capacity{Used: int64(s.Blocks-s.Bfree) * s.Bsize, Total: int64(s.Blocks) * s.Bsize},
+		Inodes: Capacity{Used: int64(s.Files - s.Ffree), Total: int64(s.Files)},
 	}, nil
 }
 
-// Result is what a sweep did.
+// Result counts what a sweep deleted.
 type Result struct {
 	Files, Bytes int64
-	// Leftovers counts half-written files of pushes that ended, and folders that have been empty for as long.
+	// Leftovers counts half-written files of pushes that ended, and folders that were empty for as long.
 	Leftovers int64
 }
 
-// Sweep deletes what has been half-written or empty for a day, and then, when the volume is fuller than the high mark, files until it is not
-// fuller than the low one; bytes and inodes are looked at one after the other. Usage asks how full the volume is. It walks the tree twice
-// and keeps a few kilobytes a tenant, however many files there are.
-func Sweep(ctx context.Context, slots string, now time.Time, usage func() (Usage, error)) (Result, error) {
+// SweepVolume deletes files that were half-written, and folders that were empty, for a day. After that, if usage is
+// above the high mark, it deletes files until usage is down to the low mark, for bytes first and then for inodes. usage
+// returns the current usage of the volume. SweepVolume walks the tree twice and needs a few kilobytes for each tenant,
+// whatever the number of files.
+func SweepVolume(ctx context.Context, slots string, now time.Time, usage func() (Usage, error)) (Result, error) {
 	t := tree{slots: slots, now: now}
-	for i, m := range []measured{
-		{func(u Usage) Measure { return u.Bytes }, allocated},
-		{func(u Usage) Measure { return u.Inodes }, one},
+	for i, m := range []quantity{
+		{func(u Usage) Capacity { return u.Bytes }, countBytes},
+		{func(u Usage) Capacity { return u.Inodes }, countOne},
 	} {
 		u, err := usage()
 		if err != nil {
 			return t.result, err
 		}
-		// The first walk is made in any case, since it clears away leftovers.
-		if i > 0 && m.of(u).over() == 0 {
+		// The first walk always runs, because it also removes leftovers.
+		if i > 0 && m.capacity(u).excessAmount() == 0 {
 			continue
 		}
-		if err := t.sweep(ctx, m, usage); err != nil {
+		if err := t.sweepQuantity(ctx, m, usage); err != nil {
 			return t.result, err
 		}
 	}
 	return t.result, nil
 }
 
-// measured is one thing that a volume may run out of, and what a file takes of it.
-type measured struct {
-	of    func(Usage) Measure
-	weigh weight
+// quantity is something that a volume may run out of, with the amount that a file uses of it.
+type quantity struct {
+	capacity func(Usage) Capacity
+	weigh    weight
 }
 
-func (t *tree) sweep(ctx context.Context, m measured, usage func() (Usage, error)) error {
-	tallies, err := t.tally(ctx, m.weigh)
+func (t *tree) sweepQuantity(ctx context.Context, m quantity, usage func() (Usage, error)) error {
+	tallies, err := t.countTenants(ctx, m.weigh)
 	if err != nil {
 		return err
 	}
-	u, err := usage() // again, since leftovers are gone
+	u, err := usage() // read again, because leftovers are gone
 	if err != nil {
 		return err
 	}
-	need := m.of(u).over()
+	need := m.capacity(u).excessAmount()
 	if need == 0 {
 		return nil
 	}
-	return t.delete(ctx, m.weigh, decide(tallies, need, share(m.of(u), len(tallies))))
+	return t.deleteFiles(ctx, m.weigh, planCuts(tallies, need, fairShare(m.capacity(u), len(tallies))))
 }
 
-// share is what each tenant may have of a volume.
-func share(m Measure, tenants int) int64 { return m.Total / int64(max(tenants, 1)) }
+// fairShare returns the amount that each tenant may use of a volume.
+func fairShare(m Capacity, tenants int) int64 { return m.Total / int64(max(tenants, 1)) }

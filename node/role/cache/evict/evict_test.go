@@ -18,7 +18,7 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
 
-// put makes a file of some size and age.
+// put creates a file of a given size and age.
 func put(t fataler, path string, size int, age time.Duration) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -33,13 +33,13 @@ func put(t fataler, path string, size int, age time.Duration) {
 
 type fataler interface{ Fatal(args ...any) }
 
-// found is what a file takes, and in which bucket it is.
+// found holds the space of a file and its bucket.
 type found struct {
 	bytes  int64
 	bucket int
 }
 
-// list gives every file below a folder, by its path in there.
+// list returns every file below a folder, by its path there.
 func list(t fataler, root string) map[string]found {
 	all := map[string]found{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -48,7 +48,7 @@ func list(t fataler, root string) map[string]found {
 		}
 		info, err := entry.Info()
 		if err == nil {
-			all[strings.TrimPrefix(path, root+"/")] = found{allocated(info), bucket(now.Sub(info.ModTime()))}
+			all[strings.TrimPrefix(path, root+"/")] = found{countBytes(info), ageBucket(now.Sub(info.ModTime()))}
 		}
 		return err
 	})
@@ -58,7 +58,7 @@ func list(t fataler, root string) map[string]found {
 	return all
 }
 
-// tenant is slot/tenant of a file's path.
+// tenant returns slot/tenant of a file's path.
 func tenant(path string) string { return strings.Join(strings.SplitN(path, "/", 3)[:2], "/") }
 
 func usedBy(files map[string]found, of string) (sum int64) {
@@ -70,15 +70,16 @@ func usedBy(files map[string]found, of string) (sum int64) {
 	return sum
 }
 
-// volume is a usage of which the files are all that there is, with so much space.
+// volume returns a usage in which only the files use space, of a given total.
 func volume(t fataler, slots string, total int64) func() (Usage, error) {
 	return func() (Usage, error) {
-		return Usage{Bytes: Measure{Used: usedBy(list(t, slots), ""), Total: total}}, nil
+		return Usage{Bytes: Capacity{Used: usedBy(list(t, slots), ""), Total: total}}, nil
 	}
 }
 
-// Whatever the tree: nothing goes below the high mark; above it, what is left is at the low mark, less a file of each tenant at most; a tenant
-// keeps nothing that is older than what it lost; and who has no more than its share loses nothing while another has more.
+// This holds for any tree. Below the high mark no file goes. Above it, the rest is at the low mark, less at most a file
+// of each tenant. A tenant keeps no file that is older than one it lost. A tenant within its share loses no file while
+// another has more than its share.
 func TestSweep(t *testing.T) {
 	base := t.TempDir()
 	run := 0
@@ -100,12 +101,12 @@ func TestSweep(t *testing.T) {
 		}
 		used := usedBy(before, "")
 		total := used * 100 / rapid.Int64Range(50, 100).Draw(t, "percent")
-		if _, err := Sweep(context.Background(), slots, now, volume(t, slots, total)); err != nil {
+		if _, err := SweepVolume(context.Background(), slots, now, volume(t, slots, total)); err != nil {
 			t.Fatal(err)
 		}
 		after := list(t, slots)
 		left, low := usedBy(after, ""), total/100*Low
-		if (Measure{used, total}).Percent() <= High {
+		if (Capacity{used, total}).UsedPercent() <= High {
 			if len(after) != len(before) {
 				t.Fatalf("%d of %d files are left of a volume with space", len(after), len(before))
 			}
@@ -141,15 +142,15 @@ func TestSweep(t *testing.T) {
 	})
 }
 
-// A tenant that fills the volume pays for it, although everything of the others is older.
-func TestTheGreedyPayFirst(t *testing.T) {
+// A tenant that fills the volume loses files first, although all files of the others are older.
+func TestTenantAboveShareLosesFirst(t *testing.T) {
 	slots := t.TempDir()
 	for i := range 20 {
 		put(t, fmt.Sprintf("%s/001/greedy/sstate/%02d", slots, i), 40_000, time.Duration(i)*time.Hour)
 	}
 	put(t, slots+"/002/small/sstate/old", 40_000, 300*day)
 	total := usedBy(list(t, slots), "") * 100 / 95
-	did, err := Sweep(t.Context(), slots, now, volume(t, slots, total))
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, total))
 	if err != nil || did.Files != 4 || did.Bytes != 4*40_960 {
 		t.Errorf("%+v, %v", did, err)
 	}
@@ -164,24 +165,25 @@ func TestTheGreedyPayFirst(t *testing.T) {
 	}
 }
 
-// Many small files run out of inodes before they run out of bytes.
+// Many small files use up the inodes before the bytes.
 func TestInodes(t *testing.T) {
 	slots := t.TempDir()
 	for i := range 95 {
 		put(t, fmt.Sprintf("%s/001/tenant/sstate/%02d", slots, i), 1, time.Duration(i+1)*day)
 	}
 	usage := func() (Usage, error) {
-		return Usage{Bytes: Measure{1, 100}, Inodes: Measure{int64(len(list(t, slots))), 100}}, nil
+		return Usage{Bytes: Capacity{1, 100}, Inodes: Capacity{int64(len(list(t, slots))), 100}}, nil
 	}
-	if did, err := Sweep(t.Context(), slots, now, usage); err != nil || did.Files != 15 {
+	if did, err := SweepVolume(t.Context(), slots, now, usage); err != nil || did.Files != 15 {
 		t.Errorf("%+v, %v; want 15 files less", did, err)
 	}
-	if u, err := usage(); err != nil || u.Percent() != Low {
+	if u, err := usage(); err != nil || u.UsedPercent() != Low {
 		t.Errorf("%+v, %v", u, err)
 	}
 }
 
-// What is half-written or empty goes after a day, space or not; and nothing that is no file of a tenant's.
+// Half-written files and empty folders go after a day, whatever the free space. Files outside the tenants' folders
+// stay.
 func TestLeftovers(t *testing.T) {
 	volumeRoot := t.TempDir()
 	slots, outside := volumeRoot+"/slots", t.TempDir()
@@ -200,7 +202,7 @@ func TestLeftovers(t *testing.T) {
 	if err := os.Symlink(outside, slots+"/001/tenant/a/link"); err != nil {
 		t.Fatal(err)
 	}
-	did, err := Sweep(t.Context(), slots, now, volume(t, slots, 1<<30))
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, 1<<30))
 	if err != nil || did != (Result{Leftovers: 2}) {
 		t.Errorf("%+v, %v", did, err)
 	}
@@ -215,8 +217,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// Clients write there: a link in the place of a folder never leads the sweep out of the volume, however full it is.
-func TestLinksLeadNowhere(t *testing.T) {
+// Clients write there: a link in place of a folder never leads the sweep out of the volume, however full it is.
+func TestSweepFollowsNoLink(t *testing.T) {
 	slots, outside := t.TempDir(), t.TempDir()
 	put(t, outside+"/victim", 40_000, 400*day)
 	put(t, slots+"/001/tenant/object", 40_000, day)
@@ -225,8 +227,8 @@ func TestLinksLeadNowhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	full := func() (Usage, error) { return Usage{Bytes: Measure{100, 100}}, nil }
-	if _, err := Sweep(t.Context(), slots, now, full); err != nil {
+	full := func() (Usage, error) { return Usage{Bytes: Capacity{100, 100}}, nil }
+	if _, err := SweepVolume(t.Context(), slots, now, full); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(outside + "/victim"); err != nil {
@@ -237,8 +239,8 @@ func TestLinksLeadNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = root.Close() }()
-	// The same when the link comes between the look at the folder and the step into it.
-	err = into(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
+	// The same when the link appears between the check of the folder and the step into it.
+	err = visitFolder(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
 	if err == nil || strings.Contains(err.Error(), "led out") {
 		t.Errorf("a link as a folder: %v", err)
 	}
@@ -249,7 +251,7 @@ func TestSweepStops(t *testing.T) {
 	put(t, slots+"/001/tenant/object", 40_000, day)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Sweep(ctx, slots, now, volume(t, slots, 40_960)); !errors.Is(err, context.Canceled) {
+	if _, err := SweepVolume(ctx, slots, now, volume(t, slots, 40_960)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	if len(list(t, slots)) != 1 {
@@ -257,15 +259,15 @@ func TestSweepStops(t *testing.T) {
 	}
 }
 
-func TestUsageOf(t *testing.T) {
-	u, err := UsageOf(t.TempDir())
-	if err != nil || u.Bytes.Total <= 0 || u.Bytes.Used <= 0 || u.Bytes.Used > u.Bytes.Total || u.Percent() <= 0 || u.Percent() > 100 {
+func TestReadUsage(t *testing.T) {
+	u, err := ReadUsage(t.TempDir())
+	if err != nil || u.Bytes.Total <= 0 || u.Bytes.Used <= 0 || u.Bytes.Used > u.Bytes.Total || u.UsedPercent() <= 0 || u.UsedPercent() > 100 {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, err := UsageOf(t.TempDir() + "/gone"); err == nil {
+	if _, err := ReadUsage(t.TempDir() + "/gone"); err == nil {
 		t.Error("no error of a folder that is not there")
 	}
-	if p := (Measure{Used: 5}).Percent(); p != 0 {
+	if p := (Capacity{Used: 5}).UsedPercent(); p != 0 {
 		t.Errorf("a file system without a number of inodes has %g percent used", p)
 	}
 }

@@ -1,5 +1,6 @@
-// Package growth copies the tenants that move to a shard from the shards where they were, and acknowledges what is whole. Nothing is deleted
-// where they were: the old shard is the second mirror until the next epoch, and its eviction, which goes by age, makes room there with time.
+// Package growth copies tenants to the shard that they move to, and acknowledges those that are complete. It deletes
+// nothing on the old shard: that is the second mirror until the next epoch, and its eviction, which goes by age, frees
+// the space over time.
 package growth
 
 import (
@@ -19,88 +20,89 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// Parameters is what is asked of Parameter Store; *cloud.Cloud does it.
+// Parameters holds the calls to Parameter Store; *aws.Client implements it.
 type Parameters interface {
 	cacheclient.Parameters
-	// SetParameter writes a new version of a parameter.
-	SetParameter(ctx context.Context, name, value string) error
+	// PutParameter writes a new version of a parameter.
+	PutParameter(ctx context.Context, name, value string) error
 }
 
-// Server is the cache server that tenants move to.
+// Server describes the cache server that tenants move to.
 type Server struct {
 	Host       host.Host
 	Parameters Parameters
 	// MapParameter is the name of the parameter with the shard map, and Shard the number of this server's shard.
 	MapParameter string
 	Shard        int
-	// Volume is where the data volume is mounted and what is exported: /srv/cache. The folder slots is in it.
+	// Volume is the mount point of the data volume and the root of the export: /srv/cache. It contains the folder
+	// slots.
 	Volume string
-	// UID and GID own all files of tenants: those that the export maps every client to.
+	// UID and GID own all files of tenants: the IDs that the export maps every client to.
 	UID, GID int
 
-	// pause is between two looks at the shard map; zero: 30 seconds.
-	pause time.Duration
+	// interval is the time between two reads of the shard map; 0 means 30 seconds.
+	interval time.Duration
 }
 
-// sources is where old shards are mounted.
-const sources = "/run/beachhead/growth"
+// mountFolder contains the mounts of old shards.
+const mountFolder = "/run/beachhead/growth"
 
-// Run copies what moves to this shard until the context ends, and then returns nil. It follows the shard map: when that changes it leaves off
-// and begins with what moves now. When the map cannot be read it goes by the last one; when an old shard does not answer it tries again
-// every 30 seconds. Killed at any moment it goes on where it was: what is acknowledged is not looked at again, what is there is not copied
-// again.
+// Run copies the tenants that move to this shard until the context ends, and then returns nil. It follows the shard
+// map: when the map changes, it stops the current copy and starts with the moves of the new map. When it cannot read
+// the map, it uses the last one. When an old shard does not answer, it retries every 30 seconds. It resumes after a
+// kill: it skips moves that are acknowledged, and files that exist.
 func Run(ctx context.Context, s Server) error {
-	if s.pause == 0 {
-		s.pause = 30 * time.Second
+	if s.interval == 0 {
+		s.interval = 30 * time.Second
 	}
 	reader := cacheclient.Reader{Host: s.Host, Parameters: s.Parameters, Name: s.MapParameter}
 	said := ""
 	for {
-		err := s.round(ctx, reader)
+		err := s.copyPending(ctx, reader)
 		if ctx.Err() != nil {
 			return nil
 		}
-		// Once for each fault, and once when it is over.
-		switch now := kind(err); {
+		// Log each fault once, and once when it is over.
+		switch now := faultKind(err); {
 		case err != nil && now != said:
 			said = now
-			slog.Warn("tenants that move to this shard are not all here yet", "shard", s.Shard, "fault", err)
+			slog.Warn("cannot copy all tenants that move to this shard; the server retries in 30 seconds", "shard", s.Shard, "fault", err)
 		case err == nil && said != "":
 			said = ""
-			slog.Info("tenants that move to this shard are copied again", "shard", s.Shard)
+			slog.Info("tenants that move to this shard can be copied again", "shard", s.Shard)
 		}
-		if host.Sleep(ctx, s.pause) != nil {
+		if host.Sleep(ctx, s.interval) != nil {
 			return nil
 		}
 	}
 }
 
-// kind is what faults have in common that are told once: a shard that is away is so in several ways.
-func kind(err error) string {
+// faultKind returns a text that is equal for faults to log once only: an unreachable shard fails in several ways.
+func faultKind(err error) string {
 	switch {
 	case err == nil:
 		return ""
-	case errors.Is(err, cacheclient.ErrAway):
-		return cacheclient.ErrAway.Error()
+	case errors.Is(err, cacheclient.ErrUnreachable):
+		return cacheclient.ErrUnreachable.Error()
 	}
 	return err.Error()
 }
 
-// round copies all that moves here and is not acknowledged.
-func (s Server) round(ctx context.Context, reader cacheclient.Reader) error {
+// copyPending copies all tenants that move to this shard and are not acknowledged.
+func (s Server) copyPending(ctx context.Context, reader cacheclient.Reader) error {
 	m, err := reader.Refresh(ctx)
 	if err != nil {
 		return err
 	}
 	pending := map[int][]shardmap.Move{}
-	for _, move := range m.Moves() {
-		if move.To == s.Shard && !m.Acknowledged(s.Shard).Has(move) {
+	for _, move := range m.ListMoves() {
+		if move.To == s.Shard && !m.FindAcknowledgement(s.Shard).Has(move) {
 			pending[move.From] = append(pending[move.From], move)
 		}
 	}
 	from := slices.Sorted(maps.Keys(pending))
-	mounts := cacheclient.Mounts{Host: s.Host, Folder: sources}
-	if err := mounts.Prune(ctx, from); err != nil {
+	mounts := cacheclient.Mounts{Host: s.Host, Folder: mountFolder}
+	if err := mounts.UnmountUnused(ctx, from); err != nil {
 		return err
 	}
 	if len(from) == 0 {
@@ -108,21 +110,21 @@ func (s Server) round(ctx context.Context, reader cacheclient.Reader) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go s.watch(ctx, reader, m, cancel)
+	go s.watchMap(ctx, reader, m, cancel)
 	var faults []error
 	for _, shard := range from {
-		faults = append(faults, s.take(ctx, source{reader: reader, mounts: mounts, m: m, shard: shard}, pending[shard]))
+		faults = append(faults, s.copyMoves(ctx, source{reader: reader, mounts: mounts, m: m, shard: shard}, pending[shard]))
 	}
 	if ctx.Err() != nil {
-		return nil // the map has changed; the next round goes by the new one
+		return nil // the map changed; the next round uses the new one
 	}
 	return errors.Join(faults...)
 }
 
-// watch ends a round when another map has come.
-func (s Server) watch(ctx context.Context, reader cacheclient.Reader, m cacheclient.Map, cancel context.CancelFunc) {
-	for host.Sleep(ctx, s.pause) == nil {
-		if now, err := reader.Refresh(ctx); err == nil && (now.First != m.First || now.Current.Epoch() != m.Current.Epoch()) {
+// watchMap ends a round when the map changes.
+func (s Server) watchMap(ctx context.Context, reader cacheclient.Reader, m cacheclient.ShardMap, cancel context.CancelFunc) {
+	for host.Sleep(ctx, s.interval) == nil {
+		if now, err := reader.Refresh(ctx); err == nil && (now.FirstVersion != m.FirstVersion || now.Current.Epoch() != m.Current.Epoch()) {
 			cancel()
 		}
 	}
@@ -132,29 +134,30 @@ func (s Server) watch(ctx context.Context, reader cacheclient.Reader, m cachecli
 type source struct {
 	reader cacheclient.Reader
 	mounts cacheclient.Mounts
-	m      cacheclient.Map
+	m      cacheclient.ShardMap
 	shard  int
 }
 
-// root gives the root of its export, mounted, and an error when the shard does not answer now.
-func (f source) root(ctx context.Context) (string, error) {
-	address, err := f.m.Address(f.shard)
+// mountRoot mounts the shard's export and returns its path. It returns an error when the shard does not answer.
+func (f source) mountRoot(ctx context.Context) (string, error) {
+	address, err := f.m.FindAddress(f.shard)
 	if err != nil {
 		return "", err
 	}
 	return f.mounts.Mount(ctx, fmt.Sprintf("%02d", f.shard), address, cacheclient.ReadOptions)
 }
 
-// take copies moves from one shard: those of which nothing is there first, in one acknowledgement, then the one with the newest file, and so
-// on. A fault in one does not hold up the others, unless the shard is away.
-func (s Server) take(ctx context.Context, from source, moves []shardmap.Move) error {
-	root, err := from.root(ctx)
+// copyMoves copies moves from one shard. It acknowledges moves without any files first, all in one write. After those
+// it copies the move with the newest file, then the next. A fault in one move does not stop the others, unless the
+// shard is unreachable.
+func (s Server) copyMoves(ctx context.Context, from source, moves []shardmap.Move) error {
+	root, err := from.mountRoot(ctx)
 	if err != nil {
 		return err
 	}
-	jobs, err := rank(ctx, root, from.m, moves)
+	jobs, err := rankMoves(ctx, root, from.m, moves)
 	if err != nil {
-		return fmt.Errorf("looking at shard %d: %w", from.shard, err)
+		return fmt.Errorf("listing the tenants on shard %d: %w", from.shard, err)
 	}
 	var faults []error
 	var empty []shardmap.Move
@@ -164,18 +167,18 @@ func (s Server) take(ctx context.Context, from source, moves []shardmap.Move) er
 		}
 	}
 	if len(empty) > 0 {
-		faults = append(faults, s.acknowledge(ctx, from, empty...))
+		faults = append(faults, s.acknowledgeMoves(ctx, from, empty...))
 	}
 	for _, j := range jobs {
 		if len(j.tenants) == 0 {
 			continue
 		}
-		if _, err := from.root(ctx); err != nil {
+		if _, err := from.mountRoot(ctx); err != nil {
 			return errors.Join(append(faults, err)...)
 		}
 		err := s.copyTenants(ctx, root, j.tenants)
 		if err == nil {
-			err = s.acknowledge(ctx, from, j.move)
+			err = s.acknowledgeMoves(ctx, from, j.move)
 		}
 		faults = append(faults, err)
 	}
@@ -185,20 +188,20 @@ func (s Server) take(ctx context.Context, from source, moves []shardmap.Move) er
 func (s Server) copyTenants(ctx context.Context, root string, tenants []string) error {
 	for _, tenant := range tenants {
 		folder := cacheclient.TenantFolder(tenant)
-		c := copying{uid: s.UID, gid: s.GID}
-		if err := c.run(ctx, filepath.Join(root, folder), filepath.Join(s.Host.Path(s.Volume), folder)); err != nil {
+		c := copier{uid: s.UID, gid: s.GID}
+		if err := c.copyFolder(ctx, filepath.Join(root, folder), filepath.Join(s.Host.Path(s.Volume), folder)); err != nil {
 			return fmt.Errorf("copying tenant %s: %w", tenant, err)
 		}
 	}
-	// Before it is acknowledged it is on the disk. All file systems, since the call for one is in no standard library, and nothing else is
-	// written here.
+	// Write the files to the disk before the acknowledgement. sync writes all file systems: the standard library has no
+	// call for a single one, and this machine writes nothing else.
 	syscall.Sync()
 	return nil
 }
 
-// acknowledge adds moves to what this shard has acknowledged of the map.
-func (s Server) acknowledge(ctx context.Context, from source, moves ...shardmap.Move) error {
-	a, err := from.reader.Acknowledgement(ctx, from.m, s.Shard)
+// acknowledgeMoves adds moves to this shard's acknowledgement of the map.
+func (s Server) acknowledgeMoves(ctx context.Context, from source, moves ...shardmap.Move) error {
+	a, err := from.reader.ReadAcknowledgement(ctx, from.m, s.Shard)
 	if err != nil {
 		return err
 	}
@@ -209,8 +212,8 @@ func (s Server) acknowledge(ctx context.Context, from source, moves ...shardmap.
 	if err != nil {
 		return err
 	}
-	if err := s.Parameters.SetParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
-		return fmt.Errorf("what is copied is not acknowledged yet: %w", err)
+	if err := s.Parameters.PutParameter(ctx, shardmap.MovedParameter(s.MapParameter, s.Shard), string(text)); err != nil {
+		return fmt.Errorf("writing the acknowledgement of copied tenants: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,26 @@
+package regionfile
+
+import "testing"
+
+// The region files that ship must be in order, by themselves and together, and give no warnings.
+func TestShippedRegions(t *testing.T) {
+	paths, err := ListFiles("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfgs, err := LoadAll(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfgs) < 2 {
+		t.Errorf("%d regions ship", len(cfgs))
+	}
+	for _, c := range cfgs {
+		for _, w := range c.Warnings() {
+			t.Error(w)
+		}
+		if len(c.Runners) < 4 || c.Cache == nil || !c.hasLink() || len(c.Alerts.Email) == 0 || len(c.Tags) == 0 {
+			t.Errorf("%s is not a complete region", c.Name)
+		}
+	}
+}

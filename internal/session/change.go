@@ -1,0 +1,103 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/beachhead-build/beachhead/internal/engine"
+	"github.com/beachhead-build/beachhead/internal/report"
+)
+
+// Previewed is what an up would change. The tags are those of the JSON of preview.
+type Previewed struct {
+	*engine.Changes
+	// Predicted is how long the region takes from nothing to ready.
+	Predicted report.Run `json:"predicted"`
+}
+
+// Preview returns what an up would change, and predicts how long the region takes from nothing to ready. It notes what an operator needs
+// to know about the steps.
+func (s *Session) Preview(ctx context.Context) (*Previewed, error) {
+	changes, err := s.stack.Preview(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range changes.Steps {
+		if warning := s.warnAbout(step); warning != "" {
+			s.project.note(warning)
+		}
+	}
+	predicted, err := s.project.Predict(s.Region)
+	if err != nil {
+		return nil, err
+	}
+	return &Previewed{Changes: changes, Predicted: predicted}, nil
+}
+
+// Changed is what an operation changed. The tags are those of the JSON of up and down.
+type Changed struct {
+	*engine.Changes
+	// Times are when the region is ready, in seconds since the operation began, and Timeline is the path of the file with the whole run.
+	// Both are empty when the operation made nothing.
+	Times    *report.Times `json:"times,omitempty"`
+	Timeline string        `json:"timeline,omitempty"`
+	// Region is the region's name.
+	Region string `json:"-"`
+}
+
+// Change runs an operation that changes a region's stack, Up or Down. It returns what changed also with an error of the operation itself,
+// but for an error before that.
+func (p Project) Change(ctx context.Context, name string, op Operation, target Target) (*Changed, error) {
+	opened, err := p.Open(ctx, name, op, target)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	done := &Changed{Region: opened.Plan.Name}
+	done.Changes, err = op.change(opened.stack, ctx)
+	if op.MakesResources && len(opened.timer.ops) > 0 { // also of a failed run, whose timeline shows where it failed
+		if lost := opened.keepTimeline(op, done); lost != nil {
+			p.note("no timeline of this run was written: " + lost.Error())
+		}
+	}
+	return done, err
+}
+
+func (s *Session) keepTimeline(op Operation, done *Changed) error {
+	run, err := s.measure()
+	if err != nil {
+		return err
+	}
+	done.Times = &run.Times
+	done.Timeline, err = s.project.writeTimeline(op, run)
+	return err
+}
+
+// Summarize returns in one line what changed or would change.
+func Summarize(c *engine.Changes) string {
+	if len(c.Steps) == 0 && len(c.Adopted) == 0 {
+		return fmt.Sprintf("nothing to do, %s unchanged", Count(c.Unchanged, "resource"))
+	}
+	var parts []string
+	add := func(n int, what string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(len(c.Adopted), "adopted")
+	add(c.Count("create"), "create")
+	add(c.Count("update"), "update")
+	add(c.Count("replace"), "replace")
+	add(c.Count("delete"), "delete")
+	add(c.Unchanged, "unchanged")
+	return strings.Join(parts, ", ")
+}
+
+// Count returns a number with a noun, such as 1 probe or 2 probes.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,81 @@
+package cacheclient
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/beachhead-build/beachhead/node/host"
+)
+
+// MaintainAccess maintains a runner's access to the cache until the context ends. It reads the shard map every 30
+// seconds, so that commands find a fresh map, or the last one while Parameter Store is unreachable. It unmounts shards
+// that no tenant uses any more. It mounts nothing: commands mount a shard when they need it. name is the name of the
+// map's parameter.
+func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string) error {
+	reader, mounts := Reader{Host: h, Parameters: p, Name: name}, Mounts{Host: h, Folder: mountFolder}
+	// Created by root here, so that commands of every user find it.
+	if err := os.MkdirAll(h.Path(emptyFolder), 0o755); err != nil {
+		return err
+	}
+	said := ""
+	for {
+		err := refreshOnce(ctx, reader, mounts)
+		if ctx.Err() != nil {
+			return nil
+		}
+		// Log each fault once, and once when it is over.
+		switch {
+		case err != nil && err.Error() != said:
+			said = err.Error()
+			slog.Warn("cannot refresh the shard map; the last map stays in use", "fault", err)
+		case err == nil && said != "":
+			said = ""
+			slog.Info("the shard map is fresh again")
+		}
+		if host.Sleep(ctx, mapAge) != nil {
+			return nil
+		}
+	}
+}
+
+func refreshOnce(ctx context.Context, r Reader, mounts Mounts) error {
+	m, err := r.Refresh(ctx)
+	if err != nil {
+		return err
+	}
+	return mounts.UnmountUnused(ctx, m.ListShards())
+}
+
+// UnmountUnused unmounts the shards that are not in inUse. A busy mount stays, because a process still reads there; the
+// next call retries it.
+func (m Mounts) UnmountUnused(ctx context.Context, inUse []int) error {
+	table, err := m.readMountTable()
+	if err != nil {
+		return err
+	}
+	for point := range table {
+		if filepath.Dir(point) != m.Host.Path(m.Folder) {
+			continue
+		}
+		number, _, _ := strings.Cut(filepath.Base(point), "-")
+		shard, err := strconv.Atoi(number)
+		if err != nil || slices.Contains(inUse, shard) {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, m.limits().Mount)
+		err = runWithin(limited, func() error {
+			_, err := m.Host.Run(limited, "umount", point)
+			return err
+		})
+		cancel()
+		if err != nil {
+			slog.Debug("cannot unmount an unused shard; it stays mounted for now", "point", point, "fault", err)
+		}
+	}
+	return nil
+}
