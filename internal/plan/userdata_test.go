@@ -468,4 +468,13 @@ func TestUserDataIsSmall(t *testing.T) {
 	if len(userDataText) > 6<<10 {
 		t.Errorf("%d bytes before anything is filled in", len(userDataText))
 	}
+	f, p := buildFleetOf(t, nil, nil)
+	text, err := p.FleetUserData(f, agentSums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The encoder's smallest indentation: every line of the script pays for it.
+	if !strings.Contains(text, "\nruncmd:\n  - - sh\n    - -c\n    - |\n      #!/bin/sh\n") {
+		t.Errorf("the script is not indented by six blanks:\n%.200s", text)
+	}
 }
