@@ -106,7 +106,7 @@ func (s *Session) engineOptions(op Operation, o engine.Options) engine.Options {
 func (s *Session) reportEvent(e engine.Event) {
 	if s.project.Progress != nil {
 		event := Event{Event: e}
-		if e.Phase == engine.Started && e.Step.Changes() {
+		if e.Phase == engine.Started && e.Step.ChangesCloud() {
 			event.Warning = s.warnAbout(e.Step)
 		}
 		s.project.Progress(event)

@@ -29,7 +29,7 @@ var reportTypes = report.Types{
 
 // resourceGraph returns all resources that the region's program declares.
 func (p Project) resourceGraph(r *Region) ([]engine.Node, error) {
-	return engine.Graph(r.Plan.Name, p.regionProgram(r), r.Plan.SecretNames())
+	return engine.DeclaredResources(r.Plan.Name, p.regionProgram(r), r.Plan.SecretNames())
 }
 
 // timelineNode returns a resource as a node of a timeline, with the model duration of an operation on it.

@@ -28,7 +28,7 @@ var modelOps = map[string]string{"create": "create", "create-replacement": "crea
 // recordEvent records an event.
 func (k *timer) recordEvent(e engine.Event) {
 	op, counts := modelOps[e.Step.Op]
-	if k.stopped || !counts || !e.Step.Changes() {
+	if k.stopped || !counts || !e.Step.ChangesCloud() {
 		return
 	}
 	if e.Phase == engine.Started && k.began.IsZero() {
