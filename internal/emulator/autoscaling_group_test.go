@@ -38,16 +38,24 @@ func (f *fleet) group(least, want, most int, more props) props {
 func TestGroupRefusals(t *testing.T) {
 	f := newFleets(emulatortest.Start(t))
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(3, 3, 2, nil), "Max bound, 2, must be greater than or equal to min bound, 3")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(1, 5, 2, nil), "Desired capacity:5 must be between the specified min size:1 and max size:2")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil}), "exactly one of vpcZoneIdentifiers, availabilityZones")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"availabilityZones": []any{"us-west-1a"}}), "exactly one of vpcZoneIdentifiers, availabilityZones")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(1, 5, 2, nil),
+		"Desired capacity:5 must be between the specified min size:1 and max size:2")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil}),
+		"exactly one of vpcZoneIdentifiers, availabilityZones")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"availabilityZones": []any{"us-west-1a"}}),
+		"exactly one of vpcZoneIdentifiers, availabilityZones")
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": nil}), "exactly one of launchTemplate")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": "lt-none"}}), "InvalidLaunchTemplateId.NotFound", "lt-none")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"name": "none"}}), "InvalidLaunchTemplateId.NotFound", "none")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": f.template.ID, "version": "7"}}), "Version 7 of launch template")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil, "availabilityZones": []any{"us-west-1a"}}), "No default subnet")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": "lt-none"}}),
+		"InvalidLaunchTemplateId.NotFound", "lt-none")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"name": "none"}}),
+		"InvalidLaunchTemplateId.NotFound", "none")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"launchTemplate": props{"id": f.template.ID, "version": "7"}}),
+		"Version 7 of launch template")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"vpcZoneIdentifiers": nil,
+		"availabilityZones": []any{"us-west-1a"}}), "No default subnet")
 	f.Create(aws.AutoScalingGroupType, "one", f.group(0, 0, 2, props{"name": "runners"}))
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"name": "runners"}), "AlreadyExists: AutoScalingGroup by this name already exists")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 2, props{"name": "runners"}),
+		"AlreadyExists: AutoScalingGroup by this name already exists")
 }
 
 func TestGroupTypesMustBeOffered(t *testing.T) {
@@ -90,7 +98,8 @@ func TestGroupChangesItsTemplate(t *testing.T) {
 
 func TestGroupScales(t *testing.T) {
 	f := newFleets(emulatortest.Start(t))
-	tags := []any{props{"key": "Name", "value": "runner", "propagateAtLaunch": true}, props{"key": "own", "value": "x", "propagateAtLaunch": false}}
+	tags := []any{props{"key": "Name", "value": "runner", "propagateAtLaunch": true},
+		props{"key": "own", "value": "x", "propagateAtLaunch": false}}
 	g := f.Create(aws.AutoScalingGroupType, "g", f.group(1, 2, 4, props{"tags": tags}))
 	zones := map[any]int{}
 	for _, m := range f.Machines() {
@@ -120,7 +129,8 @@ func TestGroupScales(t *testing.T) {
 // Public addresses on launch: as the template says, or else the subnet.
 func TestMachinesWithPublicAddresses(t *testing.T) {
 	f := newFleets(emulatortest.Start(t))
-	public := f.Create(aws.SubnetType, "public", props{"vpcId": f.vpc.ID, "cidrBlock": "10.42.5.0/24", "availabilityZone": "us-west-1a", "mapPublicIpOnLaunch": true})
+	public := f.Create(aws.SubnetType, "public", props{"vpcId": f.vpc.ID, "cidrBlock": "10.42.5.0/24", "availabilityZone": "us-west-1a",
+		"mapPublicIpOnLaunch": true})
 	for _, c := range []struct {
 		template string
 		subnet   *handle
@@ -131,7 +141,8 @@ func TestMachinesWithPublicAddresses(t *testing.T) {
 			p["networkInterfaces"] = []any{props{"associatePublicIpAddress": c.template}}
 		}
 		lt := f.Create(aws.LaunchTemplateType, "t", p)
-		g := f.Create(aws.AutoScalingGroupType, "g", f.group(1, 1, 1, props{"launchTemplate": props{"id": lt.ID}, "vpcZoneIdentifiers": []any{c.subnet.ID}}))
+		g := f.Create(aws.AutoScalingGroupType, "g", f.group(1, 1, 1, props{"launchTemplate": props{"id": lt.ID},
+			"vpcZoneIdentifiers": []any{c.subnet.ID}}))
 		if ip := f.Machines()[0].Outputs["publicIp"]; (ip != "") != c.want {
 			t.Errorf("template says %q, subnet %s: address %q", c.template, c.subnet.Name, ip)
 		}
@@ -171,7 +182,8 @@ func TestGroupGoesWithItsMachines(t *testing.T) {
 // pinned is a NAT instance: a group of one whose template brings a fixed interface.
 func (f *fleet) pinned() (*handle, *handle, func(props) props) {
 	f.T.Helper()
-	eni := f.Create(aws.NetworkInterfaceType, "fixed", props{"subnetId": f.subnet.ID, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false})
+	eni := f.Create(aws.NetworkInterfaceType, "fixed", props{"subnetId": f.subnet.ID, "privateIps": []any{"10.42.0.10"},
+		"sourceDestCheck": false})
 	lt := f.Create(aws.LaunchTemplateType, "pinned", props{"imageId": emulatortest.DebianImage, "instanceType": "t4g.nano",
 		"networkInterfaces": []any{props{"networkInterfaceId": eni.ID, "deviceIndex": 0}}})
 	return eni, lt, func(more props) props {
@@ -186,9 +198,11 @@ func (f *fleet) pinned() (*handle, *handle, func(props) props) {
 func TestGroupWithFixedInterface(t *testing.T) {
 	f := newFleets(emulatortest.Start(t))
 	eni, _, one := f.pinned()
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, one(props{"availabilityZones": nil, "vpcZoneIdentifiers": []any{f.subnet.ID}}), "needs availabilityZones and no vpcZoneIdentifiers")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, one(props{"availabilityZones": nil, "vpcZoneIdentifiers": []any{f.subnet.ID}}),
+		"needs availabilityZones and no vpcZoneIdentifiers")
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, one(props{"maxSize": 2}), "maxSize must not be over 1")
-	f.RequireCreateRefusal(aws.AutoScalingGroupType, one(props{"availabilityZones": []any{"us-west-1b"}}), "availabilityZones must be us-west-1a only")
+	f.RequireCreateRefusal(aws.AutoScalingGroupType, one(props{"availabilityZones": []any{"us-west-1b"}}),
+		"availabilityZones must be us-west-1a only")
 	g := f.Create(aws.AutoScalingGroupType, "nat", one(nil))
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, one(nil), "InvalidNetworkInterface.InUse: Interface: ["+eni.ID+"] in use", g.ID)
 	emulatortest.RequireRefusal(t, eni.TryDelete(), "Network interface '"+eni.ID+"' is currently in use")
@@ -239,5 +253,6 @@ func TestZoneWithoutCapacity(t *testing.T) {
 	if n := len(later.Machines()); n != 1 {
 		t.Errorf("%d machines", n)
 	}
-	f.Create(aws.AutoScalingGroupType, "patient", f.group(1, 1, 1, props{"vpcZoneIdentifiers": []any{f.subnet.ID}, "waitForCapacityTimeout": "0"}))
+	f.Create(aws.AutoScalingGroupType, "patient", f.group(1, 1, 1, props{"vpcZoneIdentifiers": []any{f.subnet.ID},
+		"waitForCapacityTimeout": "0"}))
 }

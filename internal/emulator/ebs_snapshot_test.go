@@ -20,7 +20,8 @@ func TestSnapshots(t *testing.T) {
 		t.Errorf("%v GiB, encrypted %v, %v", s.Output("volumeSize"), s.Output("encrypted"), s.Output("arn"))
 	}
 	v.Delete() // its snapshots stay
-	d.RequireCreateRefusal(aws.VolumeType, emulatortest.GP3(props{"snapshotId": s.ID, "size": 99}), "smaller than snapshot", "expect size >= 100GiB")
+	d.RequireCreateRefusal(aws.VolumeType, emulatortest.GP3(props{"snapshotId": s.ID, "size": 99}), "smaller than snapshot",
+		"expect size >= 100GiB")
 	d.RequireCreateRefusal(aws.VolumeType, emulatortest.GP3(props{"snapshotId": s.ID, "encrypted": false}), "is encrypted")
 	again := d.Create(aws.VolumeType, "again", emulatortest.GP3(props{"snapshotId": s.ID, "size": nil}))
 	if again.Output("size") != 100.0 || again.Output("encrypted") != true {
@@ -37,11 +38,15 @@ func TestSnapshotCopies(t *testing.T) {
 	s := d.Create(aws.SnapshotType, "s", props{"volumeId": d.Create(aws.VolumeType, "v", emulatortest.GP3(props{"encrypted": true})).ID})
 	east := d.Elsewhere(props{"region": "us-east-2"})
 	from := props{"sourceSnapshotId": s.ID, "sourceRegion": "us-west-1"}
-	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "us-east-2"}, "InvalidSnapshot.NotFound", "(in us-east-2)")
+	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "us-east-2"}, "InvalidSnapshot.NotFound",
+		"(in us-east-2)")
 	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "mars-1"}, "invalid AWS Region: mars-1")
-	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "us-west-1", "encrypted": false}, "is encrypted")
-	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "us-west-1", "completionDurationMinutes": 20}, "multiple of 15")
-	east.RequireCreateRefusal(aws.VolumeType, emulatortest.GP3(props{"availabilityZone": "us-east-2a", "snapshotId": s.ID}), "InvalidSnapshot.NotFound", "it is in us-west-1")
+	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "us-west-1", "encrypted": false},
+		"is encrypted")
+	d.RequireCreateRefusal(aws.SnapshotCopyType, props{"sourceSnapshotId": s.ID, "sourceRegion": "us-west-1",
+		"completionDurationMinutes": 20}, "multiple of 15")
+	east.RequireCreateRefusal(aws.VolumeType, emulatortest.GP3(props{"availabilityZone": "us-east-2a", "snapshotId": s.ID}),
+		"InvalidSnapshot.NotFound", "it is in us-west-1")
 	copied := east.Create(aws.SnapshotCopyType, "c", from)
 	v := east.Create(aws.VolumeType, "v", emulatortest.GP3(props{"availabilityZone": "us-east-2a", "snapshotId": copied.ID}))
 	if v.Output("kmsKeyId") != "arn:aws:kms:us-east-2:123456789012:alias/aws/ebs" || copied.Output("volumeId") != "vol-ffffffff" {
@@ -68,14 +73,23 @@ func TestSnapshotPolicyRefusals(t *testing.T) {
 		"eventSource": func(d, _ props) {
 			d["eventSource"] = props{"type": "x", "parameters": props{"descriptionRegex": "", "eventType": "", "snapshotOwners": []any{}}}
 		},
-		"one of 1, 2, 3, 4, 6, 8, 12, 24":     func(_, s props) { s["createRule"] = props{"interval": 5} },
-		"createRule.times":                    func(_, s props) { s["createRule"] = props{"interval": 24, "times": "25:00"} },
-		"together with cronExpression":        func(_, s props) { s["createRule"] = props{"interval": 24, "cronExpression": "cron(0 3 * * ? *)"} },
-		"retainRule.count: must be between":   func(_, s props) { s["retainRule"] = props{"count": 1001} },
-		"count or interval must be given":     func(_, s props) { s["retainRule"] = props{} },
-		"together with interval":              func(_, s props) { s["retainRule"] = props{"count": 1, "interval": 1} },
-		"invalid AWS Region: mars-1":          func(_, s props) { s["crossRegionCopyRules"] = []any{props{"target": "mars-1", "encrypted": true}} },
-		"must be another region":              func(_, s props) { s["crossRegionCopyRules"] = []any{props{"target": "us-west-1", "encrypted": true}} },
+		"one of 1, 2, 3, 4, 6, 8, 12, 24": func(_, s props) { s["createRule"] = props{"interval": 5} },
+		"createRule.times":                func(_, s props) { s["createRule"] = props{"interval": 24, "times": "25:00"} },
+		"together with cronExpression": func(_, s props) {
+			s["createRule"] = props{"interval": 24,
+				"cronExpression": "cron(0 3 * * ? *)"}
+		},
+		"retainRule.count: must be between": func(_, s props) { s["retainRule"] = props{"count": 1001} },
+		"count or interval must be set":     func(_, s props) { s["retainRule"] = props{} },
+		"together with interval":            func(_, s props) { s["retainRule"] = props{"count": 1, "interval": 1} },
+		"invalid AWS Region: mars-1": func(_, s props) {
+			s["crossRegionCopyRules"] = []any{props{"target": "mars-1",
+				"encrypted": true}}
+		},
+		"must be another region": func(_, s props) {
+			s["crossRegionCopyRules"] = []any{props{"target": "us-west-1",
+				"encrypted": true}}
+		},
 		"shareRule: the emulator has no rule": func(_, s props) { s["shareRule"] = props{"targetAccounts": []any{"1"}} },
 	} {
 		d.RequireCreateRefusal(aws.LifecyclePolicyType, with(change), want)
@@ -93,7 +107,8 @@ func TestTakeSnapshots(t *testing.T) {
 	d.Create(aws.VolumeType, "other", emulatortest.GP3(nil))
 	details := emulatortest.DailySnapshots("us-east-2")
 	details["targetTags"] = props{"Name": "one", "tier": "any of these will do"}
-	policy := d.Create(aws.LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.Output("arn"), "policyDetails": details})
+	policy := d.Create(aws.LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.Output("arn"),
+		"policyDetails": details})
 	monday := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
 	for day := range 5 {
 		if err := aws.TakeSnapshots(context.Background(), d.Cloud, monday.AddDate(0, 0, day)); err != nil {
@@ -184,7 +199,8 @@ func TestStorageLookups(t *testing.T) {
 
 // lookUpInSilence looks something up in a region that answers nothing, with a provider that was configured before it fell silent.
 func lookUpInSilence(d *driver) (map[string]any, error) {
-	return d.Cloud.LookUp(context.Background(), cloud.Scope{Account: "123456789012", Region: "us-east-2"}, aws.Platform().Lookups["aws:ebs/getVolume:getVolume"], nil)
+	return d.Cloud.LookUp(context.Background(), cloud.Scope{Account: "123456789012", Region: "us-east-2"},
+		aws.Platform().Lookups["aws:ebs/getVolume:getVolume"], nil)
 }
 
 // Regions that answer nothing get no copies, and their own policies do not act.
@@ -193,7 +209,8 @@ func TestTakeSnapshotsInSilence(t *testing.T) {
 	d := emulatortest.StartAt(t, dir)
 	role := d.Create(aws.RoleType, "r", props{"assumeRolePolicy": emulatortest.TrustPolicy})
 	d.Create(aws.VolumeType, "v", emulatortest.GP3(props{"tags": props{"Name": "one"}}))
-	d.Create(aws.LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.Output("arn"), "policyDetails": emulatortest.DailySnapshots("us-east-2")})
+	d.Create(aws.LifecyclePolicyType, "p", props{"description": "daily", "executionRoleArn": role.Output("arn"),
+		"policyDetails": emulatortest.DailySnapshots("us-east-2")})
 	for silent, want := range map[string]int{"us-west-1": 0, "us-east-2": 1} {
 		cloud, err := emulator.Open(cloud.Options{Dir: dir, Faults: emulatortest.ParseFaults(t, "silent-region="+silent)})
 		if err != nil {

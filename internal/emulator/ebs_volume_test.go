@@ -37,12 +37,15 @@ func TestVolumeRefusals(t *testing.T) {
 func TestVolumeChanges(t *testing.T) {
 	d := emulatortest.Start(t)
 	v := d.Create(aws.VolumeType, "v", emulatortest.GP3(props{"encrypted": true}))
-	if v.Output("iops") != 3000.0 || v.Output("throughput") != 125.0 || v.Output("kmsKeyId") != "arn:aws:kms:us-west-1:123456789012:alias/aws/ebs" {
+	if v.Output("iops") != 3000.0 || v.Output("throughput") != 125.0 ||
+		v.Output("kmsKeyId") != "arn:aws:kms:us-west-1:123456789012:alias/aws/ebs" {
 		t.Errorf("%v IOPS, %v MiB/s, key %v", v.Output("iops"), v.Output("throughput"), v.Output("kmsKeyId"))
 	}
 	v.Update(emulatortest.GP3(props{"encrypted": true, "size": 200, "iops": 6000}))
-	emulatortest.RequireRefusal(t, v.TryUpdate(emulatortest.GP3(props{"encrypted": true, "size": 100, "iops": 6000})), "New size cannot be smaller than existing size", "200 GiB")
-	for name, change := range map[string]any{"availabilityZone": "us-west-1b", "encrypted": false, "kmsKeyId": "alias/cache", "snapshotId": "snap-1"} {
+	emulatortest.RequireRefusal(t, v.TryUpdate(emulatortest.GP3(props{"encrypted": true, "size": 100, "iops": 6000})),
+		"New size cannot be smaller than existing size", "200 GiB")
+	for name, change := range map[string]any{"availabilityZone": "us-west-1b", "encrypted": false, "kmsKeyId": "alias/cache",
+		"snapshotId": "snap-1"} {
 		p := emulatortest.GP3(props{"encrypted": true, "size": 200, "iops": 6000, name: change})
 		if name == "encrypted" {
 			p["kmsKeyId"] = nil
@@ -76,7 +79,8 @@ func TestVolumeAttachment(t *testing.T) {
 	f.RequireCreateRefusal(aws.VolumeAttachmentType, with("deviceName", "/dev/sda1"), "deviceName")
 	a := f.Create(aws.VolumeAttachmentType, "a", p)
 	f.RequireCreateRefusal(aws.VolumeAttachmentType, with("deviceName", "/dev/sdg"), "VolumeInUse: "+v.ID+" is already attached")
-	f.RequireCreateRefusal(aws.VolumeAttachmentType, with("volumeId", f.Create(aws.VolumeType, "w", emulatortest.GP3(nil)).ID), "Attachment point /dev/sdf is already in use")
+	f.RequireCreateRefusal(aws.VolumeAttachmentType, with("volumeId", f.Create(aws.VolumeType, "w", emulatortest.GP3(nil)).ID),
+		"Attachment point /dev/sdf is already in use")
 	emulatortest.RequireRefusal(t, v.TryDelete(), "VolumeInUse: Volume "+v.ID+" is currently attached")
 	if ops := f.Operations(); ops[len(ops)-2].ModelSeconds != 25 {
 		t.Errorf("attaching took %v model seconds", ops[len(ops)-2].ModelSeconds)

@@ -66,7 +66,8 @@ func TestWayThroughNATGateway(t *testing.T) {
 	nat.Delete()
 	requireRoute(t, routeOf(d.driver, subnet), "nat-gateway", "NAT gateway "+nat.ID+" does not exist")
 	inward := d.Create(aws.NATGatewayType, "inward", props{"subnetId": d.subnet.ID, "connectivityType": "private"})
-	other, table := d.Create(aws.SubnetType, "o", props{"vpcId": d.vpc.ID, "cidrBlock": "10.42.8.0/24"}), d.Create(aws.RouteTableType, "o", props{"vpcId": d.vpc.ID})
+	other, table := d.Create(aws.SubnetType, "o", props{"vpcId": d.vpc.ID, "cidrBlock": "10.42.8.0/24"}), d.Create(aws.RouteTableType, "o",
+		props{"vpcId": d.vpc.ID})
 	d.Create(aws.RouteTableAssociationType, "o", props{"routeTableId": table.ID, "subnetId": other.ID})
 	d.Create(aws.RouteType, "o", props{"routeTableId": table.ID, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": inward.ID})
 	requireRoute(t, routeOf(d.driver, other), "nat-gateway", "has no public address")

@@ -1,4 +1,5 @@
-// Package emulator is an emulated cloud: AWS and GCP without an account. The real Pulumi engine talks to it through Pulumi's provider protocol.
+// Package emulator is an emulated cloud: AWS and GCP without an account. The real Pulumi engine talks to it through Pulumi's provider
+// protocol.
 //
 // The emulated cloud stores state and obeys rules as the real clouds do. References must exist, address ranges must fit, quotas apply, and
 // a resource in use cannot be deleted. Every operation has a model duration, and faults can be injected. One journal on disk holds

@@ -138,9 +138,11 @@ func TestReferenceIntoAnotherVPC(t *testing.T) {
 	one, two := d.VPC("10.1.0.0/16"), d.VPC("10.2.0.0/16")
 	subnet := d.Subnet(two, "us-west-1a", "10.2.0.0/24")
 	table := d.Create(aws.RouteTableType, "table", props{"vpcId": one.ID})
-	d.RequireCreateRefusal(aws.RouteTableAssociationType, props{"routeTableId": table.ID, "subnetId": subnet.ID}, "belong to different networks")
+	d.RequireCreateRefusal(aws.RouteTableAssociationType, props{"routeTableId": table.ID, "subnetId": subnet.ID},
+		"belong to different networks")
 	group := d.Create(aws.SecurityGroupType, "group", props{"vpcId": one.ID})
-	d.RequireCreateRefusal(aws.NetworkInterfaceType, props{"subnetId": subnet.ID, "securityGroups": []any{group.ID}}, "belong to different networks")
+	d.RequireCreateRefusal(aws.NetworkInterfaceType, props{"subnetId": subnet.ID, "securityGroups": []any{group.ID}},
+		"belong to different networks")
 	igw := d.InternetGateway(two)
 	d.RequireCreateRefusal(aws.RouteType, props{"routeTableId": table.ID, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": igw.ID},
 		"belong to different networks")

@@ -15,15 +15,19 @@ func TestRoleRefusals(t *testing.T) {
 	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": "{}"}, "MalformedPolicyDocument")
 	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "a b"}, "name: ", "letters, digits")
 	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": strings.Repeat("a", 65)}, "at most 64")
-	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "maxSessionDuration": 60}, "must be between 3600 and 43200")
+	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "maxSessionDuration": 60},
+		"must be between 3600 and 43200")
 	role := d.Create(aws.RoleType, "role", props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner", "path": "/ci/"})
 	if role.Output("arn") != "arn:aws:iam::123456789012:role/ci/runner" {
 		t.Errorf("arn = %v", role.Output("arn"))
 	}
-	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner"}, "EntityAlreadyExists: Role with name runner already exists.")
+	d.RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner"},
+		"EntityAlreadyExists: Role with name runner already exists.")
 	// Roles belong to the account: another region has the same ones, another account has not.
-	d.Elsewhere(props{"region": "us-east-2"}).RequireCreateRefusal(aws.RoleType, props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner"}, "EntityAlreadyExists")
-	d.Elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).Create(aws.RoleType, "r", props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner"})
+	d.Elsewhere(props{"region": "us-east-2"}).RequireCreateRefusal(aws.RoleType,
+		props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner"}, "EntityAlreadyExists")
+	d.Elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).Create(aws.RoleType, "r",
+		props{"assumeRolePolicy": emulatortest.TrustPolicy, "name": "runner"})
 }
 
 func TestRolePolicy(t *testing.T) {

@@ -12,17 +12,24 @@ import (
 func TestLaunchTemplateRefusals(t *testing.T) {
 	d := emulatortest.Start(t)
 	group := d.Create(aws.SecurityGroupType, "group", props{"vpcId": d.VPC("10.42.0.0/16").ID})
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"instanceType": "m7g.large"}, "imageId: an image must be given")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": "debian"}, `imageId: "debian" is no image`)
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "instanceType": "m7g.huge"}, "Invalid instance type: m7g.huge")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "userData": "#!/bin/sh"}, "Invalid BASE64 encoding")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"instanceType": "m7g.large"}, "imageId: an image must be set")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": "debian"}, `imageId: "debian" is not an image`)
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "instanceType": "m7g.huge"},
+		"Invalid instance type: m7g.huge")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "userData": "#!/bin/sh"},
+		"Invalid BASE64 encoding")
 	long := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("#", 16*1024+1)))
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "userData": long}, "User data is limited to 16384 bytes, this has 16385")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "vpcSecurityGroupIds": []any{group.ID}, "networkInterfaces": []any{props{}}}, "InvalidParameterCombination")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "networkInterfaces": []any{props{"securityGroups": []any{"sg-none"}}}}, "InvalidGroup.NotFound")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "iamInstanceProfile": props{"name": "none"}}, "Instance Profile none cannot be found")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "userData": long},
+		"User data is limited to 16384 bytes, this has 16385")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "vpcSecurityGroupIds": []any{group.ID},
+		"networkInterfaces": []any{props{}}}, "InvalidParameterCombination")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage,
+		"networkInterfaces": []any{props{"securityGroups": []any{"sg-none"}}}}, "InvalidGroup.NotFound")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "iamInstanceProfile": props{"name": "none"}},
+		"Instance Profile none cannot be found")
 	d.Create(aws.LaunchTemplateType, "one", props{"imageId": "ami-0123456789abcdef0", "name": "one"})
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "name": "one"}, "InvalidLaunchTemplateName.AlreadyExistsException")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "name": "one"},
+		"InvalidLaunchTemplateName.AlreadyExistsException")
 }
 
 func TestLaunchTemplateVersions(t *testing.T) {

@@ -15,7 +15,8 @@ func TestLogGroup(t *testing.T) {
 	if group.ID != "/beachhead/flow" || group.Output("arn") != "arn:aws:logs:us-west-1:123456789012:log-group:/beachhead/flow" {
 		t.Errorf("%s is %v", group.ID, group.Output("arn"))
 	}
-	d.RequireCreateRefusal(aws.LogGroupType, props{"name": "/beachhead/flow"}, "ResourceAlreadyExistsException: The specified log group already exists")
+	d.RequireCreateRefusal(aws.LogGroupType, props{"name": "/beachhead/flow"},
+		"ResourceAlreadyExistsException: The specified log group already exists")
 	d.Elsewhere(props{"region": "us-east-2"}).Create(aws.LogGroupType, "logs", props{"name": "/beachhead/flow"}) // names are per region
 	diff := group.Diff(props{"name": "/beachhead/flow", "logGroupClass": "INFREQUENT_ACCESS"})
 	if len(diff.GetReplaces()) != 1 || !diff.GetDeleteBeforeReplace() {
@@ -47,9 +48,9 @@ func TestFlowLogRefusals(t *testing.T) {
 	d.RequireCreateRefusal(aws.FlowLogType, with(props{"trafficType": "SOME"}), "trafficType: must be")
 	d.RequireCreateRefusal(aws.FlowLogType, with(props{"maxAggregationInterval": 61}), "must be 60 or 600")
 	d.RequireCreateRefusal(aws.FlowLogType, with(props{"iamRoleArn": nil}), "DeliverLogsPermissionArn can't be empty")
-	d.RequireCreateRefusal(aws.FlowLogType, with(props{"logDestination": nil}), "a log group must be given")
+	d.RequireCreateRefusal(aws.FlowLogType, with(props{"logDestination": nil}), "a log group must be set")
 	d.RequireCreateRefusal(aws.FlowLogType, with(props{"logDestinationType": "s3"}), "cloud-watch-logs only")
-	d.RequireCreateRefusal(aws.FlowLogType, with(props{"logGroupName": "flow"}), "logDestination and logGroupName cannot be given together")
+	d.RequireCreateRefusal(aws.FlowLogType, with(props{"logGroupName": "flow"}), "logDestination and logGroupName cannot be set together")
 	log := d.Create(aws.FlowLogType, "log", with(nil))
 	d.RequireCreateRefusal(aws.FlowLogType, with(props{"logDestination": group.Output("arn").(string) + ":*"}), "FlowLogAlreadyExists", log.ID)
 	d.Create(aws.FlowLogType, "rejects", with(props{"trafficType": "REJECT"}))

@@ -29,26 +29,27 @@ func TestAlarmRefusals(t *testing.T) {
 		return alarm(props{"metricName": nil, "namespace": nil, "period": nil, "statistic": nil, "metricQueries": []any{q}})
 	}
 	for want, p := range map[string]props{
-		"comparisonOperator":                            alarm(props{"comparisonOperator": "About"}),
-		"treatMissingData":                              alarm(props{"treatMissingData": "panic"}),
-		"period: ValidationError: must be 10, 30 or":    alarm(props{"period": 61}),
-		"across more than a day":                        alarm(props{"period": 600, "evaluationPeriods": 150}),
-		"between 1 and evaluationPeriods":               alarm(props{"datapointsToAlarm": 4}),
-		"threshold: ValidationError: must be given":     alarm(props{"threshold": nil}),
-		"namespace: ValidationError: must be given":     alarm(props{"namespace": nil}),
-		"statistic: ValidationError: must be given":     alarm(props{"statistic": nil}),
-		"exactly one of metricName, metricQueries":      alarm(props{"metricName": nil}),
-		"extendedStatistic":                             alarm(props{"statistic": nil, "extendedStatistic": "most"}),
-		"Invalid arn syntax: nobody":                    alarm(props{"alarmActions": []any{"nobody"}}),
-		"sns:us-west-1:123456789012:none does not":      alarm(props{"okActions": []any{"arn:aws:sns:us-west-1:123456789012:none"}}),
-		"no rules for the action arn:aws:lambda":        alarm(props{"okActions": []any{"arn:aws:lambda:us-west-1:1:function:f"}}),
-		"at most 5 actions":                             alarm(props{"alarmActions": []any{"arn:aws:1", "arn:aws:2", "arn:aws:3", "arn:aws:4", "arn:aws:5", "arn:aws:6"}}),
+		"comparisonOperator":                         alarm(props{"comparisonOperator": "About"}),
+		"treatMissingData":                           alarm(props{"treatMissingData": "panic"}),
+		"period: ValidationError: must be 10, 30 or": alarm(props{"period": 61}),
+		"across more than a day":                     alarm(props{"period": 600, "evaluationPeriods": 150}),
+		"between 1 and evaluationPeriods":            alarm(props{"datapointsToAlarm": 4}),
+		"threshold: ValidationError: must be set":    alarm(props{"threshold": nil}),
+		"namespace: ValidationError: must be set":    alarm(props{"namespace": nil}),
+		"statistic: ValidationError: must be set":    alarm(props{"statistic": nil}),
+		"exactly one of metricName, metricQueries":   alarm(props{"metricName": nil}),
+		"extendedStatistic":                          alarm(props{"statistic": nil, "extendedStatistic": "most"}),
+		"Invalid arn syntax: nobody":                 alarm(props{"alarmActions": []any{"nobody"}}),
+		"sns:us-west-1:123456789012:none does not":   alarm(props{"okActions": []any{"arn:aws:sns:us-west-1:123456789012:none"}}),
+		"no rules for the action arn:aws:lambda":     alarm(props{"okActions": []any{"arn:aws:lambda:us-west-1:1:function:f"}}),
+		"at most 5 actions": alarm(props{"alarmActions": []any{"arn:aws:1", "arn:aws:2", "arn:aws:3", "arn:aws:4",
+			"arn:aws:5", "arn:aws:6"}}),
 		"exactly one query must have returnData true":   query(props{"returnData": false}),
-		"expression and metric cannot be given":         query(props{"expression": "m"}),
+		"expression and metric cannot be set":           query(props{"expression": "m"}),
 		"metricQueries[0].id":                           query(props{"id": "M"}),
 		"metricQueries[0].metric.period":                query(props{"metric": props{"metricName": "x", "period": 7, "stat": "Sum"}}),
 		"thresholdMetricId: the emulator has no rules":  alarm(props{"thresholdMetricId": "m"}),
-		"metricQueries and namespace cannot be given t": alarm(props{"metricName": nil, "metricQueries": []any{}, "namespace": "x"}),
+		"metricQueries and namespace cannot be set tog": alarm(props{"metricName": nil, "metricQueries": []any{}, "namespace": "x"}),
 	} {
 		if strings.HasPrefix(want, "metricQueries and") {
 			p = query(nil)
@@ -66,7 +67,8 @@ func TestAlarmMath(t *testing.T) {
 	math := func(expression string, ids ...string) props {
 		queries := []any{props{"id": "result", "expression": expression, "returnData": true}}
 		for _, id := range ids {
-			queries = append(queries, props{"id": id, "metric": props{"metricName": "TunnelState", "namespace": "AWS/VPN", "period": 60, "stat": "Maximum"}})
+			queries = append(queries, props{"id": id, "metric": props{"metricName": "TunnelState", "namespace": "AWS/VPN", "period": 60,
+				"stat": "Maximum"}})
 		}
 		return alarm(props{"metricName": nil, "namespace": nil, "period": nil, "statistic": nil, "metricQueries": queries})
 	}
@@ -130,7 +132,8 @@ func TestMetricFilters(t *testing.T) {
 		return props{"name": "errors", "logGroupName": "ci", "pattern": "ERROR", "metricTransformation": m}
 	}
 	d.RequireCreateRefusal(aws.LogMetricFilterType, with(props{"name": "a:b"}), "metricTransformation.name")
-	d.RequireCreateRefusal(aws.LogMetricFilterType, with(props{"defaultValue": "0", "dimensions": props{"a": "$.b"}}), "together with dimensions")
+	d.RequireCreateRefusal(aws.LogMetricFilterType, with(props{"defaultValue": "0", "dimensions": props{"a": "$.b"}}),
+		"together with dimensions")
 	f := d.Create(aws.LogMetricFilterType, "f", with(nil))
 	d.RequireCreateRefusal(aws.LogMetricFilterType, with(nil), "already exists")
 	if f.ID != "ci:errors" {
@@ -152,9 +155,10 @@ func TestTopics(t *testing.T) {
 		t.Errorf("%s, %v", topic.ID, topic.Output("arn"))
 	}
 	d.RequireCreateRefusal(aws.TopicType, props{"name": "ci"}, "Topic already exists")
-	d.RequireCreateRefusal(aws.TopicPolicyType, props{"arn": "arn:aws:sns:us-west-1:123456789012:none", "policy": emulatortest.AnyPolicy}, "Topic does not exist")
+	d.RequireCreateRefusal(aws.TopicPolicyType, props{"arn": "arn:aws:sns:us-west-1:123456789012:none", "policy": emulatortest.AnyPolicy},
+		"Topic does not exist")
 	policy := d.Create(aws.TopicPolicyType, "p", props{"arn": topic.ID, "policy": emulatortest.AnyPolicy})
-	d.RequireCreateRefusal(aws.TopicPolicyType, props{"arn": topic.ID, "policy": emulatortest.AnyPolicy}, "has a policy already")
+	d.RequireCreateRefusal(aws.TopicPolicyType, props{"arn": topic.ID, "policy": emulatortest.AnyPolicy}, "already has a policy")
 	for want, p := range map[string]props{
 		"rules for email, https only":     {"protocol": "sms", "endpoint": "+1"},
 		"Email address":                   {"protocol": "email", "endpoint": "nobody"},

@@ -38,9 +38,14 @@ func TestModelSeconds(t *testing.T) {
 		"group and its machine": {aws.AutoScalingGroupType, "create", group(func(map[string]any) {}), 46},
 		"update of a group":     {aws.AutoScalingGroupType, "update", group(func(map[string]any) {}), 5},
 		"group without waiting": {aws.AutoScalingGroupType, "create", group(func(m map[string]any) { m["waitForCapacityTimeout"] = "0" }), 20},
-		"empty group":           {aws.AutoScalingGroupType, "create", group(func(m map[string]any) { m["minSize"], m["desiredCapacity"] = 0.0, 0.0 }), 20},
-		"group with a hook":     {aws.AutoScalingGroupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(600) }), 99},
-		"impatient hook":        {aws.AutoScalingGroupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(30) }), 20},
+		"empty group": {aws.AutoScalingGroupType, "create", group(func(m map[string]any) {
+			m["minSize"], m["desiredCapacity"] = 0.0,
+				0.0
+		}), 20},
+		"group with a hook": {aws.AutoScalingGroupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(600) }),
+			99},
+		"impatient hook": {aws.AutoScalingGroupType, "create", group(func(m map[string]any) { m["initialLifecycleHooks"] = hook(30) }),
+			20},
 	} {
 		if got := emulator.ModelSeconds(c.typ, c.op, c.inputs); got != c.want {
 			t.Errorf("%s: %g s, want %g", name, got, c.want)

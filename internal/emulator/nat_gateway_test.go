@@ -35,7 +35,8 @@ func TestNATGatewayRefusals(t *testing.T) {
 	d.RequireCreateRefusal(aws.NATGatewayType, props{"subnetId": d.subnet.ID, "allocationId": used.ID},
 		"Resource.AlreadyAssociated: Elastic IP address ["+used.ID+"] is already associated")
 	emulatortest.RequireRefusal(t, used.TryDelete(), "InvalidIPAddress.InUse", "used by nat-")
-	d.RequireCreateRefusal(aws.NATGatewayType, props{"subnetId": d.subnet.ID, "connectivityType": "private", "allocationId": d.EIP("e").ID}, "InvalidParameter")
+	d.RequireCreateRefusal(aws.NATGatewayType, props{"subnetId": d.subnet.ID, "connectivityType": "private", "allocationId": d.EIP("e").ID},
+		"InvalidParameter")
 	d.Create(aws.NATGatewayType, "private", props{"subnetId": d.subnet.ID, "connectivityType": "private"})
 }
 
@@ -43,7 +44,8 @@ func TestNATGatewayRefusals(t *testing.T) {
 func TestNATGatewayWithoutInternetGateway(t *testing.T) {
 	d := emulatortest.Start(t)
 	subnet := d.Subnet(d.VPC("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
-	d.RequireCreateRefusal(aws.NATGatewayType, props{"subnetId": subnet.ID, "allocationId": d.EIP("e").ID}, "Gateway.NotAttached", "no Internet gateway attached")
+	d.RequireCreateRefusal(aws.NATGatewayType, props{"subnetId": subnet.ID, "allocationId": d.EIP("e").ID}, "Gateway.NotAttached",
+		"no Internet gateway attached")
 }
 
 func TestNATGatewayQuotaIsPerZone(t *testing.T) {
@@ -95,7 +97,8 @@ func TestAddressAssociation(t *testing.T) {
 	d.RequireCreateRefusal(aws.EIPAssociationType, wrong, "10.42.0.99 is not assigned to "+eni.ID)
 	a := d.Create(aws.EIPAssociationType, "a", p)
 	d.RequireCreateRefusal(aws.EIPAssociationType, p, "Resource.AlreadyAssociated: Elastic IP address ["+eip.ID+"] is already associated")
-	d.RequireCreateRefusal(aws.EIPAssociationType, props{"allocationId": d.EIP("second").ID, "networkInterfaceId": eni.ID}, "10.42.0.20 of interface")
+	d.RequireCreateRefusal(aws.EIPAssociationType, props{"allocationId": d.EIP("second").ID, "networkInterfaceId": eni.ID},
+		"10.42.0.20 of interface")
 	emulatortest.RequireRefusal(t, eip.TryDelete(), "InvalidIPAddress.InUse", "used by "+a.ID)
 	d.Create(aws.NetworkInterfaceType, "other", props{"subnetId": d.subnet.ID})
 	a.Delete()
@@ -122,7 +125,8 @@ func TestAddressNeedsInternetGateway(t *testing.T) {
 	d := emulatortest.Start(t)
 	subnet := d.Subnet(d.VPC("10.42.0.0/16"), "us-west-1a", "10.42.0.0/24")
 	eni := d.Create(aws.NetworkInterfaceType, "eni", props{"subnetId": subnet.ID})
-	d.RequireCreateRefusal(aws.EIPAssociationType, props{"allocationId": d.EIP("e").ID, "networkInterfaceId": eni.ID}, "Gateway.NotAttached: Network")
+	d.RequireCreateRefusal(aws.EIPAssociationType, props{"allocationId": d.EIP("e").ID, "networkInterfaceId": eni.ID},
+		"Gateway.NotAttached: Network")
 	d.RequireCreateRefusal(aws.EIPType, props{"networkInterface": eni.ID}, "is not attached to any internet gateway")
 }
 

@@ -46,10 +46,13 @@ func TestInterfaceGroups(t *testing.T) {
 	for i := range 6 {
 		groups = append(groups, d.Create(aws.SecurityGroupType, fmt.Sprint(i), props{"vpcId": vpc.ID}).ID)
 	}
-	d.RequireCreateRefusal(aws.NetworkInterfaceType, props{"subnetId": subnet.ID, "securityGroups": groups}, "SecurityGroupsPerInterfaceLimitExceeded")
+	d.RequireCreateRefusal(aws.NetworkInterfaceType, props{"subnetId": subnet.ID, "securityGroups": groups},
+		"SecurityGroupsPerInterfaceLimitExceeded")
 	eni := d.Create(aws.NetworkInterfaceType, "eni", props{"subnetId": subnet.ID, "securityGroups": groups[:5]})
-	emulatortest.RequireRefusal(t, eni.TryUpdate(props{"subnetId": subnet.ID, "securityGroups": groups}), "SecurityGroupsPerInterfaceLimitExceeded")
-	if diff := eni.Diff(props{"subnetId": subnet.ID, "securityGroups": []any{groups[4], groups[0], groups[1], groups[2], groups[3]}}); len(diff.GetDetailedDiff()) > 0 {
+	emulatortest.RequireRefusal(t, eni.TryUpdate(props{"subnetId": subnet.ID, "securityGroups": groups}),
+		"SecurityGroupsPerInterfaceLimitExceeded")
+	if diff := eni.Diff(props{"subnetId": subnet.ID, "securityGroups": []any{groups[4], groups[0], groups[1], groups[2],
+		groups[3]}}); len(diff.GetDetailedDiff()) > 0 {
 		t.Errorf("the order of groups changes %v", diff.GetDetailedDiff())
 	}
 	bare := d.Create(aws.NetworkInterfaceType, "bare", props{"subnetId": subnet.ID})
@@ -66,6 +69,8 @@ func TestInterfaceChanges(t *testing.T) {
 	if eni.Output("sourceDestCheck") != false || eni.Output("privateIpsCount") != 1.0 {
 		t.Errorf("outputs: %v", d.Unpack(eni.State))
 	}
-	emulatortest.RequireRefusal(t, eni.TryUpdate(props{"subnetId": subnet.ID, "privateIps": []any{"10.42.1.11"}}), "primary private IP address 10.42.1.10", "cannot be unassigned")
-	emulatortest.RequireRefusal(t, eni.TryUpdate(props{"subnetId": subnet.ID, "privateIps": []any{"10.42.1.10", "10.42.9.9"}}), "does not fall within")
+	emulatortest.RequireRefusal(t, eni.TryUpdate(props{"subnetId": subnet.ID, "privateIps": []any{"10.42.1.11"}}),
+		"primary private IP address 10.42.1.10", "cannot be unassigned")
+	emulatortest.RequireRefusal(t, eni.TryUpdate(props{"subnetId": subnet.ID, "privateIps": []any{"10.42.1.10", "10.42.9.9"}}),
+		"does not fall within")
 }

@@ -16,12 +16,14 @@ func TestZones(t *testing.T) {
 	vpc := d.Create(aws.VPCType, "vpc", props{"cidrBlock": "10.42.0.0/16", "enableDnsHostnames": true})
 	in := func(id string) []any { return []any{props{"vpcId": id}} }
 	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "a b.c"}, "name")
-	d.RequireCreateRefusal(aws.Route53ZoneType, props{"vpcs": in(vpc.ID)}, "name: exactly one of name must be given")
+	d.RequireCreateRefusal(aws.Route53ZoneType, props{"vpcs": in(vpc.ID)}, "name: exactly one of name must be set")
 	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "cache.internal", "vpcs": in("vpc-none")}, "InvalidVPCId", "vpc-none")
-	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "cache.internal", "vpcs": in(d.Create(aws.VPCType, "mute", props{"cidrBlock": "10.43.0.0/16"}).ID)}, "enableDnsHostnames")
+	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "cache.internal",
+		"vpcs": in(d.Create(aws.VPCType, "mute", props{"cidrBlock": "10.43.0.0/16"}).ID)}, "enableDnsHostnames")
 	zone := d.Create(aws.Route53ZoneType, "z", props{"name": "cache.internal", "vpcs": in(vpc.ID)})
 	d.RequireCreateRefusal(aws.Route53ZoneType, props{"name": "cache.internal", "vpcs": in(vpc.ID)}, "ConflictingDomainExists", zone.ID)
-	other := d.Elsewhere(props{"region": "us-east-2"}).Create(aws.VPCType, "vpc", props{"cidrBlock": "10.44.0.0/16", "enableDnsHostnames": true})
+	other := d.Elsewhere(props{"region": "us-east-2"}).Create(aws.VPCType, "vpc",
+		props{"cidrBlock": "10.44.0.0/16", "enableDnsHostnames": true})
 	zone.Update(props{"name": "cache.internal", "vpcs": []any{props{"vpcId": other.ID, "vpcRegion": "us-east-2"}, props{"vpcId": vpc.ID}}})
 	emulatortest.RequireRefusal(t, zone.TryUpdate(props{"name": "cache.internal"}), "LastVPCAssociation")
 	public := d.Create(aws.Route53ZoneType, "public", props{"name": "example.com", "forceDestroy": true})
@@ -43,15 +45,17 @@ func TestRecords(t *testing.T) {
 	with := func(name, typ string, records ...any) props {
 		return props{"zoneId": zone.ID, "name": name, "type": typ, "ttl": 60, "records": records}
 	}
-	d.RequireCreateRefusal(aws.Route53RecordType, props{"zoneId": "Z0", "name": "a", "type": "A", "ttl": 1, "records": []any{"10.0.0.1"}}, "NoSuchHostedZone", "Z0")
+	d.RequireCreateRefusal(aws.Route53RecordType, props{"zoneId": "Z0", "name": "a", "type": "A", "ttl": 1, "records": []any{"10.0.0.1"}},
+		"NoSuchHostedZone", "Z0")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("api.example.com", "A", "10.0.0.1"), "is not permitted in zone cache.internal")
-	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "A", "10.0.0.256"), `"10.0.0.256" is no value of a record of type A`)
-	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "AAAA", "10.0.0.1"), "no value of a record of type AAAA")
+	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "A", "10.0.0.256"), `"10.0.0.256" is not a value of a record of type A`)
+	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "AAAA", "10.0.0.1"), "is not a value of a record of type AAAA")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "ALIAS", "b"), "type")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "CNAME", "b.com", "c.com"), "one value")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("cache.internal", "CNAME", "b.com"), "not permitted at apex")
 	d.RequireCreateRefusal(aws.Route53RecordType, with("a", "A"), "exactly one of records")
-	d.RequireCreateRefusal(aws.Route53RecordType, props{"zoneId": zone.ID, "name": "a", "type": "A", "aliases": []any{}, "records": []any{"10.0.0.1"}}, "aliases: the emulator has no rules", "ttl")
+	d.RequireCreateRefusal(aws.Route53RecordType, props{"zoneId": zone.ID, "name": "a", "type": "A", "aliases": []any{},
+		"records": []any{"10.0.0.1"}}, "aliases: the emulator has no rules", "ttl")
 	r := d.Create(aws.Route53RecordType, "r", with("shard-0.cache.internal", "A", "10.0.0.1"))
 	if r.ID != zone.ID+"_shard-0.cache.internal_A" || r.Output("fqdn") != "shard-0.cache.internal" {
 		t.Errorf("%s is %v", r.ID, r.Output("fqdn"))
@@ -79,24 +83,25 @@ func TestParameterRefusals(t *testing.T) {
 		return p
 	}
 	for want, more := range map[string]props{
-		"must be a fully qualified name":          {"name": "beachhead/map"},
-		"maximum of 15 levels":                    {"name": strings.Repeat("/a", 16)},
-		"at most 1011 long":                       {"name": "/" + strings.Repeat("a", 1011)},
-		"reserved parameter name":                 {"name": "/aws/map"},
-		"must match":                              {"name": "/a b"},
-		"maximum parameter value of 4096":         {"value": strings.Repeat("x", 4097)},
-		"maximum parameter value of 8192":         {"value": strings.Repeat("x", 8193), "tier": "Advanced"},
-		"rules for String, SecureString only":     {"type": "StringList"},
-		"value and insecureValue are":             {"insecureValue": "y"},
-		"exactly one of value, insecureValue":     {"value": nil},
-		"a SecureString needs value":              {"type": "SecureString", "value": nil, "insecureValue": "y"},
-		"KeyId is not required for String":        {"keyId": "alias/aws/ssm"},
-		"Key 'none' does not exist":               {"type": "SecureString", "keyId": "none"},
-		"ParameterPatternMismatch":                {"allowedPattern": "^y$"},
-		"InvalidAllowedPattern":                   {"allowedPattern": "("},
-		"is no image":                             {"dataType": "aws:ec2:image"},
-		"tier: \"Huge\" must be one of":           {"tier": "Huge"},
-		"this has 0":                              {"type": "SecureString", "value": resource.MakeSecret(resource.NewProperty("")), "tier": "Standard"},
+		"must be a fully qualified name":      {"name": "beachhead/map"},
+		"maximum of 15 levels":                {"name": strings.Repeat("/a", 16)},
+		"at most 1011 long":                   {"name": "/" + strings.Repeat("a", 1011)},
+		"reserved parameter name":             {"name": "/aws/map"},
+		"must match":                          {"name": "/a b"},
+		"maximum parameter value of 4096":     {"value": strings.Repeat("x", 4097)},
+		"maximum parameter value of 8192":     {"value": strings.Repeat("x", 8193), "tier": "Advanced"},
+		"rules for String, SecureString only": {"type": "StringList"},
+		"value and insecureValue are":         {"insecureValue": "y"},
+		"exactly one of value, insecureValue": {"value": nil},
+		"a SecureString needs value":          {"type": "SecureString", "value": nil, "insecureValue": "y"},
+		"KeyId is not required for String":    {"keyId": "alias/aws/ssm"},
+		"Key 'none' does not exist":           {"type": "SecureString", "keyId": "none"},
+		"ParameterPatternMismatch":            {"allowedPattern": "^y$"},
+		"InvalidAllowedPattern":               {"allowedPattern": "("},
+		"is not an image":                     {"dataType": "aws:ec2:image"},
+		"tier: \"Huge\" must be one of":       {"tier": "Huge"},
+		"this has 0": {"type": "SecureString", "value": resource.MakeSecret(resource.NewProperty("")),
+			"tier": "Standard"},
 		"arn: the emulator has no rules for this": {"arn": "x"},
 	} {
 		d.RequireCreateRefusal(aws.ParameterType, with(more), want)
@@ -111,7 +116,8 @@ func TestParameterVersions(t *testing.T) {
 	d := emulatortest.Start(t)
 	p := props{"name": "/beachhead/token", "type": "SecureString", "value": "one"}
 	r := d.Create(aws.ParameterType, "p", p)
-	if r.Output("version") != 1.0 || r.Output("keyId") != "alias/aws/ssm" || r.Output("arn") != "arn:aws:ssm:us-west-1:123456789012:parameter/beachhead/token" {
+	if r.Output("version") != 1.0 || r.Output("keyId") != "alias/aws/ssm" ||
+		r.Output("arn") != "arn:aws:ssm:us-west-1:123456789012:parameter/beachhead/token" {
 		t.Errorf("version %v, key %v, %v", r.Output("version"), r.Output("keyId"), r.Output("arn"))
 	}
 	m, err := emulatortest.UnmarshalProperties(r.State)
@@ -155,7 +161,8 @@ func TestParameterWrittenByAMachine(t *testing.T) {
 		}
 		if err := d.Cloud.View(func(now *cloud.State) error {
 			for _, seen := range now.List(aws.ParameterType) {
-				if seen.ID == r.ID && (seen.Outputs["insecureValue"] != `{"epoch":1}` || seen.Outputs["version"] != 2.0 || seen.Outputs["value"] != "") {
+				if seen.ID == r.ID && (seen.Outputs["insecureValue"] != `{"epoch":1}` || seen.Outputs["version"] != 2.0 ||
+					seen.Outputs["value"] != "") {
 					t.Errorf("%s is %v", name, seen.Outputs)
 				}
 			}
@@ -166,7 +173,8 @@ func TestParameterWrittenByAMachine(t *testing.T) {
 	}
 	secret := d.Create(aws.ParameterType, "token", props{"name": "/beachhead/token", "type": "SecureString", "value": "x"})
 	for _, name := range []string{secret.ID, "/beachhead/none"} {
-		if err := aws.WriteParameter(t.Context(), d.Cloud, "123456789012", "us-west-1", name, "y"); err == nil || !strings.Contains(err.Error(), "ParameterNotFound") {
+		if err := aws.WriteParameter(t.Context(), d.Cloud, "123456789012", "us-west-1", name, "y"); err == nil ||
+			!strings.Contains(err.Error(), "ParameterNotFound") {
 			t.Errorf("%s: %v, want a refusal", name, err)
 		}
 	}

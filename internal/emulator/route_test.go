@@ -36,13 +36,16 @@ func TestRouteRefusals(t *testing.T) {
 	both := d.route("0.0.0.0/0", "gatewayId", d.igw)
 	both["natGatewayId"] = nat.ID
 	d.RequireCreateRefusal(aws.RouteType, both, "exactly one of gatewayId, natGatewayId", "gatewayId and natGatewayId are")
-	d.RequireCreateRefusal(aws.RouteType, props{"routeTableId": d.table.ID, "destinationCidrBlock": "0.0.0.0/0"}, "exactly one of gatewayId", "none is")
+	d.RequireCreateRefusal(aws.RouteType, props{"routeTableId": d.table.ID, "destinationCidrBlock": "0.0.0.0/0"}, "exactly one of gatewayId",
+		"none is")
 	two := d.route("0.0.0.0/0", "gatewayId", d.igw)
 	two["destinationIpv6CidrBlock"] = "::/0"
 	d.RequireCreateRefusal(aws.RouteType, two, "exactly one of destinationCidrBlock")
-	d.RequireCreateRefusal(aws.RouteType, props{"routeTableId": d.table.ID, "gatewayId": d.igw.ID}, "exactly one of destinationCidrBlock", "none is")
+	d.RequireCreateRefusal(aws.RouteType, props{"routeTableId": d.table.ID, "gatewayId": d.igw.ID}, "exactly one of destinationCidrBlock",
+		"none is")
 	d.Create(aws.RouteType, "default", d.route("0.0.0.0/0", "gatewayId", d.igw))
-	d.RequireCreateRefusal(aws.RouteType, d.route("0.0.0.0/0", "natGatewayId", nat), "RouteAlreadyExists: The route identified by 0.0.0.0/0 already exists")
+	d.RequireCreateRefusal(aws.RouteType, d.route("0.0.0.0/0", "natGatewayId", nat),
+		"RouteAlreadyExists: The route identified by 0.0.0.0/0 already exists")
 	d.RequireCreateRefusal(aws.RouteType, d.route("10.42.0.0/16", "natGatewayId", nat), "RouteAlreadyExists", "local route")
 	loose := d.Create(aws.InternetGatewayType, "loose", props{})
 	d.RequireCreateRefusal(aws.RouteType, d.route("10.0.0.0/8", "gatewayId", loose), "belong to different networks")
@@ -66,7 +69,8 @@ func TestRouteQuota(t *testing.T) {
 	for i := range 50 {
 		d.Create(aws.RouteType, fmt.Sprint(i), d.route(fmt.Sprintf("172.16.%d.0/24", i), "gatewayId", d.igw))
 	}
-	d.RequireCreateRefusal(aws.RouteType, d.route("0.0.0.0/0", "gatewayId", d.igw), "RouteLimitExceeded: The maximum number of routes has been reached")
+	d.RequireCreateRefusal(aws.RouteType, d.route("0.0.0.0/0", "gatewayId", d.igw),
+		"RouteLimitExceeded: The maximum number of routes has been reached")
 }
 
 // A change of egress mode moves a route in place: the subnet is never without one.
@@ -110,7 +114,8 @@ func TestRouteTurnsBlack(t *testing.T) {
 
 func TestRouteTable(t *testing.T) {
 	d := newRouted(emulatortest.Start(t))
-	d.RequireCreateRefusal(aws.RouteTableType, props{"vpcId": d.vpc.ID, "routes": []any{props{"cidrBlock": "0.0.0.0/0", "gatewayId": d.igw.ID}}},
+	d.RequireCreateRefusal(aws.RouteTableType, props{"vpcId": d.vpc.ID, "routes": []any{props{"cidrBlock": "0.0.0.0/0",
+		"gatewayId": d.igw.ID}}},
 		"no rules for inline routes; use aws:ec2/route:Route")
 	a := d.Create(aws.RouteTableAssociationType, "a", props{"routeTableId": d.table.ID, "subnetId": d.subnet.ID})
 	d.RequireCreateRefusal(aws.RouteTableAssociationType, props{"routeTableId": d.table.ID, "subnetId": d.subnet.ID},

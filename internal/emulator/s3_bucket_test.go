@@ -16,12 +16,15 @@ func TestBuckets(t *testing.T) {
 	}
 	d.RequireCreateRefusal(aws.BucketType, props{"acl": "private"}, "acl: the emulator has no rules")
 	b := d.Create(aws.BucketType, "b", props{"bucket": "agents"})
-	if b.ID != "agents" || b.Output("arn") != "arn:aws:s3:::agents" || b.Output("bucketRegionalDomainName") != "agents.s3.us-west-1.amazonaws.com" {
+	if b.ID != "agents" || b.Output("arn") != "arn:aws:s3:::agents" ||
+		b.Output("bucketRegionalDomainName") != "agents.s3.us-west-1.amazonaws.com" {
 		t.Errorf("%s: %v, %v", b.ID, b.Output("arn"), b.Output("bucketRegionalDomainName"))
 	}
 	d.RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou")
-	d.Elsewhere(props{"region": "us-east-2"}).RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou", "us-west-1")
-	d.Elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyExists")
+	d.Elsewhere(props{"region": "us-east-2"}).RequireCreateRefusal(aws.BucketType, props{"bucket": "agents"}, "BucketAlreadyOwnedByYou",
+		"us-west-1")
+	d.Elsewhere(props{"region": "us-east-2", "allowedAccountIds": []any{"210987654321"}}).RequireCreateRefusal(aws.BucketType,
+		props{"bucket": "agents"}, "BucketAlreadyExists")
 	if diff := b.Diff(props{"bucket": "others"}); len(diff.GetReplaces()) != 1 || diff.GetDeleteBeforeReplace() {
 		t.Errorf("replaces %v, deleting first: %v; another name leaves room for both", diff.GetReplaces(), diff.GetDeleteBeforeReplace())
 	}
@@ -48,7 +51,7 @@ func TestBucketAspects(t *testing.T) {
 	d.RequireCreateRefusal(aws.BucketOwnershipType, props{"bucket": b.ID, "rule": props{"objectOwnership": "Mine"}}, "objectOwnership")
 	d.RequireCreateRefusal(aws.BucketPolicyType, props{"bucket": b.ID, "policy": "no"}, "invalid JSON policy")
 	block := d.Create(aws.BucketPublicAccessBlockType, "a", props{"bucket": b.ID, "blockPublicPolicy": true})
-	d.RequireCreateRefusal(aws.BucketPublicAccessBlockType, props{"bucket": b.ID}, "has one already")
+	d.RequireCreateRefusal(aws.BucketPublicAccessBlockType, props{"bucket": b.ID}, "already has one")
 	d.RequireCreateRefusal(aws.BucketPolicyType, props{"bucket": b.ID, "policy": open2all}, "AccessDenied", "BlockPublicPolicy")
 	block.Update(props{"bucket": b.ID, "blockPublicPolicy": false})
 	policy := d.Create(aws.BucketPolicyType, "p", props{"bucket": b.ID, "policy": open2all})
@@ -70,8 +73,9 @@ func TestBucketObjects(t *testing.T) {
 		}
 		return p
 	}
-	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"content": "a", "source": emulatortest.TextAsset("a")}), "source and content cannot be given together")
-	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"contentBase64": "*"}), "is no base64")
+	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"content": "a", "source": emulatortest.TextAsset("a")}),
+		"source and content cannot be set together")
+	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"contentBase64": "*"}), "is not base64")
 	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"bucket": "none"}), "NoSuchBucket")
 	d.RequireCreateRefusal(aws.BucketObjectType, with(props{"storageClass": "ATTIC"}), "storageClass")
 	d.RequireCreateRefusal(aws.BucketObjectType, props{"bucket": b.ID}, "key: exactly one of key")
@@ -79,7 +83,7 @@ func TestBucketObjects(t *testing.T) {
 	if o.Output("etag") != "5d41402abc4b2a76b9719d911017c592" || o.Output("versionId") != "" || o.Output("serverSideEncryption") != "AES256" {
 		t.Errorf("etag %v, version %q, encryption %v", o.Output("etag"), o.Output("versionId"), o.Output("serverSideEncryption"))
 	}
-	d.RequireCreateRefusal(aws.BucketObjectType, with(nil), "exists already")
+	d.RequireCreateRefusal(aws.BucketObjectType, with(nil), "already exists")
 	d.Create(aws.BucketVersioningType, "v", props{"bucket": b.ID, "versioningConfiguration": props{"status": "Enabled"}})
 	o.Update(with(props{"source": emulatortest.TextAsset("elf")}))
 	if o.Output("versionId") == "" {

@@ -35,9 +35,12 @@ func TestRuleRefusals(t *testing.T) {
 	d.RequireCreateRefusal(aws.IngressRuleType, two, "exactly one of cidrIpv4, cidrIpv6, prefixListId, referencedSecurityGroupId")
 	none := ruleProps(group, 22, "")
 	d.RequireCreateRefusal(aws.IngressRuleType, none, "exactly one of cidrIpv4", "none is")
-	d.RequireCreateRefusal(aws.IngressRuleType, props{"securityGroupId": group.ID, "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8"}, "fromPort and toPort must be given")
-	d.RequireCreateRefusal(aws.IngressRuleType, props{"securityGroupId": group.ID, "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8", "fromPort": 9, "toPort": 1}, "Invalid TCP/UDP port range (9:1)")
-	d.RequireCreateRefusal(aws.IngressRuleType, props{"securityGroupId": group.ID, "ipProtocol": "-1", "cidrIpv4": "10.0.0.0/8", "toPort": 1}, "no ports may be given")
+	d.RequireCreateRefusal(aws.IngressRuleType, props{"securityGroupId": group.ID, "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8"},
+		"fromPort and toPort must be set")
+	d.RequireCreateRefusal(aws.IngressRuleType, props{"securityGroupId": group.ID, "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8",
+		"fromPort": 9, "toPort": 1}, "Invalid TCP/UDP port range (9:1)")
+	d.RequireCreateRefusal(aws.IngressRuleType, props{"securityGroupId": group.ID, "ipProtocol": "-1", "cidrIpv4": "10.0.0.0/8", "toPort": 1},
+		"no ports may be set")
 	one := d.Create(aws.IngressRuleType, "one", ruleProps(group, 443, "10.0.0.0/8"))
 	d.RequireCreateRefusal(aws.IngressRuleType, ruleProps(group, 443, "10.0.0.0/8"),
 		`InvalidPermission.Duplicate: the specified rule "peer: 10.0.0.0/8, TCP, from port: 443, to port: 443, ALLOW" already exists`, one.ID)
@@ -58,7 +61,8 @@ func TestRuleQuota(t *testing.T) {
 	for range 61 {
 		inline = append(inline, props{"protocol": "tcp", "fromPort": 1, "toPort": 1, "cidrBlocks": []any{"10.0.0.0/8"}})
 	}
-	d.RequireCreateRefusal(aws.SecurityGroupType, props{"vpcId": d.Resources()[0].Outputs["vpcId"], "ingress": inline}, "RulesPerSecurityGroupLimitExceeded")
+	d.RequireCreateRefusal(aws.SecurityGroupType, props{"vpcId": d.Resources()[0].Outputs["vpcId"], "ingress": inline},
+		"RulesPerSecurityGroupLimitExceeded")
 }
 
 // The schema of these does not say that a rule cannot change its group: they are written with a newer framework.

@@ -22,7 +22,8 @@ func TestReservations(t *testing.T) {
 	loose := d.Create(aws.NetworkInterfaceType, "loose", props{"subnetId": subnet.ID})
 	fixed := d.Create(aws.NetworkInterfaceType, "fixed", props{"subnetId": subnet.ID, "privateIps": []any{"10.42.0.10"}})
 	if loose.Output("privateIp") != "10.42.0.16" || fixed.Output("privateIp") != "10.42.0.10" {
-		t.Errorf("addresses %v and %v, want the first after the reservation and the fixed one within", loose.Output("privateIp"), fixed.Output("privateIp"))
+		t.Errorf("addresses %v and %v, want the first after the reservation and the fixed one within", loose.Output("privateIp"),
+			fixed.Output("privateIp"))
 	}
 	for _, r := range []*handle{loose, fixed} {
 		r.Delete()

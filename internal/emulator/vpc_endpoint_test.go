@@ -21,7 +21,8 @@ func TestEndpointServices(t *testing.T) {
 	vpc := d.VPC("10.42.0.0/16")
 	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(vpc, "Interface", "nothing", nil), "InvalidServiceName", "does not exist")
 	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(vpc, "Gateway", "ssm", nil), "InvalidServiceName", "as Gateway endpoint")
-	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(vpc, "GatewayLoadBalancer", "s3", nil), "no rules for endpoints of type GatewayLoadBalancer")
+	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(vpc, "GatewayLoadBalancer", "s3", nil),
+		"no rules for endpoints of type GatewayLoadBalancer")
 	elsewhere := props{"vpcId": vpc.ID, "serviceName": "com.amazonaws.us-east-2.s3"}
 	d.RequireCreateRefusal(aws.VPCEndpointType, elsewhere, "InvalidServiceName", "in us-west-1")
 	for _, service := range aws.InterfaceServices {
@@ -37,7 +38,8 @@ func TestGatewayEndpoint(t *testing.T) {
 	e := d.Create(aws.VPCEndpointType, "s3", endpointProps(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{d.table.ID}}))
 	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{d.table.ID}}),
 		"RouteAlreadyExists: route table "+d.table.ID+" already has a route with destination-prefix-list-id")
-	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(d.vpc, "Gateway", "dynamodb", props{"subnetIds": []any{d.subnet.ID}}), "only supported for interface endpoints")
+	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(d.vpc, "Gateway", "dynamodb", props{"subnetIds": []any{d.subnet.ID}}),
+		"only supported for interface endpoints")
 	emulatortest.RequireRefusal(t, d.table.TryDelete(), "has dependencies", e.ID)
 	other := d.Create(aws.RouteTableType, "other", props{"vpcId": d.vpc.ID})
 	e.Update(endpointProps(d.vpc, "Gateway", "s3", props{"routeTableIds": []any{other.ID}}))
@@ -61,10 +63,12 @@ func TestInterfaceEndpoint(t *testing.T) {
 		return endpointProps(d.vpc, "Interface", "ssm", props{"privateDnsEnabled": true, "subnetIds": ids})
 	}
 	d.RequireCreateRefusal(aws.VPCEndpointType, more(d.subnet, again), "DuplicateSubnetsInSameZone", "us-west-1a")
-	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(d.vpc, "Interface", "ssm", props{"routeTableIds": []any{d.table.ID}}), "not supported for interface endpoints")
+	d.RequireCreateRefusal(aws.VPCEndpointType, endpointProps(d.vpc, "Interface", "ssm", props{"routeTableIds": []any{d.table.ID}}),
+		"not supported for interface endpoints")
 	e := d.Create(aws.VPCEndpointType, "ssm", more(d.subnet))
 	d.RequireCreateRefusal(aws.VPCEndpointType, more(b), "conflicting DNS domain")
-	d.Create(aws.VPCEndpointType, "elsewhere", endpointProps(d.driver.VPC("10.43.0.0/16"), "Interface", "ssm", props{"privateDnsEnabled": true}))
+	d.Create(aws.VPCEndpointType, "elsewhere", endpointProps(d.driver.VPC("10.43.0.0/16"), "Interface", "ssm",
+		props{"privateDnsEnabled": true}))
 	emulatortest.RequireRefusal(t, d.subnet.TryDelete(), "has dependencies", "used by "+e.ID+")")
 	e.Update(more(d.subnet, b))
 	if n := len(e.Output("networkInterfaceIds").([]any)); n != 2 {

@@ -42,8 +42,9 @@ func TestVPCRefusals(t *testing.T) {
 	} {
 		d.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": cidr}, "cidrBlock: ", want)
 	}
-	d.RequireCreateRefusal(aws.VPCType, props{}, "exactly one of cidrBlock must be given")
-	d.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": "10.0.0.0/16", "assignGeneratedIpv6CidrBlock": true}, "has no rules for this property")
+	d.RequireCreateRefusal(aws.VPCType, props{}, "exactly one of cidrBlock must be set")
+	d.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": "10.0.0.0/16", "assignGeneratedIpv6CidrBlock": true},
+		"has no rules for this property")
 	for i := range 5 {
 		d.VPC(fmt.Sprintf("10.%d.0.0/16", i))
 	}
@@ -74,7 +75,8 @@ func TestSubnetSettings(t *testing.T) {
 	if id := subnet.Output("availabilityZoneId"); !strings.HasPrefix(id.(string), "usw1-az") {
 		t.Errorf("zone id = %v", id)
 	}
-	p := emulatortest.PlainProps(props{"vpcId": subnet.Output("vpcId"), "cidrBlock": "10.42.0.0/20", "availabilityZone": "us-west-1b", "mapPublicIpOnLaunch": true})
+	p := emulatortest.PlainProps(props{"vpcId": subnet.Output("vpcId"), "cidrBlock": "10.42.0.0/20", "availabilityZone": "us-west-1b",
+		"mapPublicIpOnLaunch": true})
 	subnet.Update(p)
 	if subnet.Output("mapPublicIpOnLaunch") != true {
 		t.Error("public addresses on launch were not switched on")
@@ -122,7 +124,8 @@ func TestSubnetInUse(t *testing.T) {
 	table := d.Create(aws.RouteTableType, "table", props{"vpcId": vpc.ID})
 	d.Create(aws.RouteTableAssociationType, "a", props{"routeTableId": table.ID, "subnetId": subnet.ID})
 	eni := d.Create(aws.NetworkInterfaceType, "eni", props{"subnetId": subnet.ID})
-	emulatortest.RequireRefusal(t, subnet.TryDelete(), "DependencyViolation: The subnet '"+subnet.ID+"' has dependencies", "used by "+eni.ID+")")
+	emulatortest.RequireRefusal(t, subnet.TryDelete(), "DependencyViolation: The subnet '"+subnet.ID+"' has dependencies",
+		"used by "+eni.ID+")")
 	eni.Delete()
 	subnet.Delete() // and its association with it
 	table.Delete()

@@ -32,7 +32,8 @@ func vpnEnds(d *driver) *ends {
 
 func newCustomer(d *driver, i int) *handle {
 	d.T.Helper()
-	return d.Create(aws.CustomerGatewayType, fmt.Sprint("cgw-", i), props{"bgpAsn": "64520", "type": "ipsec.1", "ipAddress": fmt.Sprintf("203.0.113.%d", i)})
+	return d.Create(aws.CustomerGatewayType, fmt.Sprint("cgw-", i), props{"bgpAsn": "64520", "type": "ipsec.1",
+		"ipAddress": fmt.Sprintf("203.0.113.%d", i)})
 }
 
 // connection is a connection's inputs, with what a test adds.
@@ -44,10 +45,12 @@ func (e *ends) connection(more props) props {
 
 func TestConnectionTellsItsTunnels(t *testing.T) {
 	e := vpnEnds(emulatortest.Start(t))
-	vpn := e.Create(aws.VPNConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
+	vpn := e.Create(aws.VPNConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30",
+		"tunnel1PresharedKey": "given.key"}))
 	for name, want := range map[string]any{"tunnel1VgwInsideAddress": "169.254.20.5", "tunnel1CgwInsideAddress": "169.254.20.6",
-		"tunnel1BgpAsn": "64512", "tunnel1PresharedKey": "given.key", "tunnel2InsideCidr": "169.254.6.0/30", "tunnel2CgwInsideAddress": "169.254.6.2",
-		"tunnel2BgpHoldtime": 30.0} {
+		"tunnel1BgpAsn": "64512", "tunnel1PresharedKey": "given.key", "tunnel2InsideCidr": "169.254.6.0/30",
+		"tunnel2CgwInsideAddress": "169.254.6.2",
+		"tunnel2BgpHoldtime":      30.0} {
 		if got := vpn.Output(name); got != want {
 			t.Errorf("%s = %v, want %v", name, got, want)
 		}
@@ -65,14 +68,17 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 		}
 	}
 	again := vpnEnds(emulatortest.Start(t))
-	same := again.Create(aws.VPNConnectionType, "vpn", again.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "given.key"}))
+	same := again.Create(aws.VPNConnectionType, "vpn", again.connection(props{"tunnel1InsideCidr": "169.254.20.4/30",
+		"tunnel1PresharedKey": "given.key"}))
 	if key := cloud.Text(same.Output("tunnel2PresharedKey")); key != vpn.Output("tunnel2PresharedKey") || !keyPattern.MatchString(key) {
 		t.Errorf("the same calls gave the keys %q and %q", key, vpn.Output("tunnel2PresharedKey"))
 	}
-	if diff := vpn.Diff(e.connection(props{"tunnel1InsideCidr": "169.254.20.8/30", "tunnel1PresharedKey": "given.key"})); !slices.Equal(diff.GetReplaces(), []string{"tunnel1InsideCidr"}) {
+	if diff := vpn.Diff(e.connection(props{"tunnel1InsideCidr": "169.254.20.8/30",
+		"tunnel1PresharedKey": "given.key"})); !slices.Equal(diff.GetReplaces(), []string{"tunnel1InsideCidr"}) {
 		t.Errorf("another inside range replaces %v", diff.GetReplaces())
 	}
-	if diff := vpn.Diff(e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30", "tunnel1PresharedKey": "other.key"})); len(diff.GetReplaces()) > 0 {
+	if diff := vpn.Diff(e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30",
+		"tunnel1PresharedKey": "other.key"})); len(diff.GetReplaces()) > 0 {
 		t.Errorf("another key replaces %v", diff.GetReplaces())
 	}
 }
@@ -85,7 +91,8 @@ func TestConnectionRefusals(t *testing.T) {
 		want string
 	}{
 		{props{"tunnel1InsideCidr": "169.254.20.0/30"}, "tunnel1InsideCidr '169.254.20.0/30' is in use by vpn-"},
-		{props{"tunnel1InsideCidr": "169.254.30.0/30", "tunnel2InsideCidr": "169.254.30.0/30"}, "tunnel2InsideCidr '169.254.30.0/30' is in use by"},
+		{props{"tunnel1InsideCidr": "169.254.30.0/30", "tunnel2InsideCidr": "169.254.30.0/30"},
+			"tunnel2InsideCidr '169.254.30.0/30' is in use by"},
 		{props{"tunnel2InsideCidr": "169.254.169.252/30"}, "is reserved by AWS"},
 		{props{"tunnel2InsideCidr": "169.254.5.0/30"}, "is reserved by AWS"},
 		{props{"tunnel2InsideCidr": "169.254.30.0/29"}, "must be a /30 in 169.254.0.0/16"},
@@ -113,7 +120,8 @@ func TestConnectionRefusals(t *testing.T) {
 	for _, n := range []string{"tunnel1", "tunnel2"} {
 		maps.Copy(good, props{n + "IkeVersions": []any{"ikev2"}, n + "StartupAction": "start", n + "DpdTimeoutAction": "restart",
 			n + "Phase1DhGroupNumbers": []any{20}, n + "Phase2DhGroupNumbers": []any{20}, n + "Phase1EncryptionAlgorithms": []any{"AES256"},
-			n + "Phase2EncryptionAlgorithms": []any{"AES256"}, n + "Phase1IntegrityAlgorithms": []any{"SHA2-256"}, n + "Phase2IntegrityAlgorithms": []any{"SHA2-256"}})
+			n + "Phase2EncryptionAlgorithms": []any{"AES256"}, n + "Phase1IntegrityAlgorithms": []any{"SHA2-256"}, n +
+				"Phase2IntegrityAlgorithms": []any{"SHA2-256"}})
 	}
 	e.Create(aws.VPNConnectionType, "one-proposal", e.connection(good))
 }
@@ -121,7 +129,8 @@ func TestConnectionRefusals(t *testing.T) {
 // A bad key is refused without being told.
 func TestKeysAreNotTold(t *testing.T) {
 	e := vpnEnds(emulatortest.Start(t))
-	_, err := e.TryCreate(aws.VPNConnectionType, "vpn", e.connection(props{"tunnel1PresharedKey": resource.MakeSecret(resource.NewProperty("0planted+secret"))}))
+	_, err := e.TryCreate(aws.VPNConnectionType, "vpn",
+		e.connection(props{"tunnel1PresharedKey": resource.MakeSecret(resource.NewProperty("0planted+secret"))}))
 	if err == nil || strings.Contains(err.Error(), "planted") {
 		t.Errorf("error %v", err)
 	}
@@ -138,7 +147,8 @@ func TestCustomerGatewayRefusals(t *testing.T) {
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("ipAddress", "203.0.113.1"), "DuplicateIpAddress", good.ID)
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("ipAddress", "203.0.113"), "valid IPv4 address")
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("bgpAsn", "4200000000"), "want an ASN from 1 to 2147483647")
-	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("bgpAsnExtended", "4200000000"), "bgpAsn and bgpAsnExtended cannot be given together")
+	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("bgpAsnExtended", "4200000000"),
+		"bgpAsn and bgpAsnExtended cannot be set together")
 	d.RequireCreateRefusal(aws.CustomerGatewayType, gateway("type", "gre"), "type")
 	if diff := good.Diff(gateway("ipAddress", "203.0.113.2")); !slices.Equal(diff.GetReplaces(), []string{"ipAddress"}) {
 		t.Errorf("another address replaces %v", diff.GetReplaces())
@@ -150,12 +160,14 @@ func TestVPNGatewayRefusals(t *testing.T) {
 	e.RequireCreateRefusal(aws.VPNGatewayType, props{"vpcId": e.vpc.ID}, "already has a virtual private gateway attached", e.vgw.ID)
 	e.RequireCreateRefusal(aws.VPNGatewayType, props{"amazonSideAsn": "65535"}, "want a private ASN")
 	other := e.Create(aws.VPNGatewayType, "other", props{})
-	e.RequireCreateRefusal(aws.VPNGatewayAttachmentType, props{"vpcId": e.vpc.ID, "vpnGatewayId": other.ID}, "already has a virtual private gateway attached")
+	e.RequireCreateRefusal(aws.VPNGatewayAttachmentType, props{"vpcId": e.vpc.ID, "vpnGatewayId": other.ID},
+		"already has a virtual private gateway attached")
 	table := e.Create(aws.RouteTableType, "t", props{"vpcId": e.vpc.ID})
 	e.RequireCreateRefusal(aws.RoutePropagationType, props{"routeTableId": table.ID, "vpnGatewayId": other.ID}, "Gateway.NotAttached")
 	second := e.driver.VPC("10.43.0.0/16")
 	attachment := e.Create(aws.VPNGatewayAttachmentType, "a", props{"vpcId": second.ID, "vpnGatewayId": other.ID})
-	e.RequireCreateRefusal(aws.VPNGatewayAttachmentType, props{"vpcId": second.ID, "vpnGatewayId": other.ID}, "attached to "+second.ID+" already")
+	e.RequireCreateRefusal(aws.VPNGatewayAttachmentType, props{"vpcId": second.ID, "vpnGatewayId": other.ID},
+		"attached to "+second.ID+" already")
 	if got := e.Read(aws.VPNGatewayType, "other", other.ID, other.Inputs).Output("vpcId"); got != second.ID {
 		t.Errorf("attached to %v", got)
 	}

@@ -21,7 +21,7 @@ func matchSteps(steps []Step, orphans []inventory.Resource) ([]Step, error) {
 	var errs *multierror.Error
 	adopters := map[string]Step{} // by the key of the resource
 	for _, step := range steps {
-		if step.Op != string(apitype.OpCreate) || !step.Changes() {
+		if step.Op != string(apitype.OpCreate) || !step.ChangesCloud() {
 			continue
 		}
 		fitting := findFitting(step, orphans)

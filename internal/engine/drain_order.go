@@ -36,10 +36,10 @@ const (
 // start as late as the slowest of them. A destroy by the program's dependencies alone takes them from machines that then cannot drain.
 // It waits for each of these until its hook times out, while the CI server still lists the runner.
 //
-// Therefore every group gets a dependency on everything in the cloud that depends neither on it nor on another group of the same or an earlier
-// wave. A dependency that the group does not need costs nothing, and no list of needs has to be complete. An up restores the program's own
-// dependencies. (Refused: three destroys, one for each wave. One down would be three operations, each with a start and a record of its
-// own.)
+// Therefore every group gets a dependency on everything in the cloud that depends neither on it nor on another group of the same or an
+// earlier wave. A dependency that the group does not need costs nothing, and no list of needs has to be complete. An up restores the
+// program's own dependencies. (Refused: three destroys, one for each wave. One down would be three operations, each with a start and a
+// record of its own.)
 type drainOrder struct {
 	// extraDeps are the URNs that an entry's dependencies get in addition, by the entry's place.
 	extraDeps map[int][]resource.URN

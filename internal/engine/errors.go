@@ -71,7 +71,10 @@ func (d Diagnostic) formatLine() string {
 // nextSteps are the next steps for errors of the cloud, by the API's error codes. The first that matches counts.
 var nextSteps = []struct{ code, step string }{
 	{"AWS account ID not allowed", "use credentials of the account that aws.account names, or correct aws.account"},
-	{"AddressLimitExceeded", "request an increase of quota L-0263D0A3, or use fewer addresses: network.addresses, network.egress, network.keep"},
+	{
+		"AddressLimitExceeded",
+		"request an increase of quota L-0263D0A3, or use fewer addresses: network.addresses, network.egress, network.keep",
+	},
 	{"VpcLimitExceeded", "request an increase of quota L-F678F1CE, or delete a VPC that is not in use"},
 	{"InternetGatewayLimitExceeded", "request an increase of quota L-A4707A72, or delete a VPC that is not in use"},
 	{"NatGatewayLimitExceeded", "request an increase of quota L-FE5A380F, or delete a NAT gateway that is not in use"},

@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// configWithCache is the region of config with a cache; tests edit it.
+// configWithCache returns a valid region with a cache. Tests edit it.
 func configWithCache(shards int, edit func(*regionfile.Config)) *regionfile.Config {
 	return newConfig(func(c *regionfile.Config) {
 		c.Cache = &regionfile.Cache{
@@ -39,9 +39,12 @@ func buildCacheOf(t rapid.TB, c *regionfile.Config, others ...*regionfile.Config
 func TestCache(t *testing.T) {
 	c, _ := buildCacheOf(t, configWithCache(3, func(c *regionfile.Config) { c.Cache.Seed = &regionfile.Seed{Region: "us-east-2"} }))
 	want := []Shard{
-		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/00"},
-		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/01"},
-		{2, "cache-shard-02", "us-west-2a", netip.MustParseAddr("10.42.224.17"), "shard-02.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/02"},
+		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal",
+			"/beachhead/us-west-2/cache/moved/00"},
+		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal",
+			"/beachhead/us-west-2/cache/moved/01"},
+		{2, "cache-shard-02", "us-west-2a", netip.MustParseAddr("10.42.224.17"), "shard-02.cache.us-west-2.beachhead.internal",
+			"/beachhead/us-west-2/cache/moved/02"},
 	}
 	if !slices.Equal(c.Shards, want) {
 		t.Errorf("shards\n%v\nwant\n%v", c.Shards, want)
@@ -49,7 +52,8 @@ func TestCache(t *testing.T) {
 	if c.Volume != (Volume{SizeGiB: 2048, IOPS: 8000, Throughput: 1000}) || c.Threads != 64 || c.Arch != regionfile.ARM64 {
 		t.Errorf("volume %+v, %d threads, %s", c.Volume, c.Threads, c.Arch)
 	}
-	if c.MapParameter != "/beachhead/us-west-2/cache/map" || c.ImageParameter != "/aws/service/debian/release/12/latest/arm64" || c.Seed != "us-east-2" {
+	if c.MapParameter != "/beachhead/us-west-2/cache/map" ||
+		c.ImageParameter != "/aws/service/debian/release/12/latest/arm64" || c.Seed != "us-east-2" {
 		t.Errorf("map in %s, image in %s, seed %q", c.MapParameter, c.ImageParameter, c.Seed)
 	}
 }
@@ -73,7 +77,7 @@ func TestNFSThreads(t *testing.T) {
 	}
 }
 
-// drawCached draws a region with a cache of as many shards as its network may have, and with two to five of a region's zones.
+// drawCached draws a region with two to five zones, and with a cache of as many shards as its network has room for.
 func drawCached(t *rapid.T) *regionfile.Config {
 	bits := rapid.IntRange(16, 20).Draw(t, "bits")
 	most := shardmap.MaxShards
@@ -87,8 +91,9 @@ func drawCached(t *rapid.T) *regionfile.Config {
 	})
 }
 
-// The fixed addresses are apart, in the cache subnet of their shard's zone, in the block reserved there, and none of the five that AWS
-// keeps; and with them taken, the subnet has an address for every server and for one that is being replaced.
+// The fixed addresses differ. Each is in the cache subnet of its shard's zone and in the reserved block, and none is one of
+// the five addresses that AWS reserves. The rest of the subnet has an address for every server and for one server that is
+// being replaced.
 func TestShardAddresses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, n := buildCacheOf(t, drawCached(t))
@@ -121,7 +126,7 @@ func TestShardAddresses(t *testing.T) {
 	})
 }
 
-// Neither a shard more nor a zone more changes anything of the shards that are there, nor of what is reserved for them.
+// A further shard or zone changes no existing shard and no reserved block.
 func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := drawCached(t)
@@ -142,7 +147,7 @@ func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 	})
 }
 
-// With one zone there is one shard, which stays where it is when the second zone comes.
+// A region with one zone has one shard. The shard stays in its zone when a second zone is added.
 func TestOneZoneHasOneShard(t *testing.T) {
 	one, _ := buildCacheOf(t, configWithCache(1, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
 	two, _ := buildCacheOf(t, configWithCache(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] }))
@@ -162,7 +167,8 @@ func TestCopyTargets(t *testing.T) {
 		})
 	}
 	mine := configWithCache(1, nil)
-	c, _ := buildCacheOf(t, mine, other("us-west-1", "us-west-1", "us-west-2"), mine, other("eu", "eu-west-1", "us-west-1"), newConfig(nil), other("drill", "us-east-2", "us-west-2"))
+	c, _ := buildCacheOf(t, mine, other("us-west-1", "us-west-1", "us-west-2"), mine, other("eu", "eu-west-1", "us-west-1"), newConfig(nil),
+		other("drill", "us-east-2", "us-west-2"))
 	if want := []CopyTarget{{"drill", "us-east-2"}, {"us-west-1", "us-west-1"}}; !reflect.DeepEqual(c.CopyTo, want) {
 		t.Errorf("copies to %v, want %v", c.CopyTo, want)
 	}

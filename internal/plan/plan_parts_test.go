@@ -12,14 +12,15 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// bucketPattern and the rest of S3's rules. Source: Amazon S3 user guide, "General purpose bucket naming rules".
+// bucketPattern and the variables after it are S3's rules. Source: Amazon S3 user guide, "General purpose bucket naming
+// rules".
 var (
 	bucketPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 	bucketEndings    = []string{"-s3alias", "--ol-s3", "--x-s3", "--table-s3"}
 	bucketBeginnings = []string{"xn--", "sthree-", "amzn-s3-demo-"}
 )
 
-// Whatever a region file is called, S3 takes the bucket's name.
+// S3 accepts the bucket's name for every name of a region file.
 func TestBucketNames(t *testing.T) {
 	name := rapid.OneOf(
 		rapid.StringMatching(`[a-z]([a-z0-9-]{0,30}[a-z0-9])?`), rapid.StringMatching(`[a-z][a-z0-9-]{30}[a-z0-9]`),
@@ -69,8 +70,10 @@ func TestAdmission(t *testing.T) {
 	}{
 		{"no GCP", nil, nil},
 		{"no policy", &regionfile.GCP{Link: regionfile.NoLink}, nil},
-		{"without a link, so public", &regionfile.GCP{Link: regionfile.NoLink, SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}}, &Admission{"acme-backend", "edge", 4200}},
-		{"public beside a link", &regionfile.GCP{Path: regionfile.PublicPath, SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge"}}, &Admission{"acme-backend", "edge", 0}},
+		{"without a link, so public", &regionfile.GCP{Link: regionfile.NoLink,
+			SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}}, &Admission{"acme-backend", "edge", 4200}},
+		{"public beside a link", &regionfile.GCP{Path: regionfile.PublicPath, SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge"}},
+			&Admission{"acme-backend", "edge", 0}},
 		{"private", &regionfile.GCP{SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}}, nil},
 	}
 	for _, c := range cases {
@@ -107,7 +110,8 @@ func TestNeedsInJSON(t *testing.T) {
 }
 
 func TestAgentKey(t *testing.T) {
-	for arch, want := range map[regionfile.Arch]string{regionfile.ARM64: "agent/5e/beachhead-node-linux-arm64", regionfile.AMD64: "agent/5e/beachhead-node-linux-amd64"} {
+	for arch, want := range map[regionfile.Arch]string{regionfile.ARM64: "agent/5e/beachhead-node-linux-arm64",
+		regionfile.AMD64: "agent/5e/beachhead-node-linux-amd64"} {
 		if got := AgentKey(arch, "5e"); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}

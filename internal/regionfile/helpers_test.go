@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// validFile is a region file with every section that keeps every rule; the tests edit it. It stands without anchors, so that an
-// edit meets one place.
+// validFile is a valid region file with every section. The tests edit it. It has no anchors, so an edit changes one place.
 const validFile = `aws:
   account: "210987654321"
   region: us-west-1
@@ -57,7 +56,7 @@ alerts:
 tags: {cost-center: ci}
 `
 
-// minimalFile is the least that a region file holds.
+// minimalFile is the smallest valid region file.
 const minimalFile = `aws:
   account: "210987654321"
   region: us-west-1
@@ -68,18 +67,19 @@ network:
 
 const testFile = "regions/us-west-1.yaml"
 
-// mustParse gives a config of a text that must be in order, with defaults.
-func mustParse(t testing.TB, text string) *Config {
-	t.Helper()
+// mustParse parses a valid text and fills in the defaults.
+func mustParse(tb testing.TB, text string) *Config {
+	tb.Helper()
 	c, err := Parse(testFile, []byte(text))
 	if err != nil {
-		t.Fatalf("Parse: %v", err)
+		tb.Fatalf("Parse: %v", err)
 	}
 	c.Default()
 	return c
 }
 
-// compareProblems compares problems, printed, with what is wanted, each a part of its line. The order is that of the file.
+// compareProblems compares problems, in the order of the file, with the wanted texts. Each wanted text is a part of the
+// problem's line.
 func compareProblems(t *testing.T, got []Problem, want []string) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -98,9 +98,9 @@ func compareProblems(t *testing.T, got []Problem, want []string) {
 }
 
 // checkOneLine checks that a problem is a single line that ends with the next step.
-func checkOneLine(t testing.TB, p Problem) {
-	t.Helper()
+func checkOneLine(tb testing.TB, p Problem) {
+	tb.Helper()
 	if text := p.Error(); strings.ContainsAny(text, "\n\r") || p.Want == "" || !strings.Contains(text, "; want ") {
-		t.Errorf("not one line with a next step: %q", text)
+		tb.Errorf("not one line with a next step: %q", text)
 	}
 }

@@ -10,18 +10,73 @@ import (
 )
 
 var runnerRules = []Rule{
-	{"runners", "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.", (*checker).checkFleetNames},
-	{"runners.NAME.instanceTypes", "Lists EC2 instance types of the fleet's arch that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkFleetTypes},
-	{"runners.NAME.count", "min must be at most max.", (*checker).checkCounts},
-	{"runners.NAME.count", "The max of all fleets together must fit into the runner subnets. They hold a sixteenth of the network in each zone, less the 5 addresses that AWS reserves.", (*checker).checkFleetsFit},
-	{"runners.NAME.onDemand", "base must be at most count.max.", (*checker).checkOnDemand},
-	{"runners.NAME.disk", "Must be 8GiB to 64TiB. Less than 40GiB is a warning for agent kind jobserv: JobServ assigns no work to a machine with less than 30 GB free.", (*checker).checkDisks},
-	{"runners.NAME.cache", "true requires a section cache.", (*checker).checkFleetCache},
-	{"runners.NAME.registryMirror", "Must be an https address with a host and no path, user, query or fragment: the container engine does not start with one of these.", (*checker).checkRegistryMirrors},
-	{"runners.NAME.agent", "url must be an https address without user, password, query and fragment. Every kind except command requires url and token.", (*checker).checkAgentAccess},
-	{"runners.NAME.agent.tags", "Lists each label once. A label has up to 64 characters without spaces and commas. The label armhf (32-bit ARM) must not be combined with Graviton4 types (c8g, m8g, r8g and similar), which cannot run it.", (*checker).checkAgentTags},
-	{"runners.NAME.agent.token", "Must be the name of a stack secret: letters and digits in words joined by hyphens, dots or underscores. Beachhead refuses a value that looks like the token itself, and never prints it.", (*checker).checkAgentToken},
-	{"runners.NAME.agent.commands", "Required for kind command, and not allowed for other kinds.", (*checker).checkAgentCommands},
+	{
+		On:    "runners",
+		Says:  "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.",
+		check: (*checker).checkFleetNames,
+	},
+	{
+		On: "runners.NAME.instanceTypes",
+		Says: "Lists EC2 instance types of the fleet's arch that the region offers, each once. A type that only some " +
+			"of the zones offer is a warning.",
+		check: (*checker).checkFleetTypes,
+	},
+	{
+		On:    "runners.NAME.count",
+		Says:  "min must be at most max.",
+		check: (*checker).checkCounts,
+	},
+	{
+		On: "runners.NAME.count",
+		Says: "The max of all fleets together must fit into the runner subnets. They hold a sixteenth of the network " +
+			"in each zone, less the 5 addresses that AWS reserves.",
+		check: (*checker).checkFleetsFit,
+	},
+	{
+		On:    "runners.NAME.onDemand",
+		Says:  "base must be at most count.max.",
+		check: (*checker).checkOnDemand,
+	},
+	{
+		On: "runners.NAME.disk",
+		Says: "Must be 8GiB to 64TiB. Less than 40GiB is a warning for agent kind jobserv: JobServ assigns no work to " +
+			"a machine with less than 30 GB free.",
+		check: (*checker).checkDisks,
+	},
+	{
+		On:    "runners.NAME.cache",
+		Says:  "true requires a section cache.",
+		check: (*checker).checkFleetCache,
+	},
+	{
+		On: "runners.NAME.registryMirror",
+		Says: "Must be an https address with a host and no path, user, query or fragment: the container engine does " +
+			"not start with one of these.",
+		check: (*checker).checkRegistryMirrors,
+	},
+	{
+		On: "runners.NAME.agent",
+		Says: "url must be an https address without user, password, query and fragment. Every kind except command " +
+			"requires url and token.",
+		check: (*checker).checkAgentAccess,
+	},
+	{
+		On: "runners.NAME.agent.tags",
+		Says: "Lists each label once. A label has up to 64 characters without spaces and commas. The label armhf " +
+			"(32-bit ARM) must not be combined with Graviton4 types (c8g, m8g, r8g and similar), which cannot run it.",
+		check: (*checker).checkAgentTags,
+	},
+	{
+		On: "runners.NAME.agent.token",
+		Says: "Must be the name of a stack secret: letters and digits in words joined by hyphens, dots or " +
+			"underscores. Beachhead refuses a value that looks like the token itself, and never prints it.",
+		check: (*checker).checkAgentToken,
+	},
+	{
+		On:    "runners.NAME.agent.commands",
+		Says:  "Required for kind command, and not allowed for other kinds.",
+		check: (*checker).checkAgentCommands,
+	},
 }
 
 // forEachRunner calls visit for every fleet, in no particular order. Problems are sorted later.
@@ -48,7 +103,8 @@ func (k *checker) checkFleetTypes() {
 		for i, name := range r.InstanceTypes {
 			t, known := ec2types.Lookup(name)
 			if known && isAllowed(r.Arch, string(r.Arch)) && t.Arch != string(r.Arch) && k.areIntact(p+".arch") {
-				k.reportError((p + ".instanceTypes").item(i), name+" is "+t.Arch+", and the fleet is "+string(r.Arch), "an "+string(r.Arch)+" type, or another fleet for it")
+				k.reportError((p + ".instanceTypes").item(i), name+" is "+t.Arch+", and the fleet is "+string(r.Arch),
+					"an "+string(r.Arch)+" type, or another fleet for it")
 			}
 		}
 	})
@@ -82,7 +138,8 @@ func (k *checker) checkOffered(p keyPath, name string) {
 		return
 	}
 	if !ec2types.IsOfferedInRegion(k.AWS.Region, name) {
-		k.reportError(p, k.AWS.Region+" does not offer "+name, "a type that it offers: aws ec2 describe-instance-type-offerings --region "+k.AWS.Region+" lists them")
+		k.reportError(p, k.AWS.Region+" does not offer "+name,
+			"a type that it offers: aws ec2 describe-instance-type-offerings --region "+k.AWS.Region+" lists them")
 		return
 	}
 	var without []string
@@ -92,7 +149,8 @@ func (k *checker) checkOffered(p keyPath, name string) {
 		}
 	}
 	if len(without) > 0 {
-		k.reportWarning(p, name+" is not offered in "+joinAnd(without), "more types in the list (letters differ between accounts; preflight queries AWS)")
+		k.reportWarning(p, name+" is not offered in "+joinAnd(without),
+			"more types in the list (letters differ between accounts; preflight queries AWS)")
 	}
 }
 
@@ -117,7 +175,8 @@ func (k *checker) checkAgentTags() {
 func (k *checker) checkArmhf(p, list keyPath, types []string) {
 	no32 := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return ec2types.GravitonGeneration(t) < 4 })
 	if len(no32) > 0 && k.areIntact(list) {
-		k.reportError(p, "takes 32-bit ARM jobs, which "+joinAnd(no32)+" cannot run (Graviton4)", "Graviton3 types such as m7g.2xlarge, or the label on another fleet")
+		k.reportError(p, "takes 32-bit ARM jobs, which "+joinAnd(no32)+" cannot run (Graviton4)",
+			"Graviton3 types such as m7g.2xlarge, or the label on another fleet")
 	}
 }
 
@@ -154,7 +213,8 @@ func (k *checker) checkFleetsFit() {
 		most := k.Runners[name].Count.Max
 		if most > left {
 			k.reportError(keyPath("runners").child(name)+".count.max",
-				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free", most, cidr, len(k.AWS.Zones), room, left),
+				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free",
+					most, cidr, len(k.AWS.Zones), room, left),
 				"a smaller max, a larger network.cidr or more zones")
 			return
 		}

@@ -174,7 +174,7 @@ func (s *side) runProgram(name string, program pulumi.RunFunc) {
 
 func (s *side) resources(p *plan.Plan) []apitype.ResourceV3 {
 	s.t.Helper()
-	all, err := s.openStack(p).Resources(s.t.Context())
+	all, err := s.openStack(p).ReadResources(s.t.Context())
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}

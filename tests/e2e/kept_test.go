@@ -153,7 +153,7 @@ func (k keeper) state() string {
 // guards counts the volumes in the state, and those of them that are protected.
 func (k keeper) guards(program pulumi.RunFunc) (volumes, protected int) {
 	k.t.Helper()
-	all, err := k.open(program).Resources(k.t.Context())
+	all, err := k.open(program).ReadResources(k.t.Context())
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -10,23 +10,23 @@ import (
 
 var actionLists = []string{"alarmActions", "okActions", "insufficientDataActions"}
 
-func checkAlarmActions(l *cloud.Inputs) []catalog.Failure {
-	l = l.Fresh()
+func checkAlarmActions(in *cloud.Inputs) []catalog.Failure {
+	in = in.Fresh()
 	for _, name := range actionLists {
-		actions := cloud.Texts(l.Values[name])
+		actions := cloud.Texts(in.Values[name])
 		if len(actions) > 5 {
-			l.Fail(name, "ValidationError: at most 5 actions may be given, there are %d", len(actions))
+			in.Fail(name, "ValidationError: at most 5 actions may be set, got %d", len(actions))
 		}
 		for _, a := range actions {
 			if !strings.HasPrefix(a, "arn:aws:") {
-				l.Fail(name, "ValidationError: Invalid arn syntax: %s", a)
+				in.Fail(name, "ValidationError: Invalid arn syntax: %s", a)
 			}
 		}
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
-// checkActionsExist refuses actions that lead nowhere. CloudWatch finds out only when the alarm goes off: too late.
+// checkActionsExist refuses actions that do not exist. CloudWatch detects this only when the alarm goes off: too late.
 func checkActionsExist(c *cloud.Call) error {
 	for _, property := range actionLists {
 		if !c.HasChanged(property) {
@@ -45,7 +45,7 @@ func checkActionsExist(c *cloud.Call) error {
 	return nil
 }
 
-// findAction says whether there are rules for an alarm's action, and whether it exists.
+// findAction reports whether the emulator has rules for an alarm's action, and whether the action exists.
 func findAction(c *cloud.Call, arn string) (known, found bool) {
 	switch {
 	case strings.HasPrefix(arn, "arn:aws:sns:"):

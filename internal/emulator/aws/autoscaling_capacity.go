@@ -10,8 +10,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// isNextOnDemand says whether the next machine of a group is to be paid by the hour, with so much capacity there already: the base
-// comes first, and above it AWS rounds in favour of on-demand.
+// isNextOnDemand reports whether the next machine of a group is on demand, given the capacity so far. The base comes first; above it,
+// AWS rounds in favour of on-demand.
 func isNextOnDemand(group *cloud.Record, have, haveOnDemand int) bool {
 	base, percent := 0, 100.0
 	policy := cloud.Object(group.Inputs["mixedInstancesPolicy"])
@@ -26,8 +26,8 @@ func isNextOnDemand(group *cloud.Record, have, haveOnDemand int) bool {
 	return haveOnDemand < min(have+1, base)+int(math.Ceil(float64(above)*percent/100))
 }
 
-// scaleGroup launches or terminates machines until there is as much capacity as desired, and waits for those it launched, as the real
-// provider does unless told otherwise.
+// scaleGroup launches or terminates machines until the group has its desired capacity, and waits for the new ones, as the real provider
+// does by default.
 func scaleGroup(c *cloud.Call) error {
 	c.Store(c.New) // machines refer to it
 	want := c.New.Number("desiredCapacity")
@@ -78,23 +78,24 @@ func groupWaitSeconds(s *cloud.State, group *cloud.Record) float64 {
 	return ready
 }
 
-// waitsForCapacity says whether the provider waits for a group's machines.
+// waitsForCapacity reports whether the provider waits for a group's machines.
 func waitsForCapacity(group *cloud.Record) bool {
 	timeout := group.Text("waitForCapacityTimeout")
 	return timeout != "0" && timeout != "0s"
 }
 
-// failCapacityWait is what comes of waiting in vain. The group stands, and the next update tries again.
+// failCapacityWait reports that the wait for capacity failed. The group stands, and the next update tries again.
 func failCapacityWait(c *cloud.Call, want, have int, why error) {
 	if !waitsForCapacity(c.New) {
 		return
 	}
 	c.ExtraSeconds += parseTimeout(c.New.Text("waitForCapacityTimeout"), 600)
-	c.Failed = fmt.Errorf("waiting for Auto Scaling Group (%s) capacity satisfied: want at least %d healthy instance(s) in Auto Scaling Group, have %d: %w",
+	c.Failed = fmt.Errorf("waiting for Auto Scaling Group (%s) capacity satisfied: want at least %d healthy instance(s) in Auto Scaling "+
+		"Group, have %d: %w",
 		c.New.ID, want, have, why)
 }
 
-// operationName is how the journal will call what the call does.
+// operationName returns the operation that the journal will record for the call.
 func operationName(c *cloud.Call) string {
 	if c.Old == nil {
 		return "create"
@@ -102,8 +103,8 @@ func operationName(c *cloud.Call) string {
 	return "update"
 }
 
-// terminateSurplus terminates the youngest machines that are too many. None goes with which the group would have too little, and none that
-// is protected; an interface that was there before stays.
+// terminateSurplus terminates the youngest machines above the desired capacity. It keeps a machine when the group would have too little
+// capacity afterwards, and a protected one. An interface that existed before the machine stays.
 func terminateSurplus(c *cloud.Call, want int) {
 	machines := c.State.OwnedRecords(c.New.Key)
 	total, _ := countCapacity(machines)
@@ -115,7 +116,7 @@ func terminateSurplus(c *cloud.Call, want int) {
 	}
 }
 
-// countCapacity counts what machines weigh, all of them and those that are paid by the hour.
+// countCapacity returns the weight of some machines: of all, and of those on demand.
 func countCapacity(machines []*cloud.Record) (total, hourly int) {
 	for _, m := range machines {
 		total += instanceWeight(m)
@@ -126,16 +127,16 @@ func countCapacity(machines []*cloud.Record) (total, hourly int) {
 	return total, hourly
 }
 
-// instanceWeight is how much a machine counts against its group's desired capacity.
+// instanceWeight returns how much a machine counts towards its group's desired capacity.
 func instanceWeight(machine *cloud.Record) int { return max(1, cloud.Number(machine.Extra["weight"])) }
 
-// noCapacityError is what the API says when there is no capacity anywhere.
+// noCapacityError returns the API's error for a lack of capacity in all zones.
 func noCapacityError(c *cloud.Call) error {
 	return fmt.Errorf("InsufficientInstanceCapacity: We currently do not have sufficient capacity in the Availability Zone you requested (%s)",
 		strings.Join(cloud.Texts(c.State.OutputsOf(c.New)["availabilityZones"]), ", "))
 }
 
-// parseTimeout reads one of Terraform's durations, 10m, in seconds.
+// parseTimeout returns one of Terraform's durations, such as 10m, in seconds.
 func parseTimeout(s string, otherwise float64) float64 {
 	d, err := time.ParseDuration(s)
 	if err != nil {

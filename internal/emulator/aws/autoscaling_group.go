@@ -9,7 +9,7 @@ import (
 
 const AutoScalingGroupType = "aws:autoscaling/group:Group"
 
-// What a group launches, and where: exactly one of each must be given.
+// The inputs that state what a group launches, and where. Exactly one of each must be set.
 var (
 	groupLaunches = []string{"launchTemplate", "mixedInstancesPolicy", "launchConfiguration"}
 	groupPlaces   = []string{"vpcZoneIdentifiers", "availabilityZones"}
@@ -24,7 +24,8 @@ var autoScalingGroupKind = &cloud.Kind{
 		"waitForCapacityTimeout": "10m"},
 	Sets:    []string{"tags"},
 	Ordered: []string{"terminationPolicies"},
-	WriteOnly: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks", "waitForCapacityTimeout",
+	WriteOnly: []string{"forceDelete", "forceDeleteWarmPool", "ignoreFailedScalingActivities", "initialLifecycleHooks",
+		"waitForCapacityTimeout",
 		"waitForElbCapacity", "minElbCapacity"},
 	ExactlyOne: [][]string{groupLaunches, groupPlaces},
 	AtMostOne:  [][]string{{"name", "namePrefix"}},
@@ -39,7 +40,8 @@ var autoScalingGroupKind = &cloud.Kind{
 	},
 	Check: checkGroupInputs,
 	Create: func(c *cloud.Call) error {
-		if err := assignUniqueName(c, "AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
+		if err := assignUniqueName(c,
+			"AlreadyExists: AutoScalingGroup by this name already exists - A group with the name %s already exists"); err != nil {
 			return err
 		}
 		c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:autoscaling:%s:%s:autoScalingGroup:%s:autoScalingGroupName/%s",
@@ -55,7 +57,7 @@ var autoScalingGroupKind = &cloud.Kind{
 		return scaleGroup(c)
 	},
 	Update: func(c *cloud.Call) error {
-		for _, name := range slices.Concat(groupLaunches, groupPlaces) { // one of each is given: what was before it has no say
+		for _, name := range slices.Concat(groupLaunches, groupPlaces) { // one of each is set: the previous one no longer applies
 			delete(c.New.Outputs, name)
 		}
 		if _, ok := c.New.Inputs["desiredCapacity"]; !ok { // who gives no number leaves it to the policies, within the bounds
@@ -70,7 +72,7 @@ var autoScalingGroupKind = &cloud.Kind{
 
 const mixedTemplate = "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification."
 
-// describeGroup tells a group's zones, and the names behind the ids of its template.
+// describeGroup returns a group's zones, and the names behind the ids of its template.
 func describeGroup(s *cloud.State, r *cloud.Record) map[string]any {
 	out := map[string]any{}
 	if len(r.Texts("vpcZoneIdentifiers")) > 0 {
@@ -92,7 +94,7 @@ func describeGroup(s *cloud.State, r *cloud.Record) map[string]any {
 	return out
 }
 
-// launchTemplateOf finds the launch template of a group, directly or in its mixed instances policy; nil when it is gone.
+// launchTemplateOf returns the launch template of a group, directly or in its mixed instances policy, or nil when it no longer exists.
 func launchTemplateOf(s *cloud.State, group *cloud.Record) *cloud.Record {
 	return s.TargetOfType(group, LaunchTemplateType)
 }

@@ -28,7 +28,7 @@ func checkGroupSizes(m resource.PropertyMap) []catalog.Failure {
 	return nil
 }
 
-// groupMetrics are what a group can be told to publish.
+// groupMetrics are the metrics that a group can publish.
 var groupMetrics = []string{"GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances",
 	"GroupStandbyInstances", "GroupTerminatingInstances", "GroupTotalInstances", "GroupInServiceCapacity", "GroupPendingCapacity",
 	"GroupStandbyCapacity", "GroupTerminatingCapacity", "GroupTotalCapacity"}
@@ -36,57 +36,58 @@ var groupMetrics = []string{"GroupMinSize", "GroupMaxSize", "GroupDesiredCapacit
 var groupProcesses = []string{"Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification",
 	"ScheduledActions", "AddToLoadBalancer", "InstanceRefresh"}
 
-// checkGroupInputs holds a group's inputs to the API's ranges and words.
+// checkGroupInputs checks a group's inputs against the API's ranges and words.
 func checkGroupInputs(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	if n, ok := l.Values["maxInstanceLifetime"].(float64); ok && n != 0 {
-		l.CheckRange("maxInstanceLifetime", 86400, 31536000)
+	in := cloud.ReadInputs(m)
+	if n, ok := in.Values["maxInstanceLifetime"].(float64); ok && n != 0 {
+		in.CheckRange("maxInstanceLifetime", 86400, 31536000)
 	}
-	l.CheckEach("enabledMetrics", groupMetrics...)
-	l.CheckEach("suspendedProcesses", groupProcesses...)
-	l.CheckChoice("healthCheckType", "EC2", "ELB")
-	l.CheckSupported("desiredCapacityType", "units")
+	in.CheckEach("enabledMetrics", groupMetrics...)
+	in.CheckEach("suspendedProcesses", groupProcesses...)
+	in.CheckChoice("healthCheckType", "EC2", "ELB")
+	in.CheckSupported("desiredCapacityType", "units")
 	names := map[string]bool{}
-	for _, h := range l.Items("initialLifecycleHooks") {
+	for _, h := range in.Items("initialLifecycleHooks") {
 		checkHook(h)
 		h.RefuseUnsupported("notificationTargetArn", "roleArn")
 		if names[h.Text("name")] {
-			h.Fail("name", "ValidationError: two hooks are called %s", h.Text("name"))
+			h.Fail("name", "ValidationError: two hooks have the name %s", h.Text("name"))
 		}
 		names[h.Text("name")] = true
 	}
-	policy := l.Nested("mixedInstancesPolicy")
+	policy := in.Nested("mixedInstancesPolicy")
 	checkDistribution(policy.Nested("instancesDistribution"))
 	checkOverrides(policy.Nested("launchTemplate"))
-	return append(checkGroupSizes(m), l.Failures()...)
+	return append(checkGroupSizes(m), in.Failures()...)
 }
 
-func checkDistribution(l *cloud.Inputs) {
-	l.CheckChoice("onDemandAllocationStrategy", "lowest-price", "prioritized")
-	l.CheckChoice("spotAllocationStrategy", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price", "price-capacity-optimized")
-	l.CheckRange("onDemandBaseCapacity", 0, math.MaxInt32)
-	l.CheckRange("onDemandPercentageAboveBaseCapacity", 0, 100)
-	l.CheckRange("spotInstancePools", 0, 20)
-	if s := l.Text("spotAllocationStrategy"); l.Has("spotInstancePools") && s != "" && s != "lowest-price" {
-		l.Fail("spotInstancePools", "ValidationError: spotInstancePools is only available with the lowest-price spot allocation strategy")
+func checkDistribution(in *cloud.Inputs) {
+	in.CheckChoice("onDemandAllocationStrategy", "lowest-price", "prioritized")
+	in.CheckChoice("spotAllocationStrategy", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price",
+		"price-capacity-optimized")
+	in.CheckRange("onDemandBaseCapacity", 0, math.MaxInt32)
+	in.CheckRange("onDemandPercentageAboveBaseCapacity", 0, 100)
+	in.CheckRange("spotInstancePools", 0, 20)
+	if s := in.Text("spotAllocationStrategy"); in.Has("spotInstancePools") && s != "" && s != "lowest-price" {
+		in.Fail("spotInstancePools", "ValidationError: spotInstancePools is only available with the lowest-price spot allocation strategy")
 	}
-	if s := l.Text("spotMaxPrice"); s != "" {
+	if s := in.Text("spotMaxPrice"); s != "" {
 		if price, err := strconv.ParseFloat(s, 64); err != nil || price <= 0 {
-			l.Fail("spotMaxPrice", "%q is no price", s)
+			in.Fail("spotMaxPrice", "%q is not a price", s)
 		}
 	}
 }
 
-func checkOverrides(l *cloud.Inputs) {
-	overrides := l.Items("overrides")
+func checkOverrides(in *cloud.Inputs) {
+	overrides := in.Items("overrides")
 	if len(overrides) > 40 {
-		l.Fail("overrides", "ValidationError: at most 40 instance types may be given, there are %d", len(overrides))
+		in.Fail("overrides", "ValidationError: at most 40 instance types may be set, got %d", len(overrides))
 	}
 	weighted, types := 0, map[string]bool{}
 	for _, o := range overrides {
 		o.RefuseUnsupported("instanceRequirements", "launchTemplateSpecification")
 		if typ := o.Text("instanceType"); typ != "" && types[typ] {
-			o.Fail("instanceType", "ValidationError: Instance type %s is given more than once", typ)
+			o.Fail("instanceType", "ValidationError: Instance type %s is listed more than once", typ)
 		}
 		types[o.Text("instanceType")] = true
 		s := o.Text("weightedCapacity")
@@ -99,6 +100,6 @@ func checkOverrides(l *cloud.Inputs) {
 		}
 	}
 	if weighted > 0 && weighted < len(overrides) {
-		l.Fail("overrides", "ValidationError: weightedCapacity must be given for all instance types or for none")
+		in.Fail("overrides", "ValidationError: weightedCapacity must be set for all instance types or for none")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// assignPlace settles where the next machine of an order starts, as what, and how it is paid.
+// assignPlace sets the place and type of the next machine of an order, and whether it is a spot machine.
 func (o *launchOrder) assignPlace(p launchPlace, total, hourly int) {
 	o.typ, o.zone, o.subnet = p.typ, p.zone, p.subnet
 	o.weight = 1
@@ -22,17 +22,17 @@ func (o *launchOrder) assignPlace(p launchPlace, total, hourly int) {
 	}
 }
 
-// launchPlace is where a machine may start, and which type of machine it is to be there.
+// launchPlace is a zone and subnet where a machine may start, and its type there.
 type launchPlace struct {
 	typ, zone string
 	subnet    *cloud.Record
 }
 
-// planLaunches works out what a group launches and where. Zones without capacity are left out; a zone that offers none of the group's types
-// is refused.
+// planLaunches returns what a group launches, and where. It leaves out zones without capacity. It refuses a zone that offers none of
+// the group's types.
 func planLaunches(c *cloud.Call) (launchOrder, []launchPlace, error) {
 	o := launchOrder{group: c.New, tags: map[string]string{groupTag: c.New.ID}, weights: typeWeights(c)}
-	// Who launches machines protected has an agent let them go when they are idle, and here they always are.
+	// A group that launches protected machines has an agent that releases them when they are idle. In the emulator they are always idle.
 	o.protected = c.New.Bool("protectFromScaleIn") && len(launchHooksOf(c.State, c.New)) == 0
 	for _, t := range cloud.Objects(c.New.Get("tags")) {
 		if cloud.Bool(t["propagateAtLaunch"]) {
@@ -52,7 +52,7 @@ func planLaunches(c *cloud.Call) (launchOrder, []launchPlace, error) {
 	return o, places, err
 }
 
-// groupLaunchData is what the group's version of its launch template says.
+// groupLaunchData returns the data of the launch template version that a group uses.
 func groupLaunchData(c *cloud.Call) (map[string]any, error) {
 	template := launchTemplateOf(c.State, c.New)
 	if template == nil {
@@ -69,7 +69,7 @@ func groupLaunchData(c *cloud.Call) (map[string]any, error) {
 	return data, nil
 }
 
-// findPlaces picks the first type for each place that is offered and to be had there.
+// findPlaces returns, for each place, the first type that is offered there and has capacity.
 func findPlaces(c *cloud.Call, types []string, nic map[string]any) ([]launchPlace, error) {
 	candidates, err := candidatePlaces(c, nic)
 	if err != nil {
@@ -98,7 +98,7 @@ func wantedVersion(c *cloud.Call) string {
 	return cloud.Text(cloud.Object(policy["launchTemplateSpecification"])["version"])
 }
 
-// typeWeights says how much each type counts, for groups that say so.
+// typeWeights returns how much each type counts, for groups that set weights.
 func typeWeights(c *cloud.Call) map[string]int {
 	weights := map[string]int{}
 	policy := cloud.Object(cloud.Object(c.New.Inputs["mixedInstancesPolicy"])["launchTemplate"])
@@ -128,7 +128,7 @@ func groupInstanceTypes(c *cloud.Call, data map[string]any) ([]string, error) {
 	return types, nil
 }
 
-// candidatePlaces lists where a group's machines may start: its subnets, or the zones when the template brings an interface along.
+// candidatePlaces lists where a group's machines may start: its subnets, or the zones when the template names an interface.
 func candidatePlaces(c *cloud.Call, nic map[string]any) ([]launchPlace, error) {
 	if id := cloud.Text(nic["networkInterfaceId"]); id != "" {
 		return placeAtInterface(c, id)
@@ -142,21 +142,23 @@ func candidatePlaces(c *cloud.Call, nic map[string]any) ([]launchPlace, error) {
 		out = append(out, launchPlace{zone: subnet.Text("availabilityZone"), subnet: subnet})
 	}
 	if len(out) == 0 {
-		return nil, cloud.Refuse("ValidationError: No default subnet for availability zone: '%s'. Give vpcZoneIdentifiers, or an interface in the launch template.",
+		return nil, cloud.Refuse("ValidationError: No default subnet for availability zone: '%s'. Give vpcZoneIdentifiers, or an interface "+
+			"in the launch template.",
 			strings.Join(c.New.Texts("availabilityZones"), ", "))
 	}
 	return out, nil
 }
 
-// placeAtInterface refuses a group whose template names an interface unless it is one machine in that interface's zone: the
-// interface decides the subnet, and serves one.
+// placeAtInterface returns the place of a group whose template names an interface. The interface decides the subnet and serves one
+// machine, so the group must have one machine at most, in that interface's zone.
 func placeAtInterface(c *cloud.Call, id string) ([]launchPlace, error) {
 	eni := c.Find(id, NetworkInterfaceType)
 	if eni == nil {
 		return nil, cloud.Refuse("ValidationError: "+networkInterfaceKind.Missing, id)
 	}
 	if _, ok := c.New.Inputs["vpcZoneIdentifiers"]; ok {
-		return nil, cloud.Refuse("ValidationError: a launch template with the network interface %s needs availabilityZones and no vpcZoneIdentifiers", id)
+		return nil, cloud.Refuse("ValidationError: a launch template with the network interface %s needs availabilityZones and no "+
+			"vpcZoneIdentifiers", id)
 	}
 	if c.New.Number("maxSize") > 1 {
 		return nil, cloud.Refuse("ValidationError: the network interface %s can be attached to one instance only: maxSize must not be over 1", id)

@@ -11,7 +11,7 @@ import (
 
 const ScalingPolicyType = "aws:autoscaling/policy:Policy"
 
-// Ids carry the group's name, as those of hooks do. Policies never scale anything here: nothing publishes what they track.
+// Ids contain the group's name, as those of hooks do. Policies never scale a group in the emulator, because no metrics are published.
 var scalingPolicyKind = &cloud.Kind{
 	Type:           ScalingPolicyType,
 	Missing:        "ValidationError: No scaling policy found with name %s",
@@ -22,11 +22,11 @@ var scalingPolicyKind = &cloud.Kind{
 	ExactlyOne: [][]string{{"policyType"}, {"targetTrackingConfiguration"}},
 	References: []cloud.Reference{{Path: "autoscalingGroupName", To: []string{AutoScalingGroupType}, OnDelete: cloud.Cascade}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckSupported("policyType", "TargetTrackingScaling")
-		l.CheckRange("estimatedInstanceWarmup", 0, 86400)
-		checkTracking(l.Nested("targetTrackingConfiguration"))
-		return l.Failures()
+		in := cloud.ReadInputs(m)
+		in.CheckSupported("policyType", "TargetTrackingScaling")
+		in.CheckRange("estimatedInstanceWarmup", 0, 86400)
+		checkTracking(in.Nested("targetTrackingConfiguration"))
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		group := c.New.Text("autoscalingGroupName")
@@ -40,12 +40,12 @@ var scalingPolicyKind = &cloud.Kind{
 	},
 }
 
-func checkTracking(l *cloud.Inputs) {
-	l.RefuseUnsupported("predefinedMetricSpecification")
-	if n, ok := l.Values["targetValue"].(float64); ok && n <= 0 {
-		l.Fail("targetValue", "must be over 0, is %v", n)
+func checkTracking(in *cloud.Inputs) {
+	in.RefuseUnsupported("predefinedMetricSpecification")
+	if n, ok := in.Values["targetValue"].(float64); ok && n <= 0 {
+		in.Fail("targetValue", "must be above 0, is %v", n)
 	}
-	metric := l.Nested("customizedMetricSpecification")
+	metric := in.Nested("customizedMetricSpecification")
 	if len(metric.Values) == 0 {
 		return
 	}
@@ -56,7 +56,7 @@ func checkTracking(l *cloud.Inputs) {
 	}
 	for _, name := range []string{"metricName", "namespace", "statistic", "unit", "metricDimensions"} {
 		if metric.Has(name) {
-			metric.Fail(name, "ValidationError: cannot be given together with metrics")
+			metric.Fail(name, "ValidationError: cannot be set together with metrics")
 		}
 	}
 	checkMetricQueries(metric, "metrics", "metricStat", true)

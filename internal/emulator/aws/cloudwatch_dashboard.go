@@ -21,14 +21,14 @@ var dashboardKind = &cloud.Kind{
 	Type:    DashboardType,
 	Missing: "ResourceNotFound: Dashboard %s does not exist",
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("dashboardName", dashboardName)
-		if body, known := l.Values["dashboardBody"].(string); known {
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("dashboardName", dashboardName)
+		if body, known := in.Values["dashboardBody"].(string); known {
 			if err := checkDashboard(body); err != nil {
-				l.Fail("dashboardBody", "InvalidParameterInput: The dashboard body is invalid: %v", err)
+				in.Fail("dashboardBody", "InvalidParameterInput: The dashboard body is invalid: %v", err)
 			}
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		name := c.New.Text("dashboardName")
@@ -41,14 +41,14 @@ var dashboardKind = &cloud.Kind{
 	},
 }
 
-// widget is one field of a dashboard, on a grid of 24 columns.
+// widget is one widget of a dashboard, on a grid of 24 columns.
 type widget struct {
 	Type                string
 	X, Y, Width, Height *int
 	Properties          map[string]any
 }
 
-// checkDashboard refuses a body that is no JSON, or whose widgets are none.
+// checkDashboard refuses a body that is not JSON, and one with invalid widgets.
 func checkDashboard(body string) error {
 	var doc struct{ Widgets []widget }
 	if err := json.Unmarshal([]byte(body), &doc); err != nil {
@@ -65,7 +65,7 @@ func checkDashboard(body string) error {
 	return nil
 }
 
-// checkPlacement refuses a widget without a type or with one that there is not, without properties, or off the grid.
+// checkPlacement refuses a widget with a missing or unknown type, without properties, or outside the grid.
 func (w *widget) checkPlacement() error {
 	if !slices.Contains([]string{"metric", "text", "log", "alarm", "explorer"}, w.Type) {
 		return fmt.Errorf("unknown type %q", w.Type)

@@ -12,7 +12,7 @@ import (
 
 const CompositeAlarmType = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 
-// checkNotInComposite refuses to delete an alarm while another one's rule names it.
+// checkNotInComposite refuses to delete an alarm that the rule of another alarm names.
 func checkNotInComposite(c *cloud.Call) error {
 	var users []string
 	for _, other := range c.ListHere(CompositeAlarmType) {
@@ -22,7 +22,8 @@ func checkNotInComposite(c *cloud.Call) error {
 		}
 	}
 	if len(users) > 0 {
-		return cloud.RefuseInUse("ValidationError: Cannot delete %s as there are composite alarm(s) depending on it. (used by %s)", c.Old.ID, strings.Join(users, ", "))
+		return cloud.RefuseInUse("ValidationError: Cannot delete %s as there are composite alarm(s) depending on it. (used by %s)", c.Old.ID,
+			strings.Join(users, ", "))
 	}
 	return nil
 }
@@ -33,13 +34,13 @@ var compositeAlarmKind = &cloud.Kind{
 	Defaults:    map[string]any{"actionsEnabled": true},
 	Unsupported: []string{"actionsSuppressor"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if rule, known := l.Values["alarmRule"].(string); known {
+		in := cloud.ReadInputs(m)
+		if rule, known := in.Values["alarmRule"].(string); known {
 			if _, err := parseRule(rule); err != nil {
-				l.Fail("alarmRule", "ValidationError: AlarmRule: %v", err)
+				in.Fail("alarmRule", "ValidationError: AlarmRule: %v", err)
 			}
 		}
-		return slices.Concat(l.Failures(), checkAlarmActions(l))
+		return slices.Concat(in.Failures(), checkAlarmActions(in))
 	},
 	Create: func(c *cloud.Call) error {
 		if err := assignAlarmName(c, "alarmName"); err != nil {
@@ -51,7 +52,7 @@ var compositeAlarmKind = &cloud.Kind{
 	Delete: checkNotInComposite,
 }
 
-// checkRuleAlarms refuses a rule about alarms that are not there, and one about the alarm itself.
+// checkRuleAlarms refuses a rule that names an absent alarm or the alarm itself.
 func checkRuleAlarms(c *cloud.Call) error {
 	names, err := parseRule(c.New.Text("alarmRule"))
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 //	ALARM("a") AND (OK(b) OR NOT INSUFFICIENT_DATA(arn:aws:cloudwatch:…:alarm:c)) OR TRUE
 func parseRule(rule string) ([]string, error) {
 	if len(rule) == 0 || len(rule) > 10240 {
-		return nil, fmt.Errorf("must be between 1 and 10240 long, is %d", len(rule))
+		return nil, fmt.Errorf("must have 1 to 10240 characters, has %d", len(rule))
 	}
 	p := &ruleParser{rest: rule}
 	if err := p.expression(0); err != nil {
 		return nil, err
 	}
 	if p.space(); p.rest != "" {
-		return nil, fmt.Errorf("%q is one thing too many", p.rest)
+		return nil, fmt.Errorf("%q is unexpected at the end", p.rest)
 	}
 	return p.names, nil
 }
@@ -30,7 +30,7 @@ type ruleParser struct {
 
 func (p *ruleParser) space() { p.rest = strings.TrimLeftFunc(p.rest, unicode.IsSpace) }
 
-// word takes the next keyword, empty when there is none.
+// word consumes and returns the next keyword, empty when none follows.
 func (p *ruleParser) word() string {
 	p.space()
 	end := strings.IndexFunc(p.rest, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) })
@@ -42,7 +42,7 @@ func (p *ruleParser) word() string {
 	return w
 }
 
-// take takes a character if it comes next.
+// take consumes a character if it comes next.
 func (p *ruleParser) take(c string) bool {
 	p.space()
 	rest, ok := strings.CutPrefix(p.rest, c)
@@ -50,7 +50,7 @@ func (p *ruleParser) take(c string) bool {
 	return ok
 }
 
-// expression reads terms joined by AND and OR. A hundred brackets in each other are enough for anybody.
+// expression reads terms joined by AND and OR. It accepts a hundred nested brackets.
 func (p *ruleParser) expression(depth int) error {
 	if depth > 100 {
 		return fmt.Errorf("too many brackets")

@@ -18,7 +18,8 @@ func TestAlarmRules(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", rule, got, err, want)
 		}
 	}
-	for _, rule := range []string{"", "a", "ALARM", "ALARM(", "ALARM()", `ALARM("a)`, `ALARM("a"`, "ALARM(a) ALARM(b)", "(ALARM(a)", "ALARM(a))", "NOT", "alarm(a)",
+	for _, rule := range []string{"", "a", "ALARM", "ALARM(", "ALARM()", `ALARM("a)`, `ALARM("a"`, "ALARM(a) ALARM(b)", "(ALARM(a)",
+		"ALARM(a))", "NOT", "alarm(a)",
 		strings.Repeat("(", 200), strings.Repeat("NOT ", 200), strings.Repeat("x", 10241)} {
 		if _, err := parseRule(rule); err == nil {
 			t.Errorf("%.40q was accepted", rule)

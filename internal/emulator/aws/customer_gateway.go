@@ -22,24 +22,26 @@ func customerGatewayKind() *cloud.Kind {
 		ExactlyOne:  [][]string{{"ipAddress"}},
 		AtMostOne:   [][]string{{"bgpAsn", "bgpAsnExtended"}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckChoice("type", "ipsec.1")
-			checkASN(l, "bgpAsn", 1, 2147483647)
-			checkASN(l, "bgpAsnExtended", 2147483648, 4294967295)
-			if s := l.Text("ipAddress"); l.Has("ipAddress") && !cloud.IsIPv4(s) {
-				l.Fail("ipAddress", "expected ipAddress to contain a valid IPv4 address, got: %s", s)
+			in := cloud.ReadInputs(m)
+			in.CheckChoice("type", "ipsec.1")
+			checkASN(in, "bgpAsn", 1, 2147483647)
+			checkASN(in, "bgpAsnExtended", 2147483648, 4294967295)
+			if s := in.Text("ipAddress"); in.Has("ipAddress") && !cloud.IsIPv4(s) {
+				in.Fail("ipAddress", "expected ipAddress to contain a valid IPv4 address, got: %s", s)
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			here := c.ListHere(CustomerGatewayType)
 			if len(here) >= c.Quota(quotaCustomerGateways) {
-				return cloud.RefuseQuota("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).", quotaCustomerGateways)
+				return cloud.RefuseQuota("CustomerGatewayLimitExceeded: The maximum number of customer gateways has been reached (%s).",
+					quotaCustomerGateways)
 			}
 			for _, other := range here {
-				// The real API answers with the one that is there, and then two resources think that it is theirs.
+				// The real API returns the existing gateway, and then two resources believe that they own it.
 				if other.Text("ipAddress") == c.New.Text("ipAddress") && CustomerASN(other) == CustomerASN(c.New) {
-					return cloud.Refuse("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s already",
+					return cloud.Refuse("InvalidCustomerGateway.DuplicateIpAddress: Conflict among chosen gateway IP addresses: %s has %s and ASN %s "+
+						"already",
 						other.ID, other.Text("ipAddress"), CustomerASN(other))
 				}
 			}
@@ -48,11 +50,11 @@ func customerGatewayKind() *cloud.Kind {
 	}
 }
 
-// checkASN wants an ASN, which AWS's types hold as text, between two.
-func checkASN(l *cloud.Inputs, name string, least, most uint64) {
-	s, given := l.Values[name].(string)
+// checkASN requires an ASN, which AWS's types hold as text, between two bounds.
+func checkASN(in *cloud.Inputs, name string, least, most uint64) {
+	s, given := in.Values[name].(string)
 	if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || n < least || n > most) {
-		l.Fail(name, "%q: want an ASN from %d to %d", s, least, most)
+		in.Fail(name, "%q: want an ASN from %d to %d", s, least, most)
 	}
 }
 

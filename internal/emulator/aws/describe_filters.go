@@ -8,8 +8,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// filterValues returns the values that one filter of EC2's Describe calls compares. A filter that the emulator does not know is
-// refused: the API would refuse an unknown one, and ignoring a known one would find too much.
+// filterValues returns the values that one filter of EC2's Describe calls compares. It refuses a filter that the emulator does not
+// support: the API refuses an unknown one, and to ignore a known one would find too much.
 func filterValues(name string, tags, values map[string]string) ([]string, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok {
 		if v, ok := tags[key]; ok {
@@ -39,9 +39,10 @@ func matchesAny(want []string, value string) bool {
 	})
 }
 
-// matchRecords lists the records of some types in the call's region that have all the tags and pass all the filters of a look-up.
-// The values that filters compare are given by name; tags are known without being given.
-func matchRecords(c *cloud.Call, args map[string]any, types []string, values func(*cloud.Record) map[string]string) ([]*cloud.Record, error) {
+// matchRecords lists the records of some types in the call's region that have all the tags and pass all the filters of a look-up. The
+// argument values returns the values that filters compare, by name; tags need not be among them.
+func matchRecords(c *cloud.Call, args map[string]any, types []string, values func(*cloud.Record) map[string]string) ([]*cloud.Record,
+	error) {
 	var list []*cloud.Record
 	for _, typ := range types {
 		for _, r := range c.ListHere(typ) {
@@ -57,7 +58,7 @@ func matchRecords(c *cloud.Call, args map[string]any, types []string, values fun
 	return list, nil
 }
 
-// matchesFilters says whether something with tags and values is what a look-up asks for.
+// matchesFilters reports whether tags and values match the tags and filters of a look-up.
 func matchesFilters(args map[string]any, tags, values map[string]string) (bool, error) {
 	for name, want := range cloud.Object(args["tags"]) {
 		if got, ok := tags[name]; !ok || got != cloud.Text(want) {
@@ -77,7 +78,7 @@ func matchesFilters(args map[string]any, tags, values map[string]string) (bool, 
 	return true, nil
 }
 
-// sortNewestFirst sorts records by the time when they were made, newest first. Ids break ties: they count upwards.
+// sortNewestFirst sorts records by creation time, newest first. Ids, which count upwards, break ties.
 func sortNewestFirst(list []*cloud.Record, born string) []*cloud.Record {
 	slices.SortFunc(list, func(a, b *cloud.Record) int {
 		return slices.Compare([]string{cloud.Text(b.Extra[born]), b.ID}, []string{cloud.Text(a.Extra[born]), a.ID})
@@ -85,13 +86,14 @@ func sortNewestFirst(list []*cloud.Record, born string) []*cloud.Record {
 	return list
 }
 
-// requireSingle is the one match of a look-up that wants one: none and too many are errors, as with the real provider.
+// requireSingle returns the one match of a look-up. No match and several matches are errors, as with the real provider.
 func requireSingle(list []*cloud.Record, args map[string]any) (*cloud.Record, error) {
 	switch {
 	case len(list) == 0:
 		return nil, cloud.Refuse("Your query returned no results. Please change your search criteria and try again.")
 	case len(list) > 1 && !cloud.Bool(args["mostRecent"]):
-		return nil, cloud.Refuse("Your query returned more than one result. Please try a more specific search criteria, or set `most_recent` attribute to true.")
+		return nil, cloud.Refuse("Your query returned more than one result. Please try a more specific search criteria, " +
+			"or set `most_recent` attribute to true.")
 	}
 	return list[0], nil
 }

@@ -20,19 +20,19 @@ var (
 	cron         = regexp.MustCompile(`^cron\([^)]{11,100}\)$`)
 )
 
-// Policies take no snapshots here by themselves: no days pass. Cloud.TakeSnapshots has them act.
+// Policies take no snapshots by themselves in the emulator, because no days pass. TakeSnapshots runs them.
 var lifecyclePolicyKind = &cloud.Kind{
 	Type: LifecyclePolicyType, IDPrefix: "policy", ARN: "arn:aws:dlm:%s:%s:policy/%s",
 	Missing:    "ResourceNotFoundException: Policy %s does not exist",
 	Defaults:   map[string]any{"state": "ENABLED"},
 	References: []cloud.Reference{{Path: "executionRoleArn", To: []string{RoleType}}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("description", policyWords)
-		l.CheckChoice("state", "ENABLED", "DISABLED")
-		details := l.Nested("policyDetails")
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("description", policyWords)
+		in.CheckChoice("state", "ENABLED", "DISABLED")
+		details := in.Nested("policyDetails")
 		if len(details.Values) == 0 {
-			return l.Failures() // not known yet
+			return in.Failures() // not known yet
 		}
 		details.RefuseUnsupported("action", "eventSource", "parameters", "resourceLocations")
 		details.CheckSupported("policyType", "EBS_SNAPSHOT_MANAGEMENT")
@@ -42,25 +42,25 @@ var lifecyclePolicyKind = &cloud.Kind{
 			}
 		}
 		if details.Values["resourceTypes"] == nil {
-			details.Fail("resourceTypes", "InvalidRequestException: must be given")
+			details.Fail("resourceTypes", "InvalidRequestException: must be set")
 		}
 		if v := catalog.Bare(nestedObject(m, "policyDetails")["targetTags"]); v.IsNull() || v.IsObject() && len(v.ObjectValue()) == 0 {
-			details.Fail("targetTags", "InvalidRequestException: must be given")
+			details.Fail("targetTags", "InvalidRequestException: must be set")
 		}
 		schedules := details.Items("schedules")
 		if len(schedules) < 1 || len(schedules) > 4 {
-			details.Fail("schedules", "InvalidRequestException: between 1 and 4 must be given, there are %d", len(schedules))
+			details.Fail("schedules", "InvalidRequestException: between 1 and 4 must be set, there are %d", len(schedules))
 		}
 		for _, s := range schedules {
 			checkSchedule(s)
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: checkCopyTargets,
 	Update: checkCopyTargets,
 }
 
-// nestedObject is a nested object of some inputs, empty when it is absent or not known yet.
+// nestedObject returns a nested object of some inputs, empty when it is absent or not known yet.
 func nestedObject(m resource.PropertyMap, name string) resource.PropertyMap {
 	if v := catalog.Bare(m[resource.PropertyKey(name)]); v.IsObject() {
 		return v.ObjectValue()
@@ -68,24 +68,24 @@ func nestedObject(m resource.PropertyMap, name string) resource.PropertyMap {
 	return resource.PropertyMap{}
 }
 
-func checkSchedule(l *cloud.Inputs) {
-	l.CheckPattern("name", scheduleName)
-	l.RefuseUnsupported("deprecateRule", "fastRestoreRule", "shareRule", "variableTags")
-	when := l.Nested("createRule")
+func checkSchedule(in *cloud.Inputs) {
+	in.CheckPattern("name", scheduleName)
+	in.RefuseUnsupported("deprecateRule", "fastRestoreRule", "shareRule", "variableTags")
+	when := in.Nested("createRule")
 	when.RefuseUnsupported("location")
 	when.CheckPattern("times", timeOfDay)
 	when.CheckPattern("cronExpression", cron)
 	when.CheckChoice("intervalUnit", "HOURS")
 	switch n, every := when.Values["interval"].(float64); {
 	case every && when.Has("cronExpression"):
-		when.Fail("interval", "InvalidRequestException: cannot be given together with cronExpression")
+		when.Fail("interval", "InvalidRequestException: cannot be set together with cronExpression")
 	case every && !slices.Contains([]float64{1, 2, 3, 4, 6, 8, 12, 24}, n):
 		when.Fail("interval", "InvalidRequestException: must be one of 1, 2, 3, 4, 6, 8, 12, 24, is %v", n)
 	}
-	checkRetention(l.Nested("retainRule"), true)
-	copies := l.Items("crossRegionCopyRules")
+	checkRetention(in.Nested("retainRule"), true)
+	copies := in.Items("crossRegionCopyRules")
 	if len(copies) > 3 {
-		l.Fail("crossRegionCopyRules", "InvalidRequestException: at most 3 may be given, there are %d", len(copies))
+		in.Fail("crossRegionCopyRules", "InvalidRequestException: at most 3 may be set, got %d", len(copies))
 	}
 	for _, c := range copies {
 		c.RefuseUnsupported("deprecateRule")
@@ -99,16 +99,16 @@ func checkSchedule(l *cloud.Inputs) {
 	}
 }
 
-// checkRetention: so many snapshots, or so long. Copies know ages only.
-func checkRetention(l *cloud.Inputs, counts bool) {
-	l.CheckRange("count", 1, 1000)
-	l.CheckRange("interval", 1, 36500)
-	l.CheckChoice("intervalUnit", "DAYS", "WEEKS", "MONTHS", "YEARS")
+// checkRetention requires a count or an age. Copies support ages only.
+func checkRetention(in *cloud.Inputs, counts bool) {
+	in.CheckRange("count", 1, 1000)
+	in.CheckRange("interval", 1, 36500)
+	in.CheckChoice("intervalUnit", "DAYS", "WEEKS", "MONTHS", "YEARS")
 	switch {
-	case l.Has("count") && l.Has("interval"):
-		l.Fail("count", "InvalidRequestException: cannot be given together with interval")
-	case counts && !l.Has("count") && !l.Has("interval"):
-		l.Fail("count", "InvalidRequestException: count or interval must be given")
+	case in.Has("count") && in.Has("interval"):
+		in.Fail("count", "InvalidRequestException: cannot be set together with interval")
+	case counts && !in.Has("count") && !in.Has("interval"):
+		in.Fail("count", "InvalidRequestException: count or interval must be set")
 	}
 }
 

@@ -10,12 +10,12 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// policyTag is how EC2 tells which policy made a snapshot.
+// policyTag is the tag by which EC2 marks the policy of a snapshot.
 const policyTag = "aws:dlm:lifecycle-policy-id"
 
-// TakeSnapshots has every enabled snapshot policy act once, as if its time had come: each of its schedules snapshots the volumes
-// that have its tags, copies to other regions, and drops what it keeps no longer. The snapshots are as old as the moment that is
-// given. Policies and copies of regions that do not answer are left out. Each policy that acts is one operation of the journal.
+// TakeSnapshots runs every enabled snapshot policy once, as if its time had come. Each schedule snapshots the volumes that have its
+// tags, copies to other regions, and deletes the snapshots that its retention rule drops. The snapshots have the given time. Policies
+// and copies of regions that do not answer are skipped. Each policy that runs is one operation of the journal.
 func TakeSnapshots(ctx context.Context, c *cloud.Cloud, at time.Time) error {
 	var policies []cloud.Key
 	err := c.View(func(now *cloud.State) error {
@@ -30,13 +30,14 @@ func TakeSnapshots(ctx context.Context, c *cloud.Cloud, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: k.Account, Region: k.Region}, Kind: lifecyclePolicyKind, Op: "update", ID: k.ID,
+		_, err = c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: k.Account, Region: k.Region}, Kind: lifecyclePolicyKind, Op: "update",
+			ID:  k.ID,
 			Run: func(call *cloud.Call) error { return runLifecyclePolicy(call, k.ID, at) }})
 	}
 	return err
 }
 
-// runLifecyclePolicy does what a policy's schedules say. A policy without volumes changes nothing and is no operation.
+// runLifecyclePolicy runs a policy's schedules. A policy without volumes changes nothing and is not an operation.
 func runLifecyclePolicy(c *cloud.Call, id string, at time.Time) error {
 	if c.Old = c.Find(id, LifecyclePolicyType); c.Old == nil {
 		return nil // deleted since
@@ -56,7 +57,7 @@ func runLifecyclePolicy(c *cloud.Call, id string, at time.Time) error {
 	return nil
 }
 
-// hasAnyTag says whether something has one of several tags: DLM wants one, not all.
+// hasAnyTag reports whether a record has one of several tags. DLM requires one, not all.
 func hasAnyTag(r *cloud.Record, want map[string]any) bool {
 	tags := tagsOf(r)
 	for name, v := range want {
@@ -85,7 +86,7 @@ func runSnapshotSchedule(c *cloud.Call, schedule map[string]any, volume *cloud.R
 	}
 }
 
-// copySnapshot copies a snapshot to another region, as DLM does: with the source's tags when the rule says so.
+// copySnapshot copies a snapshot to another region, as DLM does. It copies the tags when the rule sets copyTags.
 func copySnapshot(c *cloud.Call, schedule, rule map[string]any, source *cloud.Record, target string) {
 	r := c.NewRecord(SnapshotType, c.NewID("snap"), nil)
 	r.Region = target
@@ -110,7 +111,7 @@ func copySnapshot(c *cloud.Call, schedule, rule map[string]any, source *cloud.Re
 	expireSnapshots(c, rule, target, func(other *cloud.Record) bool { return cloud.Text(other.Extra["copyOf"]) == source.Text("volumeId") })
 }
 
-// expireSnapshots drops the snapshots of a volume, or copies of them, that a retention rule keeps no longer. Without a rule all are kept.
+// expireSnapshots deletes the snapshots and copies of a volume that a retention rule does not retain. With no rule it deletes none.
 func expireSnapshots(c *cloud.Call, of map[string]any, region string, mine func(*cloud.Record) bool) {
 	var list []*cloud.Record
 	for _, r := range c.State.RecordsOf(SnapshotType) {
@@ -119,7 +120,8 @@ func expireSnapshots(c *cloud.Call, of map[string]any, region string, mine func(
 		}
 	}
 	rule := cloud.Object(of["retainRule"])
-	days := map[string]int{"DAYS": 1, "WEEKS": 7, "MONTHS": 30, "YEARS": 365}[cloud.Text(rule["intervalUnit"])] * cloud.Number(rule["interval"])
+	days := map[string]int{"DAYS": 1, "WEEKS": 7, "MONTHS": 30,
+		"YEARS": 365}[cloud.Text(rule["intervalUnit"])] * cloud.Number(rule["interval"])
 	oldest := sortableTime(c.Now.AddDate(0, 0, -days))
 	for i, r := range slices.All(sortNewestFirst(list, "created")) {
 		if n := cloud.Number(rule["count"]); n > 0 && i >= n || days > 0 && cloud.Text(r.Extra["created"]) < oldest {

@@ -17,7 +17,7 @@ var lookups = map[string]*cloud.Lookup{
 	"aws:ebs/getSnapshotIds:getSnapshotIds": {Type: SnapshotType, Answer: getSnapshotIDs},
 }
 
-// getVolume finds one volume, the newest when several are allowed to match.
+// getVolume returns one volume: the newest when several may match.
 func getVolume(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	list, err := matchRecords(c, args, []string{VolumeType}, func(r *cloud.Record) map[string]string { return volumeFilterValues(c.State, r) })
 	if err != nil {
@@ -33,7 +33,7 @@ func getVolume(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	return out, nil
 }
 
-// getVolumes lists the ids of volumes. Finding none is an error, as with the real provider.
+// getVolumes lists the ids of volumes. No match is an error, as with the real provider.
 func getVolumes(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	list, err := matchRecords(c, args, []string{VolumeType}, func(r *cloud.Record) map[string]string { return volumeFilterValues(c.State, r) })
 	if err != nil {
@@ -45,7 +45,7 @@ func getVolumes(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	return map[string]any{"id": c.Region, "ids": idsOf(list)}, nil
 }
 
-// volumeFilterValues are what filters of DescribeVolumes compare.
+// volumeFilterValues returns the values that filters of DescribeVolumes compare.
 func volumeFilterValues(s *cloud.State, r *cloud.Record) map[string]string {
 	out := map[string]string{
 		"availability-zone": r.Text("availabilityZone"), "encrypted": strconv.FormatBool(r.Bool("encrypted")),
@@ -60,7 +60,7 @@ func volumeFilterValues(s *cloud.State, r *cloud.Record) map[string]string {
 	return out
 }
 
-// getSnapshot finds one snapshot or copy, the newest when several are allowed to match.
+// getSnapshot returns one snapshot or copy: the newest when several may match.
 func getSnapshot(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	list, err := listSnapshots(c, args)
 	if err != nil {
@@ -73,13 +73,14 @@ func getSnapshot(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := pickOutputs(c.State.OutputsOf(r), "arn", "dataEncryptionKeyId", "description", "kmsKeyId", "ownerId", "storageTier", "volumeId", "volumeSize")
+	out := pickOutputs(c.State.OutputsOf(r), "arn", "dataEncryptionKeyId", "description", "kmsKeyId", "ownerId", "storageTier", "volumeId",
+		"volumeSize")
 	out["id"], out["snapshotId"], out["tags"], out["encrypted"] = r.ID, r.ID, cloud.Object(r.Get("tags")), isEncrypted(r)
 	out["startTime"], out["state"], out["ownerAlias"], out["outpostArn"] = cloud.Text(r.Extra["created"]), "completed", "", ""
 	return out, nil
 }
 
-// getSnapshotIDs lists the ids of snapshots and copies, newest first. Finding none is no error.
+// getSnapshotIDs lists the ids of snapshots and copies, newest first. No match is not an error.
 func getSnapshotIDs(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	list, err := listSnapshots(c, args)
 	if err != nil {
@@ -88,7 +89,8 @@ func getSnapshotIDs(c *cloud.Call, args map[string]any) (map[string]any, error) 
 	return map[string]any{"id": fmt.Sprint(crc32.ChecksumIEEE(fmt.Append(nil, args))), "ids": idsOf(list)}, nil
 }
 
-// listSnapshots lists what a look-up of snapshots matches, newest first. Snapshots of other owners, Amazon's among them, there are none.
+// listSnapshots lists the matches of a look-up of snapshots, newest first. Other owners, such as Amazon, have no snapshots in the
+// emulator.
 func listSnapshots(c *cloud.Call, args map[string]any) ([]*cloud.Record, error) {
 	if len(cloud.Texts(args["restorableByUserIds"])) > 0 {
 		return nil, cloud.Refuse("restorableByUserIds: the emulator has no rules for this property")
@@ -104,7 +106,7 @@ func listSnapshots(c *cloud.Call, args map[string]any) ([]*cloud.Record, error) 
 	return sortNewestFirst(list, "created"), nil
 }
 
-// snapshotValues are what filters of DescribeSnapshots compare.
+// snapshotValues returns the values that filters of DescribeSnapshots compare.
 func snapshotValues(r *cloud.Record) map[string]string {
 	return map[string]string{
 		"description": r.Text("description"), "encrypted": strconv.FormatBool(isEncrypted(r)), "owner-id": r.Account,
@@ -121,7 +123,7 @@ func idsOf(list []*cloud.Record) []any {
 	return ids
 }
 
-// pickOutputs picks some outputs; those that are absent are empty.
+// pickOutputs returns some outputs. Absent ones are empty.
 func pickOutputs(outputs map[string]any, names ...string) map[string]any {
 	out := map[string]any{}
 	for _, name := range names {

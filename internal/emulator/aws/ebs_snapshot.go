@@ -6,7 +6,7 @@ import (
 
 const SnapshotType = "aws:ebs/snapshot:Snapshot"
 
-// anySnapshot lists what a volume can be made from. EC2 makes no difference between a snapshot and a copy.
+// anySnapshot lists the types that a volume can be restored from. EC2 does not distinguish a snapshot from a copy.
 var anySnapshot = []string{SnapshotType, SnapshotCopyType}
 
 const noSnapshot = "InvalidSnapshot.NotFound: The snapshot '%s' does not exist."
@@ -22,7 +22,7 @@ var snapshotKind = &cloud.Kind{
 	},
 }
 
-// storeSnapshotOutputs notes what a snapshot has from its volume.
+// storeSnapshotOutputs stores the values that a snapshot inherits from its volume.
 func storeSnapshotOutputs(c *cloud.Call, r, volume *cloud.Record) {
 	r.Outputs["volumeSize"] = volume.Get("size")
 	r.Outputs["encrypted"] = volume.Bool("encrypted")
@@ -31,7 +31,7 @@ func storeSnapshotOutputs(c *cloud.Call, r, volume *cloud.Record) {
 	r.Extra["created"] = sortableTime(c.Now)
 }
 
-// newSnapshot makes a snapshot that no program asked for. It has the tags of its volume.
+// newSnapshot returns a snapshot that no program requested, with the tags of its volume.
 func newSnapshot(c *cloud.Call, volume *cloud.Record) *cloud.Record {
 	r := c.NewRecord(SnapshotType, c.NewID("snap"), nil)
 	storeSnapshotOutputs(c, r, volume)
@@ -40,7 +40,7 @@ func newSnapshot(c *cloud.Call, volume *cloud.Record) *cloud.Record {
 	return r
 }
 
-// isEncrypted says whether a snapshot or a copy is encrypted, be it that it was asked for or that its source was.
+// isEncrypted reports whether a snapshot or a copy is encrypted, by its own input or by its source.
 func isEncrypted(r *cloud.Record) bool {
 	return r.Bool("encrypted") || cloud.Bool(r.Extra["encrypted"])
 }

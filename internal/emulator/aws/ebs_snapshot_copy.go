@@ -10,7 +10,7 @@ import (
 
 const SnapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"
 
-// copiedVolume is what EC2 says a copy was made from.
+// copiedVolume is the volume that EC2 reports for a copy.
 const copiedVolume = "vol-ffffffff"
 
 var snapshotCopyKind = &cloud.Kind{
@@ -18,15 +18,15 @@ var snapshotCopyKind = &cloud.Kind{
 	Missing:     noSnapshot,
 	Unsupported: []string{"permanentRestore", "storageTier", "temporaryRestoreDays"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if region := l.Text("sourceRegion"); region != "" && len(ec2types.ZoneNames(region)) == 0 {
-			l.Fail("sourceRegion", "invalid AWS Region: %s", region)
+		in := cloud.ReadInputs(m)
+		if region := in.Text("sourceRegion"); region != "" && len(ec2types.ZoneNames(region)) == 0 {
+			in.Fail("sourceRegion", "invalid AWS Region: %s", region)
 		}
-		l.CheckRange("completionDurationMinutes", 15, 2880)
-		if n, ok := l.Values["completionDurationMinutes"].(float64); ok && int(n)%15 != 0 {
-			l.Fail("completionDurationMinutes", "must be a multiple of 15")
+		in.CheckRange("completionDurationMinutes", 15, 2880)
+		if n, ok := in.Values["completionDurationMinutes"].(float64); ok && int(n)%15 != 0 {
+			in.Fail("completionDurationMinutes", "must be a multiple of 15")
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		id, from := c.New.Text("sourceSnapshotId"), c.New.Text("sourceRegion")
@@ -41,7 +41,7 @@ var snapshotCopyKind = &cloud.Kind{
 	},
 }
 
-// findSnapshot finds a snapshot in any region, or nil.
+// findSnapshot returns a snapshot of any region, or nil.
 func findSnapshot(s *cloud.State, account, region, id string) *cloud.Record {
 	for _, typ := range anySnapshot {
 		if r := s.RecordAt(cloud.Key{Type: typ, Account: account, Region: region, ID: id}); r != nil {
@@ -51,7 +51,8 @@ func findSnapshot(s *cloud.State, account, region, id string) *cloud.Record {
 	return nil
 }
 
-// storeCopyOutputs notes what a copy has from its source. A copy of something encrypted is encrypted, with a key of its own region.
+// storeCopyOutputs stores the values that a copy inherits from its source. A copy of an encrypted snapshot is encrypted, with a key of
+// its own region.
 func storeCopyOutputs(c *cloud.Call, source *cloud.Record) error {
 	c.New.Outputs["volumeSize"] = source.Get("volumeSize")
 	c.New.Outputs["volumeId"] = copiedVolume

@@ -33,7 +33,7 @@ var volumeKind = &cloud.Kind{
 	WriteOnly:   []string{"finalSnapshot"},
 	ExactlyOne:  [][]string{{"type"}}, // without one AWS makes gp2
 	Unsupported: []string{"multiAttachEnabled", "outpostArn"},
-	// A snapshot may go while volumes made from it live.
+	// A snapshot can be deleted while volumes restored from it exist.
 	References: []cloud.Reference{{Path: "snapshotId", To: anySnapshot}},
 	Check:      checkVolume,
 	Create: func(c *cloud.Call) error {
@@ -52,7 +52,8 @@ var volumeKind = &cloud.Kind{
 	},
 	Update: func(c *cloud.Call) error {
 		if was, is := c.Old.Number("size"), c.New.Number("size"); is < was {
-			return cloud.Refuse("InvalidParameterValue: New size cannot be smaller than existing size. (%s has %d GiB, asked for are %d)", c.New.ID, was, is)
+			return cloud.Refuse("InvalidParameterValue: New size cannot be smaller than existing size. (%s has %d GiB, asked for are %d)", c.New.ID,
+				was, is)
 		}
 		return nil
 	},
@@ -68,27 +69,27 @@ var volumeKind = &cloud.Kind{
 	},
 }
 
-// sortableTime writes a time so that texts sort as times do.
+// sortableTime formats a time so that texts sort as times do.
 func sortableTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
 
 func checkVolume(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckSupported("type", "gp3")
-	l.CheckRange("size", 1, maxVolumeGiB)
-	l.CheckRange("iops", baseIOPS, maxIOPS)
-	l.CheckRange("throughput", baseThroughput, maxThroughput)
+	in := cloud.ReadInputs(m)
+	in.CheckSupported("type", "gp3")
+	in.CheckRange("size", 1, maxVolumeGiB)
+	in.CheckRange("iops", baseIOPS, maxIOPS)
+	in.CheckRange("throughput", baseThroughput, maxThroughput)
 	if len(cloud.GivenInputs(m, []string{"size", "snapshotId"})) == 0 {
-		l.Fail("size", "MissingParameter: The request must contain the parameter size/snapshot")
+		in.Fail("size", "MissingParameter: The request must contain the parameter size/snapshot")
 	}
 	if v := catalog.Bare(m["encrypted"]); len(cloud.GivenInputs(m, []string{"kmsKeyId"})) > 0 && (v.IsNull() || v.IsBool() && !v.BoolValue()) {
-		l.Fail("kmsKeyId", "InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
+		in.Fail("kmsKeyId", "InvalidParameterDependency: The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
-	checkGP3Limits(l, m)
-	return l.Failures()
+	checkGP3Limits(in, m)
+	return in.Failures()
 }
 
-// checkGP3Limits holds a volume's performance against its size and itself. Sizes that come from a snapshot are not known here.
-func checkGP3Limits(l *cloud.Inputs, m resource.PropertyMap) {
+// checkGP3Limits checks a volume's performance against its size. It does not know a size that comes from a snapshot.
+func checkGP3Limits(in *cloud.Inputs, m resource.PropertyMap) {
 	iops, throughput := float64(baseIOPS), float64(baseThroughput)
 	if v := catalog.Bare(m["iops"]); v.IsNumber() {
 		iops = v.NumberValue()
@@ -99,16 +100,17 @@ func checkGP3Limits(l *cloud.Inputs, m resource.PropertyMap) {
 		throughput = v.NumberValue()
 	}
 	if size := catalog.Bare(m["size"]); size.IsNumber() && iops > max(baseIOPS, size.NumberValue()*maxIOPSPerGiB) {
-		l.Fail("iops", "InvalidParameterCombination: Iops to volume size ratio is too high: %v IOPS on %v GiB; maximum is %d per GiB",
+		in.Fail("iops", "InvalidParameterCombination: Iops to volume size ratio is too high: %v IOPS on %v GiB; maximum is %d per GiB",
 			iops, size.NumberValue(), maxIOPSPerGiB)
 	}
 	if throughput > iops*maxThroughputPerIOPS {
-		l.Fail("throughput", "InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
+		in.Fail("throughput",
+			"InvalidParameterCombination: Throughput (MiBps) to iops ratio is too high: %v MiB/s at %v IOPS; maximum is %v per IOPS",
 			throughput, iops, maxThroughputPerIOPS)
 	}
 }
 
-// applySnapshot takes size and encryption from the volume's snapshot, and refuses a volume that is smaller than it.
+// applySnapshot sets size and encryption from the volume's snapshot, and refuses a volume that is smaller than the snapshot.
 func applySnapshot(c *cloud.Call) error {
 	snapshot := c.Find(c.New.Text("snapshotId"), anySnapshot...)
 	if snapshot == nil {
@@ -117,7 +119,8 @@ func applySnapshot(c *cloud.Call) error {
 	least := snapshot.Number("volumeSize")
 	c.New.Outputs["size"] = float64(least)
 	if size := c.New.Number("size"); size < least {
-		return cloud.Refuse("InvalidParameterValue: Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", size, snapshot.ID, least)
+		return cloud.Refuse("InvalidParameterValue: Volume of %dGiB is smaller than snapshot '%s', expect size >= %dGiB", size, snapshot.ID,
+			least)
 	}
 	if isEncrypted(snapshot) {
 		if v, ok := c.New.Inputs["encrypted"]; ok && !cloud.Bool(v) {
@@ -129,7 +132,7 @@ func applySnapshot(c *cloud.Call) error {
 	return nil
 }
 
-// applyEncryption checks the key, or takes that which AWS keeps for EBS.
+// applyEncryption checks the key, or sets the key that AWS manages for EBS.
 func applyEncryption(c *cloud.Call) error {
 	if c.New.Bool("encrypted") && c.New.Text("kmsKeyId") == "" {
 		c.New.Outputs["kmsKeyId"] = awsManagedKey(c, "ebs")

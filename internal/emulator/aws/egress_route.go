@@ -6,25 +6,25 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// EgressRoute is where a subnet's default route leads.
+// EgressRoute is a subnet's default route, followed to its end.
 type EgressRoute struct {
-	// Kind is nat-gateway, internet-gateway, network-interface, or empty when there is no default route.
+	// Kind is nat-gateway, internet-gateway, network-interface, or empty when the subnet has no default route.
 	Kind string
-	// Target is the id of what the route points to, whether that exists or not.
+	// Target is the id that the route points to, whether that resource exists or not.
 	Target string
-	// Live says that packets would really get out; Why says what is wrong when they would not.
+	// Live reports whether packets would reach the internet. Why states the fault when they would not.
 	Live bool
 	Why  string
 }
 
-// defaultDestination is the route that everything without a better one takes.
+// defaultDestination is the destination of a default route.
 const defaultDestination = "0.0.0.0/0"
 
 // DefaultRoute follows a subnet's default route: its route table, or else the VPC's main one, and that table's route to 0.0.0.0/0.
 //
-// A NAT gateway leads out when it has an address and its own subnet's default route goes to an attached internet gateway; an
-// interface when it is attached to a running machine, with its source/destination check off, a public address and such a subnet;
-// an internet gateway when it is attached to this VPC.
+// A NAT gateway reaches the internet when it has an address and its own subnet's default route points to an attached internet gateway.
+// An interface does when it is attached to a running machine, with its source/destination check off, a public address and such a
+// subnet. An internet gateway does when it is attached to this VPC.
 func DefaultRoute(s *cloud.State, subnetID string) EgressRoute {
 	for _, subnet := range s.RecordsOf(SubnetType) {
 		if subnet.ID == subnetID {
@@ -47,7 +47,7 @@ func followDefaultRoute(s *cloud.State, subnet *cloud.Record) EgressRoute {
 	}
 }
 
-// findDefaultRoute finds the default route that holds for a subnet, or nil, and the table where it was looked for.
+// findDefaultRoute returns the default route of a subnet, or nil, and the route table that decides.
 func findDefaultRoute(s *cloud.State, subnet *cloud.Record) (*cloud.Record, string) {
 	table := s.RecordNear(subnet, VPCType, subnet.Text("vpcId")).Text("mainRouteTableId")
 	if a := associationOf(s, subnet); a != nil {
@@ -107,14 +107,14 @@ func viaNetworkInterface(s *cloud.State, r *cloud.Record) EgressRoute {
 	return w
 }
 
-// requirePublicSubnet completes a way by what stands in a subnet, which must lead straight to an internet gateway itself.
+// requirePublicSubnet completes a route by the subnet of its target, whose own default route must point to an internet gateway.
 func requirePublicSubnet(s *cloud.State, w EgressRoute, subnetID string, near *cloud.Record) EgressRoute {
 	subnet := s.RecordNear(near, SubnetType, subnetID)
 	if subnet == nil {
 		w.Why = fmt.Sprintf("%s stands in %s, which does not exist", w.Target, subnetID)
 		return w
 	}
-	// Only a gateway will do here: following any way would go round in circles when two NAT gateways point at each other.
+	// Only a gateway is accepted here: to follow any route would loop when two NAT gateways point at each other.
 	out, table := findDefaultRoute(s, subnet)
 	if out == nil || out.Text("gatewayId") == "" {
 		w.Why = fmt.Sprintf("%s stands in %s, whose table %s has no route to an internet gateway", w.Target, subnetID, table)

@@ -54,7 +54,8 @@ func associateOwnInterface(c *cloud.Call) error {
 	return associateAddress(c, c.New, c.Find(id, NetworkInterfaceType), "")
 }
 
-// associateAddress maps an address to a private one of an interface, the first unless another is given. The caller stores the address.
+// associateAddress maps an address to a private address of an interface: the first, unless private names another. The caller stores the
+// address.
 func associateAddress(c *cloud.Call, eip, eni *cloud.Record, private string) error {
 	if other := eip.Text("associationId"); other != "" {
 		return cloud.Refuse("Resource.AlreadyAssociated: Elastic IP address [%s] is already associated (%s)", eip.ID, other)
@@ -87,7 +88,7 @@ func disassociate(eip *cloud.Record) {
 	}
 }
 
-// associatedInterface is the interface that an address is associated with now, whatever its inputs said; empty when with none.
+// associatedInterface returns the interface that an address is associated with now, whatever its inputs state, or an empty string.
 func associatedInterface(eip *cloud.Record) string {
 	if eip.Text("associationId") == "" {
 		return ""
@@ -106,7 +107,7 @@ func addressesOf(s *cloud.State, eni *cloud.Record) []*cloud.Record {
 	return list
 }
 
-// publicAddressOf is by what an interface is known outside: an address mapped to it, or the one it was launched with.
+// publicAddressOf returns the public address of an interface: an Elastic IP address, or the address from its launch.
 func publicAddressOf(s *cloud.State, eni *cloud.Record) string {
 	for _, eip := range addressesOf(s, eni) {
 		return eip.Text("publicIp")
@@ -114,7 +115,7 @@ func publicAddressOf(s *cloud.State, eni *cloud.Record) string {
 	return cloud.Text(eni.Extra["publicIp"])
 }
 
-// disassociateAll takes all addresses off an interface.
+// disassociateAll disassociates all addresses of an interface.
 func disassociateAll(c *cloud.Call, eni *cloud.Record) {
 	for _, eip := range addressesOf(c.State, eni) {
 		eip = eip.Clone()

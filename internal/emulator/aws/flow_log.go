@@ -30,14 +30,15 @@ var flowLogKind = &cloud.Kind{
 	},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
 		var out []catalog.Failure
-		if s, known := cloud.KnownText(m, "trafficType"); !known && m["trafficType"].IsNull() || known && !slices.Contains([]string{"ACCEPT", "ALL", "REJECT"}, s) {
+		if s, known := cloud.KnownText(m, "trafficType"); !known && m["trafficType"].IsNull() || known &&
+			!slices.Contains([]string{"ACCEPT", "ALL", "REJECT"}, s) {
 			out = append(out, catalog.Failure{Property: "trafficType", Reason: `must be "ACCEPT", "ALL" or "REJECT"`})
 		}
 		if s, known := cloud.KnownText(m, "logDestinationType"); known && s != "cloud-watch-logs" {
 			out = append(out, catalog.Failure{Property: "logDestinationType", Reason: "the emulator has rules for cloud-watch-logs only"})
 		}
 		if len(cloud.GivenInputs(m, []string{"logDestination", "logGroupName"})) == 0 {
-			out = append(out, catalog.Failure{Property: "logDestination", Reason: "a log group must be given for cloud-watch-logs"})
+			out = append(out, catalog.Failure{Property: "logDestination", Reason: "a log group must be set for cloud-watch-logs"})
 		}
 		if v := catalog.Bare(m["maxAggregationInterval"]); v.IsNumber() && v.NumberValue() != 60 && v.NumberValue() != 600 {
 			out = append(out, catalog.Failure{Property: "maxAggregationInterval", Reason: "must be 60 or 600"})
@@ -65,7 +66,8 @@ func createFlowLog(c *cloud.Call) error {
 			same = same && other.Text(p) == c.New.Text(p)
 		}
 		if same {
-			return cloud.Refuse("FlowLogAlreadyExists: Error. There is an existing Flow Log with the same configuration and log destination. (%s)", other.ID)
+			return cloud.Refuse("FlowLogAlreadyExists: Error. There is an existing Flow Log with the same configuration and log destination. (%s)",
+				other.ID)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 
 var iamName = regexp.MustCompile(`^[\w+=,.@-]+$`)
 
-// checkIAMName refuses names that IAM takes for nothing.
+// checkIAMName refuses names that IAM does not accept.
 func checkIAMName(m resource.PropertyMap, longest int) []catalog.Failure {
 	if s, known := cloud.KnownText(m, "name"); known && (!iamName.MatchString(s) || len(s) > longest) {
 		return []catalog.Failure{{Property: "name", Reason: fmt.Sprintf(
@@ -22,7 +22,7 @@ func checkIAMName(m resource.PropertyMap, longest int) []catalog.Failure {
 	return nil
 }
 
-// assignUniqueName makes the name the id, and refuses one that is taken.
+// assignUniqueName sets the id to the name, and refuses a name that exists.
 func assignUniqueName(c *cloud.Call, words string) error {
 	name := c.New.Text(c.Kind.NameProperty())
 	if other := c.Find(name, c.Kind.Type); other != nil {
@@ -32,7 +32,7 @@ func assignUniqueName(c *cloud.Call, words string) error {
 	return nil
 }
 
-// storeIAMOutputs gives something of IAM its full name, its unique id and its birthday.
+// storeIAMOutputs stores the ARN, the unique id and the creation date of an IAM resource.
 func storeIAMOutputs(c *cloud.Call, what, prefix string) error {
 	path := c.New.Text("path")
 	if path == "" {

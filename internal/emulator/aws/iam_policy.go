@@ -23,17 +23,17 @@ var iamPolicyKind = &cloud.Kind{
 	Defaults:       map[string]any{"path": "/"},
 	AtMostOne:      [][]string{{"name", "namePrefix"}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
+		in := cloud.ReadInputs(m)
 		size := 0
-		for _, r := range l.Text("policy") {
+		for _, r := range in.Text("policy") {
 			if !unicode.IsSpace(r) {
 				size++
 			}
 		}
 		if size > maxPolicy {
-			l.Fail("policy", "LimitExceeded: Cannot exceed quota for PolicySize: %d (it has %d)", maxPolicy, size)
+			in.Fail("policy", "LimitExceeded: Cannot exceed quota for PolicySize: %d (it has %d)", maxPolicy, size)
 		}
-		return slices.Concat(l.Failures(), checkIAMName(m, 128), checkPolicyDocument(m, "policy"))
+		return slices.Concat(in.Failures(), checkIAMName(m, 128), checkPolicyDocument(m, "policy"))
 	},
 	Create: func(c *cloud.Call) error {
 		name := c.New.Text("name")

@@ -10,7 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// checkPolicyDocument refuses a policy that is no JSON object with statements.
+// checkPolicyDocument refuses a policy that is not a JSON object with statements.
 func checkPolicyDocument(m resource.PropertyMap, name string) []catalog.Failure {
 	s, known := cloud.KnownText(m, name)
 	if !known {

@@ -11,7 +11,7 @@ const RolePolicyAttachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachm
 
 const awsPolicy = "arn:aws:iam::aws:policy/"
 
-// awsPolicies are those of AWS's own that a build region may need, of the hundreds that there are.
+// awsPolicies are the AWS managed policies that a build region may need, of several hundred.
 var awsPolicies = []string{"AmazonEC2ContainerRegistryPullOnly", "AmazonEC2ContainerRegistryReadOnly", "AmazonSSMManagedInstanceCore",
 	"AmazonSSMPatchAssociation", "CloudWatchAgentServerPolicy", "service-role/AWSDataLifecycleManagerServiceRole",
 	"service-role/AmazonEBSCSIDriverPolicy"}

@@ -6,7 +6,7 @@ import (
 
 const InstanceType = "aws:ec2/instance:Instance"
 
-// instanceKind is what groups launch. No program asks for machines one by one.
+// instanceKind holds the rules of the machines that groups launch. No program creates machines one by one.
 var instanceKind = &cloud.Kind{
 	Type: InstanceType, IDPrefix: "i", ARN: "arn:aws:ec2:%s:%s:instance/%s", Hidden: true,
 	Missing:    "InvalidInstanceID.NotFound: The instance ID '%s' does not exist",
@@ -14,28 +14,28 @@ var instanceKind = &cloud.Kind{
 	References: []cloud.Reference{{Path: "subnetId", To: []string{SubnetType}, OnDelete: cloud.Block}},
 }
 
-// groupTag is how EC2 tells whose a machine is.
+// groupTag is the tag by which EC2 marks the group of a machine.
 const groupTag = "aws:autoscaling:groupName"
 
-// launchOrder is what a group wants launched.
+// launchOrder is a group's order for machines.
 type launchOrder struct {
 	group *cloud.Record
 	data  map[string]any // of the launch template's version
 	tags  map[string]string
 	typ   string
 	zone  string
-	// subnet is where a new interface goes; nil when the template names one.
+	// subnet is the subnet of a new interface; nil when the template names an interface.
 	subnet *cloud.Record
-	// weights by type; weight is that of the next machine, and spot says how it is paid.
+	// weights holds the weights by type. weight is that of the next machine, and spot reports whether it is a spot machine.
 	weights map[string]int
 	weight  int
 	spot    bool
-	// protected machines outlive a scale-in; inService is when they are, in model seconds from the beginning of the call.
+	// protected machines survive a scale-in. inService is the time until service, in model seconds from the start of the call.
 	protected bool
 	inService float64
 }
 
-// attachInterface finds the interface that a machine is to have: that which its template names, or a new one that goes when it goes.
+// attachInterface returns the interface of a new machine: the one that its template names, or a new one that is deleted with the machine.
 func attachInterface(c *cloud.Call, o *launchOrder, machine *cloud.Record) (*cloud.Record, error) {
 	nic := firstInterface(o.data)
 	if eni := c.Find(cloud.Text(nic["networkInterfaceId"]), NetworkInterfaceType); eni != nil {
@@ -55,7 +55,7 @@ func attachInterface(c *cloud.Call, o *launchOrder, machine *cloud.Record) (*clo
 	return eni, nil
 }
 
-// launchInstance starts one machine.
+// launchInstance launches one machine.
 func launchInstance(c *cloud.Call, o launchOrder) error {
 	machine := c.NewRecord(InstanceType, c.NewID("i"), o.group)
 	eni, err := attachInterface(c, &o, machine)
@@ -91,7 +91,7 @@ func launchInstance(c *cloud.Call, o launchOrder) error {
 	return nil
 }
 
-// firstInterface is the first interface that a template's version describes; empty when it describes none.
+// firstInterface returns the first interface that a template version describes, empty when it describes none.
 func firstInterface(data map[string]any) map[string]any {
 	if list := cloud.Objects(data["networkInterfaces"]); len(list) > 0 {
 		return list[0]

@@ -41,7 +41,7 @@ func checkOneGateway(c *cloud.Call) error {
 	return nil
 }
 
-// checkNoPublicAddresses refuses to take a gateway from a VPC in which something has a public address.
+// checkNoPublicAddresses refuses to detach a gateway from a VPC in which an interface has a public address.
 func checkNoPublicAddresses(c *cloud.Call) error {
 	vpc := c.Old.Text("vpcId")
 	if vpc == "" {
@@ -60,7 +60,7 @@ func checkNoPublicAddresses(c *cloud.Call) error {
 	return nil
 }
 
-// attachedGateway finds the internet gateway attached to a VPC, or nil.
+// attachedGateway returns the internet gateway of a VPC, or nil.
 func attachedGateway(s *cloud.State, in cloud.Scope, vpc string) *cloud.Record {
 	for _, igw := range s.RecordsOf(InternetGatewayType) {
 		if igw.Account == in.Account && igw.Region == in.Region && igw.Text("vpcId") == vpc {

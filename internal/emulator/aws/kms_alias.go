@@ -18,16 +18,17 @@ var kmsAliasKind = &cloud.Kind{
 	Type: KMSAliasType, ARN: "arn:aws:kms:%s:%s:%s",
 	Missing:    "NotFoundException: Alias %s is not found.",
 	ExactlyOne: [][]string{{"name", "namePrefix"}},
-	References: []cloud.Reference{{Path: "targetKeyId", To: []string{KMSKeyType}, OnDelete: cloud.Cascade}}, // with the key, at the end of its waiting period
+	// with the key, at the end of its waiting period
+	References: []cloud.Reference{{Path: "targetKeyId", To: []string{KMSKeyType}, OnDelete: cloud.Cascade}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
+		in := cloud.ReadInputs(m)
 		for _, name := range []string{"name", "namePrefix"} {
-			l.CheckPattern(name, aliasName)
-			if strings.HasPrefix(l.Text(name), "alias/aws/") {
-				l.Fail(name, "NotAuthorizedException: alias/aws/ is reserved for AWS")
+			in.CheckPattern(name, aliasName)
+			if strings.HasPrefix(in.Text(name), "alias/aws/") {
+				in.Fail(name, "NotAuthorizedException: alias/aws/ is reserved for AWS")
 			}
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		return assignUniqueName(c, "AlreadyExistsException: An alias with the name %s already exists")

@@ -21,15 +21,15 @@ var kmsKeyKind = &cloud.Kind{
 	WriteOnly:   []string{"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"},
 	Unsupported: []string{"customKeyStoreId", "xksKeyId"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckRange("deletionWindowInDays", 7, 30)
-		l.CheckRange("rotationPeriodInDays", 90, 2560)
-		l.CheckSupported("customerMasterKeySpec", "SYMMETRIC_DEFAULT")
-		l.CheckSupported("keyUsage", "ENCRYPT_DECRYPT")
-		if len(l.Text("description")) > 8192 {
-			l.Fail("description", "must be at most 8192 long")
+		in := cloud.ReadInputs(m)
+		in.CheckRange("deletionWindowInDays", 7, 30)
+		in.CheckRange("rotationPeriodInDays", 90, 2560)
+		in.CheckSupported("customerMasterKeySpec", "SYMMETRIC_DEFAULT")
+		in.CheckSupported("keyUsage", "ENCRYPT_DECRYPT")
+		if len(in.Text("description")) > 8192 {
+			in.Fail("description", "must be at most 8192 long")
 		}
-		return slices.Concat(l.Failures(), checkPolicyDocument(m, "policy"))
+		return slices.Concat(in.Failures(), checkPolicyDocument(m, "policy"))
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = fmt.Sprintf("00000000-0000-4000-8000-%012x", c.NextNumber())
@@ -46,13 +46,13 @@ var kmsKeyKind = &cloud.Kind{
 	},
 }
 
-// awsManagedKey is the full name of the key that AWS keeps for one of its services.
+// awsManagedKey returns the ARN of the key that AWS manages for one of its services.
 func awsManagedKey(c *cloud.Call, service string) string {
 	return fmt.Sprintf("arn:aws:kms:%s:%s:alias/aws/%s", c.Region, c.Account, service)
 }
 
-// checkKMSKey refuses a key that is not there or is off, by id, ARN or alias. Keys may go before what they encrypt does, in life as
-// here; that is why this is no reference of the tables. AWS's own keys, alias/aws/…, are always there.
+// checkKMSKey refuses a key that does not exist or is disabled, by id, ARN or alias. A key can be deleted before the data that it
+// encrypts, in AWS as here; therefore Kind.References does not list it. AWS's own keys, alias/aws/…, always exist.
 func checkKMSKey(c *cloud.Call, property string) error {
 	id := c.New.Text(property)
 	if id == "" || !c.HasChanged(property) || strings.HasPrefix(id, "alias/aws/") || strings.HasPrefix(id, awsManagedKey(c, "")) {

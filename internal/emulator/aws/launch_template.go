@@ -15,7 +15,7 @@ import (
 
 const LaunchTemplateType = "aws:ec2/launchTemplate:LaunchTemplate"
 
-// maxUserData is what EC2 takes, before base64.
+// maxUserData is EC2's limit in bytes, before base64.
 const maxUserData = 16 * 1024
 
 // imageReference is an image's id, or a public or own parameter that EC2 resolves at launch.
@@ -30,7 +30,7 @@ var launchTemplateKind = &cloud.Kind{
 	AtMostOne:      [][]string{{"name", "namePrefix"}, {"instanceType", "instanceRequirements"}, {"defaultVersion", "updateDefaultVersion"}},
 	Unsupported: []string{"instanceRequirements", "elasticGpuSpecifications", "elasticInferenceAccelerator", "licenseSpecifications",
 		"securityGroupNames"},
-	// All may go before the template does: a launch then fails.
+	// All targets can be deleted before the template; a launch then fails.
 	References: []cloud.Reference{
 		{Path: "vpcSecurityGroupIds[]", To: anyGroup},
 		{Path: "networkInterfaces[].securityGroups[]", To: anyGroup},
@@ -43,7 +43,8 @@ var launchTemplateKind = &cloud.Kind{
 	Create: func(c *cloud.Call) error {
 		for _, other := range c.ListHere(LaunchTemplateType) {
 			if other.Text("name") == c.New.Text("name") {
-				return cloud.Refuse("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name already in use: %s (%s)", other.Text("name"), other.ID)
+				return cloud.Refuse("InvalidLaunchTemplateName.AlreadyExistsException: Launch template name already in use: %s (%s)",
+					other.Text("name"), other.ID)
 			}
 		}
 		c.New.Outputs["defaultVersion"] = 1.0
@@ -71,16 +72,16 @@ var launchTemplateKind = &cloud.Kind{
 	},
 }
 
-// checkTemplate refuses what EC2 would not launch: no image, an unknown type, user data that is too long or not in base64.
+// checkTemplate refuses a template that EC2 would not launch: no image, an unknown type, user data that is too long or not base64.
 func checkTemplate(m resource.PropertyMap) []catalog.Failure {
 	var out []catalog.Failure
 	bad := func(property, format string, args ...any) {
 		out = append(out, catalog.Failure{Property: property, Reason: fmt.Sprintf(format, args...)})
 	}
 	if image, known := cloud.KnownText(m, "imageId"); known && !imageReference.MatchString(image) {
-		bad("imageId", "%q is no image: want ami-… or resolve:ssm:PARAMETER", image)
+		bad("imageId", "%q is not an image: want ami-… or resolve:ssm:PARAMETER", image)
 	} else if len(cloud.GivenInputs(m, []string{"imageId"})) == 0 {
-		bad("imageId", "an image must be given")
+		bad("imageId", "an image must be set")
 	}
 	if typ, known := cloud.KnownText(m, "instanceType"); known {
 		if _, ok := ec2types.Lookup(typ); !ok {
@@ -94,8 +95,10 @@ func checkTemplate(m resource.PropertyMap) []catalog.Failure {
 			bad("userData", "InvalidParameterValue: User data is limited to %d bytes, this has %d", maxUserData, len(raw))
 		}
 	}
-	if groups := cloud.GivenInputs(m, []string{"vpcSecurityGroupIds"}); len(groups) > 0 && len(cloud.GivenInputs(m, []string{"networkInterfaces"})) > 0 {
-		bad("vpcSecurityGroupIds", "InvalidParameterCombination: Network interfaces and an instance-level security groups may not be specified on the same request")
+	if groups := cloud.GivenInputs(m, []string{"vpcSecurityGroupIds"}); len(groups) > 0 &&
+		len(cloud.GivenInputs(m, []string{"networkInterfaces"})) > 0 {
+		bad("vpcSecurityGroupIds",
+			"InvalidParameterCombination: Network interfaces and an instance-level security groups may not be specified on the same request")
 	}
 	return out
 }
@@ -103,7 +106,7 @@ func checkTemplate(m resource.PropertyMap) []catalog.Failure {
 // versionless inputs belong to the template and not to one of its versions.
 var versionless = []string{"tags", "name", "namePrefix", "defaultVersion", "updateDefaultVersion"}
 
-// templateData is what a version of a template holds.
+// templateData returns the data of a template version.
 func templateData(r *cloud.Record) map[string]any {
 	data := cloud.CopyMap(r.Inputs)
 	for _, name := range versionless {
@@ -116,7 +119,7 @@ func templateDataDiffers(c *cloud.Call) bool {
 	return fmt.Sprint(templateData(c.New)) != fmt.Sprint(templateData(c.Old))
 }
 
-// addTemplateVersion keeps the data of every version: a group may launch an old one.
+// addTemplateVersion stores the data of a new version. All versions stay, because a group may launch an old one.
 func addTemplateVersion(c *cloud.Call) error {
 	versions, _ := c.New.Extra["versions"].([]any)
 	versions = append(append([]any{}, versions...), templateData(c.New))

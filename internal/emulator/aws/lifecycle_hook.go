@@ -12,7 +12,7 @@ import (
 
 const LifecycleHookType = "aws:autoscaling/lifecycleHook:LifecycleHook"
 
-// What a hook holds a machine at.
+// The transitions at which a hook holds a machine.
 const (
 	LaunchTransition    = "autoscaling:EC2_INSTANCE_LAUNCHING"
 	terminateTransition = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -20,8 +20,8 @@ const (
 
 var hookName = regexp.MustCompile(`^[A-Za-z0-9_/-]{1,255}$`)
 
-// Names of hooks are unique within a group only, and the real provider takes the bare name for the id. Ids here carry the group's
-// name, as imports do: an id means one thing.
+// Names of hooks are unique within a group only, and the real provider uses the bare name as the id. Ids in the emulator contain the
+// group's name, as import ids do, so that an id is unique.
 var lifecycleHookKind = &cloud.Kind{
 	Type:           LifecycleHookType,
 	Missing:        "ValidationError: No Lifecycle Hook found with name %s",
@@ -32,9 +32,9 @@ var lifecycleHookKind = &cloud.Kind{
 		{Path: "roleArn", To: []string{RoleType}},
 	},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		checkHook(l)
-		return l.Failures()
+		in := cloud.ReadInputs(m)
+		checkHook(in)
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = c.New.Text("autoscalingGroupName") + "/" + c.New.Text("name")
@@ -49,29 +49,29 @@ var lifecycleHookKind = &cloud.Kind{
 
 const AbandonResult = "ABANDON"
 
-// checkHook holds for hooks of both kinds, those that a group is born with and those that come later.
-func checkHook(l *cloud.Inputs) {
-	l.CheckPattern("name", hookName)
-	l.CheckChoice("lifecycleTransition", LaunchTransition, terminateTransition)
-	l.CheckChoice("defaultResult", AbandonResult, "CONTINUE")
-	l.CheckRange("heartbeatTimeout", 30, 7200)
-	if len(l.Text("notificationMetadata")) > 1023 {
-		l.Fail("notificationMetadata", "must be at most 1023 long")
+// checkHook checks hooks of both kinds: those in a group's inputs, and those that are resources.
+func checkHook(in *cloud.Inputs) {
+	in.CheckPattern("name", hookName)
+	in.CheckChoice("lifecycleTransition", LaunchTransition, terminateTransition)
+	in.CheckChoice("defaultResult", AbandonResult, "CONTINUE")
+	in.CheckRange("heartbeatTimeout", 30, 7200)
+	if len(in.Text("notificationMetadata")) > 1023 {
+		in.Fail("notificationMetadata", "must be at most 1023 long")
 	}
 }
 
-// checkHookTarget refuses to carry a hook over to another group: the provider would put a new one and leave the old one there.
+// checkHookTarget refuses to move a hook to another group: the provider would create a new one and leave the old one in place.
 func checkHookTarget(c *cloud.Call) error {
 	if c.Old != nil && c.HasChanged("autoscalingGroupName") {
 		return cloud.Refuse("the emulator has no rules for moving %s to another group", c.New.ID)
 	}
 	if c.New.Text("notificationTargetArn") != "" && c.New.Text("roleArn") == "" {
-		return cloud.Refuse("ValidationError: roleArn must be given with notificationTargetArn")
+		return cloud.Refuse("ValidationError: roleArn must be set with notificationTargetArn")
 	}
 	return nil
 }
 
-// launchHooksOf lists what holds a machine of a group before it goes into service.
+// launchHooksOf lists the hooks that hold a machine of a group before it enters service.
 func launchHooksOf(s *cloud.State, group *cloud.Record) []map[string]any {
 	all := cloud.Objects(group.Get("initialLifecycleHooks"))
 	for _, u := range s.ReferrersOf(group.Key) {
@@ -88,15 +88,16 @@ func launchHooksOf(s *cloud.State, group *cloud.Record) []map[string]any {
 	return list
 }
 
-// agentSeconds is what the agent needs on a new machine, from the login until it completes the launch hook.
+// agentSeconds returns how long the agent works on a new machine, from the login until it completes the launch hook.
 func agentSeconds() float64 {
 	m := cloud.MachineModel()
 	return m.Packages + m.SelfCheck + m.Register
 }
 
-// secondsToService says how long a group's machine takes from its launch until it is in service. Nothing runs on machines here, so the
-// agent is a model: it completes the launch hooks when its work is done. A group without one takes a machine when it has booted.
-// The error says that no machine will ever be in service: the hook gives up on it before the agent is done.
+// secondsToService returns how long a group's machine takes from its launch until it is in service. No software runs on emulated
+// machines, so the agent is a model: it completes the launch hooks when its work is done. A group without hooks has a machine in
+// service when it has booted. The error reports that no machine will ever enter service, because a hook abandons it before the agent is
+// done.
 func secondsToService(s *cloud.State, group *cloud.Record) (float64, error) {
 	seconds := cloud.MachineModel().LaunchToLogin
 	for _, h := range launchHooksOf(s, group) {

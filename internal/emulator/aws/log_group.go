@@ -15,7 +15,7 @@ const LogGroupType = "aws:cloudwatch/logGroup:LogGroup"
 
 var (
 	logGroupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
-	// retentions are the days that CloudWatch Logs keeps things for; 0 is for ever.
+	// retentions are the days that CloudWatch Logs accepts; 0 means for ever.
 	retentions = []float64{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 )
 

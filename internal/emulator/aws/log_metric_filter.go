@@ -13,27 +13,27 @@ const LogMetricFilterType = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 
 const filtersPerGroup = 100 // of metric filters in a log group
 
-// Ids carry the log group's name, as imports do: a filter's name means something in its group only.
+// Ids contain the log group's name, as import ids do: a filter's name is unique in its group only.
 var metricFilterKind = &cloud.Kind{
 	Type:           LogMetricFilterType,
 	Missing:        "ResourceNotFoundException: The specified metric filter does not exist: %s",
 	AutoNameLength: 512,
 	References:     []cloud.Reference{{Path: "logGroupName", To: []string{LogGroupType}, OnDelete: cloud.Cascade}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if len(l.Text("pattern")) > 1024 {
-			l.Fail("pattern", "must be at most 1024 long")
+		in := cloud.ReadInputs(m)
+		if len(in.Text("pattern")) > 1024 {
+			in.Fail("pattern", "must be at most 1024 long")
 		}
-		t := l.Nested("metricTransformation")
+		t := in.Nested("metricTransformation")
 		t.CheckPattern("name", regexp.MustCompile(`^[^:*$]{1,255}$`))
 		t.CheckPattern("namespace", regexp.MustCompile(`^[^:*$]{1,255}$`))
 		if t.Has("defaultValue") && len(cloud.Object(t.Values["dimensions"])) > 0 {
-			t.Fail("defaultValue", "InvalidParameterException: cannot be given together with dimensions")
+			t.Fail("defaultValue", "InvalidParameterException: cannot be set together with dimensions")
 		}
 		if n := len(cloud.Object(t.Values["dimensions"])); n > 3 {
-			t.Fail("dimensions", "at most 3 may be given, there are %d", n)
+			t.Fail("dimensions", "at most 3 may be set, got %d", n)
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		group := c.New.Text("logGroupName")

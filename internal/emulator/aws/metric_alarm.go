@@ -38,56 +38,58 @@ var metricAlarmKind = &cloud.Kind{
 var alarmOperators = []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"}
 
 func checkAlarm(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckSupported("comparisonOperator", alarmOperators...)
-	l.CheckChoice("treatMissingData", "missing", "ignore", "breaching", "notBreaching")
-	l.CheckChoice("statistic", statistics...)
-	l.CheckPattern("extendedStatistic", regexp.MustCompile(`^(p|tm|tc|ts|wm)\d{1,2}(\.\d+)?$`))
-	l.CheckRange("evaluationPeriods", 1, 86400)
-	if n, ok := l.Values["datapointsToAlarm"].(float64); ok && (n < 1 || n > float64(cloud.Number(l.Values["evaluationPeriods"]))) && l.Has("evaluationPeriods") {
-		l.Fail("datapointsToAlarm", "ValidationError: must be between 1 and evaluationPeriods, is %v", n)
+	in := cloud.ReadInputs(m)
+	in.CheckSupported("comparisonOperator", alarmOperators...)
+	in.CheckChoice("treatMissingData", "missing", "ignore", "breaching", "notBreaching")
+	in.CheckChoice("statistic", statistics...)
+	in.CheckPattern("extendedStatistic", regexp.MustCompile(`^(p|tm|tc|ts|wm)\d{1,2}(\.\d+)?$`))
+	in.CheckRange("evaluationPeriods", 1, 86400)
+	if n, ok := in.Values["datapointsToAlarm"].(float64); ok && (n < 1 || n > float64(cloud.Number(in.Values["evaluationPeriods"]))) &&
+		in.Has("evaluationPeriods") {
+		in.Fail("datapointsToAlarm", "ValidationError: must be between 1 and evaluationPeriods, is %v", n)
 	}
 	if len(cloud.GivenInputs(m, []string{"threshold"})) == 0 {
-		l.Fail("threshold", "ValidationError: must be given")
+		in.Fail("threshold", "ValidationError: must be set")
 	}
-	checkPeriod(l, "period", cloud.Number(l.Values["evaluationPeriods"]))
+	checkPeriod(in, "period", cloud.Number(in.Values["evaluationPeriods"]))
 	if len(cloud.GivenInputs(m, []string{"metricName"})) > 0 {
 		for _, names := range [][]string{{"namespace"}, {"period"}, {"statistic", "extendedStatistic"}} {
 			if len(cloud.GivenInputs(m, names)) == 0 {
-				l.Fail(names[0], "ValidationError: must be given with metricName")
+				in.Fail(names[0], "ValidationError: must be set with metricName")
 			}
 		}
 	}
-	if len(l.Items("metricQueries")) > 0 {
-		checkMetricQueries(l, "metricQueries", "metric", false)
-		checkMath(l, "metricQueries")
-		for _, q := range l.Items("metricQueries") {
-			checkPeriod(q.Nested("metric"), "period", cloud.Number(l.Values["evaluationPeriods"]))
+	if len(in.Items("metricQueries")) > 0 {
+		checkMetricQueries(in, "metricQueries", "metric", false)
+		checkMath(in, "metricQueries")
+		for _, q := range in.Items("metricQueries") {
+			checkPeriod(q.Nested("metric"), "period", cloud.Number(in.Values["evaluationPeriods"]))
 		}
 	}
-	return slices.Concat(l.Failures(), checkAlarmActions(l))
+	return slices.Concat(in.Failures(), checkAlarmActions(in))
 }
 
-// checkPeriod: 10, 30 or whole minutes, and no more than a day in all, or a week with periods of an hour and more.
-func checkPeriod(l *cloud.Inputs, name string, times int) {
-	n, ok := l.Values[name].(float64)
+// checkPeriod requires 10 s, 30 s or whole minutes, and at most a day in all, or a week for periods of an hour and more.
+func checkPeriod(in *cloud.Inputs, name string, times int) {
+	n, ok := in.Values[name].(float64)
 	if !ok {
 		return
 	}
 	period := int(n)
 	if period != 10 && period != 30 && (period < 60 || period%60 != 0) {
-		l.Fail(name, "ValidationError: must be 10, 30 or a multiple of 60, is %d", period)
+		in.Fail(name, "ValidationError: must be 10, 30 or a multiple of 60, is %d", period)
 	}
 	longest := 86400
 	if period >= 3600 {
 		longest *= 7
 	}
 	if period*times > longest {
-		l.Fail(name, "ValidationError: Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= %d, is %d)", longest, period*times)
+		in.Fail(name, "ValidationError: Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= %d, is %d)",
+			longest, period*times)
 	}
 }
 
-// assignAlarmName makes an alarm's name its id. Metric alarms and composite ones share their names; the API would overwrite silently.
+// assignAlarmName sets the id to the name. Metric and composite alarms share one set of names; the API would overwrite silently.
 func assignAlarmName(c *cloud.Call, property string) error {
 	name := c.New.Text(property)
 	if other := c.Find(name, MetricAlarmType, CompositeAlarmType); other != nil {

@@ -6,19 +6,19 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// mathSize is how many metrics, and how many expressions, an alarm's metric math may have.
+// mathSize is the maximum number of metrics, and of expressions, in an alarm's metric math.
 const mathSize = 10
 
-// Ids of other queries in an expression begin with a small letter; functions and operators do not. What is in quotes is text.
+// Ids of other queries in an expression start with a small letter; functions and operators do not. Quoted parts are text.
 var (
 	mathID   = regexp.MustCompile(`\b[a-z]\w*`)
 	mathText = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 )
 
-// checkMath refuses too many queries, one that is neither a metric nor an expression, and an expression about ids that are not there.
-func checkMath(l *cloud.Inputs, name string) {
+// checkMath refuses too many queries, a query that is neither a metric nor an expression, and an expression that names an absent id.
+func checkMath(in *cloud.Inputs, name string) {
 	metrics, expressions, ids := 0, 0, map[string]bool{}
-	for _, q := range l.Items(name) {
+	for _, q := range in.Items(name) {
 		ids[q.Text("id")] = true
 		switch {
 		case q.Has("metric"):
@@ -26,13 +26,14 @@ func checkMath(l *cloud.Inputs, name string) {
 		case q.Has("expression"):
 			expressions++
 		default:
-			q.Fail("metric", "ValidationError: either metric or expression must be given")
+			q.Fail("metric", "ValidationError: either metric or expression must be set")
 		}
 	}
 	if metrics > mathSize || expressions > mathSize {
-		l.Fail(name, "ValidationError: at most %d metrics and %d expressions may be given, there are %d and %d", mathSize, mathSize, metrics, expressions)
+		in.Fail(name, "ValidationError: at most %d metrics and %d expressions may be set, got %d and %d", mathSize, mathSize, metrics,
+			expressions)
 	}
-	for _, q := range l.Items(name) {
+	for _, q := range in.Items(name) {
 		for _, id := range mathID.FindAllString(mathText.ReplaceAllString(q.Text("expression"), ""), -1) {
 			if !ids[id] {
 				q.Fail("expression", "ValidationError: Error in expression %q: undefined variable %s", q.Text("id"), id)
@@ -46,11 +47,11 @@ var (
 	queryID    = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]{0,254}$`)
 )
 
-// checkMetricQueries holds metric math to its rules: ids that can be told apart, each a metric or an expression, and one result.
-// Terraform fills in an absent returnData, not always alike.
-func checkMetricQueries(l *cloud.Inputs, name, metric string, returned bool) {
+// checkMetricQueries checks metric math: unique ids, each query a metric or an expression, and one result. Terraform fills in an absent
+// returnData, not always alike.
+func checkMetricQueries(in *cloud.Inputs, name, metric string, returned bool) {
 	results, ids := 0, map[string]bool{}
-	for _, q := range l.Items(name) {
+	for _, q := range in.Items(name) {
 		id := q.Text("id")
 		q.CheckPattern("id", queryID)
 		if id != "" && ids[id] {
@@ -58,13 +59,13 @@ func checkMetricQueries(l *cloud.Inputs, name, metric string, returned bool) {
 		}
 		ids[id] = true
 		if q.Has("expression") && q.Has(metric) {
-			q.Fail("expression", "ValidationError: expression and %s cannot be given together", metric)
+			q.Fail("expression", "ValidationError: expression and %s cannot be set together", metric)
 		}
 		if cloud.Bool(q.Values["returnData"]) || returned && !q.Has("returnData") {
 			results++
 		}
 	}
 	if results != 1 {
-		l.Fail(name, "ValidationError: exactly one query must have returnData true, %d have", results)
+		in.Fail(name, "ValidationError: exactly one query must have returnData true, %d have", results)
 	}
 }

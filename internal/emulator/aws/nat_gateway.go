@@ -35,14 +35,15 @@ var natGatewayKind = &cloud.Kind{
 	},
 }
 
-// natFailureSeconds is what a NAT gateway takes to report that it failed (docs/facts.md, section 1).
+// natFailureSeconds is how long a NAT gateway takes to report that it failed (docs/facts.md, section 1).
 const natFailureSeconds = 220
 
 func createNATGateway(c *cloud.Call) error {
 	public := c.New.Text("connectivityType") != "private"
 	switch {
 	case public && c.New.Text("allocationId") == "":
-		return cloud.Refuse("MissingParameter: The request must include the AllocationId parameter. Add the required parameter and retry the request.")
+		return cloud.Refuse("MissingParameter: The request must include the AllocationId parameter. Add the required parameter and retry " +
+			"the request.")
 	case !public && (c.New.Text("allocationId") != "" || len(c.New.Texts("secondaryAllocationIds")) > 0):
 		return cloud.Refuse("InvalidParameter: AllocationId cannot be given for a private NAT gateway")
 	}
@@ -68,7 +69,7 @@ func createNATGateway(c *cloud.Call) error {
 	return associateNATAddresses(c, eni)
 }
 
-// countNATGateways counts the NAT gateways of a zone: that is how AWS counts them, not by region.
+// countNATGateways returns the number of NAT gateways in a zone. AWS applies the quota to each zone, not to the region.
 func countNATGateways(c *cloud.Call, zone string) int {
 	n := 0
 	for _, nat := range c.ListHere(NATGatewayType) {
@@ -79,11 +80,12 @@ func countNATGateways(c *cloud.Call, zone string) int {
 	return n
 }
 
-// associateNATAddresses maps each of a NAT gateway's addresses to a private one of its interface, and takes the others off.
+// associateNATAddresses maps each of a NAT gateway's addresses to a private address of its interface, and disassociates all others.
 func associateNATAddresses(c *cloud.Call, eni *cloud.Record) error {
 	ids := append([]string{c.New.Text("allocationId")}, c.New.Texts("secondaryAllocationIds")...)
 	if limit := c.Quota(quotaAddressesPerNAT); len(ids) > limit {
-		return cloud.RefuseQuota("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit, quotaAddressesPerNAT)
+		return cloud.RefuseQuota("NatGatewayAddressLimitExceeded: a NAT gateway can have at most %d Elastic IP addresses (%s)", limit,
+			quotaAddressesPerNAT)
 	}
 	for _, eip := range addressesOf(c.State, eni) {
 		if !slices.Contains(ids, eip.ID) {

@@ -51,7 +51,7 @@ var networkInterfaceKind = &cloud.Kind{
 	},
 }
 
-// instanceOf finds the running machine that an interface is attached to, or nil.
+// instanceOf returns the running machine that an interface is attached to, or nil.
 func instanceOf(s *cloud.State, eni *cloud.Record) *cloud.Record {
 	if eni == nil {
 		return nil
@@ -62,13 +62,14 @@ func instanceOf(s *cloud.State, eni *cloud.Record) *cloud.Record {
 // checkGroupCount refuses more security groups than an interface may have.
 func checkGroupCount(c *cloud.Call, property string) error {
 	if n, limit := len(c.New.Texts(property)), c.Quota(quotaGroupsPerInterface); n > limit {
-		return cloud.RefuseQuota("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been reached. (%d, limit %d)",
+		return cloud.RefuseQuota("SecurityGroupsPerInterfaceLimitExceeded: The maximum number of security groups per interface has been "+
+			"reached. (%d, limit %d)",
 			n, limit)
 	}
 	return nil
 }
 
-// newInterface makes an interface for something of the cloud's own: a NAT gateway, an endpoint, a machine. The caller stores it.
+// newInterface returns an interface for a resource of the cloud: a NAT gateway, an endpoint, a machine. The caller stores it.
 func newInterface(c *cloud.Call, subnet, owner *cloud.Record, private []string) (*cloud.Record, error) {
 	eni := c.NewRecord(NetworkInterfaceType, c.NewID("eni"), owner)
 	eni.Outputs["subnetId"] = subnet.ID
@@ -77,7 +78,7 @@ func newInterface(c *cloud.Call, subnet, owner *cloud.Record, private []string) 
 	return eni, configureInterface(c, eni, subnet, private)
 }
 
-// configureInterface gives an interface its private addresses, the fixed ones or the next free one, and what else it is born with.
+// configureInterface sets the private addresses of an interface, the fixed ones or the next free one, and its other initial values.
 func configureInterface(c *cloud.Call, eni, subnet *cloud.Record, fixed []string) error {
 	for _, ip := range fixed {
 		if err := checkPrivateAddress(c, subnet, eni.ID, ip); err != nil {
@@ -106,7 +107,7 @@ func configureInterface(c *cloud.Call, eni, subnet *cloud.Record, fixed []string
 	return nil
 }
 
-// checkReassignment changes an interface's addresses; the primary one stays for its life.
+// checkReassignment refuses new private addresses without the primary one, which an interface keeps for its life, and invalid ones.
 func checkReassignment(c *cloud.Call) error {
 	if !c.HasChanged("privateIps") {
 		return nil

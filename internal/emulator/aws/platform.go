@@ -95,7 +95,7 @@ func kinds() []*cloud.Kind {
 	}
 }
 
-// exampleAccount is whose cloud it is when neither a fault nor the configuration says; AWS's documentation uses the number.
+// exampleAccount is the account when neither a fault nor the configuration sets one. AWS's documentation uses this number.
 const exampleAccount = "123456789012"
 
 func locateRegion(c *cloud.Cloud, settings map[string]any) (cloud.Scope, error) {
@@ -117,7 +117,7 @@ func locateRegion(c *cloud.Cloud, settings map[string]any) (cloud.Scope, error) 
 	return cloud.Scope{Account: account, Region: region}, nil
 }
 
-// networkOf returns the VPC that a record names itself.
+// networkOf returns the VPC that a record itself names.
 func networkOf(r *cloud.Record) string {
 	if r.Type == VPCType {
 		return r.ID

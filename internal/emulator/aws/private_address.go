@@ -14,7 +14,7 @@ func privateDNSName(region, ip string) string {
 	return fmt.Sprintf("ip-%s.%s.compute.internal", strings.ReplaceAll(ip, ".", "-"), region)
 }
 
-// takenAddresses lists the private addresses in use in a subnet, with what uses them.
+// takenAddresses returns the private addresses in use in a subnet, with the interfaces that use them.
 func takenAddresses(c *cloud.Call, subnet *cloud.Record) map[string]*cloud.Record {
 	taken := map[string]*cloud.Record{}
 	for _, u := range c.State.ReferrersOf(subnet.Key) {
@@ -27,7 +27,7 @@ func takenAddresses(c *cloud.Call, subnet *cloud.Record) map[string]*cloud.Recor
 	return taken
 }
 
-// usableRange returns a subnet's first and last usable address: AWS keeps the first four and the last.
+// usableRange returns a subnet's first and last usable address. AWS reserves the first four and the last.
 func usableRange(subnet *cloud.Record) (first, last netip.Addr) {
 	p := netip.MustParsePrefix(subnet.Text("cidrBlock"))
 	start := binary.BigEndian.Uint32(p.Masked().Addr().AsSlice())
@@ -46,7 +46,8 @@ func checkPrivateAddress(c *cloud.Call, subnet *cloud.Record, eni, ip string) er
 	first, last := usableRange(subnet)
 	switch other := takenAddresses(c, subnet)[addr.String()]; {
 	case !netip.MustParsePrefix(subnet.Text("cidrBlock")).Contains(addr):
-		return cloud.Refuse("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip, subnet.Text("cidrBlock"))
+		return cloud.Refuse("InvalidParameterValue: Address %s does not fall within the subnet's address range (%s)", ip,
+			subnet.Text("cidrBlock"))
 	case addr.Less(first) || last.Less(addr):
 		return cloud.Refuse("InvalidParameterValue: Address %s is in subnet's reserved address range", ip)
 	case other != nil && other.ID != eni:
@@ -55,7 +56,7 @@ func checkPrivateAddress(c *cloud.Call, subnet *cloud.Record, eni, ip string) er
 	return nil
 }
 
-// findFreeAddress is the lowest free address of a subnet, outside its reservations.
+// findFreeAddress returns the lowest free address of a subnet, outside its reservations.
 func findFreeAddress(c *cloud.Call, subnet *cloud.Record) (string, error) {
 	taken, kept := takenAddresses(c, subnet), reservationsOf(c, subnet)
 	first, last := usableRange(subnet)
@@ -65,11 +66,12 @@ func findFreeAddress(c *cloud.Call, subnet *cloud.Record) (string, error) {
 			return ip.String(), nil
 		}
 	}
-	return "", cloud.RefuseQuota("InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy the request. (%s)",
+	return "", cloud.RefuseQuota("InsufficientFreeAddressesInSubnet: The specified subnet does not have enough free addresses to satisfy "+
+		"the request. (%s)",
 		subnet.ID)
 }
 
-// addPrivateAddress gives an interface one more private address.
+// addPrivateAddress assigns one more private address to an interface.
 func addPrivateAddress(c *cloud.Call, eni *cloud.Record) (string, error) {
 	c.Store(eni.Clone()) // so that its own addresses count as taken
 	ip, err := findFreeAddress(c, c.Find(eni.Text("subnetId"), SubnetType))

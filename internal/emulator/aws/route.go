@@ -9,7 +9,7 @@ import (
 
 const RouteType = "aws:ec2/route:Route"
 
-// The inputs of a route of which exactly one must be given.
+// The inputs that state a route's destination and target. Exactly one of each must be set.
 var (
 	routeDestinations = []string{"destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId"}
 	routeTargets      = []string{"gatewayId", "natGatewayId", "networkInterfaceId", "carrierGatewayId", "coreNetworkArn",
@@ -23,7 +23,7 @@ var routeKind = &cloud.Kind{
 	Unsupported: routeTargets[3:],
 	References: []cloud.Reference{
 		{Path: "routeTableId", To: []string{RouteTableType}, OnDelete: cloud.Cascade},
-		// A target may go: the route stays and leads nowhere, as in AWS.
+		// A target can be deleted: the route stays and leads nowhere, as in AWS.
 		{Path: "gatewayId", To: []string{InternetGatewayType}},
 		{Path: "natGatewayId", To: []string{NATGatewayType}},
 		{Path: "networkInterfaceId", To: []string{NetworkInterfaceType}},
@@ -60,7 +60,7 @@ func createRoute(c *cloud.Call) error {
 	return checkRouteGateway(c)
 }
 
-// countRoutes counts a table's routes, gateway endpoints' among them.
+// countRoutes returns the number of a table's routes, those of gateway endpoints included.
 func countRoutes(c *cloud.Call, table string) int {
 	n := 0
 	for _, u := range c.State.ReferrersOf(c.KeyOf(RouteTableType, table)) {
@@ -71,7 +71,7 @@ func countRoutes(c *cloud.Call, table string) int {
 	return n
 }
 
-// updateRoute forgets the target that a route had, which the cloud would otherwise go on telling.
+// updateRoute removes the previous target of a route, which the outputs would otherwise still show.
 func updateRoute(c *cloud.Call) error {
 	for _, target := range routeTargets {
 		if _, given := c.New.Inputs[target]; !given {
@@ -81,16 +81,17 @@ func updateRoute(c *cloud.Call) error {
 	return checkRouteGateway(c)
 }
 
-// checkRouteGateway refuses a gateway that is attached to no VPC; one attached elsewhere is refused with all references.
+// checkRouteGateway refuses a gateway that is attached to no VPC. checkReferences refuses one that is attached to another VPC.
 func checkRouteGateway(c *cloud.Call) error {
 	id := c.New.Text("gatewayId")
 	if igw := c.Find(id, InternetGatewayType); igw != nil && igw.Text("vpcId") == "" {
-		return cloud.Refuse("InvalidParameterValue: route table %s and network gateway %s belong to different networks", c.New.Text("routeTableId"), id)
+		return cloud.Refuse("InvalidParameterValue: route table %s and network gateway %s belong to different networks",
+			c.New.Text("routeTableId"), id)
 	}
 	return nil
 }
 
-// describeRoute tells whether the route leads anywhere. The machine behind an interface is told as well, as the real API does.
+// describeRoute returns whether the route leads anywhere, and the machine behind its interface, as the real API does.
 func describeRoute(s *cloud.State, r *cloud.Record) map[string]any {
 	out := map[string]any{"state": "blackhole", "instanceId": "", "instanceOwnerId": ""}
 	eni := s.RecordNear(r, NetworkInterfaceType, r.Text("networkInterfaceId"))

@@ -13,7 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// values that a record of a type may have; types without an entry take any.
+// validRecordValues checks the values of a record, by type. Types without an entry accept any value.
 var validRecordValues = map[string]func(string) bool{
 	"A":     func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is4() },
 	"AAAA":  func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && a.Is6() },
@@ -52,26 +52,26 @@ var route53RecordKind = &cloud.Kind{
 }
 
 func checkRecord(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckPattern("name", recordNamePattern)
-	l.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT")
-	l.CheckRange("ttl", 0, math.MaxInt32)
-	if cloud.Bool(l.Values["allowOverwrite"]) {
-		l.Fail("allowOverwrite", "the emulator has no rules for records of others")
+	in := cloud.ReadInputs(m)
+	in.CheckPattern("name", recordNamePattern)
+	in.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT")
+	in.CheckRange("ttl", 0, math.MaxInt32)
+	if cloud.Bool(in.Values["allowOverwrite"]) {
+		in.Fail("allowOverwrite", "the emulator has no rules for records that another stack manages")
 	}
-	typ, records := l.Text("type"), cloud.Texts(l.Values["records"])
+	typ, records := in.Text("type"), cloud.Texts(in.Values["records"])
 	for _, s := range records {
 		if fits := validRecordValues[typ]; fits != nil && !fits(s) {
-			l.Fail("records", "InvalidChangeBatch: %q is no value of a record of type %s", s, typ)
+			in.Fail("records", "InvalidChangeBatch: %q is not a value of a record of type %s", s, typ)
 		}
 	}
 	if typ == "CNAME" && len(records) > 1 {
-		l.Fail("records", "InvalidChangeBatch: a CNAME has one value, not %d", len(records))
+		in.Fail("records", "InvalidChangeBatch: a CNAME has one value, not %d", len(records))
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
-// checkRecordName refuses a name outside the zone and one that is taken. A CNAME stands alone, and never at the zone's apex.
+// checkRecordName refuses a name outside the zone and a name that exists. A CNAME stands alone, and never at the zone's apex.
 func checkRecordName(c *cloud.Call) error {
 	zone := c.Find(c.New.Text("zoneId"), Route53ZoneType)
 	name, err := fullRecordName(zoneNameOf(zone), c.New.Text("name"))
@@ -89,17 +89,19 @@ func checkRecordName(c *cloud.Call) error {
 		}
 		types := []string{typ, other.Text("type")}
 		if slices.Contains(types, "CNAME") {
-			return cloud.Refuse("InvalidChangeBatch: RRSet of type %s with DNS name %s. is not permitted as it conflicts with other records with the same DNS name in zone %s. (%s)",
+			return cloud.Refuse("InvalidChangeBatch: RRSet of type %s with DNS name %s. is not permitted as it conflicts with other records "+
+				"with the same DNS name in zone %s. (%s)",
 				typ, name, zoneNameOf(zone), other.ID)
 		}
 		if other.Text("type") == typ {
-			return cloud.Refuse("InvalidChangeBatch: Tried to create resource record set [name='%s.', type='%s'] but it already exists (%s)", name, typ, other.ID)
+			return cloud.Refuse("InvalidChangeBatch: Tried to create resource record set [name='%s.', type='%s'] but it already exists (%s)", name,
+				typ, other.ID)
 		}
 	}
 	return nil
 }
 
-// fullRecordName is a record's full name. A bare word is one below the zone's.
+// fullRecordName returns a record's full name. A bare word is a name below the zone's.
 func fullRecordName(zone, name string) (string, error) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	switch {

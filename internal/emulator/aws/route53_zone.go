@@ -16,7 +16,7 @@ const Route53ZoneType = "aws:route53/zone:Zone"
 
 var domainNamePattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}$`)
 
-// Zones belong to the account; the VPCs of a private one may be in any region. A VPC may go while a zone knows it.
+// Zones belong to the account. The VPCs of a private zone may be in any region. A VPC can be deleted while a zone names it.
 var route53ZoneKind = &cloud.Kind{
 	Type: Route53ZoneType, Global: true,
 	Missing:     "NoSuchHostedZone: No hosted zone found with ID: %s",
@@ -27,12 +27,12 @@ var route53ZoneKind = &cloud.Kind{
 	ExactlyOne:  [][]string{{"name"}},
 	Unsupported: []string{"delegationSetId"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("name", domainNamePattern)
-		if len(l.Text("comment")) > 256 {
-			l.Fail("comment", "must be at most 256 long")
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("name", domainNamePattern)
+		if len(in.Text("comment")) > 256 {
+			in.Fail("comment", "must be at most 256 long")
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = fmt.Sprintf("Z%020X", c.NextNumber())
@@ -47,7 +47,8 @@ var route53ZoneKind = &cloud.Kind{
 		case len(was) == 0 && len(is) > 0:
 			return cloud.Refuse("PublicZoneVPCAssociation: You're trying to associate a VPC with a public hosted zone. (%s)", c.New.ID)
 		case len(was) > 0 && len(is) == 0:
-			return cloud.Refuse("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC that is associated with %s.",
+			return cloud.Refuse("LastVPCAssociation: The VPC that you're trying to disassociate from the private hosted zone is the last VPC "+
+				"that is associated with %s.",
 				c.New.ID)
 		}
 		return checkZoneVPCs(c)
@@ -65,7 +66,7 @@ var route53ZoneKind = &cloud.Kind{
 	},
 }
 
-// checkZoneVPCs refuses VPCs that are not there, that do not resolve names, or that know another zone of the same name.
+// checkZoneVPCs refuses VPCs that do not exist, that do not resolve names, or that another zone of the same name is associated with.
 func checkZoneVPCs(c *cloud.Call) error {
 	for _, v := range cloud.Objects(c.New.Get("vpcs")) {
 		id, region := cloud.Text(v["vpcId"]), cloud.Text(v["vpcRegion"])
@@ -82,7 +83,8 @@ func checkZoneVPCs(c *cloud.Call) error {
 		for _, other := range c.ListHere(Route53ZoneType) {
 			known := slices.ContainsFunc(cloud.Objects(other.Get("vpcs")), func(w map[string]any) bool { return cloud.Text(w["vpcId"]) == id })
 			if known && other.ID != c.New.ID && zoneNameOf(other) == zoneNameOf(c.New) {
-				return cloud.Refuse("ConflictingDomainExists: The VPC %s that you are trying to associate is already associated with another hosted zone for %s (%s)",
+				return cloud.Refuse("ConflictingDomainExists: The VPC %s that you are trying to associate is already associated with another "+
+					"hosted zone for %s (%s)",
 					id, zoneNameOf(c.New), other.ID)
 			}
 		}

@@ -15,8 +15,8 @@ var routeTableKind = &cloud.Kind{
 	InUse:       "DependencyViolation: The routeTable '%s' has dependencies and cannot be deleted.",
 	References:  []cloud.Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: cloud.Block}},
 	Unsupported: []string{"propagatingVgws"},
-	// Routes written into the table and routes as resources of their own undo each other on every run. We have the latter, so that
-	// a change of mode can move one route at a time.
+	// Inline routes and routes as separate resources overwrite each other on every run. We use the latter, so that a change of mode can
+	// move one route at a time.
 	Check: func(m resource.PropertyMap) []catalog.Failure {
 		if _, ok := m["routes"]; ok {
 			return []catalog.Failure{{Property: "routes", Reason: "the emulator has no rules for inline routes; use aws:ec2/route:Route"}}

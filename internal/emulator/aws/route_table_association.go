@@ -18,14 +18,15 @@ var routeTableAssociationKind = &cloud.Kind{
 	ImportID: func(r *cloud.Record) string { return r.Text("subnetId") + "/" + r.Text("routeTableId") },
 	Create: func(c *cloud.Call) error {
 		if other := associationOf(c.State, c.Find(c.New.Text("subnetId"), SubnetType)); other != nil {
-			return cloud.Refuse("Resource.AlreadyAssociated: the specified association for route table %s conflicts with an existing association (%s of %s)",
+			return cloud.Refuse("Resource.AlreadyAssociated: the specified association for route table %s conflicts with an existing "+
+				"association (%s of %s)",
 				c.New.Text("routeTableId"), other.ID, other.Text("routeTableId"))
 		}
 		return nil
 	},
 }
 
-// associationOf finds a subnet's association with a route table, or nil: then the VPC's main table holds.
+// associationOf returns a subnet's association with a route table, or nil: then the VPC's main table applies.
 func associationOf(s *cloud.State, subnet *cloud.Record) *cloud.Record {
 	if subnet == nil {
 		return nil

@@ -17,7 +17,7 @@ const noBucket = "NoSuchBucket: The specified bucket does not exist: %s"
 
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// bucketKind: what used to be set inline has types of its own here.
+// bucketKind holds the rules of a bucket. Settings that used to be inline inputs have types of their own here.
 var bucketKind = &cloud.Kind{
 	Type:           BucketType,
 	Missing:        noBucket,
@@ -27,20 +27,22 @@ var bucketKind = &cloud.Kind{
 	WriteOnly: []string{"forceDestroy"},
 	AtMostOne: [][]string{{"bucket", "bucketPrefix"}},
 	Unsupported: []string{"accelerationStatus", "acl", "corsRules", "grants", "lifecycleRules", "loggings", "objectLockConfiguration",
-		"objectLockEnabled", "policy", "replicationConfigurations", "requestPayer", "serverSideEncryptionConfigurations", "versionings", "websites"},
+		"objectLockEnabled", "policy", "replicationConfigurations", "requestPayer", "serverSideEncryptionConfigurations",
+		"versionings", "websites"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("bucket", bucketName)
-		if strings.Contains(l.Text("bucket"), "..") {
-			l.Fail("bucket", "InvalidBucketName: %q has two dots in a row", l.Text("bucket"))
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("bucket", bucketName)
+		if strings.Contains(in.Text("bucket"), "..") {
+			in.Fail("bucket", "InvalidBucketName: %q has two dots in a row", in.Text("bucket"))
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		name := c.New.Text("bucket")
 		for _, other := range c.State.RecordsOf(BucketType) { // names are unique in all accounts and regions
 			if other.ID == name && other.Account == c.Account {
-				return cloud.Refuse("BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it. (%s in %s)", name, other.Region)
+				return cloud.Refuse("BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it. "+
+					"(%s in %s)", name, other.Region)
 			}
 			if other.ID == name {
 				return cloud.Refuse("BucketAlreadyExists: The requested bucket name is not available: %s", name)

@@ -20,7 +20,7 @@ const BucketPolicyType = "aws:s3/bucketPolicy:BucketPolicy"
 
 const BucketOwnershipType = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 
-// bucketAspectKind holds the rules of what a bucket has one of, and what goes with it: its policy, its encryption.
+// bucketAspectKind holds the rules of a setting that a bucket has once, and that is deleted with it: its policy, its encryption.
 func bucketAspectKind(typ string, check func(*cloud.Inputs), place func(*cloud.Call) error) *cloud.Kind {
 	return &cloud.Kind{
 		Type:        typ,
@@ -28,14 +28,14 @@ func bucketAspectKind(typ string, check func(*cloud.Inputs), place func(*cloud.C
 		Unsupported: []string{"expectedBucketOwner", "mfa"},
 		References:  []cloud.Reference{{Path: "bucket", To: []string{BucketType}, OnDelete: cloud.Cascade}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			check(l)
-			return l.Failures()
+			in := cloud.ReadInputs(m)
+			check(in)
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.ID = c.New.Text("bucket")
 			if c.Find(c.New.ID, typ) != nil { // the API would overwrite it silently
-				return cloud.Refuse("OperationAborted: the bucket %s has one already", c.New.ID)
+				return cloud.Refuse("OperationAborted: the bucket %s already has one", c.New.ID)
 			}
 			if place != nil {
 				return place(c)
@@ -46,7 +46,7 @@ func bucketAspectKind(typ string, check func(*cloud.Inputs), place func(*cloud.C
 	}
 }
 
-// publicAccessBlockKind holds the rules of what keeps a bucket from being public.
+// publicAccessBlockKind holds the rules of a bucket's public access block.
 func publicAccessBlockKind() *cloud.Kind {
 	k := bucketAspectKind(BucketPublicAccessBlockType, func(*cloud.Inputs) {}, nil)
 	k.Defaults = map[string]any{
@@ -54,37 +54,38 @@ func publicAccessBlockKind() *cloud.Kind {
 	return k
 }
 
-func checkBucketEncryption(l *cloud.Inputs) {
-	rules := l.Items("rules")
+func checkBucketEncryption(in *cloud.Inputs) {
+	rules := in.Items("rules")
 	if len(rules) != 1 {
-		l.Fail("rules", "MalformedXML: want one rule, not %d", len(rules))
+		in.Fail("rules", "MalformedXML: want one rule, not %d", len(rules))
 	}
 	for _, r := range rules {
 		how := r.Nested("applyServerSideEncryptionByDefault")
 		how.CheckChoice("sseAlgorithm", "AES256", "aws:kms", "aws:kms:dsse")
 		if how.Text("sseAlgorithm") == "AES256" && how.Has("kmsMasterKeyId") {
-			how.Fail("kmsMasterKeyId", "InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
+			how.Fail("kmsMasterKeyId",
+				"InvalidArgument: a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse")
 		}
 	}
 }
 
-func checkVersioning(l *cloud.Inputs) {
-	v := l.Nested("versioningConfiguration")
+func checkVersioning(in *cloud.Inputs) {
+	v := in.Nested("versioningConfiguration")
 	v.CheckChoice("status", "Enabled", "Suspended", "Disabled")
 	v.RefuseUnsupported("mfaDelete")
 }
 
-func checkOwnership(l *cloud.Inputs) {
-	l.Nested("rule").CheckChoice("objectOwnership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
+func checkOwnership(in *cloud.Inputs) {
+	in.Nested("rule").CheckChoice("objectOwnership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 }
 
-func checkBucketPolicy(l *cloud.Inputs) {
-	if s, known := l.Values["policy"].(string); known {
-		l.Add(checkPolicyDocument(resource.PropertyMap{"policy": resource.NewProperty(s)}, "policy")...)
+func checkBucketPolicy(in *cloud.Inputs) {
+	if s, known := in.Values["policy"].(string); known {
+		in.Add(checkPolicyDocument(resource.PropertyMap{"policy": resource.NewProperty(s)}, "policy")...)
 	}
 }
 
-// checkPublicPolicy refuses a policy that lets everyone in while the bucket's access block forbids that.
+// checkPublicPolicy refuses a policy that allows everyone while the bucket's public access block forbids that.
 func checkPublicPolicy(c *cloud.Call) error {
 	block := c.Find(c.New.Text("bucket"), BucketPublicAccessBlockType)
 	if block != nil && block.Bool("blockPublicPolicy") && allowsEveryone(c.New.Text("policy")) {
@@ -94,8 +95,8 @@ func checkPublicPolicy(c *cloud.Call) error {
 	return nil
 }
 
-// allowsEveryone says whether a statement of a policy allows something to all the world, without any condition. S3 looks at the
-// conditions, too; those that it finds too weak are not found here.
+// allowsEveryone reports whether a statement of a policy allows an action to everyone, without any condition. S3 also finds conditions
+// that are too weak; the emulator does not.
 func allowsEveryone(policy string) bool {
 	var doc struct{ Statement any }
 	if err := json.Unmarshal([]byte(policy), &doc); err != nil {

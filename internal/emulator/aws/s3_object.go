@@ -13,7 +13,7 @@ import (
 
 const BucketObjectType = "aws:s3/bucketObjectv2:BucketObjectv2"
 
-// Ids are bucket and key: a key alone, the real provider's id, means something in every bucket.
+// Ids are bucket and key. A key alone, the real provider's id, is not unique across buckets.
 var bucketObjectKind = &cloud.Kind{
 	Type:       BucketObjectType,
 	Missing:    "NoSuchKey: The specified key does not exist: %s",
@@ -22,27 +22,28 @@ var bucketObjectKind = &cloud.Kind{
 	Volatile:   []string{"etag", "versionId"},
 	ExactlyOne: [][]string{{"key"}},
 	AtMostOne:  [][]string{{"source", "content", "contentBase64"}, {"etag", "kmsKeyId"}},
-	Unsupported: []string{"acl", "checksumAlgorithm", "objectLockLegalHoldStatus", "objectLockMode", "objectLockRetainUntilDate", "overrideProvider",
+	Unsupported: []string{"acl", "checksumAlgorithm", "objectLockLegalHoldStatus", "objectLockMode", "objectLockRetainUntilDate",
+		"overrideProvider",
 		"websiteRedirect"},
 	References: []cloud.Reference{{Path: "bucket", To: []string{BucketType}, OnDelete: cloud.Block}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		if len(l.Text("key")) > 1024 {
-			l.Fail("key", "KeyTooLongError: Your key is too long (%d, at most 1024)", len(l.Text("key")))
+		in := cloud.ReadInputs(m)
+		if len(in.Text("key")) > 1024 {
+			in.Fail("key", "KeyTooLongError: Your key is too long (%d, at most 1024)", len(in.Text("key")))
 		}
-		l.CheckChoice("storageClass", "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR")
-		l.CheckChoice("serverSideEncryption", "AES256", "aws:kms", "aws:kms:dsse")
-		if _, err := base64.StdEncoding.DecodeString(l.Text("contentBase64")); err != nil {
-			l.Fail("contentBase64", "is no base64: %v", err)
+		in.CheckChoice("storageClass", "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR")
+		in.CheckChoice("serverSideEncryption", "AES256", "aws:kms", "aws:kms:dsse")
+		if _, err := base64.StdEncoding.DecodeString(in.Text("contentBase64")); err != nil {
+			in.Fail("contentBase64", "is not base64: %v", err)
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	ImportID: func(r *cloud.Record) string { return "s3://" + r.Text("bucket") + "/" + r.Text("key") },
 	Create: func(c *cloud.Call) error {
 		bucket := c.New.Text("bucket")
 		c.New.ID = bucket + "/" + c.New.Text("key")
 		if c.Find(c.New.ID, BucketObjectType) != nil {
-			return cloud.Refuse("the object %s exists already", c.New.ID) // PutObject would overwrite it silently
+			return cloud.Refuse("the object %s already exists", c.New.ID) // PutObject would overwrite it silently
 		}
 		c.New.Outputs["arn"] = fmt.Sprintf("arn:aws:s3:::%s/%s", bucket, c.New.Text("key"))
 		c.New.Outputs["contentType"] = "application/octet-stream"
@@ -52,7 +53,8 @@ var bucketObjectKind = &cloud.Kind{
 	Update: storeObjectOutputs,
 }
 
-// storeObjectOutputs notes what S3 makes of an object: its etag, its encryption, and a new version where the bucket keeps versions.
+// storeObjectOutputs stores the values that S3 adds to an object: its etag, its encryption, and a new version when the bucket has
+// versioning.
 func storeObjectOutputs(c *cloud.Call) error {
 	if err := checkKMSKey(c, "kmsKeyId"); err != nil {
 		return err
@@ -71,7 +73,8 @@ func storeObjectOutputs(c *cloud.Call) error {
 	return nil
 }
 
-// contentMD5 is the MD5 of what an object holds: S3's etag. Of a file only the engine's hash is known: its MD5 stands for that of the content.
+// contentMD5 returns the MD5 of an object's content: S3's etag. For a file the engine passes only a hash; its MD5 stands in for that of
+// the content.
 func contentMD5(r *cloud.Record) string {
 	content := []byte(r.Text("content"))
 	if raw, err := base64.StdEncoding.DecodeString(r.Text("contentBase64")); err == nil && len(raw) > 0 {

@@ -17,7 +17,7 @@ const DefaultSecurityGroupType = "aws:ec2/defaultSecurityGroup:DefaultSecurityGr
 
 var (
 	anyGroup = []string{SecurityGroupType, DefaultSecurityGroupType}
-	// inlineRefs are the groups that rules written into a group refer to.
+	// inlineRefs are the references in a group's inline rules.
 	inlineRefs = []cloud.Reference{
 		{Path: "vpcId", To: []string{VPCType}, OnDelete: cloud.Block},
 		{Path: "ingress[].securityGroups[]", To: anyGroup, OnDelete: cloud.Block},
@@ -45,7 +45,7 @@ var securityGroupKind = &cloud.Kind{
 			}
 		}
 		if s, known := cloud.KnownText(m, "name"); known && strings.HasPrefix(s, "sg-") {
-			out = append(out, catalog.Failure{Property: "name", Reason: `invalid value (cannot begin with sg-): AWS keeps that for ids`})
+			out = append(out, catalog.Failure{Property: "name", Reason: `invalid value (cannot begin with sg-): AWS reserves that for ids`})
 		}
 		return out
 	},
@@ -56,7 +56,8 @@ var securityGroupKind = &cloud.Kind{
 		}
 		for _, other := range c.ListHere(SecurityGroupType) {
 			if other.Text("vpcId") == vpc && other.Text("name") == c.New.Text("name") {
-				return cloud.Refuse("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.Text("name"), vpc, other.ID)
+				return cloud.Refuse("InvalidGroup.Duplicate: The security group '%s' already exists for VPC '%s' (%s)", other.Text("name"), vpc,
+					other.ID)
 			}
 		}
 		return checkInlineRuleCount(c)
@@ -68,13 +69,14 @@ var securityGroupKind = &cloud.Kind{
 func checkInlineRuleCount(c *cloud.Call) error {
 	for _, way := range []string{"ingress", "egress"} {
 		if n := len(cloud.Objects(c.New.Get(way))); n > c.Quota(quotaRulesPerGroup) {
-			return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)", n, way)
+			return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%d %s)",
+				n, way)
 		}
 	}
 	return nil
 }
 
-// Every VPC comes with a default group. A resource of this kind takes it over instead of making one, and lets go of it when deleted.
+// Every VPC has a default group. A resource of this kind adopts it instead of creating one, and releases it when deleted.
 var defaultSecurityGroupKind = &cloud.Kind{
 	Type: DefaultSecurityGroupType, ARN: "arn:aws:ec2:%s:%s:security-group/%s",
 	Missing:    securityGroupKind.Missing,

@@ -16,13 +16,13 @@ const EgressRuleType = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 var rulePeers = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}
 
-// securityGroupRuleKind holds the rules of a rule: those of both ways are alike.
+// securityGroupRuleKind holds the rules of an ingress or an egress rule: both are alike.
 func securityGroupRuleKind(typ string) *cloud.Kind {
 	return &cloud.Kind{
 		Type: typ, IDPrefix: "sgr", ARN: "arn:aws:ec2:%s:%s:security-group-rule/%s",
 		Missing:    "InvalidSecurityGroupRuleId.NotFound: The security group rule ID '%s' does not exist",
 		ExactlyOne: [][]string{rulePeers},
-		// Written with Terraform's newer framework: the table cannot know.
+		// The provider implements this type with Terraform's newer framework, so the property table does not mark it.
 		CreateOnly: []string{"securityGroupId"},
 		References: []cloud.Reference{
 			{Path: "securityGroupId", To: anyGroup, OnDelete: cloud.Cascade},
@@ -47,7 +47,7 @@ func checkRulePorts(m resource.PropertyMap) []catalog.Failure {
 	switch protocol {
 	case "tcp", "udp", "6", "17":
 		if len(ports) < 2 {
-			return []catalog.Failure{{Property: "fromPort", Reason: "fromPort and toPort must be given for " + protocol}}
+			return []catalog.Failure{{Property: "fromPort", Reason: "fromPort and toPort must be set for " + protocol}}
 		}
 		from, to := catalog.Bare(m["fromPort"]), catalog.Bare(m["toPort"])
 		if from.IsNumber() && to.IsNumber() && (from.NumberValue() < 0 || from.NumberValue() > to.NumberValue() || to.NumberValue() > 65535) {
@@ -56,13 +56,13 @@ func checkRulePorts(m resource.PropertyMap) []catalog.Failure {
 		}
 	case "-1":
 		if len(ports) > 0 {
-			return []catalog.Failure{{Property: ports[0], Reason: "no ports may be given when ipProtocol is -1: it means all of everything"}}
+			return []catalog.Failure{{Property: ports[0], Reason: "no ports may be set when ipProtocol is -1: it means all ports of all protocols"}}
 		}
 	}
 	return nil
 }
 
-// checkSecurityGroupRule refuses a rule that the group has already, one too many, and one for a list of addresses that is not there.
+// checkSecurityGroupRule refuses a rule that the group has already, a rule above the quota, and one for a prefix list that does not exist.
 func checkSecurityGroupRule(c *cloud.Call) error {
 	group := c.New.Text("securityGroupId")
 	if pl := c.New.Text("prefixListId"); pl != "" && !isServicePrefixList(c.Region, pl) {
@@ -79,7 +79,8 @@ func checkSecurityGroupRule(c *cloud.Call) error {
 		}
 	}
 	if n >= c.Quota(quotaRulesPerGroup) {
-		return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%s)", group)
+		return cloud.RefuseQuota("RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached. (%s)",
+			group)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 const TopicSubscriptionType = "aws:sns/topicSubscription:TopicSubscription"
 
-// Subscriptions stay unconfirmed: a person or an endpoint would have to answer.
+// Subscriptions stay unconfirmed: a person or an endpoint would need to answer.
 var subscriptionKind = &cloud.Kind{
 	Type:        TopicSubscriptionType,
 	Missing:     "NotFoundException: Subscription does not exist (%s)",
@@ -23,7 +23,8 @@ var subscriptionKind = &cloud.Kind{
 	Check:       checkSubscription,
 	Create: func(c *cloud.Call) error {
 		for _, other := range c.ListHere(TopicSubscriptionType) {
-			if other.Text("topic") == c.New.Text("topic") && other.Text("protocol") == c.New.Text("protocol") && other.Text("endpoint") == c.New.Text("endpoint") {
+			if other.Text("topic") == c.New.Text("topic") && other.Text("protocol") == c.New.Text("protocol") &&
+				other.Text("endpoint") == c.New.Text("endpoint") {
 				return cloud.Refuse("InvalidParameter: Subscription already exists: %s", other.ID) // Subscribe would return the one that is there
 			}
 		}
@@ -35,25 +36,25 @@ var subscriptionKind = &cloud.Kind{
 }
 
 func checkSubscription(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckSupported("protocol", "email", "https")
-	endpoint, known := l.Values["endpoint"].(string)
+	in := cloud.ReadInputs(m)
+	in.CheckSupported("protocol", "email", "https")
+	endpoint, known := in.Values["endpoint"].(string)
 	if !known {
-		return l.Failures()
+		return in.Failures()
 	}
-	// The endpoint is not told: it may be a secret.
-	switch l.Text("protocol") {
+	// The messages do not contain the endpoint: it may be a secret.
+	switch in.Text("protocol") {
 	case "email":
 		if a, err := mail.ParseAddress(endpoint); err != nil || a.Address != endpoint {
-			l.Fail("endpoint", "InvalidParameter: Invalid parameter: Email address")
+			in.Fail("endpoint", "InvalidParameter: Invalid parameter: Email address")
 		}
-		if cloud.Bool(l.Values["rawMessageDelivery"]) {
-			l.Fail("rawMessageDelivery", "InvalidParameter: Delivery protocol [email] does not support raw message delivery.")
+		if cloud.Bool(in.Values["rawMessageDelivery"]) {
+			in.Fail("rawMessageDelivery", "InvalidParameter: Delivery protocol [email] does not support raw message delivery.")
 		}
 	case "https":
 		if u, err := url.Parse(endpoint); err != nil || u.Scheme != "https" || u.Hostname() == "" {
-			l.Fail("endpoint", "InvalidParameter: Invalid parameter: Endpoint must match the specified protocol")
+			in.Fail("endpoint", "InvalidParameter: Invalid parameter: Endpoint must match the specified protocol")
 		}
 	}
-	return l.Failures()
+	return in.Failures()
 }

@@ -28,14 +28,14 @@ var topicKind = &cloud.Kind{
 		"httpSuccessFeedbackSampleRate", "lambdaFailureFeedbackRoleArn", "lambdaSuccessFeedbackRoleArn", "lambdaSuccessFeedbackSampleRate",
 		"sqsFailureFeedbackRoleArn", "sqsSuccessFeedbackRoleArn", "sqsSuccessFeedbackSampleRate"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("name", topicName)
-		l.CheckRange("signatureVersion", 1, 2)
-		l.CheckChoice("tracingConfig", "Active", "PassThrough")
-		if len(l.Text("displayName")) > 100 {
-			l.Fail("displayName", "must be at most 100 long")
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("name", topicName)
+		in.CheckRange("signatureVersion", 1, 2)
+		in.CheckChoice("tracingConfig", "Active", "PassThrough")
+		if len(in.Text("displayName")) > 100 {
+			in.Fail("displayName", "must be at most 100 long")
 		}
-		return slices.Concat(l.Failures(), checkPolicyDocument(m, "policy"))
+		return slices.Concat(in.Failures(), checkPolicyDocument(m, "policy"))
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = fmt.Sprintf(c.Kind.ARN, c.Region, c.Account, c.New.Text("name"))
@@ -58,7 +58,7 @@ var topicPolicyKind = &cloud.Kind{
 	Check:      func(m resource.PropertyMap) []catalog.Failure { return checkPolicyDocument(m, "policy") },
 	Create: func(c *cloud.Call) error {
 		if c.New.ID = c.New.Text("arn"); c.Find(c.New.ID, TopicPolicyType) != nil {
-			return cloud.Refuse("the topic %s has a policy already", c.New.ID) // SetTopicAttributes would overwrite it silently
+			return cloud.Refuse("the topic %s already has a policy", c.New.ID) // SetTopicAttributes would overwrite it silently
 		}
 		c.New.Outputs["owner"] = c.Account
 		return nil

@@ -35,13 +35,13 @@ var parameterKind = &cloud.Kind{
 	ExactlyOne:     [][]string{{"value", "insecureValue"}},
 	Unsupported:    []string{"arn"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckSupported("type", "String", "SecureString")
-		l.CheckChoice("tier", "Standard", "Advanced", "Intelligent-Tiering")
-		l.CheckChoice("dataType", "text", "aws:ec2:image")
-		checkParameterName(l)
-		checkParameterValue(l)
-		return l.Failures()
+		in := cloud.ReadInputs(m)
+		in.CheckSupported("type", "String", "SecureString")
+		in.CheckChoice("tier", "Standard", "Advanced", "Intelligent-Tiering")
+		in.CheckChoice("dataType", "text", "aws:ec2:image")
+		checkParameterName(in)
+		checkParameterValue(in)
+		return in.Failures()
 	},
 	Create: func(c *cloud.Call) error {
 		c.New.ID = c.New.Text("name")
@@ -50,7 +50,8 @@ var parameterKind = &cloud.Kind{
 		c.New.Outputs["version"] = 1.0
 		if other := c.Find(c.New.ID, ParameterType); other != nil {
 			if !c.New.Bool("overwrite") {
-				return cloud.Refuse("ParameterAlreadyExists: The parameter already exists. To overwrite this value, set the overwrite option in the request to true. (%s)",
+				return cloud.Refuse("ParameterAlreadyExists: The parameter already exists. To overwrite this value, set the overwrite option in "+
+					"the request to true. (%s)",
 					other.ID)
 			}
 			c.New.Outputs["version"] = float64(other.Number("version") + 1)
@@ -70,71 +71,74 @@ var parameterKind = &cloud.Kind{
 	},
 }
 
-// checkParameterName holds a name to Parameter Store's rules: a path begins with a slash, and aws and ssm are AWS's own.
-func checkParameterName(l *cloud.Inputs) {
-	name, known := l.Values["name"].(string)
+// checkParameterName checks a name against Parameter Store's rules: a path begins with a slash, and AWS reserves aws and ssm.
+func checkParameterName(in *cloud.Inputs) {
+	name, known := in.Values["name"].(string)
 	if !known {
 		return
 	}
-	l.CheckPattern("name", parameterWords)
+	in.CheckPattern("name", parameterWords)
 	if len(name) > parameterName {
-		l.Fail("name", "must be at most %d long, is %d", parameterName, len(name))
+		in.Fail("name", "must be at most %d long, is %d", parameterName, len(name))
 	}
 	if strings.Contains(name, "/") && !strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.Contains(name, "//") {
-		l.Fail("name", "ValidationException: Parameter name must be a fully qualified name: /a/b, and not %q", name)
+		in.Fail("name", "ValidationException: Parameter name must be a fully qualified name: /a/b, and not %q", name)
 	}
 	if levels := strings.Count(name, "/"); levels > parameterLevels {
-		l.Fail("name", "HierarchyLevelLimitExceededException: a hierarchy can have a maximum of %d levels, %q has %d", parameterLevels, name, levels)
+		in.Fail("name", "HierarchyLevelLimitExceededException: a hierarchy can have a maximum of %d levels, %q has %d", parameterLevels, name,
+			levels)
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(strings.ToLower(name), "/"), "/")
 	if strings.HasPrefix(first, "aws") || strings.HasPrefix(first, "ssm") {
-		l.Fail("name", "AccessDeniedException: No access to reserved parameter name: %s.", name)
+		in.Fail("name", "AccessDeniedException: No access to reserved parameter name: %s.", name)
 	}
 }
 
-// checkParameterValue never tells the value: it may be a secret.
-func checkParameterValue(l *cloud.Inputs) {
-	if l.Text("type") == "SecureString" && l.Has("insecureValue") {
-		l.Fail("insecureValue", "a SecureString needs value")
+// checkParameterValue checks a value. Its messages never contain the value: it may be a secret.
+func checkParameterValue(in *cloud.Inputs) {
+	if in.Text("type") == "SecureString" && in.Has("insecureValue") {
+		in.Fail("insecureValue", "a SecureString needs value")
 	}
-	if l.Text("type") == "String" && l.Has("keyId") {
-		l.Fail("keyId", "ValidationException: KeyId is not required for String type parameter.")
+	if in.Text("type") == "String" && in.Has("keyId") {
+		in.Fail("keyId", "ValidationException: KeyId is not required for String type parameter.")
 	}
 	for _, name := range []string{"value", "insecureValue"} {
-		if value, known := l.Values[name].(string); known {
-			checkParameterLimits(l, name, value)
+		if value, known := in.Values[name].(string); known {
+			checkParameterLimits(in, name, value)
 		}
 	}
 }
 
-// checkParameterLimits holds a value to its tier's limit, to its pattern and to what its data type means.
-func checkParameterLimits(l *cloud.Inputs, name, value string) {
+// checkParameterLimits checks a value against its tier's limit, its pattern and its data type.
+func checkParameterLimits(in *cloud.Inputs, name, value string) {
 	limit := advancedParameter
-	if l.Text("tier") == "Standard" {
+	if in.Text("tier") == "Standard" {
 		limit = standardParameter
 	}
 	if value == "" || len(value) > limit {
-		l.Fail(name, "ValidationException: %s tier parameters support a maximum parameter value of %d characters, and need one; this has %d",
-			l.Text("tier"), limit, len(value))
+		in.Fail(name, "ValidationException: %s tier parameters support a maximum parameter value of %d characters, and need one; this has %d",
+			in.Text("tier"), limit, len(value))
 	}
-	if l.Text("dataType") == "aws:ec2:image" && !strings.HasPrefix(value, "ami-") {
-		l.Fail(name, "ValidationException: the value is no image, as data type aws:ec2:image wants")
+	if in.Text("dataType") == "aws:ec2:image" && !strings.HasPrefix(value, "ami-") {
+		in.Fail(name, "ValidationException: the value is not an image, as data type aws:ec2:image requires")
 	}
-	pattern := l.Text("allowedPattern")
+	pattern := in.Text("allowedPattern")
 	if re, err := regexp.Compile(pattern); err != nil {
-		l.Fail("allowedPattern", "InvalidAllowedPatternException: %v", err)
+		in.Fail("allowedPattern", "InvalidAllowedPatternException: %v", err)
 	} else if !re.MatchString(value) {
-		l.Fail(name, "ParameterPatternMismatchException: Parameter value, cannot match pattern: %s", pattern)
+		in.Fail(name, "ParameterPatternMismatchException: Parameter value, cannot match pattern: %s", pattern)
 	}
 }
 
-// checkParameterChange refuses what PutParameter refuses over an existing parameter, and a key that is not there.
+// checkParameterChange refuses the changes that PutParameter refuses for an existing parameter, and a key that does not exist.
 func checkParameterChange(c *cloud.Call, was *cloud.Record) error {
 	if was != nil && was.Text("type") != c.New.Text("type") {
-		return cloud.Refuse("HierarchyTypeMismatchException: Parameter Store doesn't support changing a parameter type: %s is a %s", was.ID, was.Text("type"))
+		return cloud.Refuse("HierarchyTypeMismatchException: Parameter Store doesn't support changing a parameter type: %s is a %s", was.ID,
+			was.Text("type"))
 	}
 	if was != nil && was.Text("tier") == "Advanced" && c.New.Text("tier") == "Standard" {
-		return cloud.Refuse("ValidationException: This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier "+
+		return cloud.Refuse("ValidationException: This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the "+
+			"advanced-parameter tier "+
 			"to the standard-parameter tier. (%s)", was.ID)
 	}
 	if c.New.Text("type") == "SecureString" && c.New.Text("keyId") == "" {
@@ -143,18 +147,20 @@ func checkParameterChange(c *cloud.Call, was *cloud.Record) error {
 	return checkKMSKey(c, "keyId")
 }
 
-// WriteParameter overwrites the value of a parameter of type String, as a machine does whose role may. It fails when there is none.
+// WriteParameter overwrites the value of a parameter of type String, as a machine with the permission does. It returns an error when
+// the parameter does not exist.
 func WriteParameter(ctx context.Context, c *cloud.Cloud, account, region, name, value string) error {
-	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: account, Region: region}, Kind: parameterKind, Op: "update", ID: name, Run: func(call *cloud.Call) error {
-		if call.Old = call.Find(name, ParameterType); call.Old == nil || call.Old.Text("type") != "String" {
-			return cloud.Refuse(parameterKind.Missing, name)
-		}
-		call.New = call.Old.Clone()
-		call.New.Inputs["insecureValue"] = value
-		delete(call.New.Inputs, "value")
-		call.New.Outputs["version"] = float64(call.Old.Number("version") + 1)
-		call.Store(call.New)
-		return nil
-	}})
+	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: account, Region: region}, Kind: parameterKind, Op: "update", ID: name,
+		Run: func(call *cloud.Call) error {
+			if call.Old = call.Find(name, ParameterType); call.Old == nil || call.Old.Text("type") != "String" {
+				return cloud.Refuse(parameterKind.Missing, name)
+			}
+			call.New = call.Old.Clone()
+			call.New.Inputs["insecureValue"] = value
+			delete(call.New.Inputs, "value")
+			call.New.Outputs["version"] = float64(call.Old.Number("version") + 1)
+			call.Store(call.New)
+			return nil
+		}})
 	return err
 }

@@ -80,7 +80,7 @@ func checkSubnetRange(c *cloud.Call) error {
 	return nil
 }
 
-// regionCode is how zone ids abbreviate a region: usw1 for us-west-1.
+// regionCode returns the abbreviation of a region in zone ids: usw1 for us-west-1.
 func regionCode(region string) string {
 	short := strings.NewReplacer("north", "n", "south", "s", "east", "e", "west", "w", "central", "c", "-", "")
 	return short.Replace(region)

@@ -12,20 +12,21 @@ import (
 
 const SubnetReservationType = "aws:ec2/subnetCidrReservation:SubnetCidrReservation"
 
-// A reservation keeps addresses of a subnet from being given out by themselves: who wants one says so. What has one already keeps it.
+// A reservation excludes addresses of a subnet from automatic assignment. A program can still request one of them, and an interface
+// that has one already keeps it.
 var subnetReservationKind = &cloud.Kind{
 	Type: SubnetReservationType, IDPrefix: "scr",
 	Missing:    "InvalidSubnetCidrReservationID.NotFound: The Subnet CIDR Reservation ID '%s' does not exist",
 	References: []cloud.Reference{{Path: "subnetId", To: []string{SubnetType}, OnDelete: cloud.Block}},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckSupported("reservationType", "explicit")
-		if s := l.Text("cidrBlock"); s != "" {
+		in := cloud.ReadInputs(m)
+		in.CheckSupported("reservationType", "explicit")
+		if s := in.Text("cidrBlock"); s != "" {
 			if p, err := netip.ParsePrefix(s); err != nil || !p.Addr().Is4() || p.Masked() != p {
-				l.Fail("cidrBlock", "%q is not a valid IPv4 CIDR block", s)
+				in.Fail("cidrBlock", "%q is not a valid IPv4 CIDR block", s)
 			}
 		}
-		return l.Failures()
+		return in.Failures()
 	},
 	ImportID: func(r *cloud.Record) string { return r.Text("subnetId") + ":" + r.ID },
 	Create: func(c *cloud.Call) error {
@@ -36,11 +37,13 @@ var subnetReservationKind = &cloud.Kind{
 		}
 		p, err := netip.ParsePrefix(c.New.Text("cidrBlock"))
 		if err != nil || !whole.Contains(p.Addr()) || p.Bits() < whole.Bits() {
-			return cloud.Refuse("InvalidParameterValue: The CIDR '%s' is not within the subnet's CIDR range. (%s has %s)", c.New.Text("cidrBlock"), subnet.ID, whole)
+			return cloud.Refuse("InvalidParameterValue: The CIDR '%s' is not within the subnet's CIDR range. (%s has %s)", c.New.Text("cidrBlock"),
+				subnet.ID, whole)
 		}
 		for _, other := range reservationsOf(c, subnet) {
 			if other.prefix.Overlaps(p) {
-				return cloud.Refuse("InvalidSubnetCidrReservation.Conflict: The CIDR '%s' conflicts with another reservation (%s has %s)", p, other.id, other.prefix)
+				return cloud.Refuse("InvalidSubnetCidrReservation.Conflict: The CIDR '%s' conflicts with another reservation (%s has %s)", p, other.id,
+					other.prefix)
 			}
 		}
 		return nil

@@ -7,14 +7,14 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// The quotas on processors that run, of the standard families together. What new accounts really have differs too much for a
-// default to mean anything (docs/facts.md, section 3): they hold only where a fault sets them.
+// The quotas on running vCPUs, for the standard families together. The values of new accounts differ too much for a default
+// (docs/facts.md, section 3): the quotas apply only when a fault sets them.
 const (
 	quotaVCPUs     = "L-1216C47A" // paid by the hour
 	quotaSpotVCPUs = "L-34B43A08"
 )
 
-// checkVCPUQuota says why the next machine of an order would be one too many; nil when it is not.
+// checkVCPUQuota returns why the next machine of an order would exceed the quota, or nil.
 func checkVCPUQuota(c *cloud.Call, o *launchOrder) error {
 	code, words := quotaVCPUs, "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of %d allows"
 	if o.spot {

@@ -13,7 +13,7 @@ import (
 
 const VolumeAttachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
 
-// deviceName is what AWS recommends for data volumes; /dev/sda1 and /dev/xvda are the root's.
+// deviceName is the pattern of the device names that AWS recommends for data volumes; /dev/sda1 and /dev/xvda are root devices.
 var deviceName = regexp.MustCompile(`^/dev/(sd[b-z]|xvd[b-z][a-z]?)$`)
 
 var volumeAttachmentKind = &cloud.Kind{
@@ -26,9 +26,9 @@ var volumeAttachmentKind = &cloud.Kind{
 		{Path: "instanceId", To: []string{InstanceType}, OnDelete: cloud.Cascade},
 	},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
-		l := cloud.ReadInputs(m)
-		l.CheckPattern("deviceName", deviceName)
-		return l.Failures()
+		in := cloud.ReadInputs(m)
+		in.CheckPattern("deviceName", deviceName)
+		return in.Failures()
 	},
 	ImportID: func(r *cloud.Record) string {
 		return r.Text("deviceName") + ":" + r.Text("volumeId") + ":" + r.Text("instanceId")

@@ -24,7 +24,7 @@ var vpcKind = &cloud.Kind{
 	Create:     createVPC,
 }
 
-// checkCIDR refuses address ranges that AWS takes for no VPC and no subnet.
+// checkCIDR refuses address ranges that AWS accepts neither for a VPC nor for a subnet.
 func checkCIDR(m resource.PropertyMap, name string) []catalog.Failure {
 	s, known := cloud.KnownText(m, name)
 	if !known {

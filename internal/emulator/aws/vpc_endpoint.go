@@ -11,7 +11,7 @@ import (
 
 const VPCEndpointType = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
-// The services that endpoints lead to here, of the hundreds that AWS has: those that a build region may need.
+// The services with endpoints in the emulator, of several hundred in AWS: those that a build region may need.
 var (
 	GatewayServices   = []string{"dynamodb", "s3"}
 	InterfaceServices = []string{"autoscaling", "ec2", "ec2messages", "ecr.api", "ecr.dkr", "elasticloadbalancing", "kms", "logs",
@@ -49,7 +49,7 @@ var vpcEndpointKind = &cloud.Kind{
 	},
 }
 
-// endpointService returns the service that an endpoint leads to, s3 of com.amazonaws.us-west-1.s3, when the region has it.
+// endpointService returns the service of an endpoint, s3 of com.amazonaws.us-west-1.s3, when the region has it.
 func endpointService(c *cloud.Call, r *cloud.Record) (string, error) {
 	name := r.Text("serviceName")
 	services := GatewayServices
@@ -118,12 +118,12 @@ func prefixListID(region, service string) string {
 	return fmt.Sprintf("pl-%08x", crc32.ChecksumIEEE([]byte(region+"/"+service)))
 }
 
-// isServicePrefixList says whether a list of addresses is one of AWS's own in a region.
+// isServicePrefixList reports whether a prefix list is one of AWS's own in a region.
 func isServicePrefixList(region, id string) bool {
 	return slices.ContainsFunc(GatewayServices, func(s string) bool { return prefixListID(region, s) == id })
 }
 
-// configureEndpoint gives an endpoint its routes, or its interfaces and names.
+// configureEndpoint sets an endpoint's routes, or its interfaces and names.
 func configureEndpoint(c *cloud.Call) error {
 	if c.New.Text("vpcEndpointType") == "Gateway" {
 		return checkGatewayEndpoint(c)
@@ -157,7 +157,7 @@ func newDNSEntry(name string) map[string]any {
 	return map[string]any{"dnsName": name, "hostedZoneId": "Z12I86A8N7VCZO"}
 }
 
-// checkGatewayEndpoint refuses a second gateway endpoint for a service in one route table, and what gateway endpoints do not have.
+// checkGatewayEndpoint refuses a second gateway endpoint for a service in one route table, and inputs that only interface endpoints have.
 func checkGatewayEndpoint(c *cloud.Call) error {
 	if len(c.New.Texts("subnetIds")) > 0 || len(c.New.Texts("securityGroupIds")) > 0 || c.New.Bool("privateDnsEnabled") {
 		return cloud.Refuse("InvalidParameter: Subnet IDs, security groups and private DNS are only supported for interface endpoints.")
@@ -176,27 +176,30 @@ func checkGatewayEndpoint(c *cloud.Call) error {
 	return nil
 }
 
-// checkPrivateDNS refuses private names in a VPC that does not resolve names, or that has them already.
+// checkPrivateDNS refuses private names in a VPC that does not resolve names, or that has the same names already.
 func checkPrivateDNS(c *cloud.Call) error {
 	if !c.New.Bool("privateDnsEnabled") {
 		return nil
 	}
 	vpc := c.Find(c.New.Text("vpcId"), VPCType)
 	if !vpc.Bool("enableDnsSupport") || !vpc.Bool("enableDnsHostnames") {
-		return cloud.Refuse("InvalidParameter: Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for %s",
+		return cloud.Refuse("InvalidParameter: Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes "+
+			"set to true for %s",
 			vpc.ID)
 	}
 	for _, other := range c.ListHere(VPCEndpointType) {
 		if other.ID != c.New.ID && other.Text("vpcId") == vpc.ID && other.Bool("privateDnsEnabled") &&
 			other.Text("serviceName") == c.New.Text("serviceName") {
-			return cloud.Refuse("InvalidParameter: private-dns-enabled cannot be set because there is already a conflicting DNS domain for %s in the VPC %s (%s)",
+			return cloud.Refuse("InvalidParameter: private-dns-enabled cannot be set because there is already a conflicting DNS domain for %s "+
+				"in the VPC %s (%s)",
 				c.New.Text("serviceName"), vpc.ID, other.ID)
 		}
 	}
 	return nil
 }
 
-// placeEndpointInterfaces gives an interface endpoint one interface per subnet, at most one per zone, and takes away those of other subnets.
+// placeEndpointInterfaces creates one interface for each subnet of an interface endpoint, at most one in each zone, and removes those
+// of other subnets.
 func placeEndpointInterfaces(c *cloud.Call) error {
 	want := c.New.Texts("subnetIds")
 	have := map[string]*cloud.Record{}
@@ -211,7 +214,8 @@ func placeEndpointInterfaces(c *cloud.Call) error {
 		subnet := c.Find(id, SubnetType)
 		zone := subnet.Text("availabilityZone")
 		if other := zones[zone]; other != "" {
-			return cloud.Refuse("DuplicateSubnetsInSameZone: Found another VPC endpoint subnet in the availability zone of %s. (%s and %s are in %s)",
+			return cloud.Refuse("DuplicateSubnetsInSameZone: Found another VPC endpoint subnet in the availability zone of %s. (%s and %s are "+
+				"in %s)",
 				id, other, id, zone)
 		}
 		zones[zone] = id

@@ -74,10 +74,10 @@ func createConnection(c *cloud.Call) error {
 	return nil
 }
 
-// TunnelProperty is the name of a property of one of a connection's two tunnels.
+// TunnelProperty returns the name of a property of one of a connection's two tunnels.
 func TunnelProperty(n int, name string) string { return fmt.Sprintf("tunnel%d%s", n, name) }
 
-// generateKey is the key that AWS makes when none is given: here the same in every run of the same calls.
+// generateKey returns the key that AWS generates when the program sets none. It is the same in every run of the same calls.
 func generateKey(id string, n int) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz123456789_."
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%d", id, n))
@@ -88,7 +88,7 @@ func generateKey(id string, n int) string {
 	return string(key)
 }
 
-// takenInsideRanges tells which connection of the same gateway has an inside range.
+// takenInsideRanges returns the inside ranges of the same gateway's other connections, with their ids.
 func takenInsideRanges(c *cloud.Call) map[string]string {
 	taken := map[string]string{}
 	for _, other := range c.ListHere(VPNConnectionType) {
@@ -99,7 +99,7 @@ func takenInsideRanges(c *cloud.Call) map[string]string {
 	return taken
 }
 
-// assignInsideRanges gives tunnels without an inside range the first that is free.
+// assignInsideRanges assigns the first free inside range to tunnels without one.
 func assignInsideRanges(c *cloud.Call) {
 	taken := takenInsideRanges(c)
 	for n := 1; n <= 2; n++ {
@@ -129,7 +129,8 @@ func checkInsideRanges(c *cloud.Call) error {
 			return cloud.Refuse("InvalidParameterValue: %s '%s' %s", TunnelProperty(n, "InsideCidr"), cidr, why)
 		}
 		if other := taken[cidr]; other != "" {
-			return cloud.Refuse("InvalidParameterCombination: %s '%s' is in use by %s of the same gateway", TunnelProperty(n, "InsideCidr"), cidr, other)
+			return cloud.Refuse("InvalidParameterCombination: %s '%s' is in use by %s of the same gateway", TunnelProperty(n, "InsideCidr"), cidr,
+				other)
 		}
 		taken[cidr] = c.New.ID
 	}

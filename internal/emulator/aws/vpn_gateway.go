@@ -24,16 +24,17 @@ func vpnGatewayKind() *cloud.Kind {
 		InUse:      "IncorrectState: The vpnGateway '%s' is in use and cannot be deleted.",
 		References: []cloud.Reference{{Path: "vpcId", To: []string{VPCType}, OnDelete: cloud.Block}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			s, given := l.Values["amazonSideAsn"].(string)
+			in := cloud.ReadInputs(m)
+			s, given := in.Values["amazonSideAsn"].(string)
 			if n, err := strconv.ParseUint(s, 10, 64); given && (err != nil || !cloud.IsPrivateASN(float64(n))) {
-				l.Fail("amazonSideAsn", "%q: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294", s)
+				in.Fail("amazonSideAsn", "%q: want a private ASN, 64512 to 65534 or 4200000000 to 4294967294", s)
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			if len(c.ListHere(VPNGatewayType)) >= c.Quota(quotaVPNGateways) {
-				return cloud.RefuseQuota("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).", quotaVPNGateways)
+				return cloud.RefuseQuota("VpnGatewayLimitExceeded: The maximum number of virtual private gateways has been reached (%s).",
+					quotaVPNGateways)
 			}
 			c.New.Outputs["amazonSideAsn"] = defaultAmazonSideASN
 			return checkVPNAttachment(c, c.New.ID, c.New.Text("vpcId"))
@@ -60,7 +61,8 @@ func checkVPNAttachment(c *cloud.Call, gateway, vpc string) error {
 		switch {
 		case at == "":
 		case other.ID != gateway && at == vpc:
-			return cloud.Refuse("VpnGatewayAttachmentLimitExceeded: The network %s already has a virtual private gateway attached to it (%s)", vpc, other.ID)
+			return cloud.Refuse("VpnGatewayAttachmentLimitExceeded: The network %s already has a virtual private gateway attached to it (%s)", vpc,
+				other.ID)
 		case other.ID == gateway && at != vpc && c.Old == nil:
 			return cloud.Refuse("IncorrectState: The vpnGateway %s is attached to %s already", gateway, at)
 		}
@@ -68,7 +70,7 @@ func checkVPNAttachment(c *cloud.Call, gateway, vpc string) error {
 	return nil
 }
 
-// VPCOfVPNGateway is where a VPN gateway is attached, by its own input or by an attachment; empty when nowhere.
+// VPCOfVPNGateway returns the VPC that a VPN gateway is attached to, by its own input or by an attachment, or an empty string.
 func VPCOfVPNGateway(s *cloud.State, gateway *cloud.Record) string {
 	if id := gateway.Text("vpcId"); id != "" {
 		return id

@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// tunnelOptions are the lists of words or numbers that a tunnel's options may hold.
+// tunnelOptions are the values that a tunnel's list options accept.
 var tunnelOptions = map[string][]string{
 	"IkeVersions":                {"ikev1", "ikev2"},
 	"Phase1EncryptionAlgorithms": {"AES128", "AES256", "AES128-GCM-16", "AES256-GCM-16"},
@@ -25,67 +25,67 @@ var tunnelOptions = map[string][]string{
 	"Phase2DhGroupNumbers":       {"2", "5", "14", "15", "16", "17", "18", "19", "20", "21", "22", "23", "24"},
 }
 
-// tunnelLimits are the least and the most of a tunnel's numbers.
+// tunnelLimits are the minimum and maximum of a tunnel's numeric options.
 var tunnelLimits = map[string][2]float64{
 	"DpdTimeoutSeconds": {30, 3600}, "Phase1LifetimeSeconds": {900, 28800}, "Phase2LifetimeSeconds": {900, 3600},
 	"RekeyFuzzPercentage": {0, 100}, "RekeyMarginTimeSeconds": {60, 1800}, "ReplayWindowSize": {64, 2048},
 }
 
-// presharedKey are the keys that AWS takes; the provider's documentation gives the rule.
+// presharedKey is the pattern of keys that AWS accepts, by the provider's documentation.
 var presharedKey = regexp.MustCompile(`^[1-9A-Za-z_.][0-9A-Za-z_.]{7,63}$`)
 
-// reservedInside are ranges that AWS keeps for itself.
+// reservedInside are ranges that AWS reserves.
 var reservedInside = []string{"169.254.0.0/30", "169.254.1.0/30", "169.254.2.0/30", "169.254.3.0/30", "169.254.4.0/30",
 	"169.254.5.0/30", "169.254.169.252/30"}
 
 func checkConnection(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckChoice("type", "ipsec.1")
-	l.CheckSupported("outsideIpAddressType", "PublicIpv4")
-	l.CheckSupported("tunnelInsideIpVersion", "ipv4")
+	in := cloud.ReadInputs(m)
+	in.CheckChoice("type", "ipsec.1")
+	in.CheckSupported("outsideIpAddressType", "PublicIpv4")
+	in.CheckSupported("tunnelInsideIpVersion", "ipv4")
 	for _, n := range []string{"tunnel1", "tunnel2"} {
-		checkTunnelOptions(l, n)
+		checkTunnelOptions(in, n)
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
-// checkTunnelOptions looks at the options of one of a connection's tunnels.
-func checkTunnelOptions(l *cloud.Inputs, n string) {
-	l.CheckChoice(n+"StartupAction", "add", "start")
-	l.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
-	checkTunnelLists(l, n)
+// checkTunnelOptions checks the options of one of a connection's tunnels.
+func checkTunnelOptions(in *cloud.Inputs, n string) {
+	in.CheckChoice(n+"StartupAction", "add", "start")
+	in.CheckChoice(n+"DpdTimeoutAction", "clear", "none", "restart")
+	checkTunnelLists(in, n)
 	for _, name := range slices.Sorted(maps.Keys(tunnelLimits)) {
-		l.CheckRange(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
+		in.CheckRange(n+name, tunnelLimits[name][0], tunnelLimits[name][1])
 	}
-	versions := cloud.Texts(l.Values[n+"IkeVersions"])
-	if l.Text(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
-		l.Fail(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
+	versions := cloud.Texts(in.Values[n+"IkeVersions"])
+	if in.Text(n+"StartupAction") == "start" && len(versions) > 0 && !slices.Contains(versions, "ikev2") {
+		in.Fail(n+"StartupAction", "start needs IKEv2 and the customer gateway's address")
 	}
-	// The value is a secret: not in the message.
-	if key, given := l.Values[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
-		l.Fail(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
+	// The message does not contain the value: it is a secret.
+	if key, given := in.Values[n+"PresharedKey"].(string); given && !presharedKey.MatchString(key) {
+		in.Fail(n+"PresharedKey", "must be 8 to 64 letters, digits, underscores and periods, the first of them not 0")
 	}
-	if cidr, given := l.Values[n+"InsideCidr"].(string); given {
+	if cidr, given := in.Values[n+"InsideCidr"].(string); given {
 		if why := insideRangeFault(cidr); why != "" {
-			l.Fail(n+"InsideCidr", "%q %s", cidr, why)
+			in.Fail(n+"InsideCidr", "%q %s", cidr, why)
 		}
 	}
 }
 
-// checkTunnelLists looks at a tunnel's lists of what it offers.
-func checkTunnelLists(l *cloud.Inputs, n string) {
+// checkTunnelLists checks a tunnel's list options.
+func checkTunnelLists(in *cloud.Inputs, n string) {
 	for _, name := range slices.Sorted(maps.Keys(tunnelOptions)) {
 		words := tunnelOptions[name]
-		list, _ := l.Values[n+name].([]any)
+		list, _ := in.Values[n+name].([]any)
 		for i, v := range list {
 			if !slices.Contains(words, fmt.Sprint(v)) {
-				l.Fail(fmt.Sprintf("%s%s[%d]", n, name, i), "%v must be one of %s", v, strings.Join(words, ", "))
+				in.Fail(fmt.Sprintf("%s%s[%d]", n, name, i), "%v must be one of %s", v, strings.Join(words, ", "))
 			}
 		}
 	}
 }
 
-// insideRangeFault says what is wrong with a tunnel's inside range.
+// insideRangeFault returns why a tunnel's inside range is invalid, or an empty string.
 func insideRangeFault(cidr string) string {
 	p, err := netip.ParsePrefix(cidr)
 	switch {

@@ -4,10 +4,10 @@ import (
 	"net/netip"
 )
 
-// PublicPool is where public addresses come from: the range for benchmarks, which routes nowhere.
+// PublicPool is the range of public addresses: the range for benchmarks (RFC 2544), which routes nowhere.
 var PublicPool = netip.MustParsePrefix("198.18.0.0/15")
 
-// NewAddress gives out the next public address. They come round again after 131,072.
+// NewAddress returns the next public address. Addresses repeat after 131,072.
 func (c *Call) NewAddress() string {
 	c.State.addresses++
 	base := PublicPool.Addr().As4()
@@ -23,8 +23,8 @@ func IsIPv4(s string) bool {
 	return err == nil && a.Is4()
 }
 
-// IsPrivateASN reports whether an ASN is for private use (RFC 6996). Both ends of a link want such: Cloud Routers (docs/facts.md, section 2)
-// and AWS's VPN gateways.
+// IsPrivateASN reports whether an ASN is for private use (RFC 6996). Cloud Routers (docs/facts.md, section 2) and AWS's VPN gateways
+// both require one.
 func IsPrivateASN(asn float64) bool {
 	return asn >= 64512 && asn <= 65534 || asn >= 4200000000 && asn <= 4294967294
 }

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Scope is what a configured provider acts in.
+// Scope is the account and region in which a configured provider works.
 type Scope struct {
 	Account, Region string
 }
 
-// Call is one operation while it is checked. It works on the state itself and notes how to undo that: a refused call leaves
-// no trace, and an accepted one is undone too, written to the journal and applied from there, as any other process applies it.
+// Call is one operation while the cloud checks it. It works on the state itself and records how to undo that. A refused call leaves no
+// trace. An accepted call is undone too: the cloud writes it to the journal and applies it from there, as any other process applies it.
 type Call struct {
 	State *State
 	cloud *Cloud
@@ -27,7 +27,7 @@ type Call struct {
 	undo    []func()
 	// ExtraSeconds is added to the model seconds of the operation: a wait for machines.
 	ExtraSeconds float64
-	// Failed is reported although the change stands: a group that got no machines exists.
+	// Failed is reported although the change stands: a group that received no machines exists.
 	Failed error
 }
 
@@ -63,12 +63,12 @@ func (c *Call) rollBack() {
 	c.undo = nil
 }
 
-// KeyOf names something of a type in the call's account and region.
+// KeyOf returns the key of a type and id in the call's account and region.
 func (c *Call) KeyOf(typ, id string) Key {
 	return c.State.KeyIn(c.Scope, typ, id)
 }
 
-// Find returns what has an id among some types in the call's account and region, or nil.
+// Find returns the record of one of some types with an id in the call's account and region, or nil.
 func (c *Call) Find(id string, types ...string) *Record {
 	for _, typ := range types {
 		if r := c.State.RecordAt(c.KeyOf(typ, id)); r != nil {
@@ -86,7 +86,7 @@ func (c *Call) ListHere(typ string) []*Record {
 	})
 }
 
-// NewID gives out the next id. Ids count upwards: they are the same in every run of the same calls.
+// NewID returns the next id. Ids count upwards, so they are the same in every run of the same calls.
 func (c *Call) NewID(prefix string) string {
 	return fmt.Sprintf("%s-%017x", prefix, c.NextNumber())
 }
@@ -106,10 +106,10 @@ func (c *Call) NextOperation() int { return c.cloud.seq + 1 }
 // CheckReachable refuses when a region does not answer.
 func (c *Call) CheckReachable(region string) error { return c.cloud.CheckReachable(region) }
 
-// LacksCapacity reports whether a zone has no machines of a type, because a fault says so.
+// LacksCapacity reports whether a fault leaves a zone without machines of a type.
 func (c *Call) LacksCapacity(zone, typ string) bool { return c.cloud.faults.lacksCapacity(zone, typ) }
 
-// NewRecord starts a record of what the cloud makes by itself.
+// NewRecord returns an empty record that the cloud creates by itself. The caller stores it.
 func (c *Call) NewRecord(typ, id string, owner *Record) *Record {
 	r := &Record{Key: c.KeyOf(typ, id), Inputs: map[string]any{}, Outputs: map[string]any{}, Extra: map[string]any{}}
 	if owner != nil {
@@ -119,12 +119,12 @@ func (c *Call) NewRecord(typ, id string, owner *Record) *Record {
 	return r
 }
 
-// HasChanged says whether an input differs from what it was; everything has changed on a create.
+// HasChanged reports whether an input differs from its previous value. On a create, every input has changed.
 func (c *Call) HasChanged(property string) bool {
 	return c.Old == nil || fmt.Sprint(c.New.Get(property)) != fmt.Sprint(c.Old.Get(property))
 }
 
-// DropAll removes a record with what it owns and what fades with it.
+// DropAll removes a record, the records that it owns, and the records whose reference to it cascades.
 func (c *Call) DropAll(r *Record) {
 	for _, u := range c.State.ReferrersOf(r.Key) {
 		if c.State.users[r.Key][u.Key].OnDelete >= Cascade {

@@ -10,18 +10,18 @@ import (
 	"syscall"
 )
 
-// Options says where an emulated cloud is kept and how it behaves.
+// Options states where an emulated cloud is stored and how it behaves.
 type Options struct {
-	// Dir is where it is kept; created when absent. Several processes may use one at the same time.
+	// Dir is the directory of the journal; Open creates it. Several processes can use one directory at the same time.
 	Dir string
-	// Pace is how many model seconds pass in a real one; 0: no waiting.
+	// Pace is the number of model seconds in a real second; 0 means no waiting.
 	Pace   float64
 	Faults []Fault
-	// Kill ends the process when a kill-after fault says so; nil: SIGKILL to this very process.
+	// Kill ends the process when a kill-after fault applies; nil means SIGKILL to this process.
 	Kill func()
 }
 
-// Cloud is an emulated cloud. Its methods may be called at the same time.
+// Cloud is an emulated cloud. Its methods are safe for concurrent use.
 type Cloud struct {
 	options  Options
 	registry *Registry
@@ -33,8 +33,8 @@ type Cloud struct {
 	seq     int
 }
 
-// Open opens the emulated cloud in a directory, and makes an empty one when there is none. It fails when the directory cannot be
-// written or the journal is damaged other than at its torn end.
+// Open opens the emulated cloud in a directory, and creates an empty one when the directory holds none. It returns an error when the
+// directory cannot be written, or when the journal is damaged anywhere but at its torn end.
 func Open(o Options, reg *Registry) (*Cloud, error) {
 	if o.Kill == nil {
 		o.Kill = func() { _ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) }
@@ -60,7 +60,7 @@ func (c *Cloud) Platforms() []*Platform { return c.registry.Platforms() }
 // KindOf returns the rules of a type, or nil.
 func (c *Cloud) KindOf(typ string) *Kind { return c.registry.KindOf(typ) }
 
-// CheckReachable refuses when a region does not answer, because a fault says so.
+// CheckReachable returns an error when a fault makes a region silent.
 func (c *Cloud) CheckReachable(region string) error {
 	if c.faults.isSilent(region) {
 		return refuseSilent(region)
@@ -71,10 +71,10 @@ func (c *Cloud) CheckReachable(region string) error {
 // AccountOverride returns the account that a fault sets, or an empty string.
 func (c *Cloud) AccountOverride() string { return c.faults.accountOverride() }
 
-// Close lets go of the journal. The cloud stays on disk.
+// Close releases the journal. The cloud stays on disk.
 func (c *Cloud) Close() error { return c.journal.file.Close() }
 
-// withLock runs f while no other call and no other process works on the cloud, with everything read that others appended.
+// withLock runs f while no other call and no other process works on the cloud. It first reads all lines that others appended.
 func (c *Cloud) withLock(f func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,7 +95,7 @@ func (c *Cloud) withLock(f func() error) error {
 	return err
 }
 
-// Resources lists what lives in the cloud now, by type, account, region and id.
+// Resources lists the resources that exist now, by type, account, region and id.
 func (c *Cloud) Resources() ([]Resource, error) {
 	list := []Resource{}
 	err := c.withLock(func() error {
@@ -107,7 +107,7 @@ func (c *Cloud) Resources() ([]Resource, error) {
 	return list, err
 }
 
-// Operations returns every operation since the cloud's beginning, in order.
+// Operations returns every operation since the cloud was created, in order.
 func (c *Cloud) Operations() ([]Operation, error) {
 	list := []Operation{}
 	err := c.Replay(func(op Operation, _ *State) error {
@@ -117,8 +117,8 @@ func (c *Cloud) Operations() ([]Operation, error) {
 	return list, err
 }
 
-// Replay goes through the journal from the cloud's beginning and shows the state after each operation. The state is valid during
-// the visit only. An error of visit ends the replay and is returned.
+// Replay visits every operation since the cloud was created, with the state after it. The state is valid during the visit only. An
+// error of visit ends the replay, and Replay returns it.
 func (c *Cloud) Replay(visit func(op Operation, after *State) error) error {
 	return c.withLock(func() error {
 		s := newState(c.registry)
@@ -129,7 +129,7 @@ func (c *Cloud) Replay(visit func(op Operation, after *State) error) error {
 	})
 }
 
-// View shows the state as it is now. It is valid during f only, and no call is answered meanwhile.
+// View passes the current state to f. The state is valid during f only, and no call is answered meanwhile.
 func (c *Cloud) View(f func(now *State) error) error {
 	return c.withLock(func() error { return f(c.state) })
 }

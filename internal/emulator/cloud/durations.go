@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The model durations, in seconds; where they come from is in the file and in docs/facts.md, section 1.
+// durationsYAML holds the model durations in seconds. The file and docs/facts.md, section 1, name the sources.
 //
 //go:embed durations.yaml
 var durationsYAML []byte
@@ -42,8 +42,8 @@ func mustDecode(name string, node *yaml.Node, into any) {
 	}
 }
 
-// OperationSeconds is how long an operation takes in the real cloud, in model seconds. Deleting and updating take a quarter of creating,
-// at least 1.
+// OperationSeconds returns how many model seconds an operation takes in the real cloud. A delete or an update takes a quarter of a
+// create, at least 1 s.
 func OperationSeconds(k *Kind, op string, r *Record) float64 {
 	t := durations().create
 	seconds, ok := t[k.Type]

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Fault makes the emulated cloud misbehave once it is opened. ParseFault reads one.
+// Fault makes an open emulated cloud misbehave. ParseFault reads one.
 type Fault struct {
 	kind string // what stands before the = sign
 	// of is a type, zone, region, quota code or account; op is create, update or delete; n counts.
@@ -29,7 +29,7 @@ func (f Fault) String() string {
 	return f.kind + "=" + f.of
 }
 
-// FaultForms lists what ParseFault takes, for help texts.
+// FaultForms lists the forms that ParseFault accepts, for help texts.
 const FaultForms = `throttle=TYPE:N            the next N calls for the type are throttled
 fail=OP:TYPE[:N]           create, update or delete fails N times (default 1), then succeeds
 no-capacity=ZONE[:TYPE]    groups get no machines in the zone, of one instance type or of any
@@ -49,7 +49,7 @@ func ParseFault(s string) (Fault, error) {
 	return f, nil
 }
 
-// faultForms takes what stands after the = sign apart, and says whether it makes sense.
+// faultForms parses the part after the = sign and reports whether it is valid.
 var faultForms = map[string]func(*Fault) bool{
 	"throttle": func(f *Fault) bool { return f.parseCount() && isType(f.of) && f.n > 0 },
 	"quota":    func(f *Fault) bool { return f.parseCount() && strings.HasPrefix(f.of, "L-") },
@@ -70,10 +70,10 @@ var faultForms = map[string]func(*Fault) bool{
 	},
 }
 
-// isType says whether a text looks like a type token, aws:ec2/vpc:Vpc.
+// isType reports whether a text looks like a type token, such as aws:ec2/vpc:Vpc.
 func isType(s string) bool { return strings.Count(s, ":") == 2 }
 
-// parseOperation takes OP:TYPE[:N] apart.
+// parseOperation splits OP:TYPE[:N].
 func (f *Fault) parseOperation() bool {
 	f.op, f.of, _ = strings.Cut(f.of, ":")
 	f.n = 1

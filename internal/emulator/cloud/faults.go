@@ -7,14 +7,14 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Waits that no log gives: judgement. The real provider retries an API that does not answer for minutes on end.
+// No log states these waits: they are our estimate. The real provider retries an API that does not answer for minutes.
 const (
 	silenceSeconds = 300
 	// maxRetries is how often the real provider repeats a throttled call before it gives up.
 	maxRetries = 25
 )
 
-// faultSet counts down what is still to go wrong in this process.
+// faultSet counts down the faults that are still due in this process.
 type faultSet struct {
 	mu   sync.Mutex
 	list []*Fault
@@ -37,13 +37,13 @@ func (f *faultSet) find(kind, of string) *Fault {
 	return nil
 }
 
-// delay is what a call suffers before it goes through.
+// delay is the time and the attempts that a call loses before it succeeds or fails.
 type delay struct {
 	seconds   float64
 	throttled int
 }
 
-// delayOf lets a call suffer what it is due. The seconds are to be waited even when it fails.
+// delayOf applies the faults that are due to a call. The caller waits for the seconds even when the call fails.
 func (f *faultSet) delayOf(q *Request) (delay, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,7 +68,8 @@ func (f *faultSet) delayOf(q *Request) (delay, error) {
 	return h, nil
 }
 
-// throttleCall repeats a throttled call as the real provider does, with a back-off that doubles up to 20 s; counted is its mean, half.
+// throttleCall repeats a throttled call as the real provider does: its back-off doubles up to 20 s. The delay counts the mean of each
+// back-off, which is half.
 func (f *faultSet) throttleCall(q *Request) (delay, error) {
 	var h delay
 	for _, fault := range f.list {
@@ -89,14 +90,14 @@ func refuseSilent(region string) error {
 		"RequestError: region %s does not answer: no reply within %d s (dial tcp: i/o timeout)", region, silenceSeconds)}
 }
 
-// isSilent says whether a region answers nothing.
+// isSilent reports whether a region answers no call.
 func (f *faultSet) isSilent(region string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.find("silent-region", region) != nil
 }
 
-// killsAfter counts a change, and says whether the process is to die of it.
+// killsAfter counts a change, and reports whether the process must die after it.
 func (f *faultSet) killsAfter(q *Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -113,12 +114,12 @@ func (f *faultSet) killsAfter(q *Request) bool {
 	return false
 }
 
-// lacksCapacity says whether a zone has run out of machines, of all types or of one.
+// lacksCapacity reports whether a zone has no machines left, of one type or of any.
 func (f *faultSet) lacksCapacity(zone, typ string) bool {
 	return f.find("no-capacity", zone) != nil || f.find("no-capacity", zone+":"+typ) != nil
 }
 
-// accountOverride is whose credentials are in use; empty: those that the provider expects.
+// accountOverride returns the account whose credentials are in use. An empty string means the account that the provider expects.
 func (f *faultSet) accountOverride() string {
 	if fault := f.find("account", ""); fault != nil {
 		return fault.of

@@ -14,7 +14,8 @@ import (
 )
 
 func TestParseFault(t *testing.T) {
-	for _, s := range []string{"throttle=aws:ec2/vpc:Vpc:3", "fail=create:aws:ec2/vpc:Vpc:2", "no-capacity=us-west-1a", "silent-region=us-west-1",
+	for _, s := range []string{"throttle=aws:ec2/vpc:Vpc:3", "fail=create:aws:ec2/vpc:Vpc:2", "no-capacity=us-west-1a",
+		"silent-region=us-west-1",
 		"kill-after=7", "kill-after=update:aws:ec2/vpc:Vpc:2", "quota=L-0263D0A3:50", "account=123456789012"} {
 		f, err := cloud.ParseFault(s)
 		if err != nil {
@@ -26,7 +27,8 @@ func TestParseFault(t *testing.T) {
 	if f, err := cloud.ParseFault("fail=delete:aws:ec2/vpc:Vpc"); err != nil || f.String() != "fail=delete:aws:ec2/vpc:Vpc:1" {
 		t.Errorf("%+v, %v", f, err)
 	}
-	for _, s := range []string{"", "fail", "fail=", "fail=read:aws:ec2/vpc:Vpc", "fail=create:vpc", "throttle=aws:ec2/vpc:Vpc", "throttle=aws:ec2/vpc:Vpc:0",
+	for _, s := range []string{"", "fail", "fail=", "fail=read:aws:ec2/vpc:Vpc", "fail=create:vpc", "throttle=aws:ec2/vpc:Vpc",
+		"throttle=aws:ec2/vpc:Vpc:0",
 		"throttle=3", "kill-after=0", "kill-after=x", "kill-after=read:aws:ec2/vpc:Vpc", "kill-after=create:vpc",
 		"quota=50", "quota=L-0263D0A3", "account=12", "no-capacity=", "silent-region", "earthquake=9"} {
 		_, err := cloud.ParseFault(s)
@@ -63,7 +65,8 @@ func TestFailures(t *testing.T) {
 }
 
 func TestNATGatewayFailsLate(t *testing.T) {
-	seconds, err := cloud.DelayOf(emulatortest.ParseFaults(t, "fail=create:"+aws.NATGatewayType), &cloud.Request{Kind: emulator.Rules().KindOf(aws.NATGatewayType), Op: "create"})
+	seconds, err := cloud.DelayOf(emulatortest.ParseFaults(t, "fail=create:"+aws.NATGatewayType),
+		&cloud.Request{Kind: emulator.Rules().KindOf(aws.NATGatewayType), Op: "create"})
 	if err == nil || seconds != 220 {
 		t.Errorf("failed after %v model seconds, %v", seconds, err)
 	}
@@ -89,7 +92,8 @@ func TestSilentRegion(t *testing.T) {
 	vpc.Driver.Client = silent.Client
 	emulatortest.RequireRefusal(t, vpc.TryDelete(), "region us-west-1 does not answer")
 	silent.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": "10.0.0.0/16"}, "does not answer")
-	_, err := silent.Cloud.ReadRecord(context.Background(), &cloud.Request{Scope: cloud.Scope{Region: "us-west-1"}, Kind: emulator.Rules().KindOf(aws.VPCType), ID: vpc.ID})
+	_, err := silent.Cloud.ReadRecord(context.Background(), &cloud.Request{Scope: cloud.Scope{Region: "us-west-1"},
+		Kind: emulator.Rules().KindOf(aws.VPCType), ID: vpc.ID})
 	emulatortest.RequireRefusal(t, err, "does not answer")
 }
 
@@ -126,10 +130,11 @@ func TestKillAfter(t *testing.T) {
 func TestKillAfterAnOperation(t *testing.T) {
 	var killed []string
 	var d *driver
-	d = emulatortest.StartWith(t, cloud.Options{Dir: t.TempDir(), Faults: emulatortest.ParseFaults(t, "kill-after=delete:"+aws.VPCType+":2"), Kill: func() {
-		last := d.Operations()[len(d.Operations())-1]
-		killed = append(killed, last.Op+" "+last.ID)
-	}})
+	d = emulatortest.StartWith(t, cloud.Options{Dir: t.TempDir(), Faults: emulatortest.ParseFaults(t, "kill-after=delete:"+aws.VPCType+":2"),
+		Kill: func() {
+			last := d.Operations()[len(d.Operations())-1]
+			killed = append(killed, last.Op+" "+last.ID)
+		}})
 	first, second := d.VPC("10.0.0.0/16"), d.VPC("10.1.0.0/16")
 	first.Delete()
 	second.Delete()
@@ -176,15 +181,19 @@ func TestDurations(t *testing.T) {
 	d := emulatortest.Start(t)
 	w := emulatortest.Everything(d)
 	w.Handles[aws.NATGatewayType].Delete()
-	want := map[string]float64{"create " + aws.VPCType: 15, "create " + aws.SubnetType: 2, "create " + aws.NATGatewayType: 105, "delete " + aws.NATGatewayType: 26.25,
-		"create " + aws.VPCEndpointType: 90, "create " + aws.RouteType: 2, "create " + aws.AutoScalingGroupType: 46, "create " + aws.InstanceProfileType: 10}
+	want := map[string]float64{"create " + aws.VPCType: 15, "create " + aws.SubnetType: 2, "create " + aws.NATGatewayType: 105, "delete " +
+		aws.NATGatewayType: 26.25,
+		"create " + aws.VPCEndpointType: 90, "create " + aws.RouteType: 2, "create " + aws.AutoScalingGroupType: 46, "create " +
+			aws.InstanceProfileType: 10}
 	for _, op := range d.Operations() {
 		if s, ok := want[op.Op+" "+op.Type]; ok && s != op.ModelSeconds {
 			t.Errorf("%s of %s: %v model seconds, want %v", op.Op, op.Type, op.ModelSeconds, s)
 		}
 	}
-	public := cloud.OperationSeconds(emulator.Rules().KindOf(aws.SubnetType), "create", &cloud.Record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
-	if gateway := cloud.OperationSeconds(emulator.Rules().KindOf(aws.VPCEndpointType), "create", &cloud.Record{}); public != 12 || gateway != 6 {
+	public := cloud.OperationSeconds(emulator.Rules().KindOf(aws.SubnetType), "create",
+		&cloud.Record{Inputs: map[string]any{"mapPublicIpOnLaunch": true}})
+	if gateway := cloud.OperationSeconds(emulator.Rules().KindOf(aws.VPCEndpointType), "create", &cloud.Record{}); public != 12 ||
+		gateway != 6 {
 		t.Errorf("subnet with public addresses %v, gateway endpoint %v", public, gateway)
 	}
 	if s := cloud.OperationSeconds(emulator.Rules().KindOf(aws.RouteType), "delete", &cloud.Record{}); s != 1 {

@@ -11,7 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-// GivenInputs returns those of some inputs that are there, known or not. Empty lists and texts count as absent.
+// GivenInputs returns the names of the inputs that are set, whether their value is known or not. Empty lists and texts count as absent.
 func GivenInputs(m resource.PropertyMap, names []string) []string {
 	var out []string
 	for _, name := range names {
@@ -24,7 +24,7 @@ func GivenInputs(m resource.PropertyMap, names []string) []string {
 	return out
 }
 
-// KnownText returns a known text among the inputs; false when it is absent or not known yet.
+// KnownText returns a known text among the inputs, and false when the text is absent or not known yet.
 func KnownText(m resource.PropertyMap, name string) (string, bool) {
 	v := catalog.Bare(m[resource.PropertyKey(name)])
 	if !v.IsString() {
@@ -33,8 +33,8 @@ func KnownText(m resource.PropertyMap, name string) (string, bool) {
 	return v.StringValue(), true
 }
 
-// Inputs is a view on some inputs that collects what is wrong with them. A value that is absent or not known yet passes: what is not
-// known in a preview is looked at again before the change.
+// Inputs checks the inputs of a resource and collects the failures. A value that is absent or not known yet passes: a later check,
+// before the change, sees the value that a preview does not know.
 type Inputs struct {
 	Values map[string]any
 	path   string // the path of what is looked at, empty or with a dot at its end
@@ -45,79 +45,79 @@ func ReadInputs(m resource.PropertyMap) *Inputs {
 	return &Inputs{Values: PlainMap(m), found: &[]catalog.Failure{}}
 }
 
-func (l *Inputs) Failures() []catalog.Failure { return *l.found }
+func (in *Inputs) Failures() []catalog.Failure { return *in.found }
 
-func (l *Inputs) Fail(property, format string, args ...any) {
-	*l.found = append(*l.found, catalog.Failure{Property: l.path + property, Reason: fmt.Sprintf(format, args...)})
+func (in *Inputs) Fail(property, format string, args ...any) {
+	*in.found = append(*in.found, catalog.Failure{Property: in.path + property, Reason: fmt.Sprintf(format, args...)})
 }
 
-// Nested looks at a nested object, empty when there is none.
-func (l *Inputs) Nested(name string) *Inputs {
-	return &Inputs{Values: Object(l.Values[name]), path: l.path + name + ".", found: l.found}
+// Nested returns the inputs in a nested object, empty when the object is absent.
+func (in *Inputs) Nested(name string) *Inputs {
+	return &Inputs{Values: Object(in.Values[name]), path: in.path + name + ".", found: in.found}
 }
 
-// Items looks at the objects of a list.
-func (l *Inputs) Items(name string) []*Inputs {
+// Items returns the inputs in each object of a list.
+func (in *Inputs) Items(name string) []*Inputs {
 	var out []*Inputs
-	for i, o := range Objects(l.Values[name]) {
-		out = append(out, &Inputs{Values: o, path: fmt.Sprintf("%s%s[%d].", l.path, name, i), found: l.found})
+	for i, o := range Objects(in.Values[name]) {
+		out = append(out, &Inputs{Values: o, path: fmt.Sprintf("%s%s[%d].", in.path, name, i), found: in.found})
 	}
 	return out
 }
 
-func (l *Inputs) Text(name string) string { return Text(l.Values[name]) }
+func (in *Inputs) Text(name string) string { return Text(in.Values[name]) }
 
-func (l *Inputs) Has(name string) bool { return l.Values[name] != nil }
+func (in *Inputs) Has(name string) bool { return in.Values[name] != nil }
 
-// CheckRange wants a number between two, both included.
-func (l *Inputs) CheckRange(name string, least, most float64) {
-	if n, ok := l.Values[name].(float64); ok && (n < least || n > most) {
-		l.Fail(name, "must be between %v and %v, is %v", least, most, n)
+// CheckRange requires a number between two bounds, both included.
+func (in *Inputs) CheckRange(name string, least, most float64) {
+	if n, ok := in.Values[name].(float64); ok && (n < least || n > most) {
+		in.Fail(name, "must be between %v and %v, is %v", least, most, n)
 	}
 }
 
-// CheckChoice wants one of some words.
-func (l *Inputs) CheckChoice(name string, words ...string) {
-	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {
-		l.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
+// CheckChoice requires one of some words.
+func (in *Inputs) CheckChoice(name string, words ...string) {
+	if s, ok := in.Values[name].(string); ok && !slices.Contains(words, s) {
+		in.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
 	}
 }
 
-// CheckEach wants every element of a list to be one of some words.
-func (l *Inputs) CheckEach(name string, words ...string) {
-	for _, s := range Texts(l.Values[name]) {
+// CheckEach requires every element of a list to be one of some words.
+func (in *Inputs) CheckEach(name string, words ...string) {
+	for _, s := range Texts(in.Values[name]) {
 		if !slices.Contains(words, s) {
-			l.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
+			in.Fail(name, "%q must be one of %s", s, strings.Join(words, ", "))
 		}
 	}
 }
 
-// Fresh returns the same inputs without the failures that were found so far.
-func (l *Inputs) Fresh() *Inputs {
-	return &Inputs{Values: l.Values, path: l.path, found: &[]catalog.Failure{}}
+// Fresh returns the same inputs without the failures found so far.
+func (in *Inputs) Fresh() *Inputs {
+	return &Inputs{Values: in.Values, path: in.path, found: &[]catalog.Failure{}}
 }
 
-// Add adds failures that were found elsewhere.
-func (l *Inputs) Add(failures ...catalog.Failure) { *l.found = append(*l.found, failures...) }
+// Add adds failures that another check found.
+func (in *Inputs) Add(failures ...catalog.Failure) { *in.found = append(*in.found, failures...) }
 
-// CheckSupported wants one of some words, of which the cloud knows more.
-func (l *Inputs) CheckSupported(name string, words ...string) {
-	if s, ok := l.Values[name].(string); ok && !slices.Contains(words, s) {
-		l.Fail(name, "the emulator has rules for %s only, not for %q", strings.Join(words, ", "), s)
+// CheckSupported requires one of the words that the emulator has rules for; the real cloud accepts more.
+func (in *Inputs) CheckSupported(name string, words ...string) {
+	if s, ok := in.Values[name].(string); ok && !slices.Contains(words, s) {
+		in.Fail(name, "the emulator has rules for %s only, not for %q", strings.Join(words, ", "), s)
 	}
 }
 
-func (l *Inputs) CheckPattern(name string, want *regexp.Regexp) {
-	if s, ok := l.Values[name].(string); ok && !want.MatchString(s) {
-		l.Fail(name, "%q must match %s", s, want)
+func (in *Inputs) CheckPattern(name string, want *regexp.Regexp) {
+	if s, ok := in.Values[name].(string); ok && !want.MatchString(s) {
+		in.Fail(name, "%q must match %s", s, want)
 	}
 }
 
-// RefuseUnsupported refuses properties of a nested object that the table has and for which there are no rules here.
-func (l *Inputs) RefuseUnsupported(names ...string) {
+// RefuseUnsupported refuses properties of a nested object that the property table lists and the emulator has no rules for.
+func (in *Inputs) RefuseUnsupported(names ...string) {
 	for _, name := range names {
-		if l.Has(name) {
-			l.Fail(name, "the emulator has no rules for this property")
+		if in.Has(name) {
+			in.Fail(name, "the emulator has no rules for this property")
 		}
 	}
 }

@@ -16,10 +16,11 @@ import (
 // JournalName is the one file of an emulated cloud: one line of JSON per committed operation.
 const JournalName = "operations.jsonl"
 
-// Operation is one committed change of the emulated cloud, as the program asked for it. What was refused is none, and neither is
-// deleting what is gone. What the cloud did by itself on the way, such as terminating a group's machines, is part of it.
+// Operation is one committed change of the emulated cloud, as the program requested it. A refused call and a delete of an absent
+// resource are not operations. Changes that the cloud makes on the way, such as the termination of a group's machines, are part of the
+// operation.
 type Operation struct {
-	// Seq counts from 1; At is the wall clock when the change was made, before the wait for it.
+	// Seq counts from 1. At is the wall clock at the commit, before the wait.
 	Seq int       `json:"seq"`
 	At  time.Time `json:"at"`
 	// Op is create, update or delete.
@@ -27,15 +28,15 @@ type Operation struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
 	URN  string `json:"urn"`
-	// Region is empty for what belongs to the whole account.
+	// Region is empty for resources of the whole account.
 	Region string `json:"region,omitempty"`
-	// ModelSeconds is how long the real cloud would take, waits after throttling included (docs/facts.md, section 1).
+	// ModelSeconds is the time that the real cloud would take, with the waits after throttling (docs/facts.md, section 1).
 	ModelSeconds float64 `json:"modelSeconds"`
-	// Throttled counts the refused attempts before the one that went through.
+	// Throttled counts the refused attempts before the one that succeeded.
 	Throttled int `json:"throttled,omitempty"`
 }
 
-// journalLine is one line of the journal: the operation, and every record that it touched as it is afterwards.
+// journalLine is one line of the journal: the operation, and every record that it changed, as it is afterwards.
 type journalLine struct {
 	Operation
 	IDs       int       `json:"ids"`
@@ -44,13 +45,14 @@ type journalLine struct {
 	Gone      []Key     `json:"gone,omitempty"`
 }
 
-// journal is the file. Callers hold the lock, across processes, while they read its end or append.
+// journal is the open file. Callers hold the lock, across processes, while they read its end or append.
 type journal struct {
 	file   *os.File
 	offset int64 // up to where it has been read
 }
 
-// openJournal opens the journal of a directory, and creates both when absent. Mode 0600: a cloud knows its secrets.
+// openJournal opens the journal of a directory, and creates both when they are absent. The mode is 0600, because the records contain
+// secrets.
 func openJournal(dir string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the emulated cloud's directory: %w", err)
@@ -73,15 +75,15 @@ func (j *journal) acquireLock() error {
 
 func (j *journal) releaseLock() error { return syscall.Flock(int(j.file.Fd()), syscall.LOCK_UN) }
 
-// readNewLines reads the lines that were appended since the last time, by whomever. Nobody writes while we hold the lock, so an end
-// without a line break was torn off by the death of its writer: it never happened, and is cut off.
+// readNewLines reads the lines that any process appended since the last call. No process writes while this one holds the lock.
+// Therefore an end without a line break comes from a writer that died: its operation never happened, and readNewLines cuts it off.
 func (j *journal) readNewLines(visit func(*journalLine) error) error {
 	size, err := j.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", j.file.Name(), err)
 	}
 	if size < j.offset {
-		return fmt.Errorf("%s has shrunk: somebody removed or cut it while it was in use", j.file.Name())
+		return fmt.Errorf("%s has shrunk: another process removed or truncated it while it was in use", j.file.Name())
 	}
 	if size == j.offset {
 		return nil
@@ -99,7 +101,7 @@ func (j *journal) readNewLines(visit func(*journalLine) error) error {
 	return nil
 }
 
-// appendLine writes one line. A single write: a reader that holds the lock sees the whole line or a torn end.
+// appendLine writes one line in a single write. A reader that holds the lock sees the whole line or a torn end.
 func (j *journal) appendLine(raw []byte) error {
 	n, err := j.file.Write(append(raw, '\n'))
 	if err != nil {
@@ -115,7 +117,7 @@ func (j *journal) replayLines(visit func(*journalLine) error) error {
 	return err
 }
 
-// readLines visits whole lines, and returns how many bytes they have.
+// readLines visits whole lines, and returns their length in bytes.
 func readLines(from io.Reader, name string, visit func(*journalLine) error) (int64, error) {
 	var done int64
 	in := bufio.NewReaderSize(from, 1<<16)

@@ -90,7 +90,8 @@ func TestReplay(t *testing.T) {
 		if r, _ := s.Get(w.Handles[aws.RouteType].ID); r.ImportID != w.Handles[aws.RouteTableType].ID+"_0.0.0.0/0" {
 			t.Errorf("import id of the route: %s", r.ImportID)
 		}
-		if r, _ := s.Get(w.Handles[aws.RouteTableAssociationType].ID); r.ImportID != w.Handles[aws.SubnetType].ID+"/"+w.Handles[aws.RouteTableType].ID {
+		want := w.Handles[aws.SubnetType].ID + "/" + w.Handles[aws.RouteTableType].ID
+		if r, _ := s.Get(w.Handles[aws.RouteTableAssociationType].ID); r.ImportID != want {
 			t.Errorf("import id of the association: %s", r.ImportID)
 		}
 		return nil
@@ -161,18 +162,19 @@ func TestRollBack(t *testing.T) {
 	route := d.Create(aws.RouteType, "r", props{"routeTableId": table.ID, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat.ID})
 	nat.Delete() // and the route points to nothing
 	before := cloud.Dump(t, cloud.StateOf(d.Cloud))
-	_, err := d.Cloud.Do(t.Context(), &cloud.Request{Scope: monkeyScope, Kind: emulator.Rules().KindOf(aws.VPCType), Op: "update", Run: func(c *cloud.Call) error {
-		rec := c.Find(vpc.ID, aws.VPCType)
-		for _, name := range []string{"one", "two"} {
-			changed := rec.Clone()
-			changed.Outputs["name"] = name
-			c.Store(changed)
-		}
-		c.Store(c.Find(route.ID, aws.RouteType).Clone())
-		c.DropAll(rec)
-		c.NewID("x")
-		return cloud.Refuse("no")
-	}})
+	_, err := d.Cloud.Do(t.Context(), &cloud.Request{Scope: monkeyScope, Kind: emulator.Rules().KindOf(aws.VPCType), Op: "update",
+		Run: func(c *cloud.Call) error {
+			rec := c.Find(vpc.ID, aws.VPCType)
+			for _, name := range []string{"one", "two"} {
+				changed := rec.Clone()
+				changed.Outputs["name"] = name
+				c.Store(changed)
+			}
+			c.Store(c.Find(route.ID, aws.RouteType).Clone())
+			c.DropAll(rec)
+			c.NewID("x")
+			return cloud.Refuse("no")
+		}})
 	emulatortest.RequireRefusal(t, err, "no")
 	if after := cloud.Dump(t, cloud.StateOf(d.Cloud)); after != before {
 		t.Errorf("from %s\nto %s", before, after)
@@ -202,8 +204,10 @@ var monkeyScope = cloud.Scope{Account: "123456789012", Region: "us-west-1"}
 // act makes, changes or deletes something, and says whether the cloud took it.
 func (m *monkey) act() bool {
 	m.n++
-	typ := rapid.SampledFrom([]string{aws.VPCType, aws.SubnetType, aws.InternetGatewayType, aws.RouteTableType, aws.RouteType, aws.RouteTableAssociationType, aws.EIPType,
-		aws.NATGatewayType, aws.NetworkInterfaceType, aws.SecurityGroupType, aws.IngressRuleType, aws.VPCEndpointType, aws.LaunchTemplateType, aws.AutoScalingGroupType}).Draw(m.t, "type")
+	typ := rapid.SampledFrom([]string{aws.VPCType, aws.SubnetType, aws.InternetGatewayType, aws.RouteTableType, aws.RouteType,
+		aws.RouteTableAssociationType, aws.EIPType,
+		aws.NATGatewayType, aws.NetworkInterfaceType, aws.SecurityGroupType, aws.IngressRuleType, aws.VPCEndpointType,
+		aws.LaunchTemplateType, aws.AutoScalingGroupType}).Draw(m.t, "type")
 	k := emulator.Rules().KindOf(typ)
 	var id string
 	q := &cloud.Request{Scope: monkeyScope, Kind: k, Op: "create", Run: func(c *cloud.Call) error { return c.Create(m.inputs(typ), "urn") }}
@@ -236,12 +240,14 @@ func (m *monkey) inputs(typ string) map[string]any {
 	case aws.VPCType:
 		return map[string]any{"cidrBlock": rapid.SampledFrom([]string{"10.1.0.0/16", "10.2.0.0/16"}).Draw(m.t, "cidr")}
 	case aws.SubnetType:
-		return map[string]any{"vpcId": m.some(aws.VPCType), "cidrBlock": fmt.Sprintf("10.%d.%d.0/28", rapid.IntRange(1, 2).Draw(m.t, "b"), rapid.IntRange(0, 3).Draw(m.t, "c")),
+		return map[string]any{"vpcId": m.some(aws.VPCType), "cidrBlock": fmt.Sprintf("10.%d.%d.0/28", rapid.IntRange(1, 2).Draw(m.t, "b"),
+			rapid.IntRange(0, 3).Draw(m.t, "c")),
 			"availabilityZone": rapid.SampledFrom([]string{"us-west-1a", "us-west-1b"}).Draw(m.t, "zone")}
 	case aws.InternetGatewayType, aws.RouteTableType, aws.SecurityGroupType:
 		return map[string]any{"vpcId": m.some(aws.VPCType), "name": fmt.Sprint("name", m.n)}
 	case aws.RouteType:
-		return map[string]any{"routeTableId": m.some(aws.RouteTableType), "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": m.some(aws.NATGatewayType)}
+		return map[string]any{"routeTableId": m.some(aws.RouteTableType), "destinationCidrBlock": "0.0.0.0/0",
+			"natGatewayId": m.some(aws.NATGatewayType)}
 	case aws.RouteTableAssociationType:
 		return map[string]any{"routeTableId": m.some(aws.RouteTableType), "subnetId": m.some(aws.SubnetType)}
 	case aws.NATGatewayType:
@@ -249,13 +255,16 @@ func (m *monkey) inputs(typ string) map[string]any {
 	case aws.NetworkInterfaceType:
 		return map[string]any{"subnetId": m.some(aws.SubnetType)}
 	case aws.IngressRuleType:
-		return map[string]any{"securityGroupId": m.some(aws.SecurityGroupType), "ipProtocol": "-1", "referencedSecurityGroupId": m.some(aws.SecurityGroupType)}
+		return map[string]any{"securityGroupId": m.some(aws.SecurityGroupType), "ipProtocol": "-1",
+			"referencedSecurityGroupId": m.some(aws.SecurityGroupType)}
 	case aws.VPCEndpointType:
-		return map[string]any{"vpcId": m.some(aws.VPCType), "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface", "subnetIds": []any{m.some(aws.SubnetType)}}
+		return map[string]any{"vpcId": m.some(aws.VPCType), "serviceName": "com.amazonaws.us-west-1.ssm", "vpcEndpointType": "Interface",
+			"subnetIds": []any{m.some(aws.SubnetType)}}
 	case aws.LaunchTemplateType:
 		return map[string]any{"imageId": emulatortest.DebianImage, "instanceType": "m7g.large", "name": fmt.Sprint("name", m.n)}
 	case aws.AutoScalingGroupType:
-		return map[string]any{"name": fmt.Sprint("name", rapid.IntRange(0, 1).Draw(m.t, "name")), "minSize": 0.0, "maxSize": 4.0, "desiredCapacity": float64(rapid.IntRange(0, 3).Draw(m.t, "want")),
+		return map[string]any{"name": fmt.Sprint("name", rapid.IntRange(0, 1).Draw(m.t, "name")), "minSize": 0.0, "maxSize": 4.0,
+			"desiredCapacity":    float64(rapid.IntRange(0, 3).Draw(m.t, "want")),
 			"vpcZoneIdentifiers": []any{m.some(aws.SubnetType)}, "launchTemplate": map[string]any{"id": m.some(aws.LaunchTemplateType)}}
 	}
 	return map[string]any{}
@@ -282,7 +291,8 @@ func TestConcurrentCalls(t *testing.T) {
 	for i := range 40 {
 		d := []*driver{one, two}[i%2]
 		wg.Go(func() {
-			if _, err := d.TryCreate(aws.SubnetType, fmt.Sprint(i), props{"vpcId": vpc.ID, "cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
+			if _, err := d.TryCreate(aws.SubnetType, fmt.Sprint(i), props{"vpcId": vpc.ID,
+				"cidrBlock": fmt.Sprintf("10.42.%d.0/24", i/2)}); err == nil {
 				made.Add(1)
 			}
 			if _, err := d.TryCreate(aws.EIPType, fmt.Sprint(i), props{}); err == nil {

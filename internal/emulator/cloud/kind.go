@@ -10,36 +10,36 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/catalog"
 )
 
-// Kind holds the rules of one resource type. What can be said in a table is said here; the functions do the rest.
+// Kind holds the rules of one resource type. The fields hold the rules that fit in a table; the functions hold the others.
 type Kind struct {
 	Type string
-	// IDPrefix begins the ids that the cloud gives out; arn is a pattern of region, account and id.
+	// IDPrefix starts the ids of the type. ARN is a pattern of region, account and id.
 	IDPrefix, ARN string
-	// Global things belong to the account and not to a region.
+	// Global resources belong to the account and not to a region.
 	Global bool
-	// Hidden kinds are made by the cloud itself and cannot be asked for yet.
+	// Hidden kinds cannot be requested by a program: the cloud creates them.
 	Hidden bool
-	// Missing and inUse are the API's words for a reference to nothing and for a refused delete, patterns of the id.
+	// Missing and InUse are the API's words for a reference to an absent resource and for a refused delete: patterns of the id.
 	Missing, InUse string
 
-	// AutoNameLength is the length that an automatic name may have; 0: the type gets none.
+	// AutoNameLength is the maximum length of an automatic name; 0 means that the type has no automatic names.
 	AutoNameLength int
-	// NameInput is the input that holds the name where that is not called name.
+	// NameInput is the input that holds the name, when it is not "name".
 	NameInput string
 	// Defaults are the values that Terraform's schema sets; the extracted tables do not hold them.
 	Defaults map[string]any
-	// Unsupported names inputs that the table has and for which there are no rules here.
+	// Unsupported lists inputs that the property table has and the emulator has no rules for.
 	Unsupported []string
-	// ExactlyOne lists inputs of which exactly one must be given, notBoth those of which at most one may.
+	// ExactlyOne lists groups of inputs of which exactly one must be set, AtMostOne groups of which at most one may be set.
 	ExactlyOne, AtMostOne [][]string
-	// Sets, ordered and createOnly: see catalog.Comparison.
+	// Sets, Ordered and CreateOnly: see catalog.Comparison.
 	Sets, Ordered, CreateOnly []string
-	// WriteOnly names inputs that no call to the cloud tells, so that an import does not either.
+	// WriteOnly lists inputs that no call to the cloud returns. An import does not return them either.
 	WriteOnly []string
-	// Volatile names outputs that any update may change: unknown in a preview of one.
+	// Volatile lists outputs that any update may change. They are unknown in a preview of an update.
 	Volatile   []string
 	References []Reference
-	// Seconds is the model duration of a create where durations.yaml does not have it all; nil: as there.
+	// Seconds returns the model duration of a create when durations.yaml cannot state it; nil means as durations.yaml states it.
 	Seconds func(*Record) float64
 
 	Check    func(resource.PropertyMap) []catalog.Failure // rules that need no cloud: they hold in previews too
@@ -50,20 +50,22 @@ type Kind struct {
 	Retain   func(*Record) bool                           // a delete lets go of the thing and leaves it there
 	Derive   func(*State, *Record) map[string]any         // outputs that follow from other records; they win
 
-	// FailureSeconds is how long a create takes to fail; 0: as long as it takes to succeed.
+	// FailureSeconds is the model duration of a create that fails; 0 means the same as of one that succeeds.
 	FailureSeconds float64
-	// CreateWait returns how many model seconds a create waits for what the new record starts, beyond Seconds; nil: none. ModelSeconds adds it.
+	// CreateWait returns how many model seconds a create waits beyond Seconds, such as for the machines of a group; nil means none.
+	// ModelSeconds adds it.
 	CreateWait func(*State, *Record) float64
-	// Implicit returns the record that a key names although nobody created it, or nil; nil: the kind has no such records.
+	// Implicit returns the record of a key that exists although no program created it, or nil. A kind without such records has no
+	// function.
 	Implicit func(Key) *Record
 }
 
-// IsCreateOnly reports whether an input can be given at creation only.
+// IsCreateOnly reports whether an input can be set at creation only.
 func (k *Kind) IsCreateOnly(p catalog.Property, name string) bool {
 	return p.CreateOnly || slices.Contains(k.CreateOnly, name)
 }
 
-// NameProperty is the input that holds the name.
+// NameProperty returns the input that holds the name.
 func (k *Kind) NameProperty() string {
 	if k.NameInput != "" {
 		return k.NameInput
@@ -71,7 +73,7 @@ func (k *Kind) NameProperty() string {
 	return "name"
 }
 
-// Properties is the kind's entry in the property table.
+// Properties returns the kind's entry in the property table.
 func (k *Kind) Properties() *catalog.Resource {
 	t, err := catalog.Load(packageOf(k.Type))
 	if err != nil {
@@ -89,7 +91,8 @@ func packageOf(typ string) string {
 	return pkg
 }
 
-// fillOutputs adds what every resource of the kind tells: its ARN, all its tags, and zero values for what is never absent.
+// fillOutputs adds the outputs that every resource of the kind has: its ARN, all its tags, and zero values for outputs that are never
+// absent.
 func (k *Kind) fillOutputs(r *Record, tags map[string]string, out map[string]any) {
 	spec := k.Properties()
 	add := func(name string, v any) {
@@ -111,7 +114,7 @@ func (k *Kind) fillOutputs(r *Record, tags map[string]string, out map[string]any
 	}
 }
 
-// zeroValue is the empty value of a table type; computed outputs have none there and are taken for strings.
+// zeroValue returns the empty value of a type of the table. The table has no types for computed outputs; they count as strings.
 func zeroValue(typ string) any {
 	switch {
 	case typ == "boolean":

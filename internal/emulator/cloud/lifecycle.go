@@ -31,8 +31,9 @@ func (c *Call) Create(inputs map[string]any, urn string) error {
 	return nil
 }
 
-// Update updates the record with an id. Inputs that the program no longer gives stay where the cloud would have chosen them, and where they
-// were for the creation only and nothing reads them back: what is known of an imported thing lacks them, and the cloud's thing has them still.
+// Update changes the record with an id. An input that the program no longer sets keeps its value in two cases: when the cloud would
+// choose one, and when it applies at creation only and no call reads it back. An imported resource lacks such an input, while the
+// cloud's resource still has it.
 func (c *Call) Update(spec *catalog.Resource, id string, inputs map[string]any, urn string) error {
 	c.Old = c.Find(id, c.Kind.Type)
 	if c.Old == nil {
@@ -42,7 +43,8 @@ func (c *Call) Update(spec *catalog.Resource, id string, inputs map[string]any, 
 	c.New.Inputs, c.New.URN = inputs, urn
 	for name, v := range c.Old.Inputs {
 		p := spec.Inputs[name]
-		if _, ok := inputs[name]; !ok && (spec.OptionalComputed(name) || c.Kind.IsCreateOnly(p, name) && slices.Contains(c.Kind.WriteOnly, name)) {
+		if _, ok := inputs[name]; !ok && (spec.OptionalComputed(name) || c.Kind.IsCreateOnly(p, name) &&
+			slices.Contains(c.Kind.WriteOnly, name)) {
 			c.New.Outputs[name] = v
 		}
 	}
@@ -61,7 +63,7 @@ func (c *Call) Update(spec *catalog.Resource, id string, inputs map[string]any, 
 	return nil
 }
 
-// checkCreateOnly refuses to change what can be set at creation only: the engine should have replaced the resource.
+// checkCreateOnly refuses to change an input that can be set at creation only. The engine should have replaced the resource.
 func (c *Call) checkCreateOnly(spec *catalog.Resource) error {
 	for name, p := range spec.Inputs {
 		if c.Kind.IsCreateOnly(p, name) && c.HasChanged(name) {
@@ -71,7 +73,7 @@ func (c *Call) checkCreateOnly(spec *catalog.Resource) error {
 	return nil
 }
 
-// Delete removes what has an id, unless something uses it. What is gone already is no error and no operation.
+// Delete removes the record with an id, unless another record uses it. To delete an absent record is neither an error nor an operation.
 func (c *Call) Delete(id string) error {
 	c.Old = c.Find(id, c.Kind.Type)
 	if c.Old == nil {

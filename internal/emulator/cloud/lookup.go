@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Lookup answers a function of a provider: it asks the cloud and changes nothing.
+// Lookup answers a function of a provider. It queries the cloud and changes nothing.
 type Lookup struct {
-	// Type is the resource type that it is about. Faults of this type apply to the look-up too.
+	// Type is the resource type of the answer. Faults of this type apply to the look-up too.
 	Type   string
 	Answer func(c *Call, args map[string]any) (map[string]any, error)
 }
 
-// LookUp lets a look-up see the cloud. It never writes.
+// LookUp runs a look-up on the state. It never writes.
 func (c *Cloud) LookUp(ctx context.Context, in Scope, f *Lookup, args map[string]any) (map[string]any, error) {
 	hitch, err := c.faults.delayOf(&Request{Scope: in, Kind: c.KindOf(f.Type), Op: "read"})
 	c.waitSeconds(ctx, time.Now(), hitch.seconds)

@@ -1,6 +1,6 @@
 package cloud
 
-// IsOwnedBy says whether k made r, directly or through others.
+// IsOwnedBy reports whether the record with key k owns r, directly or through other records.
 func (s *State) IsOwnedBy(r *Record, k Key) bool {
 	for r != nil && r.Owner != nil {
 		if *r.Owner == k {
@@ -11,7 +11,7 @@ func (s *State) IsOwnedBy(r *Record, k Key) bool {
 	return false
 }
 
-// VisibleRecord is what a user knows of a record: the NAT gateway and not its interface.
+// VisibleRecord returns the record that a user knows: the NAT gateway and not its interface.
 func (s *State) VisibleRecord(r *Record) *Record {
 	for r.Owner != nil && s.records[*r.Owner] != nil {
 		r = s.records[*r.Owner]

@@ -1,14 +1,15 @@
 package cloud
 
-// Platform is one public cloud: the kinds of its resources, and how its Pulumi provider presents it. The machinery knows a cloud only by
-// the values in here.
+// Platform is one public cloud: the kinds of its resources, and how its Pulumi provider presents them. The machinery knows a public
+// cloud only by these values.
 type Platform struct {
 	// Package is the provider's package, aws of aws:ec2/vpc:Vpc.
 	Package string
 
 	// Settings are the provider's own properties. Those with true hold lists or objects; they arrive as JSON in strings.
 	Settings map[string]bool
-	// Required lists the settings that must be set. Another value of a Replacing setting means another provider, and all its resources with it.
+	// Required lists the settings that must be set. A new value of a Replacing setting means another provider, and replaces all its
+	// resources.
 	Required, Replacing []string
 	// Locate returns where a configured provider works, or refuses the configuration.
 	Locate func(c *Cloud, settings map[string]any) (Scope, error)

@@ -4,16 +4,16 @@ import (
 	"time"
 )
 
-// Queue holds back what a run does to one thing while something else is under way there. It lives as long as a provider's
+// Queue delays the operations of a run on a record while another one is in progress there. It lives as long as a provider's
 // configuration: one run.
 type Queue struct {
 	free  map[Key]time.Time // when a thing is free again, with a pace
-	ahead map[Key]float64   // the model seconds that a run has given it to do; without a pace all is asked at once
+	ahead map[Key]float64   // the model seconds that a run has queued; without a pace all requests arrive at once
 }
 
 func NewQueue() *Queue { return &Queue{free: map[Key]time.Time{}, ahead: map[Key]float64{}} }
 
-// reserveTurn tells how many model seconds pass before a thing is free, and occupies it from then on.
+// reserveTurn returns how many model seconds pass before a record is free, and occupies it from then on.
 func (q *Queue) reserveTurn(k Key, seconds float64, now time.Time, pace float64) float64 {
 	if pace == 0 {
 		before := q.ahead[k]
@@ -29,7 +29,7 @@ func (q *Queue) reserveTurn(k Key, seconds float64, now time.Time, pace float64)
 	return from.Sub(now).Seconds() * pace
 }
 
-// WaitTurn adds to an operation's time the wait for a thing that does one at a time, as a router does with its peers.
+// WaitTurn adds the wait for a record that does one operation at a time, as a router does with its peers.
 func (c *Call) WaitTurn(k Key) {
 	op := "update" // and a delete takes as long
 	if c.Old == nil {

@@ -1,6 +1,6 @@
 package cloud
 
-// Quota is the number that a quota stands at.
+// Quota returns the value of a quota.
 func (c *Call) Quota(code string) int {
 	if n, set := c.QuotaOverride(code); set {
 		return n

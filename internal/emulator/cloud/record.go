@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// Key names one thing in the emulated cloud. Region is empty for what belongs to the whole account, as roles do.
+// Key identifies one record. Region is empty for records of the whole account, such as roles.
 type Key struct {
 	Type    string `json:"type"`
 	Account string `json:"account"`
@@ -16,28 +16,28 @@ func (k Key) compareTo(o Key) int {
 	return slices.Compare([]string{k.Type, k.Account, k.Region, k.ID}, []string{o.Type, o.Account, o.Region, o.ID})
 }
 
-// Record is one thing in the emulated cloud, as the journal keeps it. Records are replaced and never changed in place, so
-// that a reader may keep one.
+// Record is one resource in the emulated cloud, as the journal stores it. A change replaces the record and never modifies it, so a
+// reader can keep one.
 type Record struct {
 	Key
 	Managed bool   `json:"managed,omitempty"`
 	URN     string `json:"urn,omitempty"`
-	// Owner made this and takes it along when it goes: the instances of a group, the interface of a NAT gateway.
+	// Owner created this record and deletes it with itself: a group its instances, a NAT gateway its interface.
 	Owner *Key `json:"owner,omitempty"`
-	// Inputs is what the program asked for, Outputs what the cloud added, Extra what the cloud knows and does not tell.
+	// Inputs are the values that the program set, Outputs those that the cloud added, Extra those that the cloud keeps to itself.
 	Inputs  map[string]any `json:"inputs,omitempty"`
 	Outputs map[string]any `json:"outputs,omitempty"`
 	Extra   map[string]any `json:"extra,omitempty"`
 }
 
-// Clone copies a record far enough for its top-level values to be set.
+// Clone copies a record so that the caller can set its top-level values.
 func (r *Record) Clone() *Record {
 	c := *r
 	c.Inputs, c.Outputs, c.Extra = CopyMap(r.Inputs), CopyMap(r.Outputs), CopyMap(r.Extra)
 	return &c
 }
 
-// Get returns a value as the program gave it or, where it gave none, as the cloud chose it.
+// Get returns the value that the program set or, when it set none, the value that the cloud chose.
 func (r *Record) Get(property string) any {
 	if v, ok := r.Inputs[property]; ok {
 		return v

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Referenced returns the record of a type that a reference of the call's record means. checkReferences has found it before.
+// Referenced returns the record that the reference of the call's record at a path names. checkReferences found it before.
 func (c *Call) Referenced(path, typ string) *Record { return c.State.Referenced(c.New, path, typ) }
 
-// checkReferences refuses references to nothing and references into another VPC. Those that an update leaves alone are not looked at:
-// a route whose NAT gateway is gone can still be altered.
+// checkReferences refuses references to absent records and references into another network. It skips references that an update does not
+// change: a route whose NAT gateway no longer exists can still change.
 func (c *Call) checkReferences() error {
 	network := c.State.NetworkOf(c.New)
 	for i := range c.Kind.References {
@@ -34,7 +34,7 @@ func (c *Call) checkReferences() error {
 	return nil
 }
 
-// RefuseMissing says that a reference leads nowhere, and where the id lives if it is only in another region.
+// RefuseMissing returns the error for a reference to an absent record. It names the region where the id exists, if another region has it.
 func (c *Call) RefuseMissing(rule *Reference, id string) error {
 	text := fmt.Sprintf(c.State.KindOf(rule.To[0]).Missing, id)
 	for _, r := range c.State.allRecords() {
@@ -45,7 +45,7 @@ func (c *Call) RefuseMissing(rule *Reference, id string) error {
 	return Refuse("%s", text)
 }
 
-// CheckUnused refuses to delete what something else uses, and names all that does.
+// CheckUnused refuses to delete a record that others use, and names them all.
 func (c *Call) CheckUnused(r *Record) error {
 	var users []string
 	for _, u := range c.State.ReferrersOf(r.Key) {
@@ -87,7 +87,7 @@ func (s *State) NetworkOf(r *Record) string {
 	return ""
 }
 
-// What becomes of a reference when its target is deleted, from weak to strong.
+// The effect of a target's deletion on a reference, from weak to strong.
 const (
 	Dangle  = iota // stays and points to nothing, as a route to a deleted NAT gateway does
 	Block          // the target cannot be deleted
@@ -95,21 +95,21 @@ const (
 	own            // likewise, and it was the target that made it
 )
 
-// Reference is a reference that records of a kind hold.
+// Reference is a rule for a reference that records of a kind hold.
 type Reference struct {
-	// Path leads to ids in the inputs or outputs: subnetIds[], networkInterfaces[].securityGroups[].
+	// Path selects the ids in the inputs or outputs: subnetIds[], networkInterfaces[].securityGroups[].
 	Path string
-	// To lists the types that may be meant. byName allows a name in place of an id.
+	// To lists the possible types of the target. ByName accepts a name in place of an id.
 	To     []string
 	ByName bool
-	// Lenient leaves it to the kind's functions to refuse what leads nowhere: not all that may be meant has a record here.
+	// Lenient leaves it to the kind's functions to refuse an absent target, because some valid targets have no record in the emulator.
 	Lenient  bool
 	OnDelete int // dangles, holds, fades or owns
 }
 
 var ownership = &Reference{OnDelete: own}
 
-// referencedIDs returns the values of a reference, from the inputs or else from what the cloud chose.
+// referencedIDs returns the values of a reference: those of the inputs or, when there are none, those that the cloud chose.
 func (r *Record) referencedIDs(rule *Reference) []string {
 	if ids := ValuesAt(r.Inputs, rule.Path); len(ids) > 0 {
 		return ids
@@ -117,7 +117,7 @@ func (r *Record) referencedIDs(rule *Reference) []string {
 	return ValuesAt(r.Outputs, rule.Path)
 }
 
-// resolveReferences finds the targets of all references of a record; those to nothing are left out.
+// resolveReferences returns the targets of all references of a record. It leaves out references to absent records.
 func (s *State) resolveReferences(r *Record) []resolvedReference {
 	var links []resolvedReference
 	if k := s.KindOf(r.Type); k != nil {
@@ -162,7 +162,7 @@ func (s *State) TargetOfType(r *Record, typ string) *Record {
 	return nil
 }
 
-// Referenced returns the record of a type that the reference at a path of a record means; nil when the record or the value is absent.
+// Referenced returns the record of a type that the reference of r at a path names. It returns nil when r or the value is absent.
 func (s *State) Referenced(r *Record, path, typ string) *Record {
 	if r == nil || r.Text(path) == "" {
 		return nil

@@ -23,7 +23,7 @@ func NewRegistry(platforms ...*Platform) *Registry {
 	return reg
 }
 
-// DeriveOutputs adds outputs to those of a type that follow from records of several platforms. Call it before the registry opens a cloud.
+// DeriveOutputs adds outputs to a type that follow from records of several platforms. Call it before Open.
 func (reg *Registry) DeriveOutputs(typ string, f func(*State, *Record) map[string]any) {
 	reg.derived[typ] = f
 }

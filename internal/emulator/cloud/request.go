@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Request is what a provider asks of the cloud.
+// Request is one request of a provider to the cloud.
 type Request struct {
 	Scope
 	Tags  map[string]any
@@ -20,16 +20,16 @@ type Request struct {
 	Run   func(*Call) error
 }
 
-// Reply is what came of it: what lives afterwards, with its outputs; nil after a delete.
+// Reply is the result of a request: the record afterwards, with its outputs; nil after a delete.
 type Reply struct {
 	Record  *Record
 	Outputs map[string]any
-	// Failed says that the change stands and that the wait for what it should bring about failed.
+	// Failed reports that the change stands, and that the wait for its effect failed.
 	Failed error
 }
 
-// Do checks and commits a request under the lock, at the beginning of its duration, and then waits: quotas and overlaps hold
-// between concurrent calls, and a process that dies while it waits leaves the thing in the cloud, as in life.
+// Do checks and commits a request under the lock, at the beginning of its duration, and then waits. Therefore quotas and overlaps hold
+// between concurrent calls, and a process that dies during the wait leaves the resource in the cloud, as in a real cloud.
 func (c *Cloud) Do(ctx context.Context, q *Request) (*Reply, error) {
 	asked := time.Now()
 	hitch, err := c.faults.delayOf(q)
@@ -58,8 +58,8 @@ func (c *Cloud) Do(ctx context.Context, q *Request) (*Reply, error) {
 	return out, nil
 }
 
-// commitRequest runs a request on the state and, when nothing speaks against it, writes it to the journal. It returns the model seconds,
-// or -1 when there was nothing to do.
+// commitRequest runs a request on the state and writes it to the journal when it succeeds. It returns the model seconds, or -1 when the
+// request changed nothing.
 func (c *Cloud) commitRequest(q *Request, hitch delay) (*Reply, float64, error) {
 	call := &Call{State: c.state, cloud: c, Scope: q.Scope, Tags: q.Tags, queue: q.Queue, Kind: q.Kind, Now: time.Now().UTC()}
 	ids, addresses := c.state.ids, c.state.addresses
@@ -87,7 +87,7 @@ func (c *Cloud) commitRequest(q *Request, hitch delay) (*Reply, float64, error) 
 	return out, l.ModelSeconds, nil
 }
 
-// buildLine writes down what a call did.
+// buildLine returns the journal line of a call.
 func (c *Cloud) buildLine(q *Request, call *Call, hitch delay) *journalLine {
 	subject := call.New
 	if subject == nil {
@@ -107,11 +107,11 @@ func (c *Cloud) buildLine(q *Request, call *Call, hitch delay) *journalLine {
 	return l
 }
 
-// appendLine appends a line and applies what was written, decoded again: what lives here is what any other process reads.
+// appendLine appends a line and applies it after decoding it again. This process therefore has the state that any other process reads.
 func (c *Cloud) appendLine(l *journalLine) error {
 	raw, err := json.Marshal(l)
 	if err != nil {
-		return fmt.Errorf("writing the operation down: %w", err)
+		return fmt.Errorf("encoding the operation: %w", err)
 	}
 	if err := c.journal.appendLine(raw); err != nil {
 		return err
@@ -125,8 +125,8 @@ func (c *Cloud) appendLine(l *journalLine) error {
 	return nil
 }
 
-// waitSeconds lets model seconds pass since something was asked, or less when the caller gives up: what was committed stands either way. The time
-// that the answer took to find is part of them.
+// waitSeconds waits until some model seconds have passed since the request, or until the caller gives up. The committed change stands
+// in both cases. The time that the answer took counts towards the wait.
 func (c *Cloud) waitSeconds(ctx context.Context, asked time.Time, seconds float64) {
 	if c.options.Pace == 0 || seconds <= 0 {
 		return
@@ -139,7 +139,7 @@ func (c *Cloud) waitSeconds(ctx context.Context, asked time.Time, seconds float6
 	}
 }
 
-// ReadRecord finds a thing by its id or by what an import takes; nil when there is none. It never writes.
+// ReadRecord returns a record by its id or by its import id, or nil. It never writes.
 func (c *Cloud) ReadRecord(ctx context.Context, q *Request) (*Reply, error) {
 	hitch, err := c.faults.delayOf(q)
 	c.waitSeconds(ctx, time.Now(), hitch.seconds)

@@ -4,27 +4,28 @@ import (
 	"maps"
 )
 
-// Resource is one thing that lives in the emulated cloud.
+// Resource is one resource in the emulated cloud.
 type Resource struct {
-	// Type is the Pulumi type token, aws:ec2/vpc:Vpc, and ID what its provider calls it.
+	// Type is the Pulumi type token, aws:ec2/vpc:Vpc. ID is the provider's id.
 	Type string
 	ID   string
-	// ImportID is what an import of the real provider takes: the id, or for instance rtb-…_0.0.0.0/0 for a route.
+	// ImportID is the id that an import of the real provider accepts: the id itself, or for instance rtb-…_0.0.0.0/0 for a route.
 	ImportID string
-	// Name is the Name tag or, at Google's, the name; Region the cloud's region, empty for what belongs to the whole account. Account is
-	// the project there, and Tags are all labels.
+	// Name is the Name tag in AWS, or the name in GCP. Region is empty for resources of the whole account. In GCP, Account is the
+	// project, and Tags are all labels.
 	Name    string
 	Region  string
 	Account string
 	Tags    map[string]string
-	// Inputs and Outputs are plain JSON values. The cloud knows its secrets: nothing is masked.
+	// Inputs and Outputs are plain JSON values. Secrets are not masked.
 	Inputs  map[string]any
 	Outputs map[string]any
-	// Managed is false for what the cloud made itself: instances of a scaling group, the default security group, the main route table.
+	// Managed is false for resources that the cloud created: instances of a scaling group, the default security group, the main route
+	// table.
 	Managed bool
 }
 
-// describeRecord shows a record to the outside.
+// describeRecord returns a record as callers of the package see it.
 func (s *State) describeRecord(r *Record) Resource {
 	out := Resource{
 		Type: r.Type, ID: r.ID, ImportID: r.ID, Region: r.Region, Account: r.Account,
@@ -39,8 +40,8 @@ func (s *State) describeRecord(r *Record) Resource {
 	return out
 }
 
-// OutputsOf is the whole state of a record as a provider tells it: what the cloud chose, what the program asked for, what follows
-// from other records, and something for every output that is never absent.
+// OutputsOf returns the whole state of a record as a provider returns it: the values that the cloud chose, the inputs, the values that
+// follow from other records, and a value for every output that is never absent.
 func (s *State) OutputsOf(r *Record) map[string]any {
 	out := CopyMap(r.Outputs)
 	maps.Copy(out, r.Inputs)

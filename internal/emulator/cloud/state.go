@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// State is the emulated cloud at one moment, for reading. One that Replay hands out is valid during the visit only.
+// State is the emulated cloud at one moment, for reading. A state from Replay is valid during the visit only.
 type State struct {
 	registry *Registry
 	records  map[Key]*Record
 	byType   map[string]map[Key]*Record
-	// links holds, for each record, what it refers to; users is the inverse.
+	// links holds the targets of each record's references; users is the inverse.
 	links map[Key][]resolvedReference
 	users map[Key]map[Key]*Reference
-	// ids and addresses count what was given out, ever: nothing is given out twice.
+	// ids and addresses count all that were ever assigned: none is assigned twice.
 	ids, addresses int
 }
 
@@ -28,7 +28,7 @@ func newState(reg *Registry) *State {
 	}
 }
 
-// setRecord puts a record in, or in place of the one with its key, and notes what it refers to as things are now.
+// setRecord stores a record, in place of the one with its key, and resolves its references now.
 func (s *State) setRecord(r *Record) {
 	s.dropRecord(r.Key)
 	s.putRecord(r, s.resolveReferences(r))
@@ -68,7 +68,7 @@ func (s *State) KindOf(typ string) *Kind { return s.registry.KindOf(typ) }
 // KeyIn returns the key of a record of a type in an account and region. The id may have any form that the type's platform accepts.
 func (s *State) KeyIn(in Scope, typ, id string) Key { return s.registry.keyIn(in, typ, id) }
 
-// RecordAt returns the record with a key, or nil. Records that exist without having been created are among them.
+// RecordAt returns the record with a key, or nil. It also returns implicit records (Kind.Implicit).
 func (s *State) RecordAt(k Key) *Record {
 	if r := s.records[k]; r != nil {
 		return r
@@ -84,7 +84,7 @@ func (s *State) RecordNear(r *Record, typ, id string) *Record {
 	return s.records[Key{Type: typ, Account: r.Account, Region: r.Region, ID: id}]
 }
 
-// Each goes through the records of a type, in no order.
+// Each iterates over the records of a type, in no order.
 func (s *State) Each(typ string) iter.Seq[*Record] { return maps.Values(s.byType[typ]) }
 
 // applyLine makes a journal line's changes.
@@ -120,7 +120,7 @@ func sortByKey(list []*Record) []*Record {
 	return list
 }
 
-// ReferrersOf lists what refers to a record, in the order of keys.
+// ReferrersOf lists the records that refer to a record, in the order of their keys.
 func (s *State) ReferrersOf(k Key) []*Record {
 	list := make([]*Record, 0, len(s.users[k]))
 	for user := range s.users[k] {
@@ -129,7 +129,7 @@ func (s *State) ReferrersOf(k Key) []*Record {
 	return sortByKey(list)
 }
 
-// OwnedRecords lists what a record made and takes along.
+// OwnedRecords lists the records that a record owns.
 func (s *State) OwnedRecords(k Key) []*Record {
 	var list []*Record
 	for user, rule := range s.users[k] {
@@ -140,8 +140,8 @@ func (s *State) OwnedRecords(k Key) []*Record {
 	return sortByKey(list)
 }
 
-// Get finds what has an id, in whatever region. Names serve some types as ids and are not unique across regions: the first is
-// taken, in the order of Resources.
+// Get returns the resource with an id, in any region. Some types use names as ids, and names are not unique across regions: Get then
+// returns the first one in the order of Resources.
 func (s *State) Get(id string) (Resource, bool) {
 	var first *Record
 	for _, r := range s.records {
@@ -155,7 +155,7 @@ func (s *State) Get(id string) (Resource, bool) {
 	return s.describeRecord(first), true
 }
 
-// List returns what lives of one type (aws:ec2/subnet:Subnet), sorted.
+// List returns the resources of one type (aws:ec2/subnet:Subnet), sorted.
 func (s *State) List(typ string) []Resource {
 	out := []Resource{}
 	for _, r := range s.RecordsOf(typ) {

@@ -29,7 +29,7 @@ func ValuesAt(v any, path string) []string {
 	return out
 }
 
-// PlainValue turns a value into plain JSON: a cloud knows its secrets. What is not known yet becomes nil.
+// PlainValue returns a value as plain JSON, with secrets in the clear. A value that is not known yet becomes nil.
 func PlainValue(v resource.PropertyValue) any {
 	v = catalog.Bare(v)
 	switch {
@@ -79,7 +79,7 @@ func Text(v any) string {
 	return s
 }
 
-// Bool reads a truth value; launch templates write theirs as strings.
+// Bool returns a truth value. Launch templates store theirs as strings.
 func Bool(v any) bool {
 	b, _ := v.(bool)
 	return b || v == "true"
@@ -100,7 +100,7 @@ func Object(v any) map[string]any {
 	return m
 }
 
-// Objects reads a list of objects.
+// Objects returns a list of objects.
 func Objects(v any) []map[string]any {
 	list, _ := v.([]any)
 	out := make([]map[string]any, 0, len(list))
@@ -121,7 +121,7 @@ func Texts(v any) []string {
 	return out
 }
 
-// AnyList is the inverse of strs: records hold what JSON holds.
+// AnyList is the inverse of Texts: records hold the types of JSON.
 func AnyList(list []string) []any {
 	out := make([]any, len(list))
 	for i, s := range list {

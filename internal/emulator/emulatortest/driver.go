@@ -98,7 +98,7 @@ func ConnectTo(t testing.TB, server *provider.Server, pkg string) pulumirpc.Reso
 	return pulumirpc.NewResourceProviderClient(conn)
 }
 
-// Elsewhere is another provider of the same cloud, as an engine attaches it: over a connection of its own.
+// Elsewhere returns another provider of the same cloud, as an engine attaches it: over a connection of its own.
 func (d *Driver) Elsewhere(config Props) *Driver {
 	d.T.Helper()
 	server, err := provider.Serve(d.Cloud)
@@ -123,7 +123,7 @@ func (d *Driver) TryConfigure(config Props) error {
 	return err
 }
 
-// Property turns Go values into properties, unknown and secrets among them.
+// Property converts Go values to properties, unknown values and secrets among them.
 func Property(v any) resource.PropertyValue {
 	switch v := v.(type) {
 	case Unknown:
@@ -185,7 +185,7 @@ func (d *Driver) Check(typ, name string, olds *structpb.Struct, p Props) (*struc
 	return out.GetInputs(), nil
 }
 
-// TryCreate creates a resource, or tells why not.
+// TryCreate creates a resource, or returns why the cloud refused it.
 func (d *Driver) TryCreate(typ, name string, p Props) (*Handle, error) {
 	d.T.Helper()
 	inputs, err := d.Check(typ, name, nil, p)
@@ -208,7 +208,7 @@ func (d *Driver) Create(typ, name string, p Props) *Handle {
 	return r
 }
 
-// Read reads something by id, as a refresh does when inputs are given and as an import does when not.
+// Read reads something by id, as a refresh does with inputs, and as an import does without.
 func (d *Driver) Read(typ, name, id string, inputs *structpb.Struct) *Handle {
 	d.T.Helper()
 	out, err := d.Client.Read(context.Background(), &pulumirpc.ReadRequest{Id: id, Urn: URN(typ, name), Inputs: inputs})
@@ -218,7 +218,7 @@ func (d *Driver) Read(typ, name, id string, inputs *structpb.Struct) *Handle {
 	return &Handle{Driver: d, Type: typ, ID: out.GetId(), Name: name, Inputs: out.GetInputs(), State: out.GetProperties()}
 }
 
-// RequireRefusal checks that an error is there and holds some words.
+// RequireRefusal fails the test unless err is an error that contains some words.
 func RequireRefusal(t testing.TB, err error, words ...string) {
 	t.Helper()
 	if err == nil {
@@ -231,7 +231,7 @@ func RequireRefusal(t testing.TB, err error, words ...string) {
 	}
 }
 
-// RequireCreateRefusal tries to create something and checks the refusal, and that it left no trace.
+// RequireCreateRefusal creates a resource that the cloud must refuse, and checks the error and that the journal did not change.
 func (d *Driver) RequireCreateRefusal(typ string, p Props, words ...string) {
 	d.T.Helper()
 	before := d.Journal()
@@ -276,7 +276,7 @@ func UnmarshalProperties(s *structpb.Struct) (resource.PropertyMap, error) {
 
 func PlainProps(p Props) map[string]any { return cloud.PlainMap(Property(p).ObjectValue()) }
 
-// GCP is a provider of Google's on the same cloud, of the project backend and us-west2 unless a test says otherwise.
+// GCP returns a GCP provider on the same cloud, of the project backend and us-west2 by default.
 func (d *Driver) GCP(configs ...Props) *Driver {
 	d.T.Helper()
 	server, err := provider.Serve(d.Cloud)
@@ -300,7 +300,7 @@ func (d *Driver) Machines() []cloud.Resource {
 	return list
 }
 
-// VPC, subnet and the like make what most tests stand on.
+// VPC, Subnet, InternetGateway and EIP create the resources that most tests need.
 func (d *Driver) VPC(cidr string) *Handle {
 	d.T.Helper()
 	return d.Create(aws.VPCType, "vpc-"+cidr, Props{"cidrBlock": cidr, "enableDnsHostnames": true})

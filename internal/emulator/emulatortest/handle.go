@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Handle is a resource in a test's hands.
+// Handle is a resource that a test created.
 type Handle struct {
 	Driver   *Driver
 	Type, ID string
@@ -16,10 +16,10 @@ type Handle struct {
 	State    *structpb.Struct
 }
 
-// Output reads one of its outputs.
+// Output returns one of its outputs.
 func (r *Handle) Output(name string) any { return r.Driver.Unpack(r.State)[name] }
 
-// Diff asks what a change of inputs would mean.
+// Diff returns what a change of inputs would do.
 func (r *Handle) Diff(p Props) *pulumirpc.DiffResponse {
 	r.Driver.T.Helper()
 	news, err := r.Driver.Check(r.Type, r.Name, r.Inputs, p)

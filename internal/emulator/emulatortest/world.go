@@ -8,13 +8,13 @@ import (
 
 const TrustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-// World is one resource of every kind that a program can ask for, with the inputs that it was asked with.
+// World is one resource of every kind that a program can create, with its inputs.
 type World struct {
 	Driver  *Driver
 	Handles map[string]*Handle
 	Asked   map[string]Props
 	Order   []string
-	// Address is a second one, for the interface: the NAT gateway has the first.
+	// Address is a second address, for the interface: the NAT gateway has the first.
 	Address *Handle
 }
 
@@ -26,7 +26,7 @@ func (w *World) Add(typ string, p Props) *Handle {
 	return w.Handles[typ]
 }
 
-// Everything makes a world.
+// Everything creates a world.
 func Everything(d *Driver) *World {
 	d.T.Helper()
 	w := &World{Driver: d, Handles: map[string]*Handle{}, Asked: map[string]Props{}}
@@ -40,7 +40,8 @@ func Everything(d *Driver) *World {
 	eip := w.Add(aws.EIPType, Props{"domain": "vpc", "tags": tags})
 	w.Add(aws.NATGatewayType, Props{"subnetId": subnet.ID, "allocationId": eip.ID})
 	group := w.Add(aws.SecurityGroupType, Props{"vpcId": vpc.ID, "description": "test"})
-	w.Add(aws.IngressRuleType, Props{"securityGroupId": group.ID, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIpv4": "10.0.0.0/8"})
+	w.Add(aws.IngressRuleType, Props{"securityGroupId": group.ID, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443,
+		"cidrIpv4": "10.0.0.0/8"})
 	w.Add(aws.EgressRuleType, Props{"securityGroupId": group.ID, "ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"})
 	w.Add(aws.DefaultSecurityGroupType, Props{"vpcId": vpc.ID})
 	eni := w.Add(aws.NetworkInterfaceType, Props{"subnetId": subnet.ID, "privateIps": []any{"10.42.0.10"}, "sourceDestCheck": false,
@@ -53,7 +54,8 @@ func Everything(d *Driver) *World {
 	role := w.Add(aws.RoleType, Props{"assumeRolePolicy": TrustPolicy})
 	w.Add(aws.RolePolicyType, Props{"role": role.ID, "policy": `{"Statement":[]}`})
 	profile := w.Add(aws.InstanceProfileType, Props{"role": role.ID})
-	w.Add(aws.FlowLogType, Props{"vpcId": vpc.ID, "trafficType": "ALL", "iamRoleArn": role.Output("arn"), "logDestination": logs.Output("arn")})
+	w.Add(aws.FlowLogType, Props{"vpcId": vpc.ID, "trafficType": "ALL", "iamRoleArn": role.Output("arn"),
+		"logDestination": logs.Output("arn")})
 	template := w.Add(aws.LaunchTemplateType, Props{"imageId": "resolve:ssm:/aws/service/debian/release/12/latest/arm64",
 		"instanceType": "m7g.large", "vpcSecurityGroupIds": []any{group.ID}, "iamInstanceProfile": Props{"name": profile.ID},
 		"metadataOptions": Props{"httpTokens": "required"}})
@@ -75,7 +77,8 @@ func (w *World) addLink(vpc, table *Handle) {
 	router := w.Add(gcp.RouterType, Props{"network": network.Output("selfLink"), "bgp": Props{"asn": 64520, "advertiseMode": "CUSTOM",
 		"advertisedGroups": []any{"ALL_SUBNETS"}, "advertisedIpRanges": []any{Props{"range": "199.36.153.8/30"}}}})
 	w.Driver = onAWS
-	customer := w.Add(aws.CustomerGatewayType, Props{"bgpAsn": "64520", "ipAddress": AddressOf(gateway, "vpnInterfaces", 0), "type": "ipsec.1"})
+	customer := w.Add(aws.CustomerGatewayType, Props{"bgpAsn": "64520", "ipAddress": AddressOf(gateway, "vpnInterfaces", 0),
+		"type": "ipsec.1"})
 	vgw := w.Add(aws.VPNGatewayType, Props{"amazonSideAsn": "64620", "tags": Props{"Name": "one"}})
 	w.Add(aws.VPNGatewayAttachmentType, Props{"vpcId": vpc.ID, "vpnGatewayId": vgw.ID})
 	w.Add(aws.RoutePropagationType, Props{"routeTableId": table.ID, "vpnGatewayId": vgw.ID})
@@ -85,12 +88,16 @@ func (w *World) addLink(vpc, table *Handle) {
 		Props{"id": 0, "ipAddress": vpn.Output("tunnel1Address")}, Props{"id": 1, "ipAddress": vpn.Output("tunnel2Address")}}})
 	tunnel := w.Add(gcp.VPNTunnelType, Props{"vpnGateway": gateway.ID, "vpnGatewayInterface": 0, "peerExternalGateway": external.ID,
 		"peerExternalGatewayInterface": 0, "router": router.Output("name"), "sharedSecret": vpn.Output("tunnel1PresharedKey")})
-	face := w.Add(gcp.RouterInterfaceType, Props{"router": router.Output("name"), "vpnTunnel": tunnel.Output("name"), "ipRange": "169.254.6.2/30"})
-	w.Add(gcp.RouterPeerType, Props{"router": router.Output("name"), "interface": face.Output("name"), "peerAsn": 64620, "peerIpAddress": "169.254.6.1"})
-	w.Add(gcp.FirewallType, Props{"network": network.ID, "sourceRanges": []any{"10.42.0.0/17"}, "allows": []any{Props{"protocol": "tcp", "ports": []any{"443"}}}})
+	face := w.Add(gcp.RouterInterfaceType, Props{"router": router.Output("name"), "vpnTunnel": tunnel.Output("name"),
+		"ipRange": "169.254.6.2/30"})
+	w.Add(gcp.RouterPeerType, Props{"router": router.Output("name"), "interface": face.Output("name"), "peerAsn": 64620,
+		"peerIpAddress": "169.254.6.1"})
+	w.Add(gcp.FirewallType, Props{"network": network.ID, "sourceRanges": []any{"10.42.0.0/17"},
+		"allows": []any{Props{"protocol": "tcp", "ports": []any{"443"}}}})
 	zone := w.Add(gcp.ManagedZoneType, Props{"dnsName": "example.com.", "visibility": "private",
 		"privateVisibilityConfig": Props{"networks": []any{Props{"networkUrl": network.ID}}}})
-	w.Add(gcp.RecordSetType, Props{"managedZone": zone.Output("name"), "name": "api.example.com.", "type": "A", "ttl": 300, "rrdatas": []any{"10.168.0.10"}})
+	w.Add(gcp.RecordSetType, Props{"managedZone": zone.Output("name"), "name": "api.example.com.", "type": "A", "ttl": 300,
+		"rrdatas": []any{"10.168.0.10"}})
 	policy := w.Add(gcp.SecurityPolicyType, Props{})
 	w.Add(gcp.SecurityPolicyRuleType, Props{"securityPolicy": policy.Output("name"), "priority": 1000, "action": "allow",
 		"match": Props{"versionedExpr": "SRC_IPS_V1", "config": Props{"srcIpRanges": []any{"198.51.100.7/32"}}}})

@@ -12,7 +12,7 @@ const (
 	DashboardBody = `{"widgets":[{"type":"metric","x":0,"y":0,"width":12,"height":6,"properties":{"region":"us-west-1"}}]}`
 )
 
-// fillRegion adds to a world what fleets, cache and alarms of a region are made of.
+// fillRegion adds the resources of a region's fleets, cache and alarms.
 func (w *World) fillRegion() {
 	w.Driver.T.Helper()
 	w.fillStorage()
@@ -20,15 +20,19 @@ func (w *World) fillRegion() {
 	w.fillBucket()
 	w.fillAlarms()
 	group := w.Handles[aws.AutoScalingGroupType]
-	w.Add(aws.LifecycleHookType, Props{"autoscalingGroupName": group.ID, "name": "ready", "lifecycleTransition": aws.LaunchTransition, "heartbeatTimeout": 600})
-	w.Add(aws.ScalingPolicyType, Props{"autoscalingGroupName": group.ID, "policyType": "TargetTrackingScaling", "targetTrackingConfiguration": Props{
-		"targetValue": 0.7, "customizedMetricSpecification": Props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}}})
+	w.Add(aws.LifecycleHookType, Props{"autoscalingGroupName": group.ID, "name": "ready", "lifecycleTransition": aws.LaunchTransition,
+		"heartbeatTimeout": 600})
+	w.Add(aws.ScalingPolicyType, Props{"autoscalingGroupName": group.ID, "policyType": "TargetTrackingScaling",
+		"targetTrackingConfiguration": Props{
+			"targetValue": 0.7, "customizedMetricSpecification": Props{"metricName": "BusyRatio", "namespace": "Beachhead",
+				"statistic": "Average"}}})
 	policy := w.Add(aws.PolicyType, Props{"policy": AnyPolicy})
 	w.Add(aws.RolePolicyAttachmentType, Props{"role": w.Handles[aws.RoleType].ID, "policyArn": policy.ID})
 }
 
 func (w *World) fillStorage() {
-	w.Add(aws.SubnetReservationType, Props{"subnetId": w.Handles[aws.SubnetType].ID, "cidrBlock": "10.42.15.0/28", "reservationType": "explicit"})
+	w.Add(aws.SubnetReservationType, Props{"subnetId": w.Handles[aws.SubnetType].ID, "cidrBlock": "10.42.15.0/28",
+		"reservationType": "explicit"})
 	tags := Props{"Name": "one"}
 	key := w.Add(aws.KMSKeyType, Props{"description": "cache", "deletionWindowInDays": 7})
 	w.Add(aws.KMSAliasType, Props{"name": "alias/cache", "targetKeyId": key.ID})
@@ -37,10 +41,11 @@ func (w *World) fillStorage() {
 	w.Add(aws.VolumeAttachmentType, Props{"volumeId": volume.ID, "instanceId": w.Driver.Machines()[0].ID, "deviceName": "/dev/sdf"})
 	snapshot := w.Add(aws.SnapshotType, Props{"volumeId": volume.ID, "tags": tags})
 	w.Add(aws.SnapshotCopyType, Props{"sourceSnapshotId": snapshot.ID, "sourceRegion": "us-west-1", "encrypted": true})
-	w.Add(aws.LifecyclePolicyType, Props{"description": "daily", "executionRoleArn": w.Handles[aws.RoleType].Output("arn"), "policyDetails": DailySnapshots("us-east-2")})
+	w.Add(aws.LifecyclePolicyType, Props{"description": "daily", "executionRoleArn": w.Handles[aws.RoleType].Output("arn"),
+		"policyDetails": DailySnapshots("us-east-2")})
 }
 
-// DailySnapshots takes snapshots of everything called one, keeps two, and copies them to another region.
+// DailySnapshots returns a policy that snapshots all volumes with the name one, retains two snapshots, and copies them to another region.
 func DailySnapshots(target string) Props {
 	schedule := Props{"name": "daily", "createRule": Props{"interval": 24, "intervalUnit": "HOURS", "times": "03:00"},
 		"retainRule": Props{"count": 2}, "copyTags": true}
@@ -60,7 +65,8 @@ func (w *World) fillNames() {
 func (w *World) fillBucket() {
 	bucket := w.Add(aws.BucketType, Props{"tags": Props{"Name": "one"}})
 	w.Add(aws.BucketPublicAccessBlockType, Props{"bucket": bucket.ID, "blockPublicAcls": true, "blockPublicPolicy": true})
-	w.Add(aws.BucketEncryptionType, Props{"bucket": bucket.ID, "rules": []any{Props{"applyServerSideEncryptionByDefault": Props{"sseAlgorithm": "AES256"}}}})
+	w.Add(aws.BucketEncryptionType, Props{"bucket": bucket.ID,
+		"rules": []any{Props{"applyServerSideEncryptionByDefault": Props{"sseAlgorithm": "AES256"}}}})
 	w.Add(aws.BucketVersioningType, Props{"bucket": bucket.ID, "versioningConfiguration": Props{"status": "Enabled"}})
 	w.Add(aws.BucketPolicyType, Props{"bucket": bucket.ID, "policy": AnyPolicy})
 	w.Add(aws.BucketOwnershipType, Props{"bucket": bucket.ID, "rule": Props{"objectOwnership": "BucketOwnerEnforced"}})
@@ -79,7 +85,7 @@ func (w *World) fillAlarms() {
 		"name": "errors", "namespace": "Beachhead", "value": "1"}})
 }
 
-// TextAsset is a file's content, as the engine passes it.
+// TextAsset returns a file's content as the engine passes it.
 func TextAsset(text string) resource.PropertyValue {
 	a, err := rasset.FromText(text)
 	if err != nil {

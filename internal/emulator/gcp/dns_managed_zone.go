@@ -23,14 +23,14 @@ func managedZoneKind() *cloud.Kind {
 		WriteOnly:   []string{"forceDestroy"},
 		References:  []cloud.Reference{{Path: "privateVisibilityConfig.networks[].networkUrl", To: []string{NetworkType}}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckChoice("visibility", "private", "public")
-			l.CheckPattern("dnsName", absoluteName)
-			if l.Has("privateVisibilityConfig") && l.Text("visibility") == "public" {
-				l.Fail("privateVisibilityConfig", "is for private zones only")
+			in := cloud.ReadInputs(m)
+			in.CheckChoice("visibility", "private", "public")
+			in.CheckPattern("dnsName", absoluteName)
+			if in.Has("privateVisibilityConfig") && in.Text("visibility") == "public" {
+				in.Fail("privateVisibilityConfig", "is for private zones only")
 			}
-			l.Nested("privateVisibilityConfig").RefuseUnsupported("gkeClusters")
-			return l.Failures()
+			in.Nested("privateVisibilityConfig").RefuseUnsupported("gkeClusters")
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.Outputs["creationTime"] = c.Now.Format("2006-01-02T15:04:05.000Z")
@@ -51,7 +51,7 @@ func managedZoneKind() *cloud.Kind {
 	}, collectionID)
 }
 
-// checkZoneVisibility refuses a network that sees another private zone of the same name.
+// checkZoneVisibility refuses a network that another private zone of the same name is visible to.
 func checkZoneVisibility(c *cloud.Call) error {
 	see := func(zone *cloud.Record) map[cloud.Key]bool {
 		seen := map[cloud.Key]bool{}
@@ -75,7 +75,7 @@ func checkZoneVisibility(c *cloud.Call) error {
 	return nil
 }
 
-// checkZoneEmpty refuses to delete a zone with records in it, unless the program said to.
+// checkZoneEmpty refuses to delete a zone that contains records, unless forceDestroy is set.
 func checkZoneEmpty(c *cloud.Call) error {
 	for _, u := range c.State.ReferrersOf(c.Old.Key) {
 		if u.Type == RecordSetType && !c.Old.Bool("forceDestroy") {

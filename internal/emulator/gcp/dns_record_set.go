@@ -19,25 +19,26 @@ func recordSetKind() *cloud.Kind {
 		ExactlyOne:  [][]string{{"rrdatas"}},
 		References:  []cloud.Reference{{Path: "managedZone", To: []string{ManagedZoneType}, OnDelete: cloud.Cascade}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckPattern("name", absoluteName)
-			l.CheckRange("ttl", 0, 2147483647)
-			l.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
-			for i, data := range cloud.Texts(l.Values["rrdatas"]) {
-				if why := recordDataFault(l.Text("type"), data); why != "" {
-					l.Fail(fmt.Sprintf("rrdatas[%d]", i), "%q %s", data, why)
+			in := cloud.ReadInputs(m)
+			in.CheckPattern("name", absoluteName)
+			in.CheckRange("ttl", 0, 2147483647)
+			in.CheckChoice("type", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
+			for i, data := range cloud.Texts(in.Values["rrdatas"]) {
+				if why := recordDataFault(in.Text("type"), data); why != "" {
+					in.Fail(fmt.Sprintf("rrdatas[%d]", i), "%q %s", data, why)
 				}
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: checkRecordSet,
 		Update: checkRecordSet,
 	}, func(in cloud.Scope, r *cloud.Record) string {
-		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.Account, lastSegment(r.Text("managedZone")), r.Text("name"), r.Text("type"))
+		return fmt.Sprintf("projects/%s/managedZones/%s/rrsets/%s/%s", in.Account, lastSegment(r.Text("managedZone")), r.Text("name"),
+			r.Text("type"))
 	})
 }
 
-// recordDataFault says what is wrong with the data of a record of a type.
+// recordDataFault returns why the data of a record is invalid for its type, or an empty string.
 func recordDataFault(typ, data string) string {
 	switch {
 	case typ == "A" && !cloud.IsIPv4(data):
@@ -53,7 +54,8 @@ func checkRecordSet(c *cloud.Call) error {
 	zone := c.Referenced("managedZone", ManagedZoneType)
 	name, apex := c.New.Text("name"), zone.Text("dnsName")
 	if name != apex && !strings.HasSuffix(name, "."+apex) {
-		return cloud.Refuse("googleapi: Error 400: Invalid value for 'entity.change.additions[0].name': '%s' is not in the zone %s, invalid", name, apex)
+		return cloud.Refuse("googleapi: Error 400: Invalid value for 'entity.change.additions[0].name': '%s' is not in the zone %s, invalid",
+			name, apex)
 	}
 	alias := c.New.Text("type") == "CNAME"
 	if alias && name == apex {
@@ -69,10 +71,12 @@ func checkSameName(c *cloud.Call, zone *cloud.Record, name string, alias bool) e
 			continue
 		}
 		if other.Text("type") == c.New.Text("type") {
-			return cloud.Refuse("googleapi: Error 409: The resource 'entity.change.additions[0]' named '%s (%s)' already exists, alreadyExists", name, other.Text("type"))
+			return cloud.Refuse("googleapi: Error 409: The resource 'entity.change.additions[0]' named '%s (%s)' already exists, alreadyExists",
+				name, other.Text("type"))
 		}
 		if alias || other.Text("type") == "CNAME" {
-			return cloud.Refuse("googleapi: Error 400: '%s' has a record of type %s; a CNAME stands alone, cnameResourceRecordSetConflict", name, other.Text("type"))
+			return cloud.Refuse("googleapi: Error 400: '%s' has a record of type %s; a CNAME stands alone, cnameResourceRecordSetConflict", name,
+				other.Text("type"))
 		}
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 
 const ExternalVPNGatewayType = "gcp:compute/externalVpnGateway:ExternalVpnGateway"
 
-// redundancies are how many interfaces an external gateway has with each type of redundancy.
+// redundancies is the number of interfaces of an external gateway, by type of redundancy.
 var redundancies = map[string]int{"SINGLE_IP_INTERNALLY_REDUNDANT": 1, "TWO_IPS_REDUNDANCY": 2, "FOUR_IPS_REDUNDANCY": 4}
 
 func externalVPNGatewayKind() *cloud.Kind {
@@ -22,23 +22,23 @@ func externalVPNGatewayKind() *cloud.Kind {
 }
 
 func checkExternalGateway(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckChoice("redundancyType", "FOUR_IPS_REDUNDANCY", "SINGLE_IP_INTERNALLY_REDUNDANT", "TWO_IPS_REDUNDANCY")
-	want, known := redundancies[l.Text("redundancyType")]
-	if list := cloud.Objects(l.Values["interfaces"]); known && l.Has("interfaces") && len(list) != want {
-		l.Fail("interfaces", "%s wants exactly %d interfaces, got %d", l.Text("redundancyType"), want, len(list))
+	in := cloud.ReadInputs(m)
+	in.CheckChoice("redundancyType", "FOUR_IPS_REDUNDANCY", "SINGLE_IP_INTERNALLY_REDUNDANT", "TWO_IPS_REDUNDANCY")
+	want, known := redundancies[in.Text("redundancyType")]
+	if list := cloud.Objects(in.Values["interfaces"]); known && in.Has("interfaces") && len(list) != want {
+		in.Fail("interfaces", "%s requires exactly %d interfaces, got %d", in.Text("redundancyType"), want, len(list))
 	}
 	if !known {
 		want = 4
 	}
-	checkInterfaceNumbers(l, "interfaces", want)
-	return l.Failures()
+	checkInterfaceNumbers(in, "interfaces", want)
+	return in.Failures()
 }
 
-// checkInterfaceNumbers wants interfaces with numbers from 0, each once, and with addresses.
-func checkInterfaceNumbers(l *cloud.Inputs, name string, n int) {
+// checkInterfaceNumbers requires interfaces with the numbers from 0, each once, and with addresses.
+func checkInterfaceNumbers(in *cloud.Inputs, name string, n int) {
 	seen := map[int]bool{}
-	for _, i := range l.Items(name) {
+	for _, i := range in.Items(name) {
 		id := cloud.Number(i.Values["id"])
 		if i.Has("id") && (id < 0 || id >= n || seen[id]) {
 			i.Fail("id", "%d: want each of 0 to %d once", id, n-1)
@@ -64,8 +64,8 @@ func checkInterfaceAddresses(r *cloud.Record) error {
 	return nil
 }
 
-// InterfaceAddress is the address of a gateway's interface; empty when it has no such interface. Interfaces without a number
-// bear that of their place.
+// InterfaceAddress returns the address of a gateway's interface, or an empty string when the interface does not exist. An interface
+// without a number has the number of its position.
 func InterfaceAddress(gateway *cloud.Record, list string, number int) string {
 	if gateway == nil {
 		return ""

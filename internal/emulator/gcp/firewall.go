@@ -35,28 +35,28 @@ func firewallKind() *cloud.Kind {
 var sourceInputs = []string{"sourceRanges", "sourceTags", "sourceServiceAccounts"}
 
 func checkFirewall(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckChoice("direction", "INGRESS", "EGRESS")
-	l.CheckRange("priority", 0, 65535)
+	in := cloud.ReadInputs(m)
+	in.CheckChoice("direction", "INGRESS", "EGRESS")
+	in.CheckRange("priority", 0, 65535)
 	switch _, set := m["direction"]; {
-	case l.Text("direction") == "EGRESS" && len(cloud.GivenInputs(m, sourceInputs[1:])) > 0:
-		l.Fail("direction", "an EGRESS rule has no source tags and no source service accounts")
-	case (!set || l.Text("direction") == "INGRESS") && len(cloud.GivenInputs(m, sourceInputs)) == 0:
-		l.Fail("sourceRanges", "one of source_tags, source_ranges, or source_service_accounts must be defined for an INGRESS rule")
+	case in.Text("direction") == "EGRESS" && len(cloud.GivenInputs(m, sourceInputs[1:])) > 0:
+		in.Fail("direction", "an EGRESS rule has no source tags and no source service accounts")
+	case (!set || in.Text("direction") == "INGRESS") && len(cloud.GivenInputs(m, sourceInputs)) == 0:
+		in.Fail("sourceRanges", "one of source_tags, source_ranges, or source_service_accounts must be defined for an INGRESS rule")
 	}
-	checkPrefixes(l, "sourceRanges")
-	checkPrefixes(l, "destinationRanges")
-	for _, rule := range slices.Concat(l.Items("allows"), l.Items("denies")) {
+	checkPrefixes(in, "sourceRanges")
+	checkPrefixes(in, "destinationRanges")
+	for _, rule := range slices.Concat(in.Items("allows"), in.Items("denies")) {
 		checkProtocol(rule)
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
-// checkPrefixes wants a list of networks, each written as its first address and length.
-func checkPrefixes(l *cloud.Inputs, name string) {
-	for i, s := range cloud.Texts(l.Values[name]) {
+// checkPrefixes requires a list of networks, each written as its first address and length.
+func checkPrefixes(in *cloud.Inputs, name string) {
+	for i, s := range cloud.Texts(in.Values[name]) {
 		if p, err := netip.ParsePrefix(s); err != nil || p.Masked() != p {
-			l.Fail(fmt.Sprintf("%s[%d]", name, i), "%q is not a valid network range", s)
+			in.Fail(fmt.Sprintf("%s[%d]", name, i), "%q is not a valid network range", s)
 		}
 	}
 }
@@ -67,16 +67,16 @@ var (
 	withPorts    = []string{"tcp", "udp", "sctp"}
 )
 
-// checkProtocol wants a protocol and, where it has such, ports.
-func checkProtocol(l *cloud.Inputs) {
-	l.CheckPattern("protocol", protocolWord)
-	ports := cloud.Texts(l.Values["ports"])
-	if len(ports) > 0 && l.Has("protocol") && !slices.Contains(withPorts, l.Text("protocol")) {
-		l.Fail("ports", "protocol %s has no ports", l.Text("protocol"))
+// checkProtocol requires a protocol, and ports only for protocols that have them.
+func checkProtocol(in *cloud.Inputs) {
+	in.CheckPattern("protocol", protocolWord)
+	ports := cloud.Texts(in.Values["ports"])
+	if len(ports) > 0 && in.Has("protocol") && !slices.Contains(withPorts, in.Text("protocol")) {
+		in.Fail("ports", "protocol %s has no ports", in.Text("protocol"))
 	}
 	for i, p := range ports {
 		if ends := portRange.FindStringSubmatch(p); ends == nil || !isPortRange(ends[1], ends[2]) {
-			l.Fail(fmt.Sprintf("ports[%d]", i), "%q is neither a port nor a range of ports", p)
+			in.Fail(fmt.Sprintf("ports[%d]", i), "%q is neither a port nor a range of ports", p)
 		}
 	}
 }

@@ -17,13 +17,16 @@ func TestGoogleConfiguration(t *testing.T) {
 	d := emulatortest.Start(t)
 	emulatortest.RequireRefusal(t, d.GCP().TryConfigure(props{"project": "p", "region": "us-west-1"}), `invalid region "us-west-1"`)
 	byZone := d.GCP(props{"project": "p", "zone": "us-west2-a"})
-	if r := byZone.Create(gcp.RouterType, "r", props{"network": "default"}); r.ID != "projects/p/regions/us-west2/routers/"+r.Output("name").(string) {
+	if r := byZone.Create(gcp.RouterType, "r",
+		props{"network": "default"}); r.ID != "projects/p/regions/us-west2/routers/"+r.Output("name").(string) {
 		t.Errorf("id %s", r.ID)
 	}
 	bare := d.GCP(props{})
 	bare.RequireCreateRefusal(gcp.NetworkType, props{}, "project: required field is not set")
-	bare.RequireCreateRefusal(gcp.RouterType, props{"network": "projects/p/global/networks/default", "project": "p"}, "set one of Google's in this resource")
-	there := bare.Create(gcp.HAVPNGatewayType, "g", props{"network": "projects/p/global/networks/default", "project": "p", "region": "us-east4"})
+	bare.RequireCreateRefusal(gcp.RouterType, props{"network": "projects/p/global/networks/default", "project": "p"},
+		"set a GCP region in this resource")
+	there := bare.Create(gcp.HAVPNGatewayType, "g", props{"network": "projects/p/global/networks/default", "project": "p",
+		"region": "us-east4"})
 	if there.Output("region") != "us-east4" || there.Output("project") != "p" {
 		t.Errorf("made in %v of %v", there.Output("region"), there.Output("project"))
 	}
@@ -69,7 +72,8 @@ func TestGoogleNames(t *testing.T) {
 		g.RequireCreateRefusal(gcp.NetworkType, props{"name": name}, "doesn't match regexp")
 	}
 	g.Create(gcp.RouterType, "r", props{"name": "r", "network": "default"})
-	g.RequireCreateRefusal(gcp.RouterType, props{"name": "r", "network": "default"}, "projects/backend/regions/us-west2/routers/r' already exists")
+	g.RequireCreateRefusal(gcp.RouterType, props{"name": "r", "network": "default"},
+		"projects/backend/regions/us-west2/routers/r' already exists")
 	g.Create(gcp.RouterType, "r", props{"name": "r", "network": "default", "region": "us-west1"})
 	auto := g.Create(gcp.NetworkType, "auto", props{})
 	if !strings.HasPrefix(auto.Output("name").(string), "auto-") {
@@ -89,7 +93,8 @@ func TestReferencesByNameLinkAndID(t *testing.T) {
 
 func TestLabels(t *testing.T) {
 	g := emulatortest.Start(t).GCP(props{"project": "backend", "defaultLabels": `{"team":"ci","tier":"all"}`})
-	p := props{"redundancyType": "SINGLE_IP_INTERNALLY_REDUNDANT", "interfaces": []any{props{"id": 0, "ipAddress": "198.51.100.1"}}, "labels": props{"tier": "own"}}
+	p := props{"redundancyType": "SINGLE_IP_INTERNALLY_REDUNDANT", "interfaces": []any{props{"id": 0, "ipAddress": "198.51.100.1"}},
+		"labels": props{"tier": "own"}}
 	e := g.Create(gcp.ExternalVPNGatewayType, "e", p)
 	for _, name := range []string{"pulumiLabels", "effectiveLabels"} {
 		if got := cloud.Object(e.Output(name)); got["team"] != "ci" || got["tier"] != "own" {
@@ -116,13 +121,15 @@ func TestLabels(t *testing.T) {
 func TestFirewallRefusals(t *testing.T) {
 	g := emulatortest.Start(t).GCP()
 	rule := func(edit func(props)) props {
-		p := props{"network": "default", "sourceRanges": []any{"10.42.0.0/16"}, "allows": []any{props{"protocol": "tcp", "ports": []any{"443", "8000-8010"}}}}
+		p := props{"network": "default", "sourceRanges": []any{"10.42.0.0/16"},
+			"allows": []any{props{"protocol": "tcp", "ports": []any{"443", "8000-8010"}}}}
 		edit(p)
 		return p
 	}
 	g.Create(gcp.FirewallType, "good", rule(func(props) {}))
 	g.Create(gcp.FirewallType, "narrow", rule(func(p props) { p["destinationRanges"] = []any{"10.168.0.10/32"} }))
-	g.Create(gcp.FirewallType, "out", props{"network": "default", "direction": "EGRESS", "destinationRanges": []any{"10.0.0.0/8"}, "denies": []any{props{"protocol": "all"}}})
+	g.Create(gcp.FirewallType, "out", props{"network": "default", "direction": "EGRESS", "destinationRanges": []any{"10.0.0.0/8"},
+		"denies": []any{props{"protocol": "all"}}})
 	for want, edit := range map[string]func(props){
 		"must be defined for an INGRESS rule": func(p props) { delete(p, "sourceRanges") },
 		"EGRESS rule has no source tags":      func(p props) { p["direction"], p["sourceTags"] = "EGRESS", []any{"web"} },
@@ -142,7 +149,8 @@ func TestFirewallRefusals(t *testing.T) {
 func TestZonesAndRecords(t *testing.T) {
 	g := emulatortest.Start(t).GCP()
 	zone := func(network string) props {
-		return props{"dnsName": "example.com.", "visibility": "private", "privateVisibilityConfig": props{"networks": []any{props{"networkUrl": network}}}}
+		return props{"dnsName": "example.com.", "visibility": "private",
+			"privateVisibilityConfig": props{"networks": []any{props{"networkUrl": network}}}}
 	}
 	z := g.Create(gcp.ManagedZoneType, "z", zone("default"))
 	g.RequireCreateRefusal(gcp.ManagedZoneType, zone("projects/backend/global/networks/default"), "networkVisibilityConflict", z.ID)
@@ -172,7 +180,8 @@ func TestSecurityPolicyRules(t *testing.T) {
 	}
 	r := g.Create(gcp.SecurityPolicyRuleType, "r", rule(7, "198.51.100.1/32"))
 	g.RequireCreateRefusal(gcp.SecurityPolicyRuleType, rule(7, "198.51.100.2/32"), "securityPolicies/edge/priority/7' already exists")
-	g.RequireCreateRefusal(gcp.SecurityPolicyRuleType, rule(8, slices.Repeat([]any{"198.51.100.1/32"}, 11)...), "at most 10 ranges in a rule, got 11")
+	g.RequireCreateRefusal(gcp.SecurityPolicyRuleType, rule(8, slices.Repeat([]any{"198.51.100.1/32"}, 11)...),
+		"at most 10 ranges in a rule, got 11")
 	g.RequireCreateRefusal(gcp.SecurityPolicyRuleType, rule(8, "198.51.100.300"), "not a valid network range")
 	g.RequireCreateRefusal(gcp.SecurityPolicyRuleType, rule(-1, "*"), "priority: must be between")
 	g.RequireCreateRefusal(gcp.SecurityPolicyType, props{"rules": []any{}}, "no rules for inline rules")

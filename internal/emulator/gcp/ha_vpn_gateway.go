@@ -16,10 +16,10 @@ func haVPNGatewayKind() *cloud.Kind {
 		Unsupported: []string{"vpnInterfaces"}, // for VPN over interconnects
 		References:  []cloud.Reference{{Path: "network", To: []string{NetworkType}, OnDelete: cloud.Block}},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckSupported("gatewayIpVersion", "IPV4")
-			l.CheckSupported("stackType", "IPV4_ONLY")
-			return l.Failures()
+			in := cloud.ReadInputs(m)
+			in.CheckSupported("gatewayIpVersion", "IPV4")
+			in.CheckSupported("stackType", "IPV4_ONLY")
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			var list []any

@@ -13,8 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// newKind completes the table entry of one of Google's kinds with what they have in common: where things lie and what they are
-// called, links, labels, and the words for what is missing or in use. Its create function runs once that is done.
+// newKind adds to a GCP kind the rules that all GCP kinds share: ids, names, links, labels, and the words for a missing resource and
+// for one in use. The kind's own create function runs after these rules.
 func newKind(k *cloud.Kind, id func(in cloud.Scope, r *cloud.Record) string) *cloud.Kind {
 	what := k.Type[strings.LastIndexByte(k.Type, ':')+1:]
 	k.Missing = "googleapi: Error 404: The resource '%s' was not found, notFound (" + what + ")"
@@ -54,7 +54,7 @@ func runIfSet(f func(*cloud.Call) error, c *cloud.Call) error {
 	return f(c)
 }
 
-// namePattern is RFC 1035's label, as Google's error messages give it.
+// namePattern is RFC 1035's label, as GCP's error messages state it.
 var namePattern = regexp.MustCompile(`^[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func checkName(k *cloud.Kind, m resource.PropertyMap) []catalog.Failure {
@@ -66,7 +66,7 @@ func checkName(k *cloud.Kind, m resource.PropertyMap) []catalog.Failure {
 		"%q doesn't match regexp %q: small letters, digits and hyphens, a letter first, at most 63", name, namePattern)}}
 }
 
-// placeResource gives a new thing its project, region, id and links, and refuses a name that is taken.
+// placeResource sets the project, region, id and links of a new record, and refuses a name that exists.
 func placeResource(c *cloud.Call, id func(in cloud.Scope, r *cloud.Record) string) error {
 	in := scopeOf(c.New, c.Scope)
 	if in.Account == "" {
@@ -75,7 +75,7 @@ func placeResource(c *cloud.Call, id func(in cloud.Scope, r *cloud.Record) strin
 	c.New.Outputs["project"] = in.Account
 	if !c.Kind.Global {
 		if !regionPattern.MatchString(in.Region) {
-			return cloud.Refuse("region %q: set one of Google's in this resource, or the provider's region or zone", in.Region)
+			return cloud.Refuse("region %q: set a GCP region in this resource, or the provider's region or zone", in.Region)
 		}
 		c.New.Outputs["region"] = in.Region
 	}
@@ -92,7 +92,7 @@ func placeResource(c *cloud.Call, id func(in cloud.Scope, r *cloud.Record) strin
 	return nil
 }
 
-// storeLabels tells all labels of a thing, the provider's default ones under its own.
+// storeLabels stores all labels of a record: the provider's default labels, then its own.
 func storeLabels(c *cloud.Call) {
 	if _, labelled := c.Kind.Properties().Inputs["labels"]; !labelled {
 		return

@@ -18,15 +18,15 @@ func labelsOf(r *cloud.Record) map[string]string {
 	return labels
 }
 
-// collections are the paths below a project in which things lie, as their ids have them. * stands for the region.
-// What lies below another thing (an interface of a router) is not here: its name alone does not place it.
+// collections are the paths below a project, as ids contain them. The * stands for the region. A resource below another one (an
+// interface of a router) has no entry, because its name alone does not locate it.
 var collections = map[string]string{
 	NetworkType: "global/networks", FirewallType: "global/firewalls", ExternalVPNGatewayType: "global/externalVpnGateways",
 	SecurityPolicyType: "global/securityPolicies", ManagedZoneType: "managedZones",
 	HAVPNGatewayType: "regions/*/vpnGateways", RouterType: "regions/*/routers", VPNTunnelType: "regions/*/vpnTunnels",
 }
 
-// collectionID is where a thing lies that has a collection of its own.
+// collectionID returns the id of a resource that has a collection of its own.
 func collectionID(in cloud.Scope, r *cloud.Record) string {
 	return "projects/" + in.Account + "/" + strings.Replace(collections[r.Type], "*", in.Region, 1) + "/" + r.Text("name")
 }
@@ -35,7 +35,7 @@ const computeRoot = "https://www.googleapis.com/compute/v1/"
 
 func selfLink(id string) string { return computeRoot + id }
 
-// scopeOf is the project and region in which a record's names are meant: its own, or else where its provider works.
+// scopeOf returns the project and region that a record's names refer to: its own or, when it has none, its provider's.
 func scopeOf(r *cloud.Record, in cloud.Scope) cloud.Scope {
 	if project := r.Text("project"); project != "" {
 		in.Account = project
@@ -46,7 +46,7 @@ func scopeOf(r *cloud.Record, in cloud.Scope) cloud.Scope {
 	return in
 }
 
-// keyIn places an id as Google takes it: a path, a link, or a bare name in the given project and region.
+// keyIn returns the key of an id in any form that GCP accepts: a path, a link, or a bare name in the given project and region.
 func keyIn(in cloud.Scope, kind *cloud.Kind, id string) cloud.Key {
 	typ := kind.Type
 	path := resourcePath(in, typ, id)
@@ -81,7 +81,7 @@ func resourcePath(in cloud.Scope, typ, id string) string {
 	return path
 }
 
-// findTarget finds what a reference of a record to one of Google's things means.
+// findTarget returns the GCP record that a reference of a record names, or nil.
 func findTarget(s *cloud.State, r *cloud.Record, _ *cloud.Reference, typ, id string) *cloud.Record {
 	in := scopeOf(r, cloud.Scope{Account: r.Account, Region: r.Region})
 	if typ == RouterInterfaceType && !strings.Contains(id, "/") {
@@ -90,13 +90,13 @@ func findTarget(s *cloud.State, r *cloud.Record, _ *cloud.Reference, typ, id str
 	return s.RecordAt(s.KeyIn(in, typ, id))
 }
 
-// lastSegment is the name at the end of a path.
+// lastSegment returns the name at the end of a path.
 func lastSegment(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// numericID stands for the numbers that Google gives things beside their names.
+// numericID stands in for the numeric ids that GCP assigns in addition to names.
 func numericID(id string) string { return strconv.Itoa(1e9 + int(crc32.ChecksumIEEE([]byte(id)))) }
 
-// fingerprintOf stands for the hashes by which Google notices concurrent changes.
+// fingerprintOf stands in for the hashes by which GCP detects concurrent changes.
 func fingerprintOf(v any) string {
 	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(fmt.Append(nil, v)))
 }

@@ -35,8 +35,8 @@ func getNetwork(c *cloud.Call, args map[string]any) (map[string]any, error) {
 
 const NetworkType = "gcp:compute/network:Network"
 
-// defaultNetwork is the name of the network that every project begins with. The backend lives in it: it can be looked up, referred
-// to and imported, and it cannot be deleted.
+// defaultNetwork is the name of the network that every new project has. The backend runs in it. Programs can look it up, refer to it
+// and import it; they cannot delete it.
 const defaultNetwork = "default"
 
 // implicitNetwork returns the network that every project begins with, when a key names it.
@@ -58,10 +58,10 @@ func networkKind() *cloud.Kind {
 		Unsupported: []string{"enableUlaInternalIpv6", "internalIpv6Range"},
 		WriteOnly:   []string{"deleteDefaultRoutesOnCreate"},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckChoice("routingMode", "REGIONAL", "GLOBAL")
-			l.CheckRange("mtu", 1300, 8896)
-			return l.Failures()
+			in := cloud.ReadInputs(m)
+			in.CheckChoice("routingMode", "REGIONAL", "GLOBAL")
+			in.CheckRange("mtu", 1300, 8896)
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.Outputs["mtu"], c.New.Outputs["routingMode"] = 1460.0, "REGIONAL"
@@ -77,8 +77,8 @@ func networkKind() *cloud.Kind {
 	}, collectionID)
 }
 
-// AutoRanges are the subnets that Google makes in networks of auto mode, by region: its documentation lists them. Regions without
-// an entry have none here.
+// AutoRanges are the subnets that GCP creates in networks of auto mode, by region, as its documentation lists them. Other regions have
+// no subnets in the emulator.
 var AutoRanges = map[string]string{
 	"asia-northeast1": "10.146.0.0/20", "asia-southeast1": "10.148.0.0/20", "europe-west1": "10.132.0.0/20",
 	"europe-west2": "10.154.0.0/20", "europe-west3": "10.156.0.0/20", "us-central1": "10.128.0.0/20", "us-east1": "10.142.0.0/20",
@@ -86,7 +86,7 @@ var AutoRanges = map[string]string{
 	"us-west4": "10.182.0.0/20",
 }
 
-// subnetworksOf lists the links of the subnets that Google made in a network.
+// subnetworksOf lists the links of the subnets that GCP created in a network.
 func subnetworksOf(network *cloud.Record) []string {
 	links := []string{}
 	if network.Bool("autoCreateSubnetworks") {

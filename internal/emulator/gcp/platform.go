@@ -21,7 +21,8 @@ func Platform() *cloud.Platform {
 			"requestTimeout": false, "scopes": true, "terraformAttributionLabelAdditionStrategy": false, "universeDomain": false,
 			"userProjectOverride": true, "zone": false, "version": false, "pluginDownloadURL": false,
 		},
-		// The real provider does not replace itself: it replaces, one by one, what took its project or region from it. That is the same.
+		// The real provider does not replace itself. It replaces, one by one, the resources that took their project or region from it,
+		// with the same effect.
 		Replacing:   []string{"project", "region"},
 		Locate:      locateProject,
 		DefaultTags: func(settings map[string]any) map[string]any { return cloud.Object(settings["defaultLabels"]) },
@@ -54,14 +55,14 @@ func kinds() []*cloud.Kind {
 
 var regionPattern = regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]+$`)
 
-// locateProject takes the project for the account. Neither it nor the region must be set as long as every resource has its own.
+// locateProject returns the project as the account. Project and region may be absent when every resource sets its own.
 func locateProject(c *cloud.Cloud, settings map[string]any) (cloud.Scope, error) {
 	in := cloud.Scope{Account: cloud.Text(settings["project"]), Region: cloud.Text(settings["region"])}
 	if zone := cloud.Text(settings["zone"]); in.Region == "" && zone != "" {
 		in.Region = zone[:max(0, strings.LastIndexByte(zone, '-'))]
 	}
 	if in.Region != "" && !regionPattern.MatchString(in.Region) {
-		return cloud.Scope{}, cloud.Refuse("invalid region %q: want one of Google's, such as us-west2", in.Region)
+		return cloud.Scope{}, cloud.Refuse("invalid region %q: want a GCP region, such as us-west2", in.Region)
 	}
 	if in.Region != "" {
 		if err := c.CheckReachable(in.Region); err != nil {

@@ -22,12 +22,13 @@ func routerInterfaceKind() *cloud.Kind {
 		},
 		ImportID: func(r *cloud.Record) string { return r.Text("project") + "/" + r.ID },
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckSupported("ipVersion", "IPV4")
-			if p, err := netip.ParsePrefix(l.Text("ipRange")); l.Has("ipRange") && (err != nil || !cloud.LinkLocal.Contains(p.Addr()) || p.Bits() < 16) {
-				l.Fail("ipRange", "%q: want an address in %s with its range's length, such as 169.254.10.2/30", l.Text("ipRange"), cloud.LinkLocal)
+			in := cloud.ReadInputs(m)
+			in.CheckSupported("ipVersion", "IPV4")
+			if p, err := netip.ParsePrefix(in.Text("ipRange")); in.Has("ipRange") &&
+				(err != nil || !cloud.LinkLocal.Contains(p.Addr()) || p.Bits() < 16) {
+				in.Fail("ipRange", "%q: want an address in %s with its range's length, such as 169.254.10.2/30", in.Text("ipRange"), cloud.LinkLocal)
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: createRouterInterface,
 	}, func(in cloud.Scope, r *cloud.Record) string {
@@ -49,7 +50,8 @@ func createRouterInterface(c *cloud.Call) error {
 		theirs, err := netip.ParsePrefix(other.Text("ipRange"))
 		same := c.State.Referenced(other, "router", RouterType)
 		if err == nil && own.IsValid() && same != nil && same.Key == router.Key && theirs.Overlaps(own) {
-			return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.interfaces.ipRange': '%s'. It overlaps with that of '%s', invalid",
+			return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.interfaces.ipRange': '%s'. It overlaps with that of "+
+				"'%s', invalid",
 				own, other.ID)
 		}
 	}

@@ -15,8 +15,9 @@ func routerPeerKind() *cloud.Kind {
 	return newKind(&cloud.Kind{
 		Type:     RouterPeerType,
 		Defaults: map[string]any{"advertiseMode": "DEFAULT", "enable": true, "enableIpv6": false},
-		// AWS's side of a tunnel has neither BFD nor keys for BGP.
-		Unsupported: []string{"bfd", "customLearnedIpRanges", "customLearnedRoutePriority", "exportPolicies", "importPolicies", "ipv4NexthopAddress",
+		// The AWS end of a tunnel supports neither BFD nor BGP keys.
+		Unsupported: []string{"bfd", "customLearnedIpRanges", "customLearnedRoutePriority", "exportPolicies", "importPolicies",
+			"ipv4NexthopAddress",
 			"ipv6NexthopAddress", "md5AuthenticationKey", "peerIpv4NexthopAddress", "peerIpv6NexthopAddress", "routerApplianceInstance"},
 		References: []cloud.Reference{
 			{Path: "router", To: []string{RouterType}, OnDelete: cloud.Cascade},
@@ -43,18 +44,18 @@ func routerPeerKind() *cloud.Kind {
 }
 
 func checkRouterPeer(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckRange("peerAsn", 1, 4294967295)
-	checkAdvertisement(l, "ALL_SUBNETS", "ALL_VPC_SUBNETS", "ALL_PEER_VPC_SUBNETS")
+	in := cloud.ReadInputs(m)
+	in.CheckRange("peerAsn", 1, 4294967295)
+	checkAdvertisement(in, "ALL_SUBNETS", "ALL_VPC_SUBNETS", "ALL_PEER_VPC_SUBNETS")
 	for _, name := range []string{"ipAddress", "peerIpAddress"} {
-		if s := l.Text(name); s != "" && !cloud.IsIPv4(s) {
-			l.Fail(name, "%q is not a valid IPv4 address", s)
+		if s := in.Text(name); s != "" && !cloud.IsIPv4(s) {
+			in.Fail(name, "%q is not a valid IPv4 address", s)
 		}
 	}
-	if l.Values["enableIpv6"] == true {
-		l.Fail("enableIpv6", "the emulator has no rules for this property")
+	if in.Values["enableIpv6"] == true {
+		in.Fail("enableIpv6", "the emulator has no rules for this property")
 	}
-	return l.Failures()
+	return in.Failures()
 }
 
 func createRouterPeer(c *cloud.Call) error {
@@ -73,7 +74,8 @@ func createRouterPeer(c *cloud.Call) error {
 	}
 	for _, name := range []string{"ipAddress", "peerIpAddress"} {
 		if a, wrong := netip.ParseAddr(c.New.Text(name)); wrong == nil && err == nil && !own.Contains(a) {
-			return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.%s': '%s'. It is not in the range %s of interface '%s', invalid",
+			return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.%s': '%s'. It is not in the range %s of "+
+				"interface '%s', invalid",
 				name, a, own.Masked(), face.ID)
 		}
 	}
@@ -91,7 +93,8 @@ func checkPeerASN(c *cloud.Call) error {
 	case 0:
 		return cloud.Refuse("googleapi: Error 400: Router '%s' has no BGP configuration, invalid", router.ID)
 	case c.New.Number("peerAsn"):
-		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.peerAsn': '%d'. It is the ASN of '%s' itself, invalid", asn, router.ID)
+		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.bgpPeers.peerAsn': '%d'. It is the ASN of '%s' itself, "+
+			"invalid", asn, router.ID)
 	}
 	return nil
 }

@@ -14,8 +14,12 @@ func TestRouterRefusals(t *testing.T) {
 		g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": asn}), "want a private ASN")
 	}
 	g.Create(gcp.RouterType, "wide", router(props{"asn": 4200000000}))
-	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "advertisedIpRanges": []any{props{"range": "10.0.0.0/8"}}}), "is for advertiseMode CUSTOM only")
-	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedGroups": []any{"ALL"}}), `"ALL" must be one of`)
-	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedIpRanges": []any{props{"range": "10.0.0.1/8"}}}), "not a valid network range")
-	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "keepaliveInterval": 5}), "bgp.keepaliveInterval: must be between 20 and 60")
+	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "advertisedIpRanges": []any{props{"range": "10.0.0.0/8"}}}),
+		"is for advertiseMode CUSTOM only")
+	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "advertiseMode": "CUSTOM", "advertisedGroups": []any{"ALL"}}),
+		`"ALL" must be one of`)
+	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "advertiseMode": "CUSTOM",
+		"advertisedIpRanges": []any{props{"range": "10.0.0.1/8"}}}), "not a valid network range")
+	g.RequireCreateRefusal(gcp.RouterType, router(props{"asn": 64520, "keepaliveInterval": 5}),
+		"bgp.keepaliveInterval: must be between 20 and 60")
 }

@@ -16,13 +16,13 @@ func securityPolicyKind() *cloud.Kind {
 		Type: SecurityPolicyType, Global: true,
 		Unsupported: []string{"adaptiveProtectionConfig", "advancedOptionsConfig", "recaptchaOptionsConfig"},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckSupported("type", "CLOUD_ARMOR")
-			// Rules written into the policy and rules as resources of their own undo each other on every run.
-			if l.Has("rules") {
-				l.Fail("rules", "the emulator has no rules for inline rules; use %s", SecurityPolicyRuleType)
+			in := cloud.ReadInputs(m)
+			in.CheckSupported("type", "CLOUD_ARMOR")
+			// Inline rules and rules as separate resources overwrite each other on every run.
+			if in.Has("rules") {
+				in.Fail("rules", "the emulator has no rules for inline rules; use %s", SecurityPolicyRuleType)
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: func(c *cloud.Call) error {
 			c.New.Outputs["type"], c.New.Outputs["fingerprint"] = "CLOUD_ARMOR", fingerprintOf(c.New.ID)
@@ -33,8 +33,8 @@ func securityPolicyKind() *cloud.Kind {
 	}, collectionID)
 }
 
-// GiveSecurityPolicy puts a Cloud Armor policy into a GCP project as somebody else's who was there before, unless there is one of that
-// name: programs add rules to policies that they do not make. It takes no time, and it is in the journal.
+// GiveSecurityPolicy creates a Cloud Armor policy in a GCP project that no program manages, unless the name exists already. Programs
+// add rules to policies that they do not create. The operation takes no model time, and the journal records it.
 func GiveSecurityPolicy(ctx context.Context, c *cloud.Cloud, project, name string) error {
 	kind, inputs := c.KindOf(SecurityPolicyType), map[string]any{"name": name, "project": project, "description": "Somebody else's"}
 	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: project}, Kind: kind, Op: "create", Run: func(call *cloud.Call) error {

@@ -12,7 +12,7 @@ import (
 
 const SecurityPolicyRuleType = "gcp:compute/securityPolicyRule:SecurityPolicyRule"
 
-// lastPriority is that of the rule which every policy has: what none of the others decides.
+// lastPriority is the priority of the default rule, which every policy has and which applies when no other rule matches.
 const lastPriority = 2147483647
 
 func securityPolicyRuleKind() *cloud.Kind {
@@ -23,25 +23,26 @@ func securityPolicyRuleKind() *cloud.Kind {
 		References:  []cloud.Reference{{Path: "securityPolicy", To: []string{SecurityPolicyType}, OnDelete: cloud.Cascade}},
 		Check:       checkSecurityRule,
 	}, func(in cloud.Scope, r *cloud.Record) string {
-		return fmt.Sprintf("projects/%s/global/securityPolicies/%s/priority/%d", in.Account, lastSegment(r.Text("securityPolicy")), r.Number("priority"))
+		return fmt.Sprintf("projects/%s/global/securityPolicies/%s/priority/%d", in.Account, lastSegment(r.Text("securityPolicy")),
+			r.Number("priority"))
 	})
 }
 
-// maxRangesPerRule is how many ranges one rule of Cloud Armor matches at most.
+// maxRangesPerRule is the maximum number of ranges in one Cloud Armor rule.
 const maxRangesPerRule = 10
 
 func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
-	l := cloud.ReadInputs(m)
-	l.CheckRange("priority", 0, lastPriority-1)
-	l.CheckSupported("action", "allow", "deny(403)", "deny(404)", "deny(502)")
-	match := l.Nested("match")
+	in := cloud.ReadInputs(m)
+	in.CheckRange("priority", 0, lastPriority-1)
+	in.CheckSupported("action", "allow", "deny(403)", "deny(404)", "deny(502)")
+	match := in.Nested("match")
 	match.CheckChoice("versionedExpr", "SRC_IPS_V1")
 	match.RefuseUnsupported("exprOptions")
 	config := match.Nested("config")
 	ranges := cloud.Texts(config.Values["srcIpRanges"])
 	switch {
 	case match.Has("versionedExpr") && match.Has("expr"):
-		match.Fail("expr", "cannot be given together with versionedExpr")
+		match.Fail("expr", "cannot be set together with versionedExpr")
 	case match.Has("versionedExpr") && !match.Has("config"):
 		match.Fail("config", "is required with versionedExpr")
 	case len(ranges) > maxRangesPerRule:
@@ -54,5 +55,5 @@ func checkSecurityRule(m resource.PropertyMap) []catalog.Failure {
 			config.Fail(fmt.Sprintf("srcIpRanges[%d]", i), "%q is not a valid network range", s)
 		}
 	}
-	return l.Failures()
+	return in.Failures()
 }

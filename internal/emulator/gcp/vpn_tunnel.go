@@ -13,7 +13,7 @@ func vpnTunnelKind() *cloud.Kind {
 	return newKind(&cloud.Kind{
 		Type:     VPNTunnelType,
 		Defaults: map[string]any{"ikeVersion": 2},
-		// Classic VPN and VPN between two of Google's networks are other topologies than the link's.
+		// The link uses neither Classic VPN nor a VPN between two GCP networks.
 		Unsupported: []string{"targetVpnGateway", "peerIp", "peerGcpGateway", "localTrafficSelectors", "remoteTrafficSelectors"},
 		ExactlyOne:  [][]string{{"vpnGateway"}, {"peerExternalGateway"}, {"router"}},
 		WriteOnly:   []string{"sharedSecret"},
@@ -24,14 +24,14 @@ func vpnTunnelKind() *cloud.Kind {
 			{Path: "router", To: []string{RouterType}, OnDelete: cloud.Block},
 		},
 		Check: func(m resource.PropertyMap) []catalog.Failure {
-			l := cloud.ReadInputs(m)
-			l.CheckRange("ikeVersion", 1, 2)
-			l.CheckRange("vpnGatewayInterface", 0, 1)
-			l.CheckRange("peerExternalGatewayInterface", 0, 3)
-			if s := m["sharedSecret"]; l.Has("sharedSecret") && s.IsString() && l.Text("sharedSecret") == "" {
-				l.Fail("sharedSecret", "must not be empty")
+			in := cloud.ReadInputs(m)
+			in.CheckRange("ikeVersion", 1, 2)
+			in.CheckRange("vpnGatewayInterface", 0, 1)
+			in.CheckRange("peerExternalGatewayInterface", 0, 3)
+			if s := m["sharedSecret"]; in.Has("sharedSecret") && s.IsString() && in.Text("sharedSecret") == "" {
+				in.Fail("sharedSecret", "must not be empty")
 			}
-			return l.Failures()
+			return in.Failures()
 		},
 		Create: createTunnel,
 	}, collectionID)
@@ -47,11 +47,13 @@ func createTunnel(c *cloud.Call) error {
 		}
 	}
 	if gateway.Text("network") != "" && !inSameNetwork(c.State, gateway, router) {
-		return cloud.Refuse("googleapi: Error 400: The router '%s' and the VPN gateway '%s' must be in the same network, invalid", router.ID, gateway.ID)
+		return cloud.Refuse("googleapi: Error 400: The router '%s' and the VPN gateway '%s' must be in the same network, invalid", router.ID,
+			gateway.ID)
 	}
 	peer := InterfaceAddress(external, "interfaces", c.New.Number("peerExternalGatewayInterface"))
 	if peer == "" {
-		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.peerExternalGatewayInterface': '%d'. '%s' has no such interface, invalid",
+		return cloud.Refuse("googleapi: Error 400: Invalid value for field 'resource.peerExternalGatewayInterface': '%d'. '%s' has no such "+
+			"interface, invalid",
 			c.New.Number("peerExternalGatewayInterface"), external.ID)
 	}
 	c.New.Outputs["peerIp"] = peer
@@ -63,7 +65,7 @@ func createTunnel(c *cloud.Call) error {
 	return nil
 }
 
-// inSameNetwork says whether two of Google's things lie in one network.
+// inSameNetwork reports whether two GCP records belong to one network.
 func inSameNetwork(s *cloud.State, a, b *cloud.Record) bool {
 	m, n := s.Referenced(a, "network", NetworkType), s.Referenced(b, "network", NetworkType)
 	return m != nil && n != nil && m.Key == n.Key

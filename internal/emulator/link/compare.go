@@ -11,14 +11,14 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 )
 
-// differences names every field that two ends disagree on, with both values; nothing when the tunnel is up.
+// differences names every field in which the two ends differ, with both values. It returns nothing when the tunnel is up.
 func (p *endPair) differences(s *cloud.State) []string {
 	switch g, a := p.gcp, p.aws; {
 	case a == nil:
-		return []string{fmt.Sprintf("peerExternalGatewayInterface: nothing of AWS's answers at %s (interface %d of %s)",
+		return []string{fmt.Sprintf("peerExternalGatewayInterface: no AWS tunnel has the address %s (interface %d of %s)",
 			g.remote, g.tunnel.Number("peerExternalGatewayInterface"), g.external.Text("name"))}
 	case g == nil:
-		return []string{fmt.Sprintf("%s: no tunnel of Google's leads to %s", a.field("Address"), a.address)}
+		return []string{fmt.Sprintf("%s: no GCP tunnel leads to %s", a.field("Address"), a.address)}
 	}
 	var list []string
 	for _, compare := range comparisons {
@@ -27,7 +27,7 @@ func (p *endPair) differences(s *cloud.State) []string {
 	return list
 }
 
-// comparisons are what the two ends of a tunnel must agree on.
+// comparisons are the properties on which the two ends of a tunnel must agree.
 var comparisons = []func(*cloud.State, *gcpEnd, *awsEnd) []string{
 	compareOutside, compareKeys, compareRouters, compareInside, compareASNs, compareSessions, compareRoutes,
 }
@@ -51,32 +51,35 @@ func compareKeys(_ *cloud.State, g *gcpEnd, a *awsEnd) []string {
 		list = append(list, fmt.Sprintf("sharedSecret: it and %s of %s differ", a.field("PresharedKey"), a.connection.ID))
 	}
 	if v := g.tunnel.Number("ikeVersion"); v != 2 {
-		list = append(list, fmt.Sprintf("ikeVersion: %d; the link wants 2", v))
+		list = append(list, fmt.Sprintf("ikeVersion: %d; the link requires 2", v))
 	}
 	if versions := a.connection.Texts(a.field("IkeVersions")); len(versions) > 0 && !slices.Contains(versions, "ikev2") {
-		list = append(list, fmt.Sprintf("%s: %s of %s; the link wants ikev2", a.field("IkeVersions"), strings.Join(versions, ", "), a.connection.ID))
+		list = append(list, fmt.Sprintf("%s: %s of %s; the link requires ikev2", a.field("IkeVersions"), strings.Join(versions, ", "),
+			a.connection.ID))
 	}
 	return list
 }
 
-// compareRouters wants one router behind a tunnel, its interface and its peer.
+// compareRouters requires one router for a tunnel, its interface and its peer.
 func compareRouters(s *cloud.State, g *gcpEnd, a *awsEnd) []string {
 	if g.face == nil {
 		return []string{fmt.Sprintf("vpnTunnel: no router interface of %s is linked to the tunnel", g.router.Text("name"))}
 	}
 	if on := s.Referenced(g.face, "router", gcp.RouterType); on != nil && on.Key != g.router.Key {
-		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its interface %s is %s", g.router.Text("name"), g.face.Text("name"), on.Text("name"))}
+		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its interface %s is %s", g.router.Text("name"), g.face.Text("name"),
+			on.Text("name"))}
 	}
 	if g.peer == nil {
 		return []string{fmt.Sprintf("interface: no BGP peer of %s uses %s", g.router.Text("name"), g.face.Text("name"))}
 	}
 	if on := s.Referenced(g.peer, "router", gcp.RouterType); on != nil && on.Key != g.router.Key {
-		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its peer %s is %s", g.router.Text("name"), g.peer.Text("name"), on.Text("name"))}
+		return []string{fmt.Sprintf("router: the tunnel's is %s, that of its peer %s is %s", g.router.Text("name"), g.peer.Text("name"),
+			on.Text("name"))}
 	}
 	return nil
 }
 
-// compareInside wants the inside addresses of one end to be those of the other, swapped.
+// compareInside requires the inside addresses of one end to be those of the other, swapped.
 func compareInside(_ *cloud.State, g *gcpEnd, a *awsEnd) []string {
 	var list []string
 	differs := func(field, google, name, amazon string) {
@@ -112,7 +115,8 @@ func compareASNs(_ *cloud.State, g *gcpEnd, a *awsEnd) []string {
 	var list []string
 	own := strconv.Itoa(cloud.Number(cloud.Object(g.router.Get("bgp"))["asn"]))
 	if asn := aws.CustomerASN(a.customer); own != asn {
-		list = append(list, fmt.Sprintf("bgpAsn: %s in the customer gateway %s; bgp.asn of the router %s is %s", asn, a.customer.ID, g.router.Text("name"), own))
+		list = append(list, fmt.Sprintf("bgpAsn: %s in the customer gateway %s; bgp.asn of the router %s is %s", asn, a.customer.ID,
+			g.router.Text("name"), own))
 	}
 	if g.peer != nil {
 		if asn, peer := a.gateway.Text("amazonSideAsn"), strconv.Itoa(g.peer.Number("peerAsn")); peer != asn {
@@ -133,7 +137,7 @@ func compareSessions(_ *cloud.State, g *gcpEnd, a *awsEnd) []string {
 	return list
 }
 
-// maxRoutesIn is how many routes a connection takes; with one more its session ends (docs/facts.md, section 2).
+// maxRoutesIn is the maximum number of routes that a connection accepts. With one more, its session ends (docs/facts.md, section 2).
 const maxRoutesIn = 100
 
 func compareRoutes(s *cloud.State, g *gcpEnd, a *awsEnd) []string {

@@ -10,20 +10,20 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 )
 
-// hostAddress is the address of an interface's range: 169.254.10.2 of 169.254.10.2/30.
+// hostAddress returns the address in an interface's range: 169.254.10.2 of 169.254.10.2/30.
 func hostAddress(cidr string) string {
 	host, _, _ := strings.Cut(cidr, "/")
 	return host
 }
 
-// gcpEnd is a tunnel as Google's side has it. Only the tunnel is sure to be there.
+// gcpEnd is the GCP end of a tunnel. Every field but tunnel may be nil.
 type gcpEnd struct {
 	tunnel, router, gateway, external, face, peer *cloud.Record
 	local, remote                                 string // the outside addresses
 	face4, peer4                                  netip.Addr
 }
 
-// awsEnd is one of the two tunnels of a connection.
+// awsEnd is the AWS end of a tunnel: one of the two tunnels of a connection.
 type awsEnd struct {
 	connection, customer, gateway *cloud.Record
 	n                             int
@@ -33,7 +33,7 @@ type awsEnd struct {
 
 func (a *awsEnd) String() string { return fmt.Sprintf("%s tunnel %d", a.connection.ID, a.n) }
 
-// field names one of the tunnel's properties, and str reads it.
+// field returns the name of one of the tunnel's properties, and str its value.
 func (a *awsEnd) field(name string) string { return aws.TunnelProperty(a.n, name) }
 
 func (a *awsEnd) str(name string) string { return a.connection.Text(a.field(name)) }
@@ -64,7 +64,7 @@ func awsEnds(s *cloud.State) []*awsEnd {
 			a := &awsEnd{connection: r, n: n, customer: s.RecordNear(r, aws.CustomerGatewayType, r.Text("customerGatewayId")),
 				gateway: s.RecordNear(r, aws.VPNGatewayType, r.Text("vpnGatewayId"))}
 			a.address, a.key = a.str("Address"), a.str("PresharedKey")
-			a.inside, _ = netip.ParsePrefix(a.str("InsideCidr")) // checked when it was made
+			a.inside, _ = netip.ParsePrefix(a.str("InsideCidr")) // checked at creation
 			list = append(list, a)
 		}
 	}

@@ -118,7 +118,8 @@ func TestRightLink(t *testing.T) {
 	if got := readState(l.driver, func(s *cloud.State) []string { return link.PropagatedRoutes(s, l.table.ID) }); !slices.Equal(got, want) {
 		t.Errorf("AWS's table has %v, want %v", got, want)
 	}
-	if got := readState(l.driver, func(s *cloud.State) []string { return link.LearnedRoutes(s, l.things["router"].ID) }); !slices.Equal(got, []string{"10.42.0.0/16"}) {
+	if got := readState(l.driver, func(s *cloud.State) []string { return link.LearnedRoutes(s, l.things["router"].ID) }); !slices.Equal(got,
+		[]string{"10.42.0.0/16"}) {
 		t.Errorf("Google's router learned %v", got)
 	}
 	vpn := l.things["vpn-0"]
@@ -128,7 +129,8 @@ func TestRightLink(t *testing.T) {
 		}
 	}
 	tunnel := l.things["tunnel-0"]
-	if got := l.gcp.Read(gcp.VPNTunnelType, "tunnel-0", tunnel.ID, tunnel.Inputs).Output("detailedStatus"); got != "Tunnel is up and running." {
+	if got := l.gcp.Read(gcp.VPNTunnelType, "tunnel-0", tunnel.ID,
+		tunnel.Inputs).Output("detailedStatus"); got != "Tunnel is up and running." {
 		t.Errorf("status %v", got)
 	}
 }
@@ -159,13 +161,18 @@ type fault struct {
 
 // singleFaults are wrong in one field each.
 var singleFaults = []fault{
-	{name: "another key", of: "tunnel-2", edit: put("sharedSecret", "not-the-one"), down: []int{2}, why: "sharedSecret: it and tunnel1PresharedKey of vpn-"},
-	{name: "key changed at AWS", down: []int{1}, why: "sharedSecret: it and tunnel2PresharedKey", after: func(l *span) { l.rekey(0, "tunnel2PresharedKey", "rotated.key") }},
-	{name: "customer gateway's ASN", of: "cgw-0", edit: put("bgpAsn", "64530"), down: []int{0, 1}, why: "bgpAsn: 64530 in the customer gateway"},
-	{name: "router's ASN", of: "router", edit: nested("bgp", "asn", 64521), down: []int{0, 1, 2, 3}, why: "bgp.asn of the router router is 64521"},
+	{name: "another key", of: "tunnel-2", edit: put("sharedSecret", "not-the-one"), down: []int{2},
+		why: "sharedSecret: it and tunnel1PresharedKey of vpn-"},
+	{name: "key changed at AWS", down: []int{1}, why: "sharedSecret: it and tunnel2PresharedKey",
+		after: func(l *span) { l.rekey(0, "tunnel2PresharedKey", "rotated.key") }},
+	{name: "customer gateway's ASN", of: "cgw-0", edit: put("bgpAsn", "64530"), down: []int{0, 1},
+		why: "bgpAsn: 64530 in the customer gateway"},
+	{name: "router's ASN", of: "router", edit: nested("bgp", "asn", 64521), down: []int{0, 1, 2, 3},
+		why: "bgp.asn of the router router is 64521"},
 	{name: "peer's ASN", of: "peer-1", edit: put("peerAsn", 64621), down: []int{1}, why: "peerAsn: 64621 in peer-1; amazonSideAsn of vgw-"},
 	{name: "AWS's ASN", of: "vgw", edit: put("amazonSideAsn", "64999"), down: []int{0, 1, 2, 3}, why: "amazonSideAsn of vgw-"},
-	{name: "customer gateway's address", of: "cgw-1", edit: put("ipAddress", "203.0.113.9"), down: []int{2, 3}, why: "ipAddress of the customer gateway"},
+	{name: "customer gateway's address", of: "cgw-1", edit: put("ipAddress", "203.0.113.9"), down: []int{2, 3},
+		why: "ipAddress of the customer gateway"},
 	{name: "external address", of: "external", edit: func(p props) { p["interfaces"].([]any)[0].(props)["ipAddress"] = "203.0.113.9" },
 		down: []int{0}, why: "interfaces[].ipAddress in external-"},
 	{name: "external addresses swapped", of: "external", down: []int{0, 1}, why: "interfaces[].ipAddress in external-", edit: func(p props) {
@@ -173,27 +180,36 @@ var singleFaults = []fault{
 		one, two := list[0].(props), list[1].(props)
 		one["ipAddress"], two["ipAddress"] = two["ipAddress"], one["ipAddress"]
 	}},
-	{name: "external interface", of: "tunnel-0", edit: put("peerExternalGatewayInterface", 3), down: []int{0}, why: "peerExternalGatewayInterface: 3"},
+	{name: "external interface", of: "tunnel-0", edit: put("peerExternalGatewayInterface", 3), down: []int{0},
+		why: "peerExternalGatewayInterface: 3"},
 	{name: "gateway interface", of: "tunnel-3", edit: put("vpnGatewayInterface", 0), down: []int{3}, why: "vpnGatewayInterface: 0"},
 	{name: "Google's IKE version", of: "tunnel-2", edit: put("ikeVersion", 1), down: []int{2}, why: "ikeVersion: 1"},
-	{name: "AWS's IKE version", of: "vpn-0", edit: put("tunnel1IkeVersions", []any{"ikev1"}), down: []int{0}, why: "tunnel1IkeVersions: ikev1"},
-	{name: "AWS's inside range", of: "vpn-0", edit: put("tunnel1InsideCidr", "169.254.99.0/30"), down: []int{0}, why: "ipRange: 169.254.10.2; tunnel1CgwInsideAddress"},
-	{name: "Google's inside length", of: "if-1", edit: put("ipRange", "169.254.11.2/29"), down: []int{1}, why: "ipRange: /29; tunnel2InsideCidr"},
-	{name: "ends of the range swapped", of: "if-3", edit: put("ipRange", "169.254.13.1/30"), down: []int{3}, why: "ipRange: 169.254.13.1; tunnel2CgwInsideAddress"},
-	{name: "peer's address", of: "peer-2", edit: put("peerIpAddress", "169.254.12.3"), down: []int{2}, why: "peerIpAddress: 169.254.12.3; tunnel1VgwInsideAddress"},
+	{name: "AWS's IKE version", of: "vpn-0", edit: put("tunnel1IkeVersions", []any{"ikev1"}), down: []int{0},
+		why: "tunnel1IkeVersions: ikev1"},
+	{name: "AWS's inside range", of: "vpn-0", edit: put("tunnel1InsideCidr", "169.254.99.0/30"), down: []int{0},
+		why: "ipRange: 169.254.10.2; tunnel1CgwInsideAddress"},
+	{name: "Google's inside length", of: "if-1", edit: put("ipRange", "169.254.11.2/29"), down: []int{1},
+		why: "ipRange: /29; tunnel2InsideCidr"},
+	{name: "ends of the range swapped", of: "if-3", edit: put("ipRange", "169.254.13.1/30"), down: []int{3},
+		why: "ipRange: 169.254.13.1; tunnel2CgwInsideAddress"},
+	{name: "peer's address", of: "peer-2", edit: put("peerIpAddress", "169.254.12.3"), down: []int{2},
+		why: "peerIpAddress: 169.254.12.3; tunnel1VgwInsideAddress"},
 	{name: "no peer's address", of: "peer-2", edit: func(p props) { delete(p, "peerIpAddress") }, down: []int{2}, why: "peerIpAddress: none"},
 	{name: "own address of the session", of: "peer-0", edit: put("ipAddress", "169.254.10.3"), down: []int{0}, why: "ipAddress: 169.254.10.3"},
 	{name: "peer missing", without: "peer-3", down: []int{3}, why: "interface: no BGP peer of router uses if-3"},
 	{name: "interface missing", without: "if-2 peer-2", down: []int{2}, why: "vpnTunnel: no router interface of router"},
-	{name: "tunnel missing", without: "tunnel-1 if-1 peer-1", down: []int{1}, why: "tunnel2Address: no tunnel of Google's leads to"},
-	{name: "tunnel on another router", of: "tunnel-1", edit: put("router", "other-router"), down: []int{1}, why: "router: the tunnel's is other-router, that of its interface if-1 is router"},
+	{name: "tunnel missing", without: "tunnel-1 if-1 peer-1", down: []int{1}, why: "tunnel2Address: no GCP tunnel leads to"},
+	{name: "tunnel on another router", of: "tunnel-1", edit: put("router", "other-router"), down: []int{1},
+		why: "router: the tunnel's is other-router, that of its interface if-1 is router"},
 	{name: "session switched off", of: "peer-1", edit: put("enable", false), down: []int{1}, why: "enable: false in the BGP peer peer-1"},
 	{name: "static connection", of: "vpn-1", edit: put("staticRoutesOnly", true), down: []int{2, 3}, why: "staticRoutesOnly: true"},
 	{name: "too many routes of a peer", of: "peer-0", down: []int{0}, why: "advertisedIpRanges: 101 routes", edit: func(p props) {
 		p["advertiseMode"], p["advertisedIpRanges"] = "CUSTOM", ranges(101)
 	}},
-	{name: "too many routes", of: "router", edit: nested("bgp", "advertisedIpRanges", ranges(101)), down: []int{0, 1, 2, 3}, why: "advertisedIpRanges: 101 routes"},
-	{name: "the other customer gateway", down: []int{2, 3}, why: "vpnGatewayInterface: 1", after: func(l *span) { l.rekey(1, "customerGatewayId", l.things["cgw-0"].ID) }},
+	{name: "too many routes", of: "router", edit: nested("bgp", "advertisedIpRanges", ranges(101)), down: []int{0, 1, 2, 3},
+		why: "advertisedIpRanges: 101 routes"},
+	{name: "the other customer gateway", down: []int{2, 3}, why: "vpnGatewayInterface: 1",
+		after: func(l *span) { l.rekey(1, "customerGatewayId", l.things["cgw-0"].ID) }},
 }
 
 // rekey changes one property of a connection in place.
@@ -224,7 +240,8 @@ func TestSingleFaults(t *testing.T) {
 // The same calls give the same keys, so that the keys of one link can be swapped in another.
 func TestSwappedKeys(t *testing.T) {
 	right := newSpan(emulatortest.Start(t), "", nil)
-	l := newSpan(emulatortest.Start(t), "", map[string]func(props){"tunnel-0": put("sharedSecret", right.key(1)), "tunnel-1": put("sharedSecret", right.key(0))})
+	l := newSpan(emulatortest.Start(t), "", map[string]func(props){"tunnel-0": put("sharedSecret", right.key(1)),
+		"tunnel-1": put("sharedSecret", right.key(0))})
 	l.checkDown(t, fault{down: []int{0, 1}, why: "sharedSecret: it and tunnel"})
 }
 

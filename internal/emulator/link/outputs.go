@@ -16,7 +16,7 @@ func RegisterOutputs(reg *cloud.Registry) {
 	reg.DeriveOutputs(aws.VPNConnectionType, connectionOutputs)
 }
 
-// detailedStatus tells of a tunnel what Google's console does, and why it is down.
+// detailedStatus returns the status text of GCP's console for a tunnel, and why the tunnel is down.
 func detailedStatus(s *cloud.State, r *cloud.Record) string {
 	for _, t := range Tunnels(s) {
 		if t.GCP == r.ID {

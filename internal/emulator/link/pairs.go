@@ -7,13 +7,13 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// endPair is a tunnel's two ends, of which one may be missing.
+// endPair holds the two ends of a tunnel. One of them may be missing.
 type endPair struct {
 	gcp *gcpEnd
 	aws *awsEnd
 }
 
-// matchScore says how much speaks for two ends being meant for each other.
+// matchScore returns how well two ends match, in points.
 func matchScore(g *gcpEnd, a *awsEnd) int {
 	points := 0
 	for _, c := range []struct {
@@ -33,10 +33,10 @@ func matchScore(g *gcpEnd, a *awsEnd) int {
 	return points
 }
 
-// minMatchScore is what two ends must have in common to be compared: more than a customer gateway.
+// minMatchScore is the score that two ends need to be compared: more than a shared customer gateway.
 const minMatchScore = 2
 
-// pairEnds brings the ends of all tunnels together, the closest first.
+// pairEnds pairs the ends of all tunnels, the best matches first.
 func pairEnds(s *cloud.State) []*endPair {
 	type match struct {
 		endPair

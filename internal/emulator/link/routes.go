@@ -9,7 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 )
 
-// advertisedRanges lists what a tunnel's BGP session tells AWS: the peer's own list or else its router's.
+// advertisedRanges lists the routes that a tunnel's BGP session advertises to AWS: the peer's own list or, when it has none, its router's.
 func advertisedRanges(s *cloud.State, g *gcpEnd) []string {
 	if g == nil || g.peer == nil || g.router == nil {
 		return nil
@@ -28,8 +28,8 @@ func advertisedRanges(s *cloud.State, g *gcpEnd) []string {
 
 func includesSubnets(group string) bool { return group == "ALL_SUBNETS" || group == "ALL_VPC_SUBNETS" }
 
-// subnetRangesOf are the subnets that a router tells of: those of its region, or all where the network routes globally. Networks
-// of custom mode have none here.
+// subnetRangesOf returns the subnets that a router advertises: those of its region, or all when the network routes globally. Networks
+// of custom mode have no subnets in the emulator.
 func subnetRangesOf(s *cloud.State, router *cloud.Record) []string {
 	network := s.Referenced(router, "network", gcp.NetworkType)
 	if network == nil || !network.Bool("autoCreateSubnetworks") {
@@ -44,8 +44,8 @@ func subnetRangesOf(s *cloud.State, router *cloud.Record) []string {
 	return list
 }
 
-// PropagatedRoutes lists the ranges that reach a route table from VPN gateways: what Google's routers advertise over tunnels that
-// are up, to gateways that are attached to the table's VPC and whose routes it takes. Sorted.
+// PropagatedRoutes lists, sorted, the ranges that VPN gateways propagate to a route table: the ranges that Cloud Routers advertise over
+// tunnels that are up, to gateways that are attached to the table's VPC and enabled for the table.
 func PropagatedRoutes(s *cloud.State, routeTableID string) []string {
 	found := map[string]bool{}
 	for _, r := range s.RecordsOf(aws.RoutePropagationType) {
@@ -67,8 +67,8 @@ func PropagatedRoutes(s *cloud.State, routeTableID string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// LearnedRoutes lists the ranges that a Cloud Router knows from AWS: those of the VPCs at the other ends of its tunnels that are up.
-// Sorted.
+// LearnedRoutes lists, sorted, the ranges that a Cloud Router learns from AWS: the ranges of the VPCs at the other ends of its tunnels
+// that are up.
 func LearnedRoutes(s *cloud.State, routerID string) []string {
 	found := map[string]bool{}
 	for _, p := range pairEnds(s) {

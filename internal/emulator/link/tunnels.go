@@ -11,19 +11,20 @@ import (
 
 // Tunnel is one tunnel between the clouds, as both ends see it.
 type Tunnel struct {
-	// Name is that of Google's tunnel or, where none ends here, of AWS's: "vpn-… tunnel 1".
+	// Name is the name of the GCP tunnel or, when none ends here, of the AWS one: "vpn-… tunnel 1".
 	Name string
-	// GCP and AWS are the ids of the tunnel and of the connection; one is empty when nothing answers at the other end. Number
-	// is which of the connection's two tunnels it is.
+	// GCP and AWS are the ids of the tunnel and of the connection. One of them is empty when the tunnel has no other end. Number is the
+	// connection's tunnel, 1 or 2.
 	GCP, AWS string
 	Number   int
-	// Up says that both ends agree. Why names every field that they do not agree on, with both values; of keys only that they differ.
+	// Up reports whether both ends agree. Why names every field in which they differ, with both values; for keys it reports only that
+	// they differ.
 	Up  bool
 	Why []string
 }
 
 // Tunnels lists all tunnels between the clouds, by name. A tunnel is up if both ends agree on addresses, keys, versions, ranges and
-// ASNs. Where they do not, that end is taken for the other one with which a tunnel agrees most.
+// ASNs. When no end agrees fully, the end that agrees most counts as the other end.
 func Tunnels(s *cloud.State) []Tunnel {
 	list := []Tunnel{}
 	for _, p := range pairEnds(s) {

@@ -36,7 +36,7 @@ func (p *provider) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (
 	return out, nil
 }
 
-// DiffConfig replaces the provider, and with it all that it manages, when it moves to another region.
+// DiffConfig replaces the provider, and all resources that it manages, when the provider moves to another region.
 func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	olds, err := unmarshalProperties(firstNonEmpty(req.GetOldInputs(), req.GetOlds()))
 	if err != nil {
@@ -65,8 +65,8 @@ func (p *provider) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*p
 	return out, nil
 }
 
-// Configure notes where the provider of this connection works. One server serves all providers of a run, of several regions among
-// them, and only the connection tells them apart.
+// Configure stores where the provider of this connection works. One server serves all providers of a run, for several regions too, and
+// only the connection distinguishes them.
 func (p *provider) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
 	args, err := unmarshalProperties(req.GetArgs())
 	if err != nil {
@@ -91,7 +91,7 @@ func (p *provider) Configure(ctx context.Context, req *pulumirpc.ConfigureReques
 	}, nil
 }
 
-// decodeSetting decodes what the engine passes as JSON in a string: lists, objects, truth values.
+// decodeSetting decodes the lists, objects and truth values that the engine passes as JSON in a string.
 func (p *provider) decodeSetting(name string, v any) any {
 	text, isString := v.(string)
 	if !isString || !p.Settings[name] {

@@ -11,7 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// Diff compares inputs with inputs, and takes the state only to see what is so already.
+// Diff compares old with new inputs. It reads the state only to see which values apply already.
 func (p *provider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	k, spec, err := p.findKind(req.GetUrn())
 	if err != nil {
@@ -50,7 +50,8 @@ func addRootProperty(list []string, path string) []string {
 	return list
 }
 
-// keepsName says whether a replacement would bear the fixed name of what it replaces: then there is no room for both.
+// keepsName reports whether a replacement would have the same fixed name as the resource that it replaces. Both cannot exist at the
+// same time then.
 func keepsName(k *cloud.Kind, old, news resource.PropertyMap) bool {
 	name := resource.PropertyKey(k.NameProperty())
 	if k.AutoNameLength == 0 || isDefaulted(news, k.NameProperty()) {

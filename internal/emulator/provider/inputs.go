@@ -13,7 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// defaultsKey is where the bridge notes which inputs it filled in: an automatic name stays as long as nobody gives a fixed one.
+// defaultsKey is the property in which the bridge records the inputs that it filled in. An automatic name stays until the program sets
+// a fixed one.
 const defaultsKey = resource.PropertyKey("__defaults")
 
 func isDefaulted(m resource.PropertyMap, name string) bool {
@@ -25,8 +26,10 @@ func isDefaulted(m resource.PropertyMap, name string) bool {
 	})
 }
 
-// completeInputs fills in what a bridged provider does before it validates: default tags, Terraform's defaults and automatic names.
-func completeInputs(k *cloud.Kind, spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) error {
+// completeInputs fills in the inputs that a bridged provider fills in before it validates: default tags, Terraform's defaults and
+// automatic names.
+func completeInputs(k *cloud.Kind, spec *catalog.Resource, tags map[string]any, olds, news resource.PropertyMap,
+	req *pulumirpc.CheckRequest) error {
 	delete(news, defaultsKey)
 	var filled []string
 	if spec.Inputs["tags"].Type == "{string}" && len(tags) > 0 {
@@ -53,7 +56,7 @@ func completeInputs(k *cloud.Kind, spec *catalog.Resource, tags map[string]any, 
 	return nil
 }
 
-// mergeDefaultTags lays the provider's default tags under those of the resource, as pulumi-aws v6 does.
+// mergeDefaultTags adds the provider's default tags below those of the resource, as pulumi-aws v6 does.
 func mergeDefaultTags(news resource.PropertyMap, tags map[string]any) {
 	own := catalog.Bare(news["tags"])
 	if own.IsComputed() {
@@ -70,8 +73,8 @@ func mergeDefaultTags(news resource.PropertyMap, tags map[string]any) {
 	news["tags"] = v
 }
 
-// assignName gives a resource without a fixed name an automatic one, the logical name and 7 hexadecimal digits from the engine's seed, or
-// the one that it has got before. It says whether it did.
+// assignName assigns an automatic name to a resource without a fixed one: the logical name and 7 hexadecimal digits from the engine's
+// seed, or the name that it has already. It reports whether it assigned one.
 func assignName(k *cloud.Kind, olds, news resource.PropertyMap, req *pulumirpc.CheckRequest) (bool, error) {
 	as := resource.PropertyKey(k.NameProperty())
 	_, named := news[as]
@@ -113,14 +116,14 @@ func validateInputs(k *cloud.Kind, news resource.PropertyMap) []catalog.Failure 
 	for _, group := range k.ExactlyOne {
 		switch n := cloud.GivenInputs(news, group); {
 		case len(n) == 0:
-			bad(group[0], "exactly one of %s must be given, none is", strings.Join(group, ", "))
+			bad(group[0], "exactly one of %s must be set, none is", strings.Join(group, ", "))
 		case len(n) > 1:
-			bad(n[1], "exactly one of %s must be given, %s are", strings.Join(group, ", "), strings.Join(n, " and "))
+			bad(n[1], "exactly one of %s must be set, %s are", strings.Join(group, ", "), strings.Join(n, " and "))
 		}
 	}
 	for _, group := range k.AtMostOne {
 		if n := cloud.GivenInputs(news, group); len(n) > 1 {
-			bad(n[1], "%s cannot be given together", strings.Join(n, " and "))
+			bad(n[1], "%s cannot be set together", strings.Join(n, " and "))
 		}
 	}
 	if k.Check != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// Invoke answers look-ups; those without rules are refused.
+// Invoke answers look-ups. It refuses those without rules.
 func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
 	f, spec := p.Lookups[req.GetTok()], p.table.Functions[req.GetTok()]
 	if f == nil || spec == nil {
@@ -39,7 +39,7 @@ func (p *provider) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*p
 	if err != nil {
 		return nil, statusOf(fmt.Errorf("invoking %s: %w", req.GetTok(), err))
 	}
-	props := resource.NewPropertyMapFromMap(cloud.PlainMap(args)) // what was asked is part of the answer
+	props := resource.NewPropertyMapFromMap(cloud.PlainMap(args)) // the answer contains the arguments
 	maps.Copy(props, resource.NewPropertyMapFromMap(answer))
 	out.Return, err = marshalProperties(props)
 	return out, err

@@ -12,7 +12,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// Create makes a resource; in a preview it says what is known of it.
+// Create creates a resource. In a preview it returns the outputs that are known.
 func (p *provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
 	k, spec, err := p.findKind(req.GetUrn())
 	if err != nil {
@@ -26,7 +26,10 @@ func (p *provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*p
 		props, err := marshalProperties(previewOutputs(k, spec, nil, inputs))
 		return &pulumirpc.CreateResponse{Properties: props}, err
 	}
-	out, err := p.runOperation(ctx, k, "create", "", req.GetUrn(), func(c *cloud.Call) error { return c.Create(cloud.PlainMap(inputs), req.GetUrn()) })
+	out, err := p.runOperation(ctx, k, "create", "", req.GetUrn(), func(c *cloud.Call) error {
+		return c.Create(cloud.PlainMap(inputs),
+			req.GetUrn())
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +74,7 @@ func (p *provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	return &pulumirpc.UpdateResponse{Properties: props}, nil
 }
 
-// Delete removes a resource. Deleting what is gone succeeds, as with the real provider.
+// Delete removes a resource. To delete an absent resource succeeds, as with the real provider.
 func (p *provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
 	k, _, err := p.findKind(req.GetUrn())
 	if err != nil {
@@ -81,7 +84,8 @@ func (p *provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 	return &emptypb.Empty{}, err
 }
 
-// Read tells what a resource is now; an empty id when it is gone. With nothing but an id it finds things to import.
+// Read returns the current state of a resource, and an empty id when the resource does not exist. With only an id, it finds resources
+// to import.
 func (p *provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
 	k, spec, err := p.findKind(req.GetUrn())
 	if err != nil {
@@ -114,7 +118,7 @@ func (p *provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 	return &pulumirpc.ReadResponse{Id: out.Record.ID, Inputs: in, Properties: props}, err
 }
 
-// runOperation has the cloud do something, until it is done, the caller gives up, or the server closes.
+// runOperation runs an operation on the cloud, until it is done, the caller gives up, or the server closes.
 func (p *provider) runOperation(ctx context.Context, k *cloud.Kind, op, id, urn string, run func(*cloud.Call) error) (*cloud.Reply, error) {
 	conf, err := p.configOf(ctx)
 	if err != nil {
@@ -123,14 +127,15 @@ func (p *provider) runOperation(ctx context.Context, k *cloud.Kind, op, id, urn 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(conf.life, cancel)()
-	out, err := p.cloud.Do(ctx, &cloud.Request{Scope: conf.Scope, Tags: conf.tags, Queue: conf.queue, Kind: k, Op: op, ID: id, URN: urn, Run: run})
+	out, err := p.cloud.Do(ctx, &cloud.Request{Scope: conf.Scope, Tags: conf.tags, Queue: conf.queue, Kind: k, Op: op, ID: id, URN: urn,
+		Run: run})
 	if err != nil {
 		return nil, statusOf(err)
 	}
 	return out, nil
 }
 
-// initFailedError says that a resource stands but is not what it should be; the engine keeps it and tries to update it the next time.
+// initFailedError reports that a resource exists but is not complete. The engine keeps it and tries to update it the next time.
 func initFailedError(out *cloud.Reply, detail *pulumirpc.ErrorResourceInitFailed) error {
 	detail.Reasons = []string{out.Failed.Error()}
 	s, err := status.New(codes.Unknown, out.Failed.Error()).WithDetails(detail)

@@ -16,7 +16,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// previewOutputs tells in a preview what a resource will be: its inputs, what it was, and unknown for what the cloud decides.
+// previewOutputs returns the outputs that a preview shows: the inputs, the old values, and unknown values where the cloud decides.
 func previewOutputs(k *cloud.Kind, spec *catalog.Resource, olds, news resource.PropertyMap) resource.PropertyMap {
 	out := resource.PropertyMap{}
 	unknown := resource.MakeComputed(resource.NewProperty(""))
@@ -68,9 +68,9 @@ func firstNonEmpty(a, b *structpb.Struct) *structpb.Struct {
 	return b
 }
 
-// presentOutputs turns a record's outputs into properties. An output is secret where the input of that name is, and where the table says so.
-// What no call to the cloud tells is known only where the program said it: an import does not have it.
-// Of an asset the cloud keeps the hash only: the one that the program gave is told again while it is the same.
+// presentOutputs returns a record's outputs as properties. An output is secret when the input of that name is, or when the property
+// table marks it. An input that no call returns appears only if the program set it: an import does not have it. The cloud stores only
+// the hash of an asset: the program's asset appears again while its hash is the same.
 func presentOutputs(k *cloud.Kind, spec *catalog.Resource, outputs map[string]any, inputs resource.PropertyMap) resource.PropertyMap {
 	m := resource.NewPropertyMapFromMap(outputs)
 	for _, name := range k.WriteOnly {
@@ -80,7 +80,8 @@ func presentOutputs(k *cloud.Kind, spec *catalog.Resource, outputs map[string]an
 	}
 	for key, in := range inputs {
 		v, ok := m[key]
-		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) && reflect.DeepEqual(cloud.PlainValue(asset), outputs[string(key)]) {
+		if asset := catalog.Bare(in); ok && (asset.IsAsset() || asset.IsArchive()) &&
+			reflect.DeepEqual(cloud.PlainValue(asset), outputs[string(key)]) {
 			v = asset
 			m[key] = v
 		}
@@ -92,7 +93,7 @@ func presentOutputs(k *cloud.Kind, spec *catalog.Resource, outputs map[string]an
 	return m
 }
 
-// markSecrets marks what the table says is secret.
+// markSecrets marks the outputs that are secret in the property table.
 func markSecrets(spec *catalog.Resource, m resource.PropertyMap) {
 	for name, v := range m {
 		if !v.IsSecret() && (spec.Inputs[string(name)].Secret || slices.Contains(spec.SecretOutputs, string(name))) {

@@ -31,7 +31,7 @@ type provider struct {
 	last    *configuration
 }
 
-// configuration is what one provider resource of a program says. Its life ends with the server's, or when the engine gives up.
+// configuration is one provider resource of a program. It ends with the server, or when the engine gives up.
 type configuration struct {
 	cloud.Scope
 	tags  map[string]any
@@ -71,13 +71,13 @@ func (p *provider) configOf(ctx context.Context) (*configuration, error) {
 	if c, ok := p.configs[connectionOf(ctx)]; ok {
 		return c, nil
 	}
-	if p.last != nil && p.configsAgree() { // a connection that was idle for long has been made anew
+	if p.last != nil && p.configsAgree() { // the engine reconnects after a long idle time
 		return p.last, nil
 	}
 	return nil, status.Errorf(codes.FailedPrecondition, "the emulated %s was called before it was configured", p.Package)
 }
 
-// configsAgree says whether all providers of this process work in the same place.
+// configsAgree reports whether all providers of this process work in the same place.
 func (p *provider) configsAgree() bool {
 	for _, c := range p.configs {
 		if c.Scope != p.last.Scope {
@@ -87,19 +87,19 @@ func (p *provider) configsAgree() bool {
 	return true
 }
 
-// Handshake answers as a provider made with Pulumi's bridge does.
+// Handshake answers as a provider built with Pulumi's bridge does.
 func (p *provider) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
 	return &pulumirpc.ProviderHandshakeResponse{
 		AcceptSecrets: true, AcceptOutputs: true, SupportsAutonamingConfiguration: true,
 	}, nil
 }
 
-// Attach is how the engine takes up with a provider that runs already. There is nothing to do.
+// Attach lets the engine use a provider that runs already. It does nothing.
 func (p *provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-// GetPluginInfo tells the version that the property table is of.
+// GetPluginInfo returns the version of the property table.
 func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	version := p.table.Version
 	if strings.Count(version, ".") == 1 {
@@ -108,7 +108,7 @@ func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Pl
 	return &pulumirpc.PluginInfo{Version: version}, nil
 }
 
-// Cancel cuts the waits of this connection short: what runs is committed already, and is reported as done.
+// Cancel ends the waits of this connection. Operations in progress are committed already, and report success.
 func (p *provider) Cancel(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, error) {
 	if conf, err := p.configOf(ctx); err == nil {
 		conf.end()
@@ -116,7 +116,7 @@ func (p *provider) Cancel(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty
 	return &emptypb.Empty{}, nil
 }
 
-// GetSchema is for programs in YAML and for imports that write code, neither of which the emulated cloud serves.
+// GetSchema serves programs in YAML and imports that generate code. The emulated cloud supports neither.
 func (p *provider) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "the emulator has property tables and no Pulumi schema")
 }

@@ -23,8 +23,10 @@ func TestUnknownTypesAndProperties(t *testing.T) {
 	d.RequireCreateRefusal(aws.VPCType, props{"cidrBlocks": "10.0.0.0/16"}, "cidrBlocks: unknown property; did you mean cidrBlock?")
 	d.RequireCreateRefusal(aws.SubnetType, props{"cidrBlock": "10.0.0.0/16"}, "vpcId: missing required property")
 	d.RequireCreateRefusal(aws.VPCType, props{"cidrBlock": 10}, "cidrBlock: want string, got number")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "metadataOptions": props{"token": "required"}}, "metadataOptions.token: unknown property")
-	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "tagSpecifications": []any{props{"tags": props{"a": 1}}}},
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage, "metadataOptions": props{"token": "required"}},
+		"metadataOptions.token: unknown property")
+	d.RequireCreateRefusal(aws.LaunchTemplateType, props{"imageId": emulatortest.DebianImage,
+		"tagSpecifications": []any{props{"tags": props{"a": 1}}}},
 		"tagSpecifications[0].tags.a: want string, got number")
 }
 
@@ -56,16 +58,20 @@ func TestProviderConfiguration(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	d := emulatortest.Start(t, "account=111122223333")
-	emulatortest.RequireRefusal(t, d.TryConfigure(props{"region": "us-west-1", "allowedAccountIds": `["210987654321"]`}), "AWS account ID not allowed: 111122223333")
-	emulatortest.RequireRefusal(t, d.TryConfigure(props{"region": "us-west-1", "forbiddenAccountIds": []any{"111122223333"}}), "AWS account ID not allowed")
+	emulatortest.RequireRefusal(t, d.TryConfigure(props{"region": "us-west-1", "allowedAccountIds": `["210987654321"]`}),
+		"AWS account ID not allowed: 111122223333")
+	emulatortest.RequireRefusal(t, d.TryConfigure(props{"region": "us-west-1", "forbiddenAccountIds": []any{"111122223333"}}),
+		"AWS account ID not allowed")
 	d.Configure(props{"region": "us-west-1", "allowedAccountIds": `["111122223333"]`})
-	emulatortest.Start(t).Configure(props{"region": "us-west-1", "allowedAccountIds": `["210987654321"]`}) // the credentials are taken to be right
+	// the credentials are taken to be right
+	emulatortest.Start(t).Configure(props{"region": "us-west-1", "allowedAccountIds": `["210987654321"]`})
 }
 
 func TestAnotherRegionIsAnotherProvider(t *testing.T) {
 	d := emulatortest.Start(t)
 	diff := func(news props) *pulumirpc.DiffResponse {
-		out, err := d.Client.DiffConfig(context.Background(), &pulumirpc.DiffRequest{OldInputs: d.Pack(props{"region": "us-west-1"}), News: d.Pack(news)})
+		out, err := d.Client.DiffConfig(context.Background(), &pulumirpc.DiffRequest{OldInputs: d.Pack(props{"region": "us-west-1"}),
+			News: d.Pack(news)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +80,8 @@ func TestAnotherRegionIsAnotherProvider(t *testing.T) {
 	if out := diff(props{"region": "us-east-2"}); len(out.GetReplaces()) != 1 {
 		t.Errorf("another region replaces %v", out.GetReplaces())
 	}
-	if out := diff(props{"region": "us-west-1", "profile": "ci"}); len(out.GetReplaces()) != 0 || out.GetChanges() != pulumirpc.DiffResponse_DIFF_SOME {
+	if out := diff(props{"region": "us-west-1", "profile": "ci"}); len(out.GetReplaces()) != 0 ||
+		out.GetChanges() != pulumirpc.DiffResponse_DIFF_SOME {
 		t.Errorf("another profile: %v", out)
 	}
 	if out := diff(props{"region": "us-west-1", "version": "6.83.0"}); out.GetChanges() != pulumirpc.DiffResponse_DIFF_NONE {
@@ -118,7 +125,8 @@ func TestDefaultTags(t *testing.T) {
 	if err != nil || d.Unpack(inputs)["tags"] != nil {
 		t.Errorf("unknown tags became %v, %v", inputs, err)
 	}
-	if got := vpc.Diff(props{"cidrBlock": "10.0.0.0/16", "tags": props{"tier": "other"}}).GetDetailedDiff(); got["tags.tier"] == nil || len(got) != 1 {
+	if got := vpc.Diff(props{"cidrBlock": "10.0.0.0/16", "tags": props{"tier": "other"}}).GetDetailedDiff(); got["tags.tier"] == nil ||
+		len(got) != 1 {
 		t.Errorf("another tag differs in %v", got)
 	}
 }
@@ -132,14 +140,16 @@ func TestAutomaticNames(t *testing.T) {
 	if diff := role.Diff(props{"assumeRolePolicy": emulatortest.TrustPolicy}); len(diff.GetDetailedDiff()) > 0 {
 		t.Errorf("the automatic name changed: %v", diff.GetDetailedDiff())
 	}
-	if diff := role.Diff(props{"assumeRolePolicy": emulatortest.TrustPolicy, "path": "/ci/"}); len(diff.GetReplaces()) != 1 || diff.GetDeleteBeforeReplace() {
+	if diff := role.Diff(props{"assumeRolePolicy": emulatortest.TrustPolicy, "path": "/ci/"}); len(diff.GetReplaces()) != 1 ||
+		diff.GetDeleteBeforeReplace() {
 		t.Errorf("replaces %v, deleting first: %v; an automatic name leaves room for both", diff.GetReplaces(), diff.GetDeleteBeforeReplace())
 	}
 	prefixed := d.Create(aws.RoleType, "x", props{"assumeRolePolicy": emulatortest.TrustPolicy, "namePrefix": "ci-"})
 	if !strings.HasPrefix(prefixed.ID, "ci-") {
 		t.Errorf("name %q", prefixed.ID)
 	}
-	out, err := d.Client.Check(context.Background(), &pulumirpc.CheckRequest{Urn: emulatortest.URN(aws.RoleType, "r"), News: d.Pack(props{"assumeRolePolicy": emulatortest.TrustPolicy}),
+	out, err := d.Client.Check(context.Background(), &pulumirpc.CheckRequest{Urn: emulatortest.URN(aws.RoleType, "r"),
+		News:       d.Pack(props{"assumeRolePolicy": emulatortest.TrustPolicy}),
 		Autonaming: &pulumirpc.CheckRequest_AutonamingOptions{ProposedName: "proposed"}})
 	if err != nil || d.Unpack(out.GetInputs())["name"] != "proposed" {
 		t.Errorf("name = %v, %v", d.Unpack(out.GetInputs())["name"], err)
@@ -176,7 +186,8 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := d.Client.Create(context.Background(), &pulumirpc.CreateRequest{Urn: emulatortest.URN(aws.LaunchTemplateType, "lt"), Properties: inputs, Preview: true})
+	out, err := d.Client.Create(context.Background(), &pulumirpc.CreateRequest{Urn: emulatortest.URN(aws.LaunchTemplateType, "lt"),
+		Properties: inputs, Preview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,11 +214,13 @@ func TestPreview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, err := d.Client.Update(context.Background(), &pulumirpc.UpdateRequest{Id: lt.ID, Urn: emulatortest.URN(aws.LaunchTemplateType, "lt"), Olds: lt.State, News: news, Preview: true})
+	up, err := d.Client.Update(context.Background(), &pulumirpc.UpdateRequest{Id: lt.ID, Urn: emulatortest.URN(aws.LaunchTemplateType, "lt"),
+		Olds: lt.State, News: news, Preview: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err = emulatortest.UnmarshalProperties(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() || !m["arn"].IsString() || !m["metadataOptions"].IsObject() {
+	if m, err = emulatortest.UnmarshalProperties(up.GetProperties()); err != nil || !m["latestVersion"].IsComputed() ||
+		!m["arn"].IsString() || !m["metadataOptions"].IsObject() {
 		t.Errorf("latestVersion %v, arn %v, metadataOptions %v, %v", m["latestVersion"], m["arn"], m["metadataOptions"], err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// Server serves a cloud to the Pulumi engine: one provider per platform, each on a port of its own.
+// Server serves a cloud to the Pulumi engine: one provider for each platform, each on its own port.
 type Server struct {
 	addresses []string // aws:12345
 	cancel    chan bool
@@ -22,7 +22,7 @@ type Server struct {
 	providers []*provider
 }
 
-// Serve starts gRPC servers on loopback, on ports of the system's choice. They live until Close.
+// Serve starts gRPC servers on loopback, on ports that the system chooses. They run until Close.
 func Serve(c *cloud.Cloud) (*Server, error) {
 	s := &Server{cancel: make(chan bool)}
 	for _, p := range c.Platforms() {
@@ -47,12 +47,12 @@ func Serve(c *cloud.Cloud) (*Server, error) {
 	return s, nil
 }
 
-// Env is the environment by which a pulumi command finds the emulated cloud.
+// Env returns the environment variables by which a pulumi command finds the emulated cloud.
 func (s *Server) Env() map[string]string {
 	return map[string]string{"PULUMI_DEBUG_PROVIDERS": strings.Join(s.addresses, ",")}
 }
 
-// Close stops the servers. Waits for model seconds end at once; what was committed stays.
+// Close stops the servers and ends all waits for model seconds. Committed changes stay.
 func (s *Server) Close() error {
 	var errs []error
 	s.closing.Do(func() {

@@ -9,7 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
-// statusOf gives an error the gRPC code with which the engine is to see it.
+// statusOf returns an error with the gRPC code that the engine acts on.
 func statusOf(err error) error {
 	var r *cloud.Refusal
 	if errors.As(err, &r) {

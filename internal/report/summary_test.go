@@ -15,7 +15,7 @@ import (
 
 // example is the run of the small region, with a thing in it that the clouds do not force.
 func example() Run {
-	forced := without(region(func(n map[string]*Node) { n["cache-shard-00"+recordType].Seconds = 35 }), "net-nat-instance")
+	forced := without(region(func(n map[string]*Node) { n["cache-shard-00"+types.DNSRecord].Seconds = 35 }), "net-nat-instance")
 	nodes := slices.Clone(forced)
 	for i := range nodes {
 		if nodes[i].Name == "link-connection" {
@@ -24,26 +24,26 @@ func example() Run {
 	}
 	spans := Timeline(nodes)
 	return Run{
-		Region: "us-west-1", Kind: Model, Promised: 240, Times: Ready(spans, machine, []string{"arm", "x86"}),
+		Region: "us-west-1", Kind: Model, Promised: 240, Times: types.TimesToReady(spans, machine, []string{"arm", "x86"}),
 		Critical: CriticalPath(spans), Forced: CriticalPath(Timeline(forced)), Spans: spans,
 	}
 }
 
-func TestSummary(t *testing.T) {
+func TestWriteSummary(t *testing.T) {
 	var b strings.Builder
-	if err := Summary(&b, example()); err != nil {
+	if err := WriteSummary(&b, example()); err != nil {
 		t.Fatal(err)
 	}
 	golden.Compare(t, "summary.txt", b.String())
 }
 
 // A region in standby has a cache and no fleets, and promises nothing.
-func TestSummaryOfStandby(t *testing.T) {
+func TestWriteSummaryOfStandby(t *testing.T) {
 	r := example()
-	r.Times, r.Promised, r.Forced = Ready(r.Spans, machine, nil), 0, nil
+	r.Times, r.Promised, r.Forced = types.TimesToReady(r.Spans, machine, nil), 0, nil
 	r.Times.Link = nil
 	var b strings.Builder
-	if err := Summary(&b, r); err != nil {
+	if err := WriteSummary(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	golden.Compare(t, "standby.txt", b.String())
@@ -87,19 +87,19 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
 func TestWritingFails(t *testing.T) {
-	for name, err := range map[string]error{"write": Write(full{}, example()), "summary": Summary(full{}, example())} {
+	for name, err := range map[string]error{"write": Write(full{}, example()), "summary": WriteSummary(full{}, example())} {
 		if !errors.Is(err, errFull) || !strings.Contains(err.Error(), "us-west-1") {
 			t.Errorf("%s: %v, want an error that says what and why", name, err)
 		}
 	}
 }
 
-func TestClock(t *testing.T) {
+func TestFormatSeconds(t *testing.T) {
 	for seconds, want := range map[float64]string{
 		0: "0 s", 0.4: "0 s", 0.6: "1 s", 45: "45 s", 59.6: "1 min", 60: "1 min", 132: "2 min 12 s", 600: "10 min", 3600: "1 h",
 		12600: "3 h 30 min", 3661: "1 h 1 min 1 s", 7920: "2 h 12 min",
 	} {
-		if got := Clock(seconds); got != want {
+		if got := FormatSeconds(seconds); got != want {
 			t.Errorf("%g: %q, want %q", seconds, got, want)
 		}
 	}
@@ -131,7 +131,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestAgainst(t *testing.T) {
+func TestCompareTo(t *testing.T) {
 	hour := Baseline{Goal: Builds, When: "May", What: "walking", Seconds: 3600}
 	for _, c := range []struct {
 		base    Baseline
@@ -144,7 +144,7 @@ func TestAgainst(t *testing.T) {
 		{hour, 0, "May: walking took 1 h"},
 		{Baseline{When: "May", What: "nobody could walk"}, 60, "May: nobody could walk"},
 	} {
-		if got := c.base.Against(c.seconds); got != c.want {
+		if got := c.base.CompareTo(c.seconds); got != c.want {
 			t.Errorf("%g s: %q, want %q", c.seconds, got, c.want)
 		}
 	}
@@ -154,7 +154,7 @@ func TestAgainst(t *testing.T) {
 func TestBaselines(t *testing.T) {
 	var said []string
 	for _, b := range Baselines() {
-		said = append(said, string(b.Goal)+" "+b.When+" "+Clock(b.Seconds))
+		said = append(said, string(b.Goal)+" "+b.When+" "+FormatSeconds(b.Seconds))
 	}
 	want := []string{"container builds April 2022 3 h 30 min", "container builds July 2022 25 min", "Yocto builds April 2022 0 s", "Yocto builds July 2022 2 h 12 min"}
 	if !reflect.DeepEqual(said, want) {
