@@ -84,8 +84,8 @@ func copyTo(c *plan.Cache, here string) []string {
 }
 
 // seeds are the newest snapshots of the shards with the same numbers in the region that this one is seeded from; nil without one. They
-// count for volumes that are yet to be made, and for no others. Where none has been copied here, a volume starts blank; the command line says
-// so, since it knows which volumes are new, and this program does not.
+// count for volumes that are yet to be made, and for no others. Where none has been copied here, a volume starts blank; the command line
+// says so, since it knows which volumes are new, and this program does not.
 func (r *region) seeds() []pulumi.StringPtrOutput {
 	c := r.plan.Cache
 	if c.Seed == "" {

@@ -13,7 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// busyPercent is the part of busy machines that scaling aims at: under it a quarter of the jobs that run can come on top at once. Judgement.
+// busyPercent is the part of busy machines that scaling aims at: under it a quarter of the jobs that run can come on top at once.
+// Judgement.
 const busyPercent = 75
 
 // tokens reads the stack secrets that the plan names.
@@ -66,9 +67,9 @@ func (r *region) makeFleets(secrets map[string]pulumi.StringOutput) error {
 	return nil
 }
 
-// cacheParameters are those that runners read to find a tenant's files: the map, older versions of it, and what each shard has copied. AWS does
-// not say under which name IAM sees a parameter that is asked for as NAME:VERSION; no parameter has a colon in its own. The last is a folder
-// of such parameters and of nothing else, so that one more shard changes no fleet's role.
+// cacheParameters are those that runners read to find a tenant's files: the map, older versions of it, and what each shard has copied. AWS
+// does not say under which name IAM sees a parameter that is asked for as NAME:VERSION; no parameter has a colon in its own. The last is a
+// folder of such parameters and of nothing else, so that one more shard changes no fleet's role.
 func cacheParameters(c *plan.Cache) []string {
 	return []string{c.MapParameter, c.MapParameter + ":*", path.Dir(shardmap.MovedParameter(c.MapParameter, 0)) + "/*"}
 }

@@ -35,8 +35,8 @@ type region struct {
 }
 
 // Region is the program of one region: everything in the plan, with the fewest edges. Bin is the folder with the builds of the node agent,
-// as `make agent` leaves them there; without them it fails with ErrNoAgent, unless the region has no machines. A program that lacks them, or
-// stack secrets, fails before it declares anything, for secrets with an error for each.
+// as `make agent` leaves them there; without them it fails with ErrNoAgent, unless the region has no machines. A program that lacks them,
+// or stack secrets, fails before it declares anything, for secrets with an error for each.
 func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		secrets, err := tokens(ctx, p)

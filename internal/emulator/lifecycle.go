@@ -198,7 +198,8 @@ func (c *call) makeNew(inputs map[string]any, urn string) error {
 }
 
 // change updates the record with an id. Inputs that the program no longer gives stay where the cloud would have chosen them, and where they
-// were for the creation only and nothing reads them back: what is known of an imported thing lacks them, and the cloud's thing has them still.
+// were for the creation only and nothing reads them back: what is known of an imported thing lacks them, and the cloud's thing has them
+// still.
 func (c *call) change(spec *catalog.Resource, id string, inputs map[string]any, urn string) error {
 	c.old = c.find(id, c.kind.typ)
 	if c.old == nil {

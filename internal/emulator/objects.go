@@ -75,7 +75,8 @@ func (c *call) store() error {
 	return nil
 }
 
-// contentMD5 is the MD5 of what an object holds: S3's etag. Of a file only the engine's hash is known: its MD5 stands for that of the content.
+// contentMD5 is the MD5 of what an object holds: S3's etag. Of a file only the engine's hash is known: its MD5 stands for that of the
+// content.
 func contentMD5(r *record) string {
 	content := []byte(r.str("content"))
 	if raw, err := base64.StdEncoding.DecodeString(r.str("contentBase64")); err == nil && len(raw) > 0 {

@@ -12,12 +12,12 @@ import (
 )
 
 // A process that is killed after the cloud has created a resource and before the state records it leaves a resource that the next run
-// would create a second time. Pulumi keeps a pending operation for it only when its own process died and the provider did not answer; it never
-// knows the id. So the engine searches the cloud for what the stack owns by its tags, compares it with the state, and imports what the
-// state lacks, under the name that the program has for it. It adopts what a down kept in the same way. A process that is killed after the
-// cloud has deleted a resource and before the state drops it leaves an entry for nothing, and the next up would believe it.
-// (Refused: `pulumi refresh` with ids, which needs those pending operations; recording ids before the call, which no cloud offers for most
-// of these types.)
+// would create a second time. Pulumi keeps a pending operation for it only when its own process died and the provider did not answer; it
+// never knows the id. So the engine searches the cloud for what the stack owns by its tags, compares it with the state, and imports what
+// the state lacks, under the name that the program has for it. It adopts what a down kept in the same way. A process that is killed after
+// the cloud has deleted a resource and before the state drops it leaves an entry for nothing, and the next up would believe it. (Refused:
+// `pulumi refresh` with ids, which needs those pending operations; recording ids before the call, which no cloud offers for most of these
+// types.)
 
 // difference is how a stack's state and the cloud differ.
 type difference struct {

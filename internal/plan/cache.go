@@ -130,7 +130,8 @@ func buildCache(c *regionfile.Config, n Network, others []*regionfile.Config) (*
 func (c *Cache) placeShards(n Network) error {
 	zones := n.Zones[:min(shardZones, len(n.Zones))]
 	if c.Map.ShardCount() > 1 && len(zones) < shardZones {
-		return fmt.Errorf("%d shards need two zones, and aws.zones has one; want a second zone: a shard stays in its first zone", c.Map.ShardCount())
+		return fmt.Errorf("%d shards need two zones, and aws.zones has one; want a second zone: a shard stays in its first zone",
+			c.Map.ShardCount())
 	}
 	var blocks []netip.Prefix
 	for _, z := range zones {

@@ -115,7 +115,8 @@ func (p *Plan) NATUserData(zone string, agent AgentDigests) (string, error) {
 		return "", fmt.Errorf("user data of %s: %w", instance.Name, err)
 	}
 	if len(text) > UserDataLimit {
-		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want a shorter name for the region file", instance.Name, len(text), UserDataLimit)
+		return "", fmt.Errorf("user data of %s: %d bytes, and EC2 takes %d; want a shorter name for the region file", instance.Name, len(text),
+			UserDataLimit)
 	}
 	return text, nil
 }

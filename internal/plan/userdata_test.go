@@ -62,7 +62,8 @@ type fakeCloud struct {
 	fetched            int
 }
 
-var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "session/token+=="}
+var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+	SessionToken: "session/token+=="}
 
 func newCloud(t *testing.T) *fakeCloud {
 	c := &fakeCloud{t: t, object: agentBuild}
@@ -86,7 +87,8 @@ func (c *fakeCloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == roles:
 		fmt.Fprint(w, "beachhead-role")
 	case r.URL.Path == roles+"beachhead-role":
-		fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q}`, role.AccessKeyID, role.SecretAccessKey, role.SessionToken)
+		fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q}`, role.AccessKeyID, role.SecretAccessKey,
+			role.SessionToken)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -226,7 +228,8 @@ func TestFirstBoot(t *testing.T) {
 	if want := "daemon-reload\nenable beachhead-node.service\nrestart --no-block beachhead-node.service\n"; string(calls) != want {
 		t.Errorf("systemctl was called with\n%s, want\n%s", calls, want)
 	}
-	for file, mode := range map[string]os.FileMode{"/etc/beachhead/node.json": 0o644, "/etc/systemd/system/beachhead-node.service": 0o644, "/usr/local/lib/beachhead/fetch": 0o755} {
+	for file, mode := range map[string]os.FileMode{"/etc/beachhead/node.json": 0o644, "/etc/systemd/system/beachhead-node.service": 0o644,
+		"/usr/local/lib/beachhead/fetch": 0o755} {
 		if info, err := os.Stat(root + file); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", file, info, err)
 		}
@@ -403,7 +406,8 @@ func TestShardUserData(t *testing.T) {
 			t.Errorf("the real address %s is not the default", part)
 		}
 	}
-	if _, err := p.ShardUserData(p.Cache.Shards[0], AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil || !strings.Contains(err.Error(), "not the digest of an agent for arm64") {
+	if _, err := p.ShardUserData(p.Cache.Shards[0], AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil ||
+		!strings.Contains(err.Error(), "not the digest of an agent for arm64") {
 		t.Errorf("without a build for it: %v", err)
 	}
 	p.Cache = nil
@@ -440,7 +444,8 @@ func TestUserDataIsBounded(t *testing.T) {
 		_, err := Build(newConfig(func(c *regionfile.Config) {
 			c.Runners = map[string]regionfile.Runner{"big": {
 				Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.large"}, Count: regionfile.Count{Max: 1},
-				Agent: regionfile.Agent{Kind: regionfile.Command, Commands: &regionfile.Commands{Install: strings.Repeat("x", n), Register: "r", Drain: "d", Unregister: "u"}},
+				Agent: regionfile.Agent{Kind: regionfile.Command,
+					Commands: &regionfile.Commands{Install: strings.Repeat("x", n), Register: "r", Drain: "d", Unregister: "u"}},
 			}}
 		}))
 		return err

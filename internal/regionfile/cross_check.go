@@ -83,7 +83,8 @@ func (x *crossChecker) checkSamePolicy(a, b *Config) {
 		return
 	}
 	if *a.GCP.SecurityPolicy == *b.GCP.SecurityPolicy {
-		x.reportError(b, p, a, p, fmt.Sprintf("%d is already the priority", b.GCP.SecurityPolicy.Priority), "a priority that no other rule of the policy uses")
+		x.reportError(b, p, a, p, fmt.Sprintf("%d is already the priority", b.GCP.SecurityPolicy.Priority),
+			"a priority that no other rule of the policy uses")
 	}
 }
 
@@ -111,7 +112,8 @@ func (x *crossChecker) checkSameGCPNetwork(a, b *Config) {
 		x.reportError(b, asnGCP, a, asnAWS, fmt.Sprintf("%d is already the AWS side's number", m.GCP), "a number that no region uses for AWS")
 	}
 	if a.GCP.TunnelRange.Overlaps(b.GCP.TunnelRange) {
-		x.reportError(b, tunnels, a, tunnels, quoteValue(b.GCP.TunnelRange.String())+" overlaps "+a.GCP.TunnelRange.String(), "another /28, for example "+deriveTunnelRange(b.Name+"-2").String())
+		x.reportError(b, tunnels, a, tunnels, quoteValue(b.GCP.TunnelRange.String())+" overlaps "+a.GCP.TunnelRange.String(),
+			"another /28, for example "+deriveTunnelRange(b.Name+"-2").String())
 	}
 	x.checkAnnouncedRanges(a, b)
 	x.checkAnnouncedRanges(b, a)

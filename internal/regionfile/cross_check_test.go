@@ -44,7 +44,8 @@ func TestCrossCheck(t *testing.T) {
 		{"GCP ASN is the other's AWS ASN", func(a, b *Config) { b.GCP.ASN.GCP = a.GCP.ASN.AWS },
 			[]string{`us-west-1.yaml:42: gcp.asn.gcp: 64610 is already the AWS side's number of regions/us-east-2.yaml:42`}},
 		{"tunnel ranges equal", func(a, b *Config) { b.GCP.TunnelRange = a.GCP.TunnelRange },
-			[]string{`gcp.tunnelRange: "` + deriveTunnelRange("us-east-2").String() + `" overlaps ` + deriveTunnelRange("us-east-2").String() + ` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
+			[]string{`gcp.tunnelRange: "` + deriveTunnelRange("us-east-2").String() + `" overlaps ` + deriveTunnelRange("us-east-2").String() +
+				` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
 		{"other GCP networks", func(a, b *Config) {
 			b.GCP.Project = "other-backend"
 			b.GCP.ASN, b.GCP.TunnelRange = a.GCP.ASN, a.GCP.TunnelRange
@@ -85,8 +86,10 @@ func TestCrossCheck(t *testing.T) {
 
 func TestLoadAll(t *testing.T) {
 	dir := t.TempDir()
-	a := writeFile(t, dir, "us-east-2.yaml", strings.NewReplacer("us-west-1", "us-east-2", "seed: {region: us-east-2}", "seed: {region: us-west-1}", "64620", "64610").Replace(validFile))
-	b := writeFile(t, dir, "us-west-1.yaml", strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}", "count: {min: 25, max: 24}").Replace(validFile))
+	a := writeFile(t, dir, "us-east-2.yaml", strings.NewReplacer("us-west-1", "us-east-2", "seed: {region: us-east-2}",
+		"seed: {region: us-west-1}", "64620", "64610").Replace(validFile))
+	b := writeFile(t, dir, "us-west-1.yaml", strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}",
+		"count: {min: 25, max: 24}").Replace(validFile))
 	cfgs, err := LoadAll([]string{a, b, filepath.Join(dir, "nope.yaml")})
 	// Unreadable values, broken rules and clashes between files, all in one go.
 	compareProblems(t, Problems(err), []string{
@@ -121,7 +124,8 @@ func TestSeedFile(t *testing.T) {
 	dir := t.TempDir()
 	path := writeFile(t, dir, "us-west-1.yaml", validFile)
 	_, err := LoadAll([]string{path})
-	compareProblems(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: region file "us-east-2" not found in ` + dir + "; want us-west-1"})
+	compareProblems(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: region file "us-east-2" not found in ` + dir +
+		"; want us-west-1"})
 	writeFile(t, dir, "us-east-2.yml", minimalFile)
 	if _, err := LoadAll([]string{path}); err != nil {
 		t.Errorf("with the seed's file beside it: %v", err)
@@ -130,7 +134,8 @@ func TestSeedFile(t *testing.T) {
 
 func TestFindFile(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := FindFile(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir, "regions")+`: region "us-west-1" not found; want a region file in that directory, for example us-west-1.yaml` {
+	if _, err := FindFile(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir,
+		"regions")+`: region "us-west-1" not found; want a region file in that directory, for example us-west-1.yaml` {
 		t.Errorf("without a directory: %v", err)
 	}
 	sub := filepath.Join(dir, "regions")
@@ -153,7 +158,8 @@ func TestFindFile(t *testing.T) {
 	if got, err := ListFiles(dir); err != nil || len(got) != 2 || got[0] != east || got[1] != west {
 		t.Errorf("Files = %v, %v", got, err)
 	}
-	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(), "cannot be read: no such file or directory; want a directory with region files") {
+	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(),
+		"cannot be read: no such file or directory; want a directory with region files") {
 		t.Errorf("Files without a directory: %v", err)
 	}
 }

@@ -43,7 +43,8 @@ func ListFiles(dir string) ([]string, error) {
 	dir = filepath.Join(dir, "regions")
 	found, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, Problem{File: dir, Wrong: "cannot be read: " + describeFileError(err), Want: "a directory with region files: go to the project's directory, or name it with -C"}
+		return nil, Problem{File: dir, Wrong: "cannot be read: " + describeFileError(err),
+			Want: "a directory with region files: go to the project's directory, or name it with -C"}
 	}
 	var paths []string
 	for _, f := range found {

@@ -14,10 +14,12 @@ func (k *checker) checkAgentAccess() {
 			return
 		}
 		if a.URL == "" && a.Kind != Command {
-			k.reportError(p+".url", "is missing, and kind "+string(a.Kind)+" requires it", "the CI server's address, for example https://ci.example.com")
+			k.reportError(p+".url", "is missing, and kind "+string(a.Kind)+" requires it",
+				"the CI server's address, for example https://ci.example.com")
 		}
 		if a.Token == "" && a.Kind != Command {
-			k.reportError(p+".token", "is missing, and kind "+string(a.Kind)+" requires it", "the name of a stack secret, for example ci-worker-token")
+			k.reportError(p+".token", "is missing, and kind "+string(a.Kind)+" requires it",
+				"the name of a stack secret, for example ci-worker-token")
 		}
 		if a.URL != "" {
 			k.checkAgentURL(p+".url", a.URL)

@@ -41,7 +41,8 @@ func (k *checker) checkZones() {
 		case seen[zone]:
 			k.reportError(p, quoteValue(zone)+" is listed twice", "each zone once")
 		case !slices.Contains(known, zone):
-			k.reportWarning(p, quoteValue(zone)+" is not in Beachhead's tables, which list "+joinAnd(known), "a zone of your account (letters differ between accounts; preflight queries AWS)")
+			k.reportWarning(p, quoteValue(zone)+" is not in Beachhead's tables, which list "+joinAnd(known),
+				"a zone of your account (letters differ between accounts; preflight queries AWS)")
 		}
 		seen[zone] = true
 	}

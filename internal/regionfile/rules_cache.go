@@ -10,8 +10,10 @@ import (
 
 var cacheRules = []Rule{
 	{"cache.instanceTypes", "Lists EC2 instance types of one architecture that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkCacheTypes},
-	{"cache.volume", "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.", (*checker).checkVolume},
-	{"cache.volume", "iops or throughput above the limits of all instance types is a warning: the region would pay for it without using it.", (*checker).checkVolumeAgainstTypes},
+	{"cache.volume", "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.",
+		(*checker).checkVolume},
+	{"cache.volume", "iops or throughput above the limits of all instance types is a warning: the region would pay for it without using it.",
+		(*checker).checkVolumeAgainstTypes},
 	{"cache.shards", "More than one shard requires two zones. Shards alternate between the first two zones and stay there, because a volume cannot change its zone. A /20 network has addresses for 22 shards, a larger network for all 32.", (*checker).checkShardsFit},
 	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores. Shard numbers start at 0. At most 50 pins, because the shard map must fit into one parameter of 4 KiB.", (*checker).checkPins},
 	{"cache.seed.region", "Must name another region file that has a cache.", (*checker).checkSeed},
@@ -31,7 +33,8 @@ func (k *checker) checkCacheTypes() {
 		case arch == "":
 			arch = t.Arch
 		case t.Arch != arch:
-			k.reportError(list.item(i), name+" is "+t.Arch+", and the types before it are "+arch, "types of one architecture: a server has one image")
+			k.reportError(list.item(i), name+" is "+t.Arch+", and the types before it are "+arch,
+				"types of one architecture: a server has one image")
 		}
 	}
 }
@@ -75,10 +78,12 @@ func (k *checker) checkVolumeAgainstTypes() {
 	}
 	const p = keyPath("cache.volume")
 	if v := k.Cache.Volume; v.Throughput > mibps {
-		k.reportWarning(p+".throughput", fmt.Sprintf("%d MiB/s is more than any of the instance types supports (%d)", v.Throughput, mibps), fmt.Sprintf("at most %d, or larger types", mibps))
+		k.reportWarning(p+".throughput", fmt.Sprintf("%d MiB/s is more than any of the instance types supports (%d)", v.Throughput, mibps),
+			fmt.Sprintf("at most %d, or larger types", mibps))
 	}
 	if v := k.Cache.Volume; v.IOPS > iops {
-		k.reportWarning(p+".iops", fmt.Sprintf("%d is more than any of the instance types supports (%d)", v.IOPS, iops), fmt.Sprintf("at most %d, or larger types", iops))
+		k.reportWarning(p+".iops", fmt.Sprintf("%d is more than any of the instance types supports (%d)", v.IOPS, iops),
+			fmt.Sprintf("at most %d, or larger types", iops))
 	}
 }
 
@@ -101,9 +106,11 @@ func (k *checker) checkShardsFit() {
 	room := shardZones * min(fixedInZone, own)
 	switch n := k.Cache.Shards; {
 	case n > 1 && zones < shardZones:
-		k.reportError("cache.shards", fmt.Sprintf("%d shards need two zones, and aws.zones has one", n), "1, or a second zone in aws.zones: shards alternate between two zones, and a shard cannot change its zone later")
+		k.reportError("cache.shards", fmt.Sprintf("%d shards need two zones, and aws.zones has one", n),
+			"1, or a second zone in aws.zones: shards alternate between two zones, and a shard cannot change its zone later")
 	case n > room && own < fixedInZone: // otherwise all 32 shards fit, and the key's own bound limits them
-		k.reportError("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s have room for %d", n, cidr, room), "fewer shards or a larger network.cidr")
+		k.reportError("cache.shards", fmt.Sprintf("%d servers do not fit: the cache subnets of %s have room for %d", n, cidr, room),
+			"fewer shards or a larger network.cidr")
 	}
 }
 

@@ -8,14 +8,17 @@ import (
 )
 
 var gcpRules = []Rule{
-	{"gcp.asn", "A link requires both numbers. They must be private (64512 to 65534 or 4200000000 to 4294967294) and different.", (*checker).checkASNs},
+	{"gcp.asn", "A link requires both numbers. They must be private (64512 to 65534 or 4200000000 to 4294967294) and different.",
+		(*checker).checkASNs},
 	{"gcp.tunnelRange", "Must be a /28 of link-local addresses (169.254.0.0/16) outside 169.254.0.0/30 to 169.254.5.0/30 and 169.254.169.0/24, which AWS and GCP reserve.", (*checker).checkTunnelRange},
 	{"gcp.ranges", "Lists IPv4 ranges of /8 to /32 without host bits. No range overlaps another range or network.cidr; the latter is a warning without a link.", (*checker).checkRanges},
 	{"gcp.path", "private requires a link.", (*checker).checkPath},
 	{"gcp.googleApis", "private and restricted require a link.", (*checker).checkGoogleAPIs},
 	{"gcp.securityPolicy", "Requires an egress mode with fixed addresses: NAT gateways or NAT instances. At most 10 addresses, kept modes included, because a Cloud Armor rule has 10 ranges. A warning with gcp.path private, where the rule has no effect, and with public in network.keep, whose machines the rule does not admit.", (*checker).checkSecurityPolicy},
-	{"gcp.services", "Each name and each host is listed once. A host is a DNS name. Ports are 1 to 65535, each listed once.", (*checker).checkServices},
-	{"gcp.services", "An address is IPv4, outside network.cidr and, with a link, inside gcp.ranges, because the link reaches nothing else.", (*checker).checkServiceAddresses},
+	{"gcp.services", "Each name and each host is listed once. A host is a DNS name. Ports are 1 to 65535, each listed once.",
+		(*checker).checkServices},
+	{"gcp.services", "An address is IPv4, outside network.cidr and, with a link, inside gcp.ranges, because the link reaches nothing else.",
+		(*checker).checkServiceAddresses},
 }
 
 // hasLink reports whether the region has a link to GCP.
@@ -39,11 +42,13 @@ func (k *checker) checkASNs() {
 		case side.n == 0:
 			k.reportError(side.p, "is missing, and the link requires it", "a private BGP number such as "+side.e)
 		case side.n > 65534 && !isPrivateASN(side.n):
-			k.reportError(side.p, fmt.Sprintf("%d is not a private BGP number", side.n), "64512 to 65534 or 4200000000 to 4294967294, for example "+side.e)
+			k.reportError(side.p, fmt.Sprintf("%d is not a private BGP number", side.n),
+				"64512 to 65534 or 4200000000 to 4294967294, for example "+side.e)
 		}
 	}
 	if k.GCP.ASN.AWS == k.GCP.ASN.GCP && k.GCP.ASN.AWS != 0 {
-		k.reportError("gcp.asn.gcp", fmt.Sprintf("%d is also the AWS side's number", k.GCP.ASN.GCP), "two different numbers, for example aws: 64620 and gcp: 64520")
+		k.reportError("gcp.asn.gcp", fmt.Sprintf("%d is also the AWS side's number", k.GCP.ASN.GCP),
+			"two different numbers, for example aws: 64620 and gcp: 64520")
 	}
 }
 
@@ -169,7 +174,8 @@ func (k *checker) checkServiceAddresses() {
 		case k.areIntact("network.cidr") && k.Network.CIDR.Contains(s.Address):
 			k.reportError(p, s.Address.String()+" is inside network.cidr, which is this region's own network", "the service's address in GCP")
 		case k.hasLink() && k.areIntact("gcp.ranges") && !slices.ContainsFunc(k.GCP.Ranges, inside):
-			k.reportError(p, s.Address.String()+" is outside gcp.ranges, so the link does not reach it", "an address inside "+joinOr(formatAll(k.GCP.Ranges))+", or its range under gcp.ranges")
+			k.reportError(p, s.Address.String()+" is outside gcp.ranges, so the link does not reach it",
+				"an address inside "+joinOr(formatAll(k.GCP.Ranges))+", or its range under gcp.ranges")
 		}
 	}
 }

@@ -10,9 +10,11 @@ import (
 
 var networkRules = []Rule{
 	{"network.cidr", "Must be a private IPv4 range (RFC 1918) of /16 to /20 without host bits.", (*checker).checkCIDR},
-	{"network.keep", "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface endpoints of that mode.", (*checker).checkKeep},
+	{"network.keep", "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface endpoints of that mode.",
+		(*checker).checkKeep},
 	{"network.addresses", "More than one address without a NAT gateway in egress or keep is a warning.", (*checker).checkAddresses},
-	{"network.addresses", "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a warning.", (*checker).checkAddressQuota},
+	{"network.addresses", "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a warning.",
+		(*checker).checkAddressQuota},
 	{"network.aptMirror", "Must be an https address on port 443, because cache servers can connect to no other port, without user, password, query and fragment. It must not end in /debian: machines look for debian and debian-security below it.", (*checker).checkAptMirror},
 	{"network.egress", "none requires gcp.link ha-vpn, gcp.path private, and gcp.googleApis private or restricted. With runners or a cache it also requires network.aptMirror. The hosts of network.aptMirror, of every runner's agent.url and registryMirror, and of the downloads of agents of kind github, gitlab and buildkite must all be hosts of gcp.services.", (*checker).checkEgressNone},
 }
@@ -79,7 +81,8 @@ func (k *checker) checkAddressQuota() {
 	}
 	needed := k.countFixedAddresses()
 	if needed > defaultElasticIPs {
-		k.reportWarning("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may have %d", needed, defaultElasticIPs),
+		k.reportWarning("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may have %d", needed,
+			defaultElasticIPs),
 			"quota L-0263D0A3 raised first, or fewer addresses, zones or kept modes")
 	}
 }

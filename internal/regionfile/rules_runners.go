@@ -48,7 +48,8 @@ func (k *checker) checkFleetTypes() {
 		for i, name := range r.InstanceTypes {
 			t, known := ec2types.Lookup(name)
 			if known && isAllowed(r.Arch, string(r.Arch)) && t.Arch != string(r.Arch) && k.areIntact(p+".arch") {
-				k.reportError((p + ".instanceTypes").item(i), name+" is "+t.Arch+", and the fleet is "+string(r.Arch), "an "+string(r.Arch)+" type, or another fleet for it")
+				k.reportError((p + ".instanceTypes").item(i), name+" is "+t.Arch+", and the fleet is "+string(r.Arch),
+					"an "+string(r.Arch)+" type, or another fleet for it")
 			}
 		}
 	})
@@ -82,7 +83,8 @@ func (k *checker) checkOffered(p keyPath, name string) {
 		return
 	}
 	if !ec2types.IsOfferedInRegion(k.AWS.Region, name) {
-		k.reportError(p, k.AWS.Region+" does not offer "+name, "a type that it offers: aws ec2 describe-instance-type-offerings --region "+k.AWS.Region+" lists them")
+		k.reportError(p, k.AWS.Region+" does not offer "+name,
+			"a type that it offers: aws ec2 describe-instance-type-offerings --region "+k.AWS.Region+" lists them")
 		return
 	}
 	var without []string
@@ -92,7 +94,8 @@ func (k *checker) checkOffered(p keyPath, name string) {
 		}
 	}
 	if len(without) > 0 {
-		k.reportWarning(p, name+" is not offered in "+joinAnd(without), "more types in the list (letters differ between accounts; preflight queries AWS)")
+		k.reportWarning(p, name+" is not offered in "+joinAnd(without),
+			"more types in the list (letters differ between accounts; preflight queries AWS)")
 	}
 }
 
@@ -117,7 +120,8 @@ func (k *checker) checkAgentTags() {
 func (k *checker) checkArmhf(p, list keyPath, types []string) {
 	no32 := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return ec2types.GravitonGeneration(t) < 4 })
 	if len(no32) > 0 && k.areIntact(list) {
-		k.reportError(p, "takes 32-bit ARM jobs, which "+joinAnd(no32)+" cannot run (Graviton4)", "Graviton3 types such as m7g.2xlarge, or the label on another fleet")
+		k.reportError(p, "takes 32-bit ARM jobs, which "+joinAnd(no32)+" cannot run (Graviton4)",
+			"Graviton3 types such as m7g.2xlarge, or the label on another fleet")
 	}
 }
 
@@ -154,7 +158,8 @@ func (k *checker) checkFleetsFit() {
 		most := k.Runners[name].Count.Max
 		if most > left {
 			k.reportError(keyPath("runners").child(name)+".count.max",
-				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free", most, cidr, len(k.AWS.Zones), room, left),
+				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free", most, cidr,
+					len(k.AWS.Zones), room, left),
 				"a smaller max, a larger network.cidr or more zones")
 			return
 		}

@@ -29,7 +29,8 @@ func (k *checker) checkSecurityPolicy() {
 	case k.Network.Egress == None:
 		k.reportError(p, "network.egress is none, so that there is not a valid address to admit", fixed)
 	case count > maxRuleRanges:
-		k.reportError(p, fmt.Sprintf("the region has %d public addresses, and a Cloud Armor rule takes %d", count, maxRuleRanges), k.suggestFewerAddresses())
+		k.reportError(p, fmt.Sprintf("the region has %d public addresses, and a Cloud Armor rule takes %d", count, maxRuleRanges),
+			k.suggestFewerAddresses())
 	case slices.Contains(k.Network.Keep, Public):
 		k.reportWarning(p, "network.keep includes public, and the rule does not admit machines that have their own public addresses",
 			"keep without public after the fleets have rolled over")

@@ -79,7 +79,8 @@ type index struct {
 // indexOf indexes resources. Of several with one id, as a bucket and its policy have, it is that of the one of which the cloud tells
 // most: the thing itself.
 func indexOf(resources []Made) index {
-	x := index{all: resources, byID: map[string]int{}, told: make([]map[string]bool, len(resources)), given: make([]map[string]bool, len(resources))}
+	x := index{all: resources, byID: map[string]int{}, told: make([]map[string]bool, len(resources)),
+		given: make([]map[string]bool, len(resources))}
 	for i, m := range resources {
 		x.told[i], x.given[i] = map[string]bool{}, map[string]bool{}
 		for _, text := range leaves(m.Outputs, nil) {

@@ -66,8 +66,8 @@ type Step struct {
 //
 // Machines are modelled in either case, since the stack does not wait for them: the first of a group is launched when the group's call
 // ends, and installs packages once somebody can log in and there is a way out to fetch them: the last of all default routes, of the
-// endpoints and of the agent in the region's bucket; and the link, where nothing else leads out. A cache server then attaches its volume, which needs volume and interface to be
-// there. When a real region has machines, verification says; this says when they should have come.
+// endpoints and of the agent in the region's bucket; and the link, where nothing else leads out. A cache server then attaches its volume,
+// which needs volume and interface to be there. When a real region has machines, verification says; this says when they should have come.
 func Ready(spans []Span, m Machine, fleets []string) Times {
 	r := readiness{spans: spans, machine: m, way: Moment{Steps: []Step{}}}
 	r.way = r.last(r.way, func(s Span) bool { return slices.Contains([]string{routeType, endpointType, objectType}, s.Type) })

@@ -131,7 +131,8 @@ func TestPushLinks(t *testing.T) {
 		}
 	}
 	m.run(t, "push", "acme", build)
-	same(t, files(t, tenant), map[string]string{"sstate/used": "used", "sstate/unused": "unused", "sstate/real": "real", "sstate/inside": "-> real"})
+	same(t, files(t, tenant), map[string]string{"sstate/used": "used", "sstate/unused": "unused", "sstate/real": "real",
+		"sstate/inside": "-> real"})
 	for name, touched := range map[string]bool{"sstate/used": true, "sstate/unused": false} {
 		if info, err := os.Stat(filepath.Join(tenant, name)); err != nil || (time.Since(info.ModTime()) < time.Hour) != touched {
 			t.Errorf("%s: touched %t, %v", name, !touched, err)

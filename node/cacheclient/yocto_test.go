@@ -84,7 +84,8 @@ func TestYocto(t *testing.T) {
 func TestYoctoWithoutCache(t *testing.T) {
 	m := newMachine(t)
 	got := variables(m.run(t, "yocto", "acme"))
-	if got["SSTATE_DIR ?="] == "" || got["SSTATE_MIRRORS =+"] != "" || got["INHERIT +="] != "" || got["BB_SIGNATURE_HANDLER ="] != "OEBasicHash" {
+	if got["SSTATE_DIR ?="] == "" || got["SSTATE_MIRRORS =+"] != "" || got["INHERIT +="] != "" ||
+		got["BB_SIGNATURE_HANDLER ="] != "OEBasicHash" {
 		t.Errorf("settings are %v", got)
 	}
 }

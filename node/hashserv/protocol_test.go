@@ -56,8 +56,10 @@ func TestReportAndLookUp(t *testing.T) {
 
 		same(t, "stream", c.stream(t, "get-stream", method+" t1", method+" t2", "another t1"), []string{"u1", "", ""})
 		same(t, "exists", c.stream(t, "exists-stream", "u1", "t1", "o1"), []string{"true", "false", "false"})
-		same(t, "get", c.ask(t, `{"get": {"taskhash": "t1", "method": "`+method+`", "all": false}}`), map[string]any{"taskhash": "t1", "method": method, "unihash": "u1"})
-		for _, request := range []string{`{"get": {"taskhash": "t1", "method": %q, "all": true}}`, `{"get-outhash": {"taskhash": "t9", "method": %q, "outhash": "o1", "with_unihash": true}}`} {
+		same(t, "get", c.ask(t, `{"get": {"taskhash": "t1", "method": "`+method+`", "all": false}}`),
+			map[string]any{"taskhash": "t1", "method": method, "unihash": "u1"})
+		for _, request := range []string{`{"get": {"taskhash": "t1", "method": %q, "all": true}}`,
+			`{"get-outhash": {"taskhash": "t9", "method": %q, "outhash": "o1", "with_unihash": true}}`} {
 			row, _ := c.ask(t, fmt.Sprintf(request, method)).(map[string]any)
 			created, err := time.Parse("2006-01-02 15:04:05.000000", fmt.Sprint(row["created"]))
 			if err != nil || created.Before(begun) || created.After(time.Now().UTC().Add(time.Second)) {
@@ -101,7 +103,8 @@ func TestEquivalence(t *testing.T) {
 func TestLongMessagesGoInChunks(t *testing.T) {
 	// Sizes near the limits, and text in which every second byte is a space, or the middle of a character: a chunk may
 	// end with neither.
-	for _, siginfo := range []string{strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit), strings.Repeat("x", chunkLimit-300)} {
+	for _, siginfo := range []string{strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit),
+		strings.Repeat("x", chunkLimit-300)} {
 		each(t, func(t *testing.T, c *client, _ string) {
 			// Python's JSON is pure ASCII; for these characters Go's quoting is too.
 			answer, err := c.report("t1", "o1", "u1", `"outhash_siginfo": `+strconv.QuoteToASCII(siginfo)+", ")
@@ -123,7 +126,8 @@ func TestStatistics(t *testing.T) {
 			requests, _ := answer["requests"].(map[string]any)
 			return requests
 		}
-		same(t, "at first", numbers(`{"get-stats": null}`), map[string]any{"num": 0., "total_time": 0., "max_time": 0., "average": 0., "stdev": 0.})
+		same(t, "at first", numbers(`{"get-stats": null}`),
+			map[string]any{"num": 0., "total_time": 0., "max_time": 0., "average": 0., "stdev": 0.})
 		c.stream(t, "get-stream", method+" t1", method+" t2")
 		got := numbers(`{"reset-stats": null}`) // a get-stats, two lines, and the stream's end
 		same(t, "requests", got["num"], 4.)

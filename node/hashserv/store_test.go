@@ -40,7 +40,8 @@ func (m *model) report(r output) string {
 	}
 	unihash := r.Unihash
 	for _, o := range m.outputs {
-		if of := m.unihashes[[2]string{o.Method, o.Taskhash}]; o.Method == r.Method && o.Outhash == r.Outhash && o.Taskhash != r.Taskhash && of != "" {
+		if of := m.unihashes[[2]string{o.Method, o.Taskhash}]; o.Method == r.Method && o.Outhash == r.Outhash && o.Taskhash != r.Taskhash &&
+			of != "" {
 			unihash = of
 			break
 		}
@@ -130,8 +131,10 @@ func TestStoreIsTheOriginalsTables(t *testing.T) {
 				if got, want := must(s.hasUnihash(unihash)), m.exists(unihash); got != want {
 					t.Fatalf("%s exists: %v; want %v", unihash, got, want)
 				}
-				sameOutput(t, must(s.firstOutputOfTask(method, taskhash)), m.first(func(o output) bool { return o.Method == method && o.Taskhash == taskhash }))
-				sameOutput(t, must(s.firstOutputOfHash(method, outhash)), m.first(func(o output) bool { return o.Method == method && o.Outhash == outhash }))
+				sameOutput(t, must(s.firstOutputOfTask(method, taskhash)),
+					m.first(func(o output) bool { return o.Method == method && o.Taskhash == taskhash }))
+				sameOutput(t, must(s.firstOutputOfHash(method, outhash)),
+					m.first(func(o output) bool { return o.Method == method && o.Outhash == outhash }))
 			},
 		})
 	})

@@ -25,7 +25,8 @@ var calls = []call{
 	{"github.com/pulumi/pulumi-aws/sdk/v6/go/aws", "NewProvider", []string{"stacks"}, "only stacks creates providers"},
 	{"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp", "NewProvider", []string{"stacks"}, "only stacks creates providers"},
 	{"", "Export", []string{"stacks"}, "only stacks exports outputs"},
-	{"time", "Now", []string{"!internal/plan", "!internal/regionfile", "!internal/report", "!internal/restype", "!node/shardmap", "!node/spec", "!stacks", "!components"},
+	{"time", "Now", []string{"!internal/plan", "!internal/regionfile", "!internal/report", "!internal/restype", "!node/shardmap", "!node/spec",
+		"!stacks", "!components"},
 		"code that decides has no clock"},
 }
 

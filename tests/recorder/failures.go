@@ -10,8 +10,8 @@ import (
 )
 
 // FailEach runs a program once for each resource that it registers and makes the SDK refuse that registration. The program must return an
-// error that contains the resource's name; one that ignores the refusal fails the test. A refused resource has no outputs, so a program that
-// continues may also panic, which fails the test too.
+// error that contains the resource's name; one that ignores the refusal fails the test. A refused resource has no outputs, so a program
+// that continues may also panic, which fails the test too.
 //
 // FailEach then runs the program once more for each resource and makes the engine refuse it, as a cloud's error does. The SDK reports that
 // error after the program has returned, so the run as a whole must fail.

@@ -119,7 +119,8 @@ func (s *ec2Search) findAddresses(ctx context.Context) error {
 	}
 	for _, a := range answer.Addresses {
 		s.found.Addresses = append(s.found.Addresses, inventory.Address{
-			AllocationID: aws.ToString(a.AllocationId), AssociationID: aws.ToString(a.AssociationId), InterfaceID: aws.ToString(a.NetworkInterfaceId),
+			AllocationID: aws.ToString(a.AllocationId), AssociationID: aws.ToString(a.AssociationId),
+			InterfaceID: aws.ToString(a.NetworkInterfaceId),
 		})
 	}
 	return nil

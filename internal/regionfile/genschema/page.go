@@ -35,7 +35,8 @@ keys and broken rules. Each problem has its line and says what to write instead:
 - Fleets can share settings with YAML anchors and merge keys (` + "`agent: &jobserv {…}`" + `, then ` + "`<<: *jobserv`" + `). Define the
   anchor at its first use. A merge is one level deep.
 - The file contains no secrets. ` + "`agent.token`" + ` is the name of a stack secret.
-- The first line of the example below connects the file to ` + "`schema.json`" + `, so editors can complete keys and check simple values. The
+- The first line of the example below connects the file to ` + "`schema.json`" +
+	`, so editors can complete keys and check simple values. The
   loader checks all rules.
 - ` + "`beachhead show REGION`" + ` prints the file with all defaults filled in.
 

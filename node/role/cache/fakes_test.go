@@ -193,7 +193,8 @@ func (m *machine) FindNetworkInterface(_ context.Context, tags map[string]string
 		}
 		h := &m.iface
 		m.settle(h)
-		n = aws.NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, AttachedTo: h.holder, AttachmentID: h.id, AttachmentState: h.shown()}
+		n = aws.NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, AttachedTo: h.holder, AttachmentID: h.id,
+			AttachmentState: h.shown()}
 		if h.holder == m.id {
 			n.SubnetPrefix = netip.PrefixFrom(m.address, 24)
 		}

@@ -207,7 +207,8 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("%+v, %v", did, err)
 	}
 	for path, want := range map[string]bool{
-		slots + "/001/tenant/a/.beachhead-push-old": false, slots + "/001/tenant/a/.beachhead-push-young": true, slots + "/001/tenant/a/object": true,
+		slots + "/001/tenant/a/.beachhead-push-old": false, slots + "/001/tenant/a/.beachhead-push-young": true, slots +
+			"/001/tenant/a/object": true,
 		volumeRoot + "/.beachhead/hashserv.db": true, slots + "/README": true, outside + "/.beachhead-push-old": true,
 		slots + "/001/tenant/empty": false, slots + "/001/tenant/new": true,
 	} {
@@ -222,7 +223,8 @@ func TestSweepFollowsNoLink(t *testing.T) {
 	slots, outside := t.TempDir(), t.TempDir()
 	put(t, outside+"/victim", 40_000, 400*day)
 	put(t, slots+"/001/tenant/object", 40_000, day)
-	for link, to := range map[string]string{"/001/tenant/folder": outside, "/001/other": outside, "/002": outside, "/001/tenant/file": outside + "/victim"} {
+	for link, to := range map[string]string{"/001/tenant/folder": outside, "/001/other": outside, "/002": outside,
+		"/001/tenant/file": outside + "/victim"} {
 		if err := os.Symlink(to, slots+link); err != nil {
 			t.Fatal(err)
 		}
