@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +23,39 @@ const describedRunner = `{"version":1,"role":"runner","stack":"us-west-1","regio
 	`"metrics":{"namespace":"Beachhead","dimensions":{"Fleet":"arm"}},"hooks":{"ready":"ready","drain":"drain"},` +
 	`"runner":{"fleet":"arm","path":"/beachhead/us-west-1/fleets/arm","mapParameter":"/beachhead/us-west-1/cache/map",` +
 	`"agent":{"kind":"github","url":"https://github.com/acme","concurrency":1}}}`
+
+// runMain makes the test binary run main instead of the tests.
+const runMain = "BEACHHEAD_NODE_RUN_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// The program prints its output, its usage and its errors to the right stream and exits with the right code.
+func TestProgram(t *testing.T) {
+	for _, c := range []struct {
+		args          []string
+		code          int
+		out, errorOut string
+	}{
+		{[]string{"version"}, 0, "description version 1", ""},
+		{nil, 2, "", "usage:"},
+		{[]string{"run", "--description", "/no/such/file"}, 1, "", "error: reading the description: open /no/such/file"},
+	} {
+		var out, errorOut strings.Builder
+		command := exec.CommandContext(t.Context(), os.Args[0], c.args...)
+		command.Env = append(os.Environ(), runMain+"=yes")
+		command.Stdout, command.Stderr = &out, &errorOut
+		err := command.Run()
+		if code := command.ProcessState.ExitCode(); code != c.code || !strings.Contains(out.String(), c.out) ||
+			!strings.HasPrefix(errorOut.String(), c.errorOut) || (c.errorOut == "") != (errorOut.String() == "") {
+			t.Errorf("%q: %v, code %d, output %q, errors %q; want %+v", c.args, err, code, out.String(), errorOut.String(), c)
+		}
+	}
+}
 
 // machine returns a host whose description file contains a text.
 func machine(t *testing.T, text string) host.Host {

@@ -82,3 +82,73 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	given := args(t, nil)
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := artifacts.New(ctx, "artifacts", given)
+		return err
+	})
+}
+
+// Objects and every other part are in the bucket that the arguments name, each object at its key and from its file.
+func TestObjectsAreInTheBucket(t *testing.T) {
+	given := args(t, nil)
+	recorded := recorder.Record(t, func(ctx *pulumi.Context) error {
+		_, err := artifacts.New(ctx, "artifacts", given)
+		return err
+	})
+	if got := recorded.Named(t, "aws:s3/bucketV2:BucketV2", "artifacts").Inputs["bucket"].StringValue(); got != given.Bucket {
+		t.Errorf("the bucket's name is %q, want %q", got, given.Bucket)
+	}
+	parts := 0
+	for _, r := range recorded {
+		if bucket := r.Inputs["bucket"]; bucket.IsString() {
+			parts++
+			if bucket.StringValue() != given.Bucket {
+				t.Errorf("%s %s is in bucket %q, want %q", r.Type, r.Name, bucket.StringValue(), given.Bucket)
+			}
+		}
+	}
+	if parts != 5+len(given.Agents) {
+		t.Errorf("%d resources have a bucket, want the bucket, its four settings and %d objects", parts, len(given.Agents))
+	}
+	for _, agent := range given.Agents {
+		object := recorded.Named(t, "aws:s3/bucketObjectv2:BucketObjectv2", "artifacts-agent-"+agent.Arch).Inputs
+		if object["key"].StringValue() != agent.Key || object["source"].AssetValue().Path != agent.Path {
+			t.Errorf("%s is at %v from %v, want %s from %s", agent.Arch, object["key"], object["source"], agent.Key, agent.Path)
+		}
+	}
+}
+
+// The output is the bucket's name, not an object's key: every machine reads it.
+func TestBucketIsTheOutput(t *testing.T) {
+	got := make(chan string, 1)
+	given := args(t, nil)
+	if err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		a, err := artifacts.New(ctx, "artifacts", given)
+		if err != nil {
+			return err
+		}
+		a.Bucket.ApplyT(func(bucket string) error {
+			got <- bucket
+			return nil
+		})
+		return nil
+	}, pulumi.WithMocks("beachhead", "test", echo{})); err != nil {
+		t.Fatal(err)
+	}
+	close(got)
+	if bucket := <-got; bucket != given.Bucket {
+		t.Errorf("the output is %q, want %q", bucket, given.Bucket)
+	}
+}
+
+// echo answers every registration with its inputs.
+type echo struct{}
+
+func (echo) NewResource(a pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	return a.Name + "-id", a.Inputs, nil
+}
+
+func (echo) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }

@@ -323,3 +323,10 @@ func TestGrowthTouchesNothing(t *testing.T) {
 		t.Error("a third shard makes nothing")
 	}
 }
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := cache.New(ctx, "cache", args(nil))
+		return err
+	})
+}

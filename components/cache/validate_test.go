@@ -104,3 +104,94 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d reservations, want that of the second zone only", len(got))
 	}
 }
+
+// place puts the first shard at an address of a subnet without reserved addresses.
+func place(text string) func(*cache.Args) {
+	return func(a *cache.Args) {
+		a.Subnets[0].Fixed, a.Shards[0].Address = netip.Prefix{}, netip.MustParseAddr(text)
+	}
+}
+
+// Each limit is accepted, and the value beyond it is refused.
+func TestLimits(t *testing.T) {
+	prefix := netip.MustParsePrefix
+	for name, c := range map[string]struct {
+		fine, wrong []func(*cache.Args)
+	}{
+		"place": {nil, []func(*cache.Args){
+			func(a *cache.Args) { a.Stack = "" }, func(a *cache.Args) { a.Region = "" }, func(a *cache.Args) { a.Domain = "" },
+			func(a *cache.Args) { a.Bucket = nil },
+		}},
+		"hash port": {
+			[]func(*cache.Args){func(a *cache.Args) { a.HashPort = 1 }, func(a *cache.Args) { a.HashPort = 65535 }},
+			[]func(*cache.Args){func(a *cache.Args) { a.HashPort = -1 }, func(a *cache.Args) { a.HashPort = 65536 }},
+		},
+		"ranges": {nil, []func(*cache.Args){
+			func(a *cache.Args) { a.RunnerCIDRs[0] = prefix("10.42.0.1/20") }, func(a *cache.Args) { a.RunnerCIDRs[0] = prefix("2001:db8::/64") },
+			func(a *cache.Args) { a.Subnets[0].CIDR = prefix("10.42.224.1/23") },
+			func(a *cache.Args) { a.Subnets[0].CIDR = prefix("2001:db8::/64") },
+		}},
+		"fixed addresses": {
+			[]func(*cache.Args){func(a *cache.Args) { a.Subnets[0].Fixed = prefix("10.42.224.0/24") }},
+			[]func(*cache.Args){
+				func(a *cache.Args) { a.Subnets[0].Fixed = a.Subnets[0].CIDR },
+				func(a *cache.Args) { a.Subnets[0].Fixed = prefix("10.42.224.129/25") },
+			},
+		},
+		"shard": {
+			[]func(*cache.Args){func(a *cache.Args) { a.Shards[1].Number = 99 }},
+			[]func(*cache.Args){func(a *cache.Args) { a.Shards[1].Number = -1 }, func(a *cache.Args) { a.Shards[1].Number = 100 }},
+		},
+		"address": {
+			[]func(*cache.Args){place("10.42.224.4"), place("10.42.225.254")},
+			[]func(*cache.Args){place("10.42.224.0"), place("10.42.224.3"), place("10.42.225.255")},
+		},
+		"parameter": {nil, []func(*cache.Args){
+			func(a *cache.Args) { a.Shards[0].MovedParameter = "moved" },
+		}},
+		"user data": {
+			[]func(*cache.Args){func(a *cache.Args) { a.Shards[0].UserData = strings.Repeat("x", 16384) }},
+			[]func(*cache.Args){func(a *cache.Args) { a.Shards[0].UserData = strings.Repeat("x", 16385) }},
+		},
+		"volume": {
+			[]func(*cache.Args){func(a *cache.Args) { a.Shards[0].Volume = cache.Volume{GiB: 1, IOPS: 1, MiBps: 1} }},
+			[]func(*cache.Args){
+				func(a *cache.Args) { a.Shards[0].Volume.GiB = 0 }, func(a *cache.Args) { a.Shards[0].Volume.IOPS = 0 },
+				func(a *cache.Args) { a.Shards[0].Volume.MiBps = 0 },
+			},
+		},
+		"map": {
+			[]func(*cache.Args){
+				func(a *cache.Args) { a.Map.Document = "x" }, func(a *cache.Args) { a.Map.Document = strings.Repeat("x", 8192) },
+			},
+			[]func(*cache.Args){
+				func(a *cache.Args) { a.Map.Document = "" }, func(a *cache.Args) { a.Map.Document = strings.Repeat("x", 8193) },
+			},
+		},
+		"snapshots": {
+			[]func(*cache.Args){
+				func(a *cache.Args) { a.Snapshots.KeepDays = 1 }, func(a *cache.Args) { a.Snapshots.KeepDays = 1000 },
+				func(a *cache.Args) { a.Snapshots.CopyTo = []string{"a", "b", "c"} },
+			},
+			[]func(*cache.Args){
+				func(a *cache.Args) { a.Snapshots.KeepDays = 0 }, func(a *cache.Args) { a.Snapshots.KeepDays = 1001 },
+				func(a *cache.Args) { a.Snapshots.CopyTo = []string{"a", "b", "c", "d"} },
+				func(a *cache.Args) { a.Snapshots.CopyTo = []string{"a", "a"} },
+			},
+		},
+	} {
+		for i, edit := range c.fine {
+			if err := args(edit).Validate(); err != nil {
+				t.Errorf("%s: limit %d: %v", name, i, err)
+			}
+		}
+		for i, edit := range c.wrong {
+			if err := args(edit).Validate(); err == nil {
+				t.Errorf("%s: value %d beyond the limit is accepted", name, i)
+			}
+		}
+	}
+	if err := (*cache.Args)(nil).Validate(); err == nil {
+		t.Error("no arguments at all are accepted")
+	}
+}

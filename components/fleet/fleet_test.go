@@ -262,3 +262,56 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := fleet.New(ctx, "fleet-containers-arm64", args(nil))
+		return err
+	})
+}
+
+// Each limit is accepted, and the value beyond it is refused.
+func TestLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		fine, wrong []func(*fleet.Args)
+	}{
+		"weight": {
+			[]func(*fleet.Args){func(a *fleet.Args) { a.Types[0].Weight = 1 }, func(a *fleet.Args) { a.Types[0].Weight = 999 }},
+			[]func(*fleet.Args){func(a *fleet.Args) { a.Types[1].Weight = 0 }, func(a *fleet.Args) { a.Types[1].Weight = 1000 }},
+		},
+		"bounds": {
+			[]func(*fleet.Args){func(a *fleet.Args) { a.Min, a.Max = 0, 0 }, func(a *fleet.Args) { a.Min = a.Max }},
+			[]func(*fleet.Args){func(a *fleet.Args) { a.Min = -1 }, func(a *fleet.Args) { a.Min = a.Max + 1 }},
+		},
+		"on-demand percentage": {
+			[]func(*fleet.Args){func(a *fleet.Args) { a.OnDemandPercent = 0 }, func(a *fleet.Args) { a.OnDemandPercent = 100 }},
+			[]func(*fleet.Args){func(a *fleet.Args) { a.OnDemandPercent = -1 }, func(a *fleet.Args) { a.OnDemandPercent = 101 }},
+		},
+		"user data": {
+			[]func(*fleet.Args){func(a *fleet.Args) { a.UserData = strings.Repeat("x", 16384) }},
+			[]func(*fleet.Args){func(a *fleet.Args) { a.UserData = strings.Repeat("x", 16385) }},
+		},
+		"hooks": {
+			[]func(*fleet.Args){func(a *fleet.Args) { a.HookSeconds = 30 }, func(a *fleet.Args) { a.HookSeconds = 7200 }},
+			[]func(*fleet.Args){func(a *fleet.Args) { a.HookSeconds = 29 }, func(a *fleet.Args) { a.HookSeconds = 7201 }},
+		},
+		"lifetime": {
+			[]func(*fleet.Args){func(a *fleet.Args) { a.LifetimeDays = 1 }, func(a *fleet.Args) { a.LifetimeDays = 365 }},
+			[]func(*fleet.Args){func(a *fleet.Args) { a.LifetimeDays = 0 }, func(a *fleet.Args) { a.LifetimeDays = 366 }},
+		},
+	} {
+		for i, edit := range c.fine {
+			if err := args(edit).Validate(); err != nil {
+				t.Errorf("%s: limit %d: %v", name, i, err)
+			}
+		}
+		for i, edit := range c.wrong {
+			if err := args(edit).Validate(); err == nil {
+				t.Errorf("%s: value %d beyond the limit is accepted", name, i)
+			}
+		}
+	}
+	if err := (*fleet.Args)(nil).Validate(); err == nil {
+		t.Error("no arguments at all are accepted")
+	}
+}

@@ -397,3 +397,14 @@ func TestChildrenHaveTheComponentAsParent(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := gcplink.New(ctx, "link", args(nil))
+		return err
+	}, cloud)
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := gcplink.NewAdmission(ctx, "admission", admission(nil))
+		return err
+	})
+}

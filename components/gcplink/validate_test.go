@@ -81,3 +81,80 @@ func (refuser) NewResource(a pulumi.MockResourceArgs) (string, resource.Property
 }
 
 func (refuser) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+
+// Each limit is accepted, and the value beyond it is refused.
+func TestLimits(t *testing.T) {
+	prefix := netip.MustParsePrefix
+	advertise := func(count int) func(*gcplink.Args) {
+		return func(a *gcplink.Args) {
+			for len(a.Advertised) < count {
+				a.Advertised = append(a.Advertised, a.Advertised[0])
+			}
+		}
+	}
+	record := func(edit func(*gcplink.Record)) func(*gcplink.Args) {
+		return func(a *gcplink.Args) { edit(&a.Zones[0].Records[0]) }
+	}
+	for name, c := range map[string]struct {
+		fine, wrong []func(*gcplink.Args)
+	}{
+		"ASNs": {
+			[]func(*gcplink.Args){
+				func(a *gcplink.Args) { a.AWSASN, a.GCPASN = 64512, 65534 }, func(a *gcplink.Args) { a.AWSASN, a.GCPASN = 4200000000, 4294967294 },
+			},
+			[]func(*gcplink.Args){
+				func(a *gcplink.Args) { a.AWSASN = 64511 }, func(a *gcplink.Args) { a.AWSASN = 65535 },
+				func(a *gcplink.Args) { a.GCPASN = 4199999999 }, func(a *gcplink.Args) { a.GCPASN = 4294967295 },
+			},
+		},
+		"routes": {[]func(*gcplink.Args){advertise(100)}, []func(*gcplink.Args){advertise(101)}},
+		"ranges": {nil, []func(*gcplink.Args){
+			func(a *gcplink.Args) { a.Sources[0] = netip.Prefix{} }, func(a *gcplink.Args) { a.Sources[0] = prefix("2001:db8::/64") },
+			func(a *gcplink.Args) { a.Sources[0] = prefix("10.42.0.1/20") },
+		}},
+		"ports": {
+			[]func(*gcplink.Args){func(a *gcplink.Args) { a.Services[0].Ports = []int{1, 65535} }},
+			[]func(*gcplink.Args){
+				func(a *gcplink.Args) { a.Services[0].Ports = []int{0, 443} }, func(a *gcplink.Args) { a.Services[0].Ports = []int{443, 65536} },
+			},
+		},
+		"names": {nil, []func(*gcplink.Args){func(a *gcplink.Args) { a.Services[0].Name = "" }, func(a *gcplink.Args) { a.Zones[0].Name = "" }}},
+		"records": {
+			[]func(*gcplink.Args){record(func(r *gcplink.Record) { r.TTL = 1 })},
+			[]func(*gcplink.Args){
+				record(func(r *gcplink.Record) { r.TTL = 0 }),
+				record(func(r *gcplink.Record) { r.Name, r.Type, r.Values = "www."+r.Name, "CNAME", []string{"a", "b"} }),
+			},
+		},
+		"tunnels": {nil, []func(*gcplink.Args){func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.20.1/30") }}},
+	} {
+		for i, edit := range c.fine {
+			if err := args(edit).Validate(); err != nil {
+				t.Errorf("%s: limit %d: %v", name, i, err)
+			}
+		}
+		for i, edit := range c.wrong {
+			if err := args(edit).Validate(); err == nil {
+				t.Errorf("%s: value %d beyond the limit is accepted", name, i)
+			}
+		}
+	}
+	if err := (*gcplink.Args)(nil).Validate(); err == nil {
+		t.Error("no arguments at all are accepted")
+	}
+	for _, priority := range []int{0, 2147483646} {
+		if err := admission(func(a *gcplink.AdmissionArgs) { a.Priority = priority }).Validate(); err != nil {
+			t.Errorf("priority %d: %v", priority, err)
+		}
+	}
+	for i, edit := range []func(*gcplink.AdmissionArgs){
+		func(a *gcplink.AdmissionArgs) { a.Stack = "" }, func(a *gcplink.AdmissionArgs) { a.Project = "" },
+	} {
+		if err := admission(edit).Validate(); err == nil {
+			t.Errorf("admission %d without a name is accepted", i)
+		}
+	}
+	if err := (*gcplink.AdmissionArgs)(nil).Validate(); err == nil {
+		t.Error("no arguments of an admission are accepted")
+	}
+}

@@ -339,3 +339,45 @@ func (refuser) NewResource(a pulumi.MockResourceArgs) (string, resource.Property
 }
 
 func (refuser) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+
+// By a NAT gateway, by a NAT instance, and with endpoints in place of internet access: together these modes create every resource.
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	for _, edit := range []func(*network.Args){nil, toInstances, toNone} {
+		recorder.FailEach(t, func(ctx *pulumi.Context) error {
+			_, err := network.New(ctx, "net", args(edit))
+			return err
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	userData := func(bytes int) *network.Args {
+		return args(func(a *network.Args) {
+			toInstances(a)
+			a.Zones[0].NATInstance.UserData = strings.Repeat("x", bytes)
+		})
+	}
+	for _, bytes := range []int{1, 16384} {
+		if err := userData(bytes).Validate(); err != nil {
+			t.Errorf("user data of %d bytes: %v", bytes, err)
+		}
+	}
+	noAccount := args(func(a *network.Args) { toInstances(a); a.Account = "" })
+	if err := noAccount.Validate(); err == nil {
+		t.Error("a NAT instance without an account is accepted")
+	}
+	direct := args(func(a *network.Args) { a.Zones[0].RunnerWay = network.Way{Kind: network.ViaInternet} })
+	if err := direct.Validate(); err != nil {
+		t.Errorf("runners by the internet gateway: %v", err)
+	}
+	offline := args(func(a *network.Args) { toNone(a); a.Zones[0].RunnerWay = network.Way{Kind: network.ViaInternet} })
+	if err := offline.Validate(); err == nil || !strings.Contains(err.Error(), "zone us-west-1a: the network has no target for the runners'") {
+		t.Errorf("runners by the internet gateway of a network without internet access: %v", err)
+	}
+	if err := args(toNone).Validate(); err != nil {
+		t.Errorf("a network without internet access: %v", err)
+	}
+	if err := (*network.Args)(nil).Validate(); err == nil {
+		t.Error("no arguments at all are accepted")
+	}
+}

@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -253,5 +254,60 @@ func TestRefusals(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "planted") {
 			t.Errorf("%s: the refusal tells the hook's path: %v", what, err)
 		}
+	}
+}
+
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	recorder.FailEach(t, func(ctx *pulumi.Context) error {
+		_, err := watch.New(ctx, "watch", args(nil))
+		return err
+	})
+}
+
+// Everything that decides when an alarm goes off, and about which resource.
+func TestWhenAlarmsGoOff(t *testing.T) {
+	all := record(t, nil)
+	for name, want := range map[string]string{
+		"ports-us-west-1a": "AWS/NATGateway NatGatewayId=nat-1 Sum GreaterThanThreshold 0 in 1 x 60 s, notBreaching",
+		"busy-containers-arm64": "Beachhead Fleet=/beachhead/us-west-1/fleets/containers-arm64 Average GreaterThanOrEqualToThreshold 100 " +
+			"in 3 x 300 s, notBreaching",
+		"machines-containers-arm64": "AWS/AutoScaling AutoScalingGroupName=group-1 Minimum LessThanThreshold 16 in 10 x 60 s, breaching",
+		"health-shard-00":           "Beachhead Shard=us-west-1/0 Minimum LessThanThreshold 1 in 5 x 60 s, breaching",
+		"space-shard-00":            "Beachhead Shard=us-west-1/0 Maximum GreaterThanThreshold 92 in 3 x 300 s, notBreaching",
+		"tunnels-1":                 "AWS/VPN VpnId=vpn-1 Maximum LessThanThreshold 0.25 in 3 x 60 s, breaching",
+	} {
+		in := all.Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", "watch-"+name).Inputs
+		var dimensions []string
+		for key, value := range in["dimensions"].ObjectValue() {
+			dimensions = append(dimensions, string(key)+"="+value.StringValue())
+		}
+		got := fmt.Sprintf("%s %s %s %s %g in %g x %g s, %s", in["namespace"].StringValue(), strings.Join(dimensions, " "),
+			in["statistic"].StringValue(), in["comparisonOperator"].StringValue(), in["threshold"].NumberValue(),
+			in["evaluationPeriods"].NumberValue(), in["period"].NumberValue(), in["treatMissingData"].StringValue())
+		if got != want {
+			t.Errorf("%s: %s; want %s", name, got, want)
+		}
+	}
+}
+
+// Each limit is accepted, and the value beyond it is refused.
+func TestLimits(t *testing.T) {
+	connect := func(count int) func(*watch.Args) {
+		return func(a *watch.Args) { a.Connections = make([]watch.Named, count) }
+	}
+	if err := args(connect(10)).Validate(); err != nil {
+		t.Errorf("ten connections: %v", err)
+	}
+	for name, edit := range map[string]func(*watch.Args){
+		"eleven connections": connect(11), "no stack": func(a *watch.Args) { a.Stack = "" },
+		"no region": func(a *watch.Args) { a.Region = "" }, "no account": func(a *watch.Args) { a.Account = "" },
+		"no URL": func(a *watch.Args) { a.Webhooks[0] = "https://%zz" },
+	} {
+		if err := args(edit).Validate(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if err := (*watch.Args)(nil).Validate(); err == nil {
+		t.Error("no arguments at all are accepted")
 	}
 }

@@ -63,7 +63,7 @@ func (a *app) writeDrill(found *session.DrillReport) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "\n%s\n", session.Count(found.Resources, "resource"))
-	if err := report.Summary(a.out, found.Run); err != nil {
+	if err := report.WriteSummary(a.out, found.Run); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "The whole timeline is in %s\n", found.Timeline)

@@ -57,5 +57,5 @@ func (a *app) writePreview(p *session.Previewed) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s\n\n", session.Summarize(p.Changes))
-	return report.Summary(a.out, p.Predicted)
+	return report.WriteSummary(a.out, p.Predicted)
 }

@@ -66,7 +66,7 @@ func (p *progress) show(e session.Event) {
 	switch {
 	case e.Phase == engine.Note:
 		p.writeLine("  " + firstLine(e.Message))
-	case !e.Step.Changes():
+	case !e.Step.ChangesCloud():
 		return
 	case e.Phase == engine.Started:
 		p.started[e.Step.URN] = e.At

@@ -13,11 +13,11 @@ import (
 
 // A process that is killed after the cloud has created a resource and before the state records it leaves a resource that the next run
 // would create a second time. Pulumi keeps a pending operation for it only when its own process died and the provider did not answer; it
-// never knows the id. So the engine searches the cloud for what the stack owns by its tags, compares it with the state, and imports what
-// the state lacks, under the name that the program has for it. It adopts what a down kept in the same way. A process that is killed after
-// the cloud has deleted a resource and before the state drops it leaves an entry for nothing, and the next up would believe it. (Refused:
-// `pulumi refresh` with ids, which needs those pending operations; recording ids before the call, which no cloud offers for most of these
-// types.)
+// never knows the id. Therefore the engine searches the cloud for what the stack owns by its tags, compares it with the state, and imports
+// what the state lacks, under the name that the program has for it. It adopts what a down kept in the same way. A process that is killed
+// after the cloud has deleted a resource and before the state drops it leaves an entry for nothing, and the next up would believe it.
+// (Refused: `pulumi refresh` with ids, which needs those pending operations; recording ids before the call, which no cloud offers for most
+// of these types.)
 
 // difference is how a stack's state and the cloud differ.
 type difference struct {
@@ -88,7 +88,7 @@ func (s *Stack) matchOrphans(ctx context.Context, orphans []inventory.Resource) 
 	if err != nil {
 		return nil, err
 	}
-	return match(before.steps, orphans)
+	return matchSteps(before.steps, orphans)
 }
 
 // findAdoptable returns those of a preview's steps that an up would adopt instead. It writes nothing. It misses resources without tags
@@ -101,7 +101,7 @@ func (s *Stack) findAdoptable(ctx context.Context, steps []Step) ([]Step, error)
 	if err != nil {
 		return nil, err
 	}
-	return match(steps, d.orphans)
+	return matchSteps(steps, d.orphans)
 }
 
 // compareWithCloud compares the stack's state with what the stack owns in the cloud.
@@ -114,10 +114,10 @@ func (s *Stack) compareWithCloud(ctx context.Context) (*difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compare(owned, known), nil
+	return compareState(owned, known), nil
 }
 
-func compare(owned []inventory.Resource, known *state) *difference {
+func compareState(owned []inventory.Resource, known *state) *difference {
 	d := &difference{state: known}
 	listed, recorded := map[string]bool{}, map[string]bool{}
 	for _, o := range owned {

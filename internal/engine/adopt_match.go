@@ -14,14 +14,14 @@ import (
 	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
-// match pairs what a preview would create with resources that already exist, and returns the steps with the ids of those. Where two
-// resources fit one step, or one resource two steps, it refuses: the wrong one would be an empty volume in place of a full one.
-func match(steps []Step, orphans []inventory.Resource) ([]Step, error) {
+// matchSteps pairs what a preview would create with resources that already exist, and returns the steps with the ids of those. It refuses
+// when two resources fit one step, or one resource two steps: the wrong one would be an empty volume in place of a full one.
+func matchSteps(steps []Step, orphans []inventory.Resource) ([]Step, error) {
 	var found []Step
 	var errs *multierror.Error
 	adopters := map[string]Step{} // by the key of the resource
 	for _, step := range steps {
-		if step.Op != string(apitype.OpCreate) || !step.Changes() {
+		if step.Op != string(apitype.OpCreate) || !step.ChangesCloud() {
 			continue
 		}
 		fitting := findFitting(step, orphans)

@@ -58,7 +58,7 @@ func TestMatch(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			found, err := match([]Step{c.step}, orphans)
+			found, err := matchSteps([]Step{c.step}, orphans)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestMatchRefuses(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := match(c.steps, c.orphans)
+			_, err := matchSteps(c.steps, c.orphans)
 			if (err == nil) != (c.want == nil) || err != nil && !errors.Is(err, ErrRefused) {
 				t.Fatalf("%v, want a refusal with %q", err, c.want)
 			}
@@ -135,7 +135,7 @@ func TestMatchTakesNothingTwice(t *testing.T) {
 		for i, name := range names.Draw(t, "there") {
 			orphans = append(orphans, inventory.Resource{Type: vpc, Name: name, ID: fmt.Sprint(i), ImportID: fmt.Sprint(i)})
 		}
-		found, err := match(steps, orphans)
+		found, err := matchSteps(steps, orphans)
 		if err != nil && len(found) > 0 {
 			t.Fatalf("refused, and yet took %v", found)
 		}

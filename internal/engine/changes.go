@@ -38,7 +38,7 @@ func summarizeSteps(steps []Step) *Changes {
 		case s.keepsResource():
 			s.Op = "keep"
 			c.Kept = append(c.Kept, s)
-		case s.Changes():
+		case s.ChangesCloud():
 			c.Steps = append(c.Steps, s)
 		case s.Custom && s.Op == string(apitype.OpSame) && !strings.HasPrefix(s.Type, pulumiTypes):
 			c.Unchanged++
@@ -86,13 +86,13 @@ var (
 	replacingOps = []apitype.OpType{apitype.OpReplace, apitype.OpCreateReplacement, apitype.OpDeleteReplaced}
 )
 
-// Changes reports whether the step changes anything in the cloud. It is false for a deletion that keeps the resource there.
-func (s Step) Changes() bool {
+// ChangesCloud reports whether the step changes anything in the cloud. It is false for a deletion that keeps the resource there.
+func (s Step) ChangesCloud() bool {
 	return s.isInCloud() && !slices.Contains(quietOps, apitype.OpType(s.Op)) && !s.keepsResource()
 }
 
-// Deletes reports whether the step removes an existing resource, be it from the stack alone.
-func (s Step) Deletes() bool {
+// RemovesResource reports whether the step removes an existing resource, be it from the stack alone.
+func (s Step) RemovesResource() bool {
 	return s.isInCloud() && slices.Contains(removingOps, apitype.OpType(s.Op))
 }
 

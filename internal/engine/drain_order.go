@@ -12,8 +12,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
-// wave is when a down terminates the machines of a scaling group: all machines of one wave are gone before those of the next are told to
-// drain.
+// wave is when a down terminates the machines of a scaling group. The machines of a wave start to drain when all machines of the wave
+// before it are gone.
 type wave int
 
 // The last job of a runner uses the cache until it ends, and its results stay there; a cache server needs internet access to detach its
@@ -36,10 +36,10 @@ const (
 // start as late as the slowest of them. A destroy by the program's dependencies alone takes them from machines that then cannot drain.
 // It waits for each of these until its hook times out, while the CI server still lists the runner.
 //
-// So every group gets a dependency on everything in the cloud that depends neither on it nor on another group of the same or an earlier
-// wave. A dependency that the group does not need costs nothing, and no list of needs has to be complete. An up restores the program's own
-// dependencies. (Refused: three destroys, one for each wave. One down would be three operations, each with a start and a record of its
-// own.)
+// Therefore every group gets a dependency on everything in the cloud that depends neither on it nor on another group of the same or an
+// earlier wave. A dependency that the group does not need costs nothing, and no list of needs has to be complete. An up restores the
+// program's own dependencies. (Refused: three destroys, one for each wave. One down would be three operations, each with a start and a
+// record of its own.)
 type drainOrder struct {
 	// extraDeps are the URNs that an entry's dependencies get in addition, by the entry's place.
 	extraDeps map[int][]resource.URN
@@ -70,7 +70,7 @@ func planDrain(resources []apitype.ResourceV3) drainOrder {
 }
 
 // edit changes a state's resources. They must be those that planDrain has seen.
-func (d drainOrder) edit(resources []json.RawMessage) ([]json.RawMessage, error) {
+func (d drainOrder) editResources(resources []json.RawMessage) ([]json.RawMessage, error) {
 	var all []json.RawMessage
 	for _, i := range d.order {
 		text := resources[i]

@@ -23,7 +23,7 @@ func drained(t require, resources []apitype.ResourceV3) []apitype.ResourceV3 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := planDrain(resources).edit(before)
+	texts, err := planDrain(resources).editResources(before)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ type Failure struct {
 func (f *Failure) Error() string {
 	var lines []string
 	for _, d := range f.Diagnostics {
-		if line := d.format(); line != "" && !slices.Contains(lines, line) {
+		if line := d.formatLine(); line != "" && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
@@ -52,8 +52,8 @@ func (f *Failure) Error() string {
 // closingMessages are the engine's last diagnostics of a failed operation, which add nothing to the others.
 var closingMessages = []string{"update failed", "preview failed", "destroy failed", "resource operations failed"}
 
-// format returns a diagnostic as one line, with the next step where it is known. It returns "" for the engine's closing message.
-func (d Diagnostic) format() string {
+// formatLine returns a diagnostic as one line, with the next step for a known error. It returns "" for the engine's closing message.
+func (d Diagnostic) formatLine() string {
 	message := strings.Join(strings.Fields(d.Message), " ")
 	if slices.Contains(closingMessages, message) {
 		return ""
@@ -71,7 +71,10 @@ func (d Diagnostic) format() string {
 // nextSteps are the next steps for errors of the cloud, by the API's error codes. The first that matches counts.
 var nextSteps = []struct{ code, step string }{
 	{"AWS account ID not allowed", "use credentials of the account that aws.account names, or correct aws.account"},
-	{"AddressLimitExceeded", "request an increase of quota L-0263D0A3, or use fewer addresses: network.addresses, network.egress, network.keep"},
+	{
+		"AddressLimitExceeded",
+		"request an increase of quota L-0263D0A3, or use fewer addresses: network.addresses, network.egress, network.keep",
+	},
 	{"VpcLimitExceeded", "request an increase of quota L-F678F1CE, or delete a VPC that is not in use"},
 	{"InternetGatewayLimitExceeded", "request an increase of quota L-A4707A72, or delete a VPC that is not in use"},
 	{"NatGatewayLimitExceeded", "request an increase of quota L-FE5A380F, or delete a NAT gateway that is not in use"},

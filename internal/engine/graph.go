@@ -19,7 +19,7 @@ const secretPlaceholder = "[secret]"
 // Node is one resource in the cloud as a program declares it.
 type Node struct {
 	URN, Type, Name string
-	// Inputs are those that are known before any resource exists, as plain values. "[secret]" replaces secrets, and inputs that depend on a
+	// Inputs are plain values that the program knows before any resource exists. "[secret]" replaces secrets, and inputs that depend on a
 	// cloud's answer are absent.
 	Inputs map[string]any
 	// After are the URNs of the resources that must exist first, sorted. A dependency on a component is one on the resources that the
@@ -29,10 +29,10 @@ type Node struct {
 	protect, retain bool
 }
 
-// Graph returns every resource that a program declares for a stack with the given name, sorted by URN: no components and no providers. It
+// DeclaredResources returns every resource that a program declares for a stack with the given name, sorted by URN: no components and no providers. It
 // runs the program as a preview does, in this process alone, with no cloud and no state; look-ups find nothing. Secrets are the names of
 // those that the program reads from its configuration. It fails when the program does.
-func Graph(name string, program pulumi.RunFunc, secrets []string) ([]Node, error) {
+func DeclaredResources(name string, program pulumi.RunFunc, secrets []string) ([]Node, error) {
 	config := map[string]string{}
 	for _, secret := range secrets {
 		config[Project+":"+secret] = secretPlaceholder

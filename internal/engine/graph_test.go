@@ -65,7 +65,7 @@ func small(ctx *pulumi.Context) error {
 }
 
 func TestGraph(t *testing.T) {
-	nodes, err := Graph("us-west-2", small, []string{"token"})
+	nodes, err := DeclaredResources("us-west-2", small, []string{"token"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,10 +104,10 @@ func TestGraph(t *testing.T) {
 
 func TestGraphFailsWithTheProgram(t *testing.T) {
 	broken := errors.New("it broke")
-	if _, err := Graph("us-west-2", func(*pulumi.Context) error { return broken }, nil); !errors.Is(err, broken) {
+	if _, err := DeclaredResources("us-west-2", func(*pulumi.Context) error { return broken }, nil); !errors.Is(err, broken) {
 		t.Errorf("%v, want the program's own error", err)
 	}
-	if _, err := Graph("us-west-2", small, nil); err == nil || !strings.Contains(err.Error(), "token") {
+	if _, err := DeclaredResources("us-west-2", small, nil); err == nil || !strings.Contains(err.Error(), "token") {
 		t.Errorf("%v, want the missing secret's name", err)
 	}
 }

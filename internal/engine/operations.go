@@ -86,8 +86,8 @@ func (s *Stack) Up(ctx context.Context) (*Changes, error) {
 // Machines terminate first, while everything that they need for it exists: runners, then cache servers, then NAT instances.
 //
 // Down removes the protection of retained resources from the state before the destroy, and writes the order of termination there too. If
-// the run is killed after that, the next Up protects them again, and the next Down resumes. Neither deletes them, since they are still
-// retained. (Refused: the engine's own switch to ignore all protection, which the Automation API does not have.)
+// the run is killed after that, the next Up protects them again, and the next Down resumes. Both leave them in the cloud,
+// since they are still retained. (Refused: the engine's own switch to ignore all protection, which the Automation API does not have.)
 func (s *Stack) Down(ctx context.Context) (*Changes, error) {
 	adopted, err := s.adopt(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (s *Stack) prepareDestroy(ctx context.Context, before *state) error {
 		if err != nil {
 			return nil, err
 		}
-		return order.edit(resources)
+		return order.editResources(resources)
 	})
 }
 

@@ -210,7 +210,7 @@ func TestFailuresOfPulumiEndAnOperation(t *testing.T) {
 		"preview":   func(s *Stack) error { _, err := s.Preview(t.Context()); return err },
 		"down":      func(s *Stack) error { _, err := s.Down(t.Context()); return err },
 		"outputs":   func(s *Stack) error { _, err := s.Outputs(t.Context()); return err },
-		"resources": func(s *Stack) error { _, err := s.Resources(t.Context()); return err },
+		"resources": func(s *Stack) error { _, err := s.ReadResources(t.Context()); return err },
 	} {
 		f := &fakeStack{callErr: errors.New("stderr: error: the backend is down")}
 		if err := run(f.open(nil)); err == nil || !strings.Contains(err.Error(), "us-west-2: the backend is down") || len(f.calls) != 1 {

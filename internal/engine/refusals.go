@@ -33,7 +33,7 @@ func refuseSteps(steps []Step) error {
 func (s Step) refusal() error {
 	row := restype.Lookup(s.Type)
 	switch {
-	case s.Protected && s.Deletes():
+	case s.Protected && s.RemovesResource():
 		return s.protectionError()
 	case s.replaces() && row.Permanent():
 		return fmt.Errorf("%s (%s) would be %s: %s", s.Name, s.Type, s.describeRemoval(), row.ReplaceAdvice)

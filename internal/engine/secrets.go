@@ -57,8 +57,8 @@ func missingSecrets(names []string, existing config.Map) []string {
 func missingSecretsError(names []string, stack string) error {
 	var lines []string
 	for _, name := range names {
-		lines = append(lines, fmt.Sprintf("\n  %s: run `pulumi config set --secret %s --stack %s`, which prompts for the value", name, name,
-			stack))
+		lines = append(lines,
+			fmt.Sprintf("\n  %s: run `pulumi config set --secret %s --stack %s`, which prompts for the value", name, name, stack))
 	}
 	return fmt.Errorf("%w that %s reads:%s", ErrSecrets, stack, strings.Join(lines, ""))
 }

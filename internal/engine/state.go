@@ -14,8 +14,8 @@ type state struct {
 	raw apitype.UntypedDeployment
 }
 
-// Resources returns the entries of the stack's state, in its order.
-func (s *Stack) Resources(ctx context.Context) ([]apitype.ResourceV3, error) {
+// ReadResources returns the entries of the stack's state, in its order.
+func (s *Stack) ReadResources(ctx context.Context) ([]apitype.ResourceV3, error) {
 	known, err := s.readState(ctx)
 	if err != nil {
 		return nil, err

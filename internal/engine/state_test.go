@@ -107,7 +107,7 @@ func TestCompare(t *testing.T) {
 		{Type: apitype.OperationTypeUpdating, Resource: there}, {Type: apitype.OperationTypeUpdating, Resource: gone},
 		{Type: apitype.OperationTypeCreating, Resource: entry("new", as)},
 	}
-	d := compare([]inventory.Resource{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
+	d := compareState([]inventory.Resource{{Type: "aws:ec2/vpc:Vpc", ID: "there"}, {Type: "aws:ec2/vpc:Vpc", ID: "new"}}, known)
 	if !slices.Equal(d.doubtful, []string{"urn:gone", "urn:there"}) {
 		t.Errorf("doubtful %v, want what is gone and what was being changed", d.doubtful)
 	}

@@ -25,8 +25,8 @@ func RuleDescription(stack string) string { return "Beachhead: runners of " + st
 // LinkPrefix returns how the names of the link's resources on GCP begin.
 func LinkPrefix(stack string) string { return "beachhead-" + stack + "-" }
 
-// IsLinkName reports whether a resource of the given Pulumi type belongs to the stack's link, by its name on GCP. What follows the
-// stack's name must be the type's own word: otherwise the stack "us" would own beachhead-us-west-1-tunnel-0. A name that is too long for
+// IsLinkName reports whether a resource of the given Pulumi type belongs to the stack's link, by its name on GCP. The name must begin with
+// the stack's name and the type's own word: otherwise the stack "us" would own beachhead-us-west-1-tunnel-0. A name that is too long for
 // GCP loses its end only, and the name of a stack is too short for that to reach the type's word.
 func IsLinkName(typ, stack, name string) bool {
 	word := restype.Lookup(typ).LinkName

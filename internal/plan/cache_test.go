@@ -14,7 +14,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// configWithCache is the region of config with a cache; tests edit it.
+// configWithCache returns a valid region with a cache. Tests edit it.
 func configWithCache(shards int, edit func(*regionfile.Config)) *regionfile.Config {
 	return newConfig(func(c *regionfile.Config) {
 		c.Cache = &regionfile.Cache{
@@ -77,7 +77,7 @@ func TestNFSThreads(t *testing.T) {
 	}
 }
 
-// drawCached draws a region with a cache of as many shards as its network may have, and with two to five of a region's zones.
+// drawCached draws a region with two to five zones, and with a cache of as many shards as its network has room for.
 func drawCached(t *rapid.T) *regionfile.Config {
 	bits := rapid.IntRange(16, 20).Draw(t, "bits")
 	most := shardmap.MaxShards
@@ -91,8 +91,9 @@ func drawCached(t *rapid.T) *regionfile.Config {
 	})
 }
 
-// The fixed addresses are apart, in the cache subnet of their shard's zone, in the block reserved there, and none of the five that AWS
-// keeps; and with them taken, the subnet has an address for every server and for one that is being replaced.
+// The fixed addresses differ. Each is in the cache subnet of its shard's zone and in the reserved block, and none is one of
+// the five addresses that AWS reserves. The rest of the subnet has an address for every server and for one server that is
+// being replaced.
 func TestShardAddresses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, n := buildCacheOf(t, drawCached(t))
@@ -125,7 +126,7 @@ func TestShardAddresses(t *testing.T) {
 	})
 }
 
-// Neither a shard more nor a zone more changes anything of the shards that are there, nor of what is reserved for them.
+// A further shard or zone changes no existing shard and no reserved block.
 func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		config := drawCached(t)
@@ -146,7 +147,7 @@ func TestAddingAShardOrAZoneMovesNoShard(t *testing.T) {
 	})
 }
 
-// With one zone there is one shard, which stays where it is when the second zone comes.
+// A region with one zone has one shard. The shard stays in its zone when a second zone is added.
 func TestOneZoneHasOneShard(t *testing.T) {
 	one, _ := buildCacheOf(t, configWithCache(1, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:1] }))
 	two, _ := buildCacheOf(t, configWithCache(2, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] }))

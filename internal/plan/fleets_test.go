@@ -13,7 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// buildFleetOf plans one fleet; both edits may be nil.
+// buildFleetOf plans one fleet. Both edits may be nil.
 func buildFleetOf(t rapid.TB, runner func(*regionfile.Runner), region func(*regionfile.Config)) (Fleet, *Plan) {
 	t.Helper()
 	r := regionfile.Runner{
@@ -79,7 +79,7 @@ func TestFleetsAreSortedByName(t *testing.T) {
 	}
 }
 
-// A posture changes sizes and the marks of draining, and nothing else; the quotas are those of the active region.
+// A posture changes only sizes and drain flags. The quotas are those of the active region.
 func TestPostures(t *testing.T) {
 	active, region := buildFleetOf(t, nil, nil)
 	for posture, want := range map[regionfile.Posture]Fleet{
@@ -125,8 +125,8 @@ func TestFleetUsesTheCache(t *testing.T) {
 	}
 }
 
-// Whatever the order in which a group launches machines of its types until its greatest size is reached, there are never more of
-// them than the file says, and of the least at least one.
+// In whatever order a group launches machines of its types until its maximum size, it never has more machines than count.max,
+// and with a positive count.min at least one.
 func TestFleetNeverExceedsMax(t *testing.T) {
 	some := rapid.SampledFrom([]string{"c7g.medium", "c7g.large", "m7g.2xlarge", "c7g.4xlarge", "c7g.12xlarge", "c7g.16xlarge"})
 	rapid.Check(t, func(t *rapid.T) {
@@ -199,7 +199,7 @@ func TestFleetRefuses(t *testing.T) {
 	}
 }
 
-// Runners are in the runner subnets of either tier; those of caches and links are not among them.
+// Runners are in the runner subnets of either tier, never in cache or link subnets.
 func TestRunnerRanges(t *testing.T) {
 	p := mustBuild(t, func(c *regionfile.Config) { c.AWS.Zones = c.AWS.Zones[:2] })
 	var want []netip.Prefix
@@ -211,7 +211,8 @@ func TestRunnerRanges(t *testing.T) {
 	}
 }
 
-// The plan has the names of secrets and never a place for their values; and a fleet's key in JSON stays when there is none.
+// The plan contains the names of secrets and no field for their values. The JSON key of the fleets exists even without
+// fleets.
 func TestFleetsInJSON(t *testing.T) {
 	text, err := json.Marshal(mustBuild(t, nil))
 	if err != nil {

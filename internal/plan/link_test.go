@@ -66,7 +66,7 @@ func TestNoLink(t *testing.T) {
 	}
 }
 
-// What each way to services and to Google APIs does to names and announced ranges.
+// Each path to services and to Google APIs has its own names and announced ranges.
 func TestNames(t *testing.T) {
 	cases := []struct {
 		path       regionfile.Path
@@ -109,7 +109,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A service's zone is its host alone, with its address.
+// The DNS zone of a service contains only its host and its address.
 func TestServiceZone(t *testing.T) {
 	want := DNSZone{"api.example.com", []DNSRecord{{"api.example.com", "A", 30, []string{"10.128.0.10"}}}}
 	if got := buildLinkOf(t, configWithLink(nil)).Zones[0]; !reflect.DeepEqual(got, want) {
@@ -117,7 +117,8 @@ func TestServiceZone(t *testing.T) {
 	}
 }
 
-// The ranges of the four tunnels are apart and inside the /28, and each holds its two addresses, neither of them its first or last.
+// The ranges of the four tunnels do not overlap and are inside the /28. Each contains its two addresses, which are not its
+// first or last.
 func TestTunnelRanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		third, fourth := rapid.IntRange(0, 255).Draw(t, "third"), rapid.IntRange(0, 15).Draw(t, "fourth")

@@ -12,14 +12,15 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// bucketPattern and the rest of S3's rules. Source: Amazon S3 user guide, "General purpose bucket naming rules".
+// bucketPattern and the variables after it are S3's rules. Source: Amazon S3 user guide, "General purpose bucket naming
+// rules".
 var (
 	bucketPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 	bucketEndings    = []string{"-s3alias", "--ol-s3", "--x-s3", "--table-s3"}
 	bucketBeginnings = []string{"xn--", "sthree-", "amzn-s3-demo-"}
 )
 
-// Whatever a region file is called, S3 takes the bucket's name.
+// S3 accepts the bucket's name for every name of a region file.
 func TestBucketNames(t *testing.T) {
 	name := rapid.OneOf(
 		rapid.StringMatching(`[a-z]([a-z0-9-]{0,30}[a-z0-9])?`), rapid.StringMatching(`[a-z][a-z0-9-]{30}[a-z0-9]`),

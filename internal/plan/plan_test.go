@@ -13,7 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// newConfig is one valid region; tests edit it.
+// newConfig returns a valid region. Tests edit it.
 func newConfig(edit func(*regionfile.Config)) *regionfile.Config {
 	c := &regionfile.Config{
 		Name:    "us-west-2",
@@ -37,7 +37,7 @@ func mustBuild(t *testing.T, edit func(*regionfile.Config)) *Plan {
 	return p
 }
 
-// What each mode, alone and with something kept, does to gateways, instances, ways, addresses and endpoints.
+// The gateways, instances, routes, addresses and endpoints of each egress mode, alone and with a kept mode.
 func TestEgress(t *testing.T) {
 	cases := []struct {
 		name                         string
@@ -90,7 +90,7 @@ func TestEgress(t *testing.T) {
 				t.Errorf("%d gateways and %d instances, want %d and %d", gateways, instances, c.gateways, c.instances)
 			}
 			if z := p.Network.Zones[1]; z.RunnerRoute != c.runner || z.CacheRoute != c.cache {
-				t.Errorf("ways %v and %v, want %v and %v", z.RunnerRoute, z.CacheRoute, c.runner, c.cache)
+				t.Errorf("routes %v and %v, want %v and %v", z.RunnerRoute, z.CacheRoute, c.runner, c.cache)
 			}
 			if p.Network.FleetTier != c.tier || p.Network.Internet != c.internet {
 				t.Errorf("tier %s, internet %t, want %s, %t", p.Network.FleetTier, p.Network.Internet, c.tier, c.internet)
@@ -118,7 +118,7 @@ func TestAddressesPerGateway(t *testing.T) {
 	}
 }
 
-// Adding a zone changes nothing in the plan of the zones that were there: names, subnets, ways.
+// A new zone changes nothing in the plan of the existing zones: names, subnets, routes.
 func TestAddingAZoneMovesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		count := rapid.IntRange(1, MaxZones-1).Draw(t, "zones")
@@ -150,7 +150,8 @@ func TestAddingAZoneMovesNothing(t *testing.T) {
 	})
 }
 
-// All subnets of a network of any size and number of zones are inside it, apart from each other, and no smaller than AWS allows.
+// The subnets of a network of any size and number of zones are inside it, do not overlap, and are not smaller than AWS
+// allows.
 func TestSubnetsFitAndAreDisjoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bits := rapid.IntRange(16, 20).Draw(t, "bits")
@@ -179,11 +180,11 @@ func TestSubnetsFitAndAreDisjoint(t *testing.T) {
 
 func TestSubnetRefuses(t *testing.T) {
 	for name, try := range map[string]func() (netip.Prefix, error){
-		"a seventh zone":   func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, 6) },
-		"a small network":  func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/21"), CacheTier, 0) },
-		"an unknown tier":  func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), "cellar", 0) },
-		"an IPv6 network":  func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("fd00::/16"), CacheTier, 0) },
-		"a negative place": func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, -1) },
+		"a seventh zone":     func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, 6) },
+		"a small network":    func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/21"), CacheTier, 0) },
+		"an unknown tier":    func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), "cellar", 0) },
+		"an IPv6 network":    func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("fd00::/16"), CacheTier, 0) },
+		"a negative ordinal": func() (netip.Prefix, error) { return cutSubnet(netip.MustParsePrefix("10.0.0.0/16"), CacheTier, -1) },
 	} {
 		if got, err := try(); err == nil {
 			t.Errorf("%s was given %s", name, got)
@@ -191,7 +192,7 @@ func TestSubnetRefuses(t *testing.T) {
 	}
 }
 
-// The same file gives the same bytes, whatever the order in which maps come.
+// The same file produces the same bytes, whatever the order of maps.
 func TestSameBytes(t *testing.T) {
 	first, err := json.Marshal(mustBuild(t, nil))
 	if err != nil {

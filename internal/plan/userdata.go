@@ -105,7 +105,8 @@ func (p *Plan) ShardUserData(s Shard, agent AgentDigests) (string, error) {
 func (p *Plan) NATUserData(zone string, agent AgentDigests) (string, error) {
 	i := slices.IndexFunc(p.Network.Zones, func(z Zone) bool { return z.Name == zone && z.NATInstance != nil })
 	if i < 0 {
-		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance in network.egress or network.keep", zone)
+		return "", fmt.Errorf("user data of a NAT instance: zone %s has none; want a zone in aws.zones, and nat-instance "+
+			"in network.egress or network.keep", zone)
 	}
 	instance := p.Network.Zones[i].NATInstance
 	d := p.newDescription(spec.NATRole, natDimension, instance.Name)

@@ -25,7 +25,7 @@ import (
 	"github.com/beachhead-build/beachhead/node/spec"
 )
 
-// agentBuild is what the fake bucket serves; what it is does not matter, since nothing here runs it.
+// agentBuild is the object in the fake bucket. Its content does not matter, because no test runs it.
 const agentBuild = "the agent's binary"
 
 func digestOf(text string) string {
@@ -35,7 +35,7 @@ func digestOf(text string) string {
 
 var agentSums = AgentDigests{regionfile.ARM64: digestOf(agentBuild), regionfile.AMD64: digestOf("another one")}
 
-// awkward commands hold everything that a shell, a template or a here-document could trip over.
+// awkward commands contain every character that could confuse a shell, a template or a here-document.
 var awkward = &regionfile.Commands{
 	Install:  "curl 'https://x' | tar -xz && echo \"$HOME\" `id` \\\n",
 	Register: "\nEND_OF_DESCRIPTION\nrm -rf /\n", Drain: "{{.Sum}} <&> %s", Unregister: "é\t'\u0085\u007f \n",
@@ -53,7 +53,7 @@ func fleetUserData(t *testing.T, edit func(*regionfile.Config)) (string, *Plan) 
 	return text, p
 }
 
-// fakeCloud is a metadata service and a bucket, each of which fails the first so many requests.
+// fakeCloud is a metadata service and a bucket. Each fails its first N requests.
 type fakeCloud struct {
 	t                  *testing.T
 	metadata, bucket   *httptest.Server
@@ -73,7 +73,7 @@ func newCloud(t *testing.T) *fakeCloud {
 	return c
 }
 
-// serveMetadata answers as version 2 of the metadata service does: nothing without a token.
+// serveMetadata behaves like version 2 of the metadata service: it refuses requests without a token.
 func (c *fakeCloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	const roles = "/latest/meta-data/iam/security-credentials/"
 	switch {
@@ -112,7 +112,7 @@ func (c *fakeCloud) serveBucket(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, c.object)
 }
 
-// signatureFault signs the request anew with Amazon's own signer and compares.
+// signatureFault signs the request again with Amazon's own signer and compares.
 func signatureFault(r *http.Request) error {
 	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 	if err != nil || time.Since(at).Abs() > time.Minute {
@@ -135,8 +135,8 @@ func signatureFault(r *http.Request) error {
 	return nil
 }
 
-// systemctl stands in for systemd: a start calls the unit's ExecStartPre until it succeeds, at most so often as BEACHHEAD_STARTS says. As
-// with --no-block, nobody is told whether it did.
+// systemctl stands in for systemd. A start calls the unit's ExecStartPre until it succeeds, at most BEACHHEAD_STARTS times.
+// As with --no-block, it does not report the result.
 const systemctl = `#!/bin/sh
 echo "$*" >>"$BEACHHEAD_ROOT/calls"
 [ "$1" = restart ] || exit 0
@@ -148,7 +148,8 @@ done
 exit 0
 `
 
-// boot runs user data for real, under a root of its own, and gives what it printed. The unit is started at most so many times.
+// boot runs user data for real, under a root directory of its own, and returns its output. It starts the unit at most starts
+// times.
 func (c *fakeCloud) boot(root, text string, starts int) string {
 	c.t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
@@ -171,7 +172,7 @@ func (c *fakeCloud) boot(root, text string, starts int) string {
 	return string(out)
 }
 
-// parseCommands reads what a cloud-config runs, which is one command.
+// parseCommands returns the only command of a cloud-config.
 func parseCommands(t *testing.T, text string) []string {
 	t.Helper()
 	var config struct {
@@ -222,7 +223,7 @@ func TestFirstBoot(t *testing.T) {
 		}},
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the machine is told\n%s\nwant\n%+v", written, want)
+		t.Errorf("the machine has the description\n%s\nwant\n%+v", written, want)
 	}
 	calls, _ := os.ReadFile(root + "/calls")
 	if want := "daemon-reload\nenable beachhead-node.service\nrestart --no-block beachhead-node.service\n"; string(calls) != want {
@@ -236,7 +237,7 @@ func TestFirstBoot(t *testing.T) {
 	}
 }
 
-// The role, the bucket or the way there may come later than the machine.
+// The role, the bucket or the route may become ready later than the machine.
 func TestBootBeforeTheCloudIsReady(t *testing.T) {
 	text, _ := fleetUserData(t, nil)
 	c, root := newCloud(t), t.TempDir()
@@ -244,7 +245,7 @@ func TestBootBeforeTheCloudIsReady(t *testing.T) {
 	out := c.boot(root, text, 4)
 	checkInstalled(t, root)
 	if strings.Count(out, "cannot fetch the agent yet: HTTP Error") != 3 || strings.Contains(out, "Traceback") {
-		t.Errorf("three failures were told as\n%s", out)
+		t.Errorf("three failures were reported as\n%s", out)
 	}
 }
 
@@ -265,7 +266,8 @@ func TestWrongAgentIsRefused(t *testing.T) {
 	}
 }
 
-// A second run and a reboot fetch nothing; what a broken boot left, a file cut short or one that is not named yet, is replaced.
+// A second run and a reboot fetch nothing. They replace the remains of an interrupted boot: a truncated file, or a file
+// without its final name.
 func TestRepeatedBootsConverge(t *testing.T) {
 	text, _ := fleetUserData(t, nil)
 	c, root := newCloud(t), t.TempDir()
@@ -288,7 +290,7 @@ func TestRepeatedBootsConverge(t *testing.T) {
 	}
 }
 
-// parseDescription reads the description out of user data.
+// parseDescription returns the description in user data.
 func parseDescription(t *testing.T, text string) (spec.Description, string) {
 	t.Helper()
 	_, rest, _ := strings.Cut(parseCommands(t, text)[2], "<<'END_OF_DESCRIPTION'\n")
@@ -311,7 +313,7 @@ func TestNATUserData(t *testing.T) {
 	got, written := parseDescription(t, text)
 	want := &spec.NAT{Name: "net-nat-instance-us-west-2b", Sources: []netip.Prefix{p.Network.CIDR}}
 	if got.Role != spec.NATRole || got.Metrics.Dimensions["NATInstance"] != want.Name || !reflect.DeepEqual(got.NAT, want) {
-		t.Errorf("the machine is told %s", written)
+		t.Errorf("the machine has the description %s", written)
 	}
 	if !strings.Contains(text, AgentKey(regionfile.ARM64, digestOf(agentBuild))) {
 		t.Error("it fetches another architecture's agent")
@@ -332,7 +334,8 @@ func TestNATUserData(t *testing.T) {
 	}
 }
 
-// Runners are told which mirror to ask and which services must answer, on whichever path these are; with neither, nothing.
+// The user data of runners contains the registry mirror and the required services, on both paths. Without them it contains
+// neither.
 func TestRunnerUserDataListsServices(t *testing.T) {
 	services := []regionfile.Service{
 		{Name: "registry", Host: "registry.example.com", Address: netip.MustParseAddr("10.128.0.11"), Ports: []int{5000, 443}},
@@ -351,16 +354,16 @@ func TestRunnerUserDataListsServices(t *testing.T) {
 		}
 		got, written := parseDescription(t, text)
 		if got.Runner.RegistryMirror != "https://mirror.example.com" || !reflect.DeepEqual(got.Runner.Services, want) {
-			t.Errorf("link %s: the runner is told %s", link, written)
+			t.Errorf("link %s: the runner has the description %s", link, written)
 		}
 	}
 	text, p := fleetUserData(t, nil)
 	if got, written := parseDescription(t, text); got.Runner.Services != nil || got.Runner.RegistryMirror != "" || p.Services != nil {
-		t.Errorf("without GCP and mirror, the runner is told %s", written)
+		t.Errorf("without GCP and mirror, the runner has the description %s", written)
 	}
 }
 
-// Every machine is told of the mirror of Debian's archive; without one, none.
+// The user data of every machine contains the mirror of Debian's archive, if the region has one.
 func TestUserDataHasAptMirror(t *testing.T) {
 	for _, mirror := range []string{"https://deb.example.com", ""} {
 		f, p := buildFleetOf(t, nil, func(c *regionfile.Config) {
@@ -377,7 +380,7 @@ func TestUserDataHasAptMirror(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, written := parseDescription(t, all); got.AptMirror != mirror || strings.Contains(written, "aptMirror") != (mirror != "") {
-				t.Errorf("with the mirror %q the %s is told %s", mirror, name, written)
+				t.Errorf("with the mirror %q the %s has the description %s", mirror, name, written)
 			}
 		}
 	}
@@ -399,7 +402,7 @@ func TestShardUserData(t *testing.T) {
 		MapParameter: "/beachhead/us-west-2/cache/map",
 	}
 	if got.Role != spec.CacheRole || got.Metrics.Dimensions["Shard"] != "cache-shard-02" || !reflect.DeepEqual(got.Cache, want) {
-		t.Errorf("the server is told %s", written)
+		t.Errorf("the server has the description %s", written)
 	}
 	for _, part := range []string{`"https://beachhead-us-west-2-210987654321.s3.us-west-2.amazonaws.com"`, `"http://169.254.169.254"`} {
 		if !strings.Contains(text, part) {
@@ -416,7 +419,7 @@ func TestShardUserData(t *testing.T) {
 	}
 }
 
-// The shard map's name is told to runners that use the cache, and to no others.
+// The user data of runners contains the name of the shard map only if they use the cache.
 func TestRunnersThatUseTheCache(t *testing.T) {
 	for _, uses := range []bool{true, false} {
 		f, p := buildFleetOf(t, func(r *regionfile.Runner) { r.Cache = new(uses) }, func(c *regionfile.Config) {
@@ -429,7 +432,7 @@ func TestRunnersThatUseTheCache(t *testing.T) {
 	}
 }
 
-// A change of posture must not change launch templates: the next machines would not be like those that run.
+// A change of posture must not change launch templates. Otherwise new machines would differ from running machines.
 func TestPostureIsNotInUserData(t *testing.T) {
 	active, _ := fleetUserData(t, nil)
 	for _, posture := range []regionfile.Posture{regionfile.Standby, regionfile.Draining} {
@@ -459,7 +462,7 @@ func TestUserDataIsBounded(t *testing.T) {
 	}
 }
 
-// The script itself leaves most of the room to commands.
+// The script itself leaves most of the room for commands.
 func TestUserDataIsSmall(t *testing.T) {
 	if len(userDataText) > 6<<10 {
 		t.Errorf("%d bytes before anything is filled in", len(userDataText))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// writeHundredFiles writes 100 complete region files that may stand side by side.
+// writeHundredFiles writes 100 complete region files that do not conflict, and returns their paths.
 func writeHundredFiles(t testing.TB) []string {
 	t.Helper()
 	dir := t.TempDir()

@@ -43,7 +43,7 @@ type Config struct {
 	Tags map[string]string `yaml:"tags,omitempty" want:"a mapping from tag keys to texts, for example {cost-center: ci}"`
 }
 
-// AWS is the place of the region in AWS.
+// AWS is the account, AWS region and zones of a region.
 type AWS struct {
 	// The twelve digits of the account. Beachhead refuses credentials of another account.
 	Account string `yaml:"account" jsonschema:"required,pattern=^[0-9]{12}$" want:"the twelve digits of the account in quotes, for example \"210987654321\""`

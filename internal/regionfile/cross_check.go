@@ -10,11 +10,29 @@ import (
 // crossRules describes what CrossCheck and LoadAll check, for the reference page. The rules have no check function, because
 // the check needs all regions at once.
 var crossRules = []Rule{
-	{On: "regions together", Says: "Names differ: the file's name is the stack's name."},
-	{On: "regions together", Says: "Networks do not overlap each other, or the gcp.ranges of any region that is linked to the same GCP network."},
-	{On: "regions together", Says: "Regions linked to the same GCP network have different values of gcp.asn.aws and different tunnel ranges. The gcp.asn.aws of one region is not the gcp.asn.gcp of another."},
-	{On: "regions together", Says: "Regions that name the same gcp.securityPolicy of one project have different priorities."},
-	{On: "regions together", Says: "cache.seed.region names a region file in the same directory, and that region has a cache. Two regions may seed each other."},
+	{
+		On:   "regions together",
+		Says: "Names differ: the file's name is the stack's name.",
+	},
+	{
+		On: "regions together",
+		Says: "Networks do not overlap each other, or the gcp.ranges of any region that is linked to the same GCP " +
+			"network.",
+	},
+	{
+		On: "regions together",
+		Says: "Regions linked to the same GCP network have different values of gcp.asn.aws and different tunnel " +
+			"ranges. The gcp.asn.aws of one region is not the gcp.asn.gcp of another.",
+	},
+	{
+		On:   "regions together",
+		Says: "Regions that name the same gcp.securityPolicy of one project have different priorities.",
+	},
+	{
+		On: "regions together",
+		Says: "cache.seed.region names a region file in the same directory, and that region has a cache. Two regions " +
+			"may seed each other.",
+	},
 }
 
 // CrossCheck checks regions against each other: names, networks, BGP numbers, tunnel ranges and seeds. It reports each

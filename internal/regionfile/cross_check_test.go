@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// twoRegions gives two valid regions that may stand side by side.
+// twoRegions returns two valid regions that do not conflict.
 func twoRegions(t *testing.T) (a, b *Config) {
 	t.Helper()
 	a, err := Parse("regions/us-east-2.yaml", []byte(strings.NewReplacer(
@@ -18,7 +18,7 @@ func twoRegions(t *testing.T) (a, b *Config) {
 	return a, mustParse(t, validFile)
 }
 
-// withPolicies gives both regions a rule in one policy and edits it.
+// withPolicies adds a rule in one policy to both regions and edits the rules.
 func withPolicies(change func(a, b *SecurityPolicy)) func(a, b *Config) {
 	return func(a, b *Config) {
 		a.GCP.SecurityPolicy, b.GCP.SecurityPolicy = &SecurityPolicy{Name: "edge", Priority: 4200}, &SecurityPolicy{Name: "edge", Priority: 4200}
@@ -91,7 +91,7 @@ func TestLoadAll(t *testing.T) {
 	b := writeFile(t, dir, "us-west-1.yaml", strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}",
 		"count: {min: 25, max: 24}").Replace(validFile))
 	cfgs, err := LoadAll([]string{a, b, filepath.Join(dir, "nope.yaml")})
-	// Unreadable values, broken rules and clashes between files, all in one go.
+	// LoadAll reports invalid values, broken rules and conflicts between files at once.
 	compareProblems(t, Problems(err), []string{
 		"nope.yaml: no such file",
 		`us-west-1.yaml:6: ready: "soon" is not valid`,
@@ -103,7 +103,7 @@ func TestLoadAll(t *testing.T) {
 	}
 }
 
-// A value that cannot be read must not bring further problems with it.
+// An invalid value must cause one problem only.
 func TestBrokenValuesBringNoFurtherProblems(t *testing.T) {
 	for old, broken := range map[string]string{
 		"10.42.0.0/16": "10.42", "us-west-1\n": "[us-west-1]\n", "[us-west-1a, us-west-1b]": "us-west-1a", "max: 24": "max: many",
@@ -152,14 +152,13 @@ func TestFindFile(t *testing.T) {
 	for _, c := range cases {
 		got, err := FindFile(dir, c.name)
 		if got != c.path || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("Find(%q) = %q, %v; want %q, %q", c.name, got, err, c.path, c.want)
+			t.Errorf("FindFile(%q) = %q, %v; want %q, %q", c.name, got, err, c.path, c.want)
 		}
 	}
 	if got, err := ListFiles(dir); err != nil || len(got) != 2 || got[0] != east || got[1] != west {
-		t.Errorf("Files = %v, %v", got, err)
+		t.Errorf("ListFiles = %v, %v", got, err)
 	}
-	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(),
-		"cannot be read: no such file or directory; want a directory with region files") {
-		t.Errorf("Files without a directory: %v", err)
+	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(), "cannot be read: no such file or directory; want a directory with region files") {
+		t.Errorf("ListFiles without a directory: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package regionfile
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestParseReadsEverything(t *testing.T) {
 	}
 }
 
-// Each case changes one place of the valid file. The problem must carry the line of that place.
+// Each case changes one line of the valid file. The problem must carry that line.
 func TestDecodeProblems(t *testing.T) {
 	cases := []struct {
 		name, old, new string
@@ -96,10 +97,8 @@ func TestDecodeProblems(t *testing.T) {
 		{"empty section", "    agent:\n      kind: command\n      ", "    agent:\n    # kind: command\n    image: debian-12\n    #",
 			[]string{`:29: runners.own-amd64.agent: is empty; want a mapping with the keys kind`}},
 		{"missing keys", "  account: \"210987654321\"\n  region: us-west-1\n", "", []string{
-			`:1: aws.account: is missing; want the twelve digits of the account in quotes`,
-			`:1: aws.region: is missing; want an AWS region such as us-west-1`}},
-		{"missing section", "network:\n  cidr: 10.42.0.0/16\n  egress: nat-gateway-per-zone\n", "",
-			[]string{`:1: network: is missing; want a mapping with the keys cidr, egress, keep, addresses and aptMirror`}},
+			`:1: aws.account: is missing; want the twelve digits of the account in quotes`, `:1: aws.region: is missing; want an AWS region such as us-west-1`}},
+		{"missing section", "network:\n  cidr: 10.42.0.0/16\n  egress: nat-gateway-per-zone\n", "", []string{`:1: network: is missing; want a mapping with the keys ` + joinAnd(listKeys(reflect.TypeFor[Network]()))}},
 		{"missing in an item", "address: 10.128.0.20, ", "", []string{`gcp.services[1].address: is missing; want an IPv4 address`}},
 		{"token as a number", "token: ci-worker-token", "token: 123456789",
 			[]string{`agent.token: is a number; want the name of a stack secret`}},
@@ -142,7 +141,7 @@ func TestMerge(t *testing.T) {
 		{"merge of itself", "  b: &b\n    <<: *b\n", []string{"runners.b.agent: is missing", "runners.b.arch: is missing",
 			"runners.b.count: is missing",
 			"runners.b.instanceTypes: is missing", `:14: runners.b["<<"]: merges a mapping into itself; want an alias to another mapping`}, nil},
-		{"a bad key is told at the anchor", "  b: &b\n    <<: *a\n    dsk: 20GiB\n  c: {<<: *b}\n",
+		{"a bad key is reported at the anchor", "  b: &b\n    <<: *a\n    dsk: 20GiB\n  c: {<<: *b}\n",
 			[]string{":15: runners.b.dsk: unknown key; want disk", ":15: runners.c.dsk: unknown key; want disk"}, nil},
 	}
 	for _, c := range cases {

@@ -52,7 +52,7 @@ func TestDefaultWithoutCacheAndLink(t *testing.T) {
 	}
 }
 
-// What is filled in must not reach a config that shares sections with this one.
+// Default must not change a config that shares sections with this one.
 func TestDefaultLeavesCopiesAlone(t *testing.T) {
 	a := &Config{Name: "a", Runners: map[string]Runner{"one": {}}, Cache: &Cache{}, GCP: &GCP{}}
 	b := *a
@@ -74,7 +74,7 @@ func TestDefaultTwiceIsOnce(t *testing.T) {
 	})
 }
 
-// Default never changes what is there.
+// Default never changes a value that the config sets.
 func TestDefaultKeepsWhatIsSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConfig(t)
@@ -103,7 +103,7 @@ func TestTunnelRangeIsFree(t *testing.T) {
 			}
 		}
 	})
-	// Fixed for ever: another range would tear down the tunnels of every region that has none written.
+	// This value must never change: another range would replace the tunnels of every region that does not set the key.
 	if got := deriveTunnelRange("us-west-1").String(); got != "169.254.17.144/28" {
 		t.Errorf("tunnel range of us-west-1 is %s", got)
 	}

@@ -54,5 +54,3 @@ func TestScalarsRoundTrip(t *testing.T) {
 		}
 	})
 }
-
-// A key's place leads back to its parents, whatever letters are in it.

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// parseBack reads what a config wrote, and takes off what is known of the file, which differs.
+// parseBack parses the text of a config and removes its connection to the file, which differs.
 func parseBack(t testing.TB, c *Config, text []byte) *Config {
 	t.Helper()
 	got, err := Parse(c.Name+".yaml", text)
@@ -36,7 +36,7 @@ func TestYAMLRoundTrip(t *testing.T) {
 	})
 }
 
-// JSON carries the same keys, and is a region file as well.
+// JSON has the same keys and is a valid region file too.
 func TestJSONRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := drawConfig(rt)
@@ -67,7 +67,7 @@ func TestYAMLMarksDefaults(t *testing.T) {
 	}
 }
 
-// The same config gives the same bytes, whatever the order of its maps.
+// The same config produces the same bytes, whatever the order of its maps.
 func TestYAMLIsStable(t *testing.T) {
 	c := mustParse(t, validFile)
 	first, err := c.YAML()
@@ -81,7 +81,7 @@ func TestYAMLIsStable(t *testing.T) {
 	}
 }
 
-// Texts that the YAML library's literal blocks lose.
+// The YAML library's literal blocks lose these texts.
 func TestYAMLKeepsOddTexts(t *testing.T) {
 	for _, text := range []string{
 		"\n\tx", " \n\ta\n", "a\n\tb", "a\n\n", "a\n b\n\nc\n", "# x\ny", "a\r\nb", "\u3000\nb", "\n", "\t", "a \nb", "---\nx", "\u0085\n", "~",

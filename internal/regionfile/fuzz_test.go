@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzParse holds the loader to three promises: no input makes it panic or hang, whatever is wrong is told in single lines
-// with the next step, and what it takes survives Default, Validate and the way out and back in.
+// FuzzParse checks three promises of the loader. No input makes it panic or hang. Every problem is a single line with the
+// next step. Every accepted config survives Default, Validate and a round trip through YAML.
 //
 //	go test ./internal/regionfile -run '^$' -fuzz FuzzParse -fuzztime 10m -fuzzminimizetime 20x
 func FuzzParse(f *testing.F) {
@@ -41,7 +41,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkRoundTrip checks what must hold of every config that was taken.
+// checkRoundTrip checks the properties of every accepted config.
 func checkRoundTrip(t *testing.T, c *Config) {
 	c.Default()
 	before := c.Validate()

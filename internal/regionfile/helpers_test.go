@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// validFile is a region file with every section that keeps every rule; the tests edit it. It stands without anchors, so that an
-// edit meets one place.
+// validFile is a valid region file with every section. The tests edit it. It has no anchors, so an edit changes one place.
 const validFile = `aws:
   account: "210987654321"
   region: us-west-1
@@ -57,7 +56,7 @@ alerts:
 tags: {cost-center: ci}
 `
 
-// minimalFile is the least that a region file holds.
+// minimalFile is the smallest valid region file.
 const minimalFile = `aws:
   account: "210987654321"
   region: us-west-1
@@ -68,7 +67,7 @@ network:
 
 const testFile = "regions/us-west-1.yaml"
 
-// mustParse gives a config of a text that must be in order, with defaults.
+// mustParse parses a valid text and fills in the defaults.
 func mustParse(t testing.TB, text string) *Config {
 	t.Helper()
 	c, err := Parse(testFile, []byte(text))
@@ -79,7 +78,8 @@ func mustParse(t testing.TB, text string) *Config {
 	return c
 }
 
-// compareProblems compares problems, printed, with what is wanted, each a part of its line. The order is that of the file.
+// compareProblems compares problems, in the order of the file, with the wanted texts. Each wanted text is a part of the
+// problem's line.
 func compareProblems(t *testing.T, got []Problem, want []string) {
 	t.Helper()
 	if len(got) != len(want) {

@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
+// A path leads back to its parents, whatever characters are in the key.
 func TestParentPaths(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		parts := []keyPath{""}

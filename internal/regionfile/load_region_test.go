@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// writeRegionFiles writes region files into a folder and gives the path of the first.
+// writeRegionFiles writes region files into a directory and returns the path of the first.
 func writeRegionFiles(t *testing.T, files ...[2]string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ func writeFile(t testing.TB, dir, name, text string) string {
 	return path
 }
 
-// What is no region file at all is one line with the next step.
+// A path that is not a region file causes one line with the next step.
 func TestLoadBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	cases := []struct{ name, path, want string }{
@@ -88,7 +88,7 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// Hostile files must end soon, with an error and never with a panic.
+// Hostile files must cause an error soon, and never a panic.
 func TestHostileFiles(t *testing.T) {
 	var bomb, merges strings.Builder
 	bomb.WriteString("aws: &a [x, x, x, x, x, x, x, x, x]\n")

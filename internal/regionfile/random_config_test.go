@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawConfig draws a config that the decoder could have read: every type and bound kept, whatever the rules say. Absent keys
-// stay absent.
+// drawConfig draws a config that the decoder could have returned: it respects all types and bounds, and ignores the rules.
+// Absent keys stay absent.
 func drawConfig(t *rapid.T) *Config {
 	name := rapid.StringMatching(`[a-z][a-z0-9]{0,8}`)
 	c := &Config{
@@ -77,7 +77,7 @@ func drawGCP(t *rapid.T) *GCP {
 	g := &GCP{
 		Project: "acme-backend", Region: "us-west2", Network: rapid.SampledFrom([]string{"", "other"}).Draw(t, "network"),
 		Link: drawEnum[Link](t), Path: drawEnum[Path](t), GoogleAPIs: drawEnum[GoogleAPIs](t),
-		ASN: ASN{AWS: rapid.SampledFrom([]int64{0, 64512, 4294967294}).Draw(t, "asn")},
+		ASN: ASN{AWS: rapid.SampledFrom([]int64{0, 64512, 4294967294}).Draw(t, "asn"), GCP: rapid.SampledFrom([]int64{0, 64513}).Draw(t, "asn of GCP")},
 	}
 	if rapid.Bool().Draw(t, "tunnels") {
 		g.TunnelRange = drawPrefix(t)
@@ -100,7 +100,7 @@ func drawPrefix(t *rapid.T) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte(b)), rapid.IntRange(0, 32).Draw(t, "bits"))
 }
 
-// drawEnum draws one of the values of an enum, or none.
+// drawEnum draws one of the values of an enum, or the empty value.
 func drawEnum[T interface {
 	~string
 	enum
@@ -116,7 +116,7 @@ func drawEnum1[T interface {
 	return rapid.Custom(func(t *rapid.T) T { return T(rapid.SampledFrom((*new(T)).Values()).Draw(t, "enum")) })
 }
 
-// drawList draws a list; an empty one is nil, as the decoder has it.
+// drawList draws a list. An empty list is nil, as in a decoded config.
 func drawList[T any](t *rapid.T, g *rapid.Generator[T]) []T {
 	if l := rapid.SliceOfN(g, 0, 3).Draw(t, "list"); len(l) > 0 {
 		return l
@@ -124,7 +124,7 @@ func drawList[T any](t *rapid.T, g *rapid.Generator[T]) []T {
 	return nil
 }
 
-// drawMap draws a map; an empty one is nil, as the decoder has it.
+// drawMap draws a map. An empty map is nil, as in a decoded config.
 func drawMap[V any](t *rapid.T, k *rapid.Generator[string], v *rapid.Generator[V]) map[string]V {
 	if m := rapid.MapOfN(k, v, 0, 3).Draw(t, "map"); len(m) > 0 {
 		return m

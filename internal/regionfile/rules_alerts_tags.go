@@ -11,9 +11,24 @@ import (
 )
 
 var alertAndTagRules = []Rule{
-	{"alerts.email", "Lists e-mail addresses, each once.", (*checker).checkEmails},
-	{"alerts.webhooks", "Lists https addresses, each once, without user, password, query and fragment, and without a part that looks like a key.", (*checker).checkWebhooks},
-	{"tags", "At most 40 tags, because AWS allows 50 and Beachhead sets its own. Keys have 1 to 128 characters and values up to 256: letters, digits, spaces and _ . : / = + - @. The key Name and the prefixes aws: and beachhead: are reserved.", (*checker).checkTags},
+	{
+		On:    "alerts.email",
+		Says:  "Lists e-mail addresses, each once.",
+		check: (*checker).checkEmails,
+	},
+	{
+		On: "alerts.webhooks",
+		Says: "Lists https addresses, each once, without user, password, query and fragment, and without a part that " +
+			"looks like a key.",
+		check: (*checker).checkWebhooks,
+	},
+	{
+		On: "tags",
+		Says: "At most 40 tags, because AWS allows 50 and Beachhead sets its own. Keys have 1 to 128 characters and " +
+			"values up to 256: letters, digits, spaces and _ . : / = + - @. The key Name and the prefixes aws: and " +
+			"beachhead: are reserved.",
+		check: (*checker).checkTags,
+	},
 }
 
 func (k *checker) checkEmails() {

@@ -9,9 +9,22 @@ import (
 )
 
 var awsRules = []Rule{
-	{"aws.region", "Must be an AWS region.", (*checker).checkAWSRegion},
-	{"aws.zones", "Each zone belongs to aws.region and is listed once. A zone letter that Beachhead's tables do not list is a warning, because letters differ between accounts.", (*checker).checkZones},
-	{"ready", "Must be 1m to 24h.", (*checker).checkReady},
+	{
+		On:    "aws.region",
+		Says:  "Must be an AWS region.",
+		check: (*checker).checkAWSRegion,
+	},
+	{
+		On: "aws.zones",
+		Says: "Each zone belongs to aws.region and is listed once. A zone letter that Beachhead's tables do not list " +
+			"is a warning, because letters differ between accounts.",
+		check: (*checker).checkZones,
+	},
+	{
+		On:    "ready",
+		Says:  "Must be 1m to 24h.",
+		check: (*checker).checkReady,
+	},
 }
 
 func (k *checker) checkAWSRegion() {

@@ -9,14 +9,41 @@ import (
 )
 
 var cacheRules = []Rule{
-	{"cache.instanceTypes", "Lists EC2 instance types of one architecture that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkCacheTypes},
-	{"cache.volume", "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.",
-		(*checker).checkVolume},
-	{"cache.volume", "iops or throughput above the limits of all instance types is a warning: the region would pay for it without using it.",
-		(*checker).checkVolumeAgainstTypes},
-	{"cache.shards", "More than one shard requires two zones. Shards alternate between the first two zones and stay there, because a volume cannot change its zone. A /20 network has addresses for 22 shards, a larger network for all 32.", (*checker).checkShardsFit},
-	{"cache.pins", "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores. Shard numbers start at 0. At most 50 pins, because the shard map must fit into one parameter of 4 KiB.", (*checker).checkPins},
-	{"cache.seed.region", "Must name another region file that has a cache.", (*checker).checkSeed},
+	{
+		On: "cache.instanceTypes",
+		Says: "Lists EC2 instance types of one architecture that the region offers, each once. A type that only some " +
+			"of the zones offer is a warning.",
+		check: (*checker).checkCacheTypes,
+	},
+	{
+		On:    "cache.volume",
+		Says:  "size must be 1GiB to 64TiB, iops at most 500 per GiB, and throughput at most 0.25 MiB/s per IOPS.",
+		check: (*checker).checkVolume,
+	},
+	{
+		On: "cache.volume",
+		Says: "iops or throughput above the limits of all instance types is a warning: the region would pay for it " +
+			"without using it.",
+		check: (*checker).checkVolumeAgainstTypes,
+	},
+	{
+		On: "cache.shards",
+		Says: "More than one shard requires two zones. Shards alternate between the first two zones and stay there, " +
+			"because a volume cannot change its zone. A /20 network has addresses for 22 shards, a larger network for " +
+			"all 32.",
+		check: (*checker).checkShardsFit,
+	},
+	{
+		On: "cache.pins",
+		Says: "A tenant's name has 1 to 63 lower-case letters, digits, dots, hyphens and underscores. Shard numbers " +
+			"start at 0. At most 50 pins, because the shard map must fit into one parameter of 4 KiB.",
+		check: (*checker).checkPins,
+	},
+	{
+		On:    "cache.seed.region",
+		Says:  "Must name another region file that has a cache.",
+		check: (*checker).checkSeed,
+	},
 }
 
 func (k *checker) checkCacheTypes() {

@@ -8,17 +8,52 @@ import (
 )
 
 var gcpRules = []Rule{
-	{"gcp.asn", "A link requires both numbers. They must be private (64512 to 65534 or 4200000000 to 4294967294) and different.",
-		(*checker).checkASNs},
-	{"gcp.tunnelRange", "Must be a /28 of link-local addresses (169.254.0.0/16) outside 169.254.0.0/30 to 169.254.5.0/30 and 169.254.169.0/24, which AWS and GCP reserve.", (*checker).checkTunnelRange},
-	{"gcp.ranges", "Lists IPv4 ranges of /8 to /32 without host bits. No range overlaps another range or network.cidr; the latter is a warning without a link.", (*checker).checkRanges},
-	{"gcp.path", "private requires a link.", (*checker).checkPath},
-	{"gcp.googleApis", "private and restricted require a link.", (*checker).checkGoogleAPIs},
-	{"gcp.securityPolicy", "Requires an egress mode with fixed addresses: NAT gateways or NAT instances. At most 10 addresses, kept modes included, because a Cloud Armor rule has 10 ranges. A warning with gcp.path private, where the rule has no effect, and with public in network.keep, whose machines the rule does not admit.", (*checker).checkSecurityPolicy},
-	{"gcp.services", "Each name and each host is listed once. A host is a DNS name. Ports are 1 to 65535, each listed once.",
-		(*checker).checkServices},
-	{"gcp.services", "An address is IPv4, outside network.cidr and, with a link, inside gcp.ranges, because the link reaches nothing else.",
-		(*checker).checkServiceAddresses},
+	{
+		On: "gcp.asn",
+		Says: "A link requires both numbers. They must be private (64512 to 65534 or 4200000000 to 4294967294) and " +
+			"different.",
+		check: (*checker).checkASNs,
+	},
+	{
+		On: "gcp.tunnelRange",
+		Says: "Must be a /28 of link-local addresses (169.254.0.0/16) outside 169.254.0.0/30 to 169.254.5.0/30 and " +
+			"169.254.169.0/24, which AWS and GCP reserve.",
+		check: (*checker).checkTunnelRange,
+	},
+	{
+		On: "gcp.ranges",
+		Says: "Lists IPv4 ranges of /8 to /32 without host bits. No range overlaps another range or network.cidr; the " +
+			"latter is a warning without a link.",
+		check: (*checker).checkRanges,
+	},
+	{
+		On:    "gcp.path",
+		Says:  "private requires a link.",
+		check: (*checker).checkPath,
+	},
+	{
+		On:    "gcp.googleApis",
+		Says:  "private and restricted require a link.",
+		check: (*checker).checkGoogleAPIs,
+	},
+	{
+		On: "gcp.securityPolicy",
+		Says: "Requires an egress mode with fixed addresses: NAT gateways or NAT instances. At most 10 addresses, " +
+			"kept modes included, because a Cloud Armor rule has 10 ranges. A warning with gcp.path private, where " +
+			"the rule has no effect, and with public in network.keep, whose machines the rule does not admit.",
+		check: (*checker).checkSecurityPolicy,
+	},
+	{
+		On:    "gcp.services",
+		Says:  "Each name and each host is listed once. A host is a DNS name. Ports are 1 to 65535, each listed once.",
+		check: (*checker).checkServices,
+	},
+	{
+		On: "gcp.services",
+		Says: "An address is IPv4, outside network.cidr and, with a link, inside gcp.ranges, because the link reaches " +
+			"nothing else.",
+		check: (*checker).checkServiceAddresses,
+	},
 }
 
 // hasLink reports whether the region has a link to GCP.

@@ -9,14 +9,43 @@ import (
 )
 
 var networkRules = []Rule{
-	{"network.cidr", "Must be a private IPv4 range (RFC 1918) of /16 to /20 without host bits.", (*checker).checkCIDR},
-	{"network.keep", "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface endpoints of that mode.",
-		(*checker).checkKeep},
-	{"network.addresses", "More than one address without a NAT gateway in egress or keep is a warning.", (*checker).checkAddresses},
-	{"network.addresses", "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a warning.",
-		(*checker).checkAddressQuota},
-	{"network.aptMirror", "Must be an https address on port 443, because cache servers can connect to no other port, without user, password, query and fragment. It must not end in /debian: machines look for debian and debian-security below it.", (*checker).checkAptMirror},
-	{"network.egress", "none requires gcp.link ha-vpn, gcp.path private, and gcp.googleApis private or restricted. With runners or a cache it also requires network.aptMirror. The hosts of network.aptMirror, of every runner's agent.url and registryMirror, and of the downloads of agents of kind github, gitlab and buildkite must all be hosts of gcp.services.", (*checker).checkEgressNone},
+	{
+		On:    "network.cidr",
+		Says:  "Must be a private IPv4 range (RFC 1918) of /16 to /20 without host bits.",
+		check: (*checker).checkCIDR,
+	},
+	{
+		On: "network.keep",
+		Says: "Lists each mode once, and not the mode in network.egress. none in the list keeps the interface " +
+			"endpoints of that mode.",
+		check: (*checker).checkKeep,
+	},
+	{
+		On:    "network.addresses",
+		Says:  "More than one address without a NAT gateway in egress or keep is a warning.",
+		check: (*checker).checkAddresses,
+	},
+	{
+		On: "network.addresses",
+		Says: "A region that needs more Elastic IP addresses than the 5 of a new account (quota L-0263D0A3) is a " +
+			"warning.",
+		check: (*checker).checkAddressQuota,
+	},
+	{
+		On: "network.aptMirror",
+		Says: "Must be an https address on port 443, because cache servers can connect to no other port, without " +
+			"user, password, query and fragment. It must not end in /debian: machines look for debian and " +
+			"debian-security below it.",
+		check: (*checker).checkAptMirror,
+	},
+	{
+		On: "network.egress",
+		Says: "none requires gcp.link ha-vpn, gcp.path private, and gcp.googleApis private or restricted. With " +
+			"runners or a cache it also requires network.aptMirror. The hosts of network.aptMirror, of every runner's " +
+			"agent.url and registryMirror, and of the downloads of agents of kind github, gitlab and buildkite must " +
+			"all be hosts of gcp.services.",
+		check: (*checker).checkEgressNone,
+	},
 }
 
 // rfc1918 is the private address space.
@@ -81,8 +110,8 @@ func (k *checker) checkAddressQuota() {
 	}
 	needed := k.countFixedAddresses()
 	if needed > defaultElasticIPs {
-		k.reportWarning("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may have %d", needed,
-			defaultElasticIPs),
+		k.reportWarning("network.addresses", fmt.Sprintf("the region needs %d Elastic IP addresses, and a new account may "+
+			"have %d", needed, defaultElasticIPs),
 			"quota L-0263D0A3 raised first, or fewer addresses, zones or kept modes")
 	}
 }
@@ -143,7 +172,8 @@ func (k *checker) checkEgressNone() {
 	k.checkLinkForEgressNone()
 	// Kept NAT instances need no mirror: they are in public subnets and have internet access.
 	if k.Network.AptMirror == "" && (len(k.Runners) > 0 || k.Cache != nil) {
-		k.reportError("network.aptMirror", "is missing, and network.egress is none: machines install packages and cannot reach Debian's own archive",
+		k.reportError("network.aptMirror", "is missing, and network.egress is none: machines install packages and cannot "+
+			"reach Debian's own archive",
 			"the address of a mirror behind the link, for example https://deb.example.com, and a service with that host under gcp.services")
 	}
 	if k.GCP == nil || !k.areIntact("gcp.services") {

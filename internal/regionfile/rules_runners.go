@@ -10,18 +10,73 @@ import (
 )
 
 var runnerRules = []Rule{
-	{"runners", "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.", (*checker).checkFleetNames},
-	{"runners.NAME.instanceTypes", "Lists EC2 instance types of the fleet's arch that the region offers, each once. A type that only some of the zones offer is a warning.", (*checker).checkFleetTypes},
-	{"runners.NAME.count", "min must be at most max.", (*checker).checkCounts},
-	{"runners.NAME.count", "The max of all fleets together must fit into the runner subnets. They hold a sixteenth of the network in each zone, less the 5 addresses that AWS reserves.", (*checker).checkFleetsFit},
-	{"runners.NAME.onDemand", "base must be at most count.max.", (*checker).checkOnDemand},
-	{"runners.NAME.disk", "Must be 8GiB to 64TiB. Less than 40GiB is a warning for agent kind jobserv: JobServ assigns no work to a machine with less than 30 GB free.", (*checker).checkDisks},
-	{"runners.NAME.cache", "true requires a section cache.", (*checker).checkFleetCache},
-	{"runners.NAME.registryMirror", "Must be an https address with a host and no path, user, query or fragment: the container engine does not start with one of these.", (*checker).checkRegistryMirrors},
-	{"runners.NAME.agent", "url must be an https address without user, password, query and fragment. Every kind except command requires url and token.", (*checker).checkAgentAccess},
-	{"runners.NAME.agent.tags", "Lists each label once. A label has up to 64 characters without spaces and commas. The label armhf (32-bit ARM) must not be combined with Graviton4 types (c8g, m8g, r8g and similar), which cannot run it.", (*checker).checkAgentTags},
-	{"runners.NAME.agent.token", "Must be the name of a stack secret: letters and digits in words joined by hyphens, dots or underscores. Beachhead refuses a value that looks like the token itself, and never prints it.", (*checker).checkAgentToken},
-	{"runners.NAME.agent.commands", "Required for kind command, and not allowed for other kinds.", (*checker).checkAgentCommands},
+	{
+		On:    "runners",
+		Says:  "A fleet's name has 1 to 24 lower-case letters, digits and hyphens, and starts with a letter.",
+		check: (*checker).checkFleetNames,
+	},
+	{
+		On: "runners.NAME.instanceTypes",
+		Says: "Lists EC2 instance types of the fleet's arch that the region offers, each once. A type that only some " +
+			"of the zones offer is a warning.",
+		check: (*checker).checkFleetTypes,
+	},
+	{
+		On:    "runners.NAME.count",
+		Says:  "min must be at most max.",
+		check: (*checker).checkCounts,
+	},
+	{
+		On: "runners.NAME.count",
+		Says: "The max of all fleets together must fit into the runner subnets. They hold a sixteenth of the network " +
+			"in each zone, less the 5 addresses that AWS reserves.",
+		check: (*checker).checkFleetsFit,
+	},
+	{
+		On:    "runners.NAME.onDemand",
+		Says:  "base must be at most count.max.",
+		check: (*checker).checkOnDemand,
+	},
+	{
+		On: "runners.NAME.disk",
+		Says: "Must be 8GiB to 64TiB. Less than 40GiB is a warning for agent kind jobserv: JobServ assigns no work to " +
+			"a machine with less than 30 GB free.",
+		check: (*checker).checkDisks,
+	},
+	{
+		On:    "runners.NAME.cache",
+		Says:  "true requires a section cache.",
+		check: (*checker).checkFleetCache,
+	},
+	{
+		On: "runners.NAME.registryMirror",
+		Says: "Must be an https address with a host and no path, user, query or fragment: the container engine does " +
+			"not start with one of these.",
+		check: (*checker).checkRegistryMirrors,
+	},
+	{
+		On: "runners.NAME.agent",
+		Says: "url must be an https address without user, password, query and fragment. Every kind except command " +
+			"requires url and token.",
+		check: (*checker).checkAgentAccess,
+	},
+	{
+		On: "runners.NAME.agent.tags",
+		Says: "Lists each label once. A label has up to 64 characters without spaces and commas. The label armhf " +
+			"(32-bit ARM) must not be combined with Graviton4 types (c8g, m8g, r8g and similar), which cannot run it.",
+		check: (*checker).checkAgentTags,
+	},
+	{
+		On: "runners.NAME.agent.token",
+		Says: "Must be the name of a stack secret: letters and digits in words joined by hyphens, dots or " +
+			"underscores. Beachhead refuses a value that looks like the token itself, and never prints it.",
+		check: (*checker).checkAgentToken,
+	},
+	{
+		On:    "runners.NAME.agent.commands",
+		Says:  "Required for kind command, and not allowed for other kinds.",
+		check: (*checker).checkAgentCommands,
+	},
 }
 
 // forEachRunner calls visit for every fleet, in no particular order. Problems are sorted later.
@@ -158,8 +213,8 @@ func (k *checker) checkFleetsFit() {
 		most := k.Runners[name].Count.Max
 		if most > left {
 			k.reportError(keyPath("runners").child(name)+".count.max",
-				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free", most, cidr,
-					len(k.AWS.Zones), room, left),
+				fmt.Sprintf("%d machines do not fit: the runner subnets of %s in %d zones have %d addresses, and %d are free",
+					most, cidr, len(k.AWS.Zones), room, left),
 				"a smaller max, a larger network.cidr or more zones")
 			return
 		}

@@ -2,7 +2,7 @@ package regionfile
 
 import "testing"
 
-// The region files that ship must be in order, by themselves and together, and give no warnings.
+// The region files in regions/ must be valid, alone and together, and have no warnings.
 func TestShippedRegions(t *testing.T) {
 	paths, err := ListFiles("../..")
 	if err != nil {

@@ -13,7 +13,7 @@ func TestSuggestName(t *testing.T) {
 		"zones": "", "": "", "x": "", "kp": "", "keeep": "keep",
 	} {
 		if got := suggestName(name, keys); got != want {
-			t.Errorf("nearest(%q) = %q; want %q", name, got, want)
+			t.Errorf("suggestName(%q) = %q; want %q", name, got, want)
 		}
 	}
 }
@@ -24,13 +24,13 @@ func TestEditDistance(t *testing.T) {
 		want int
 	}{{"", "", 0}, {"a", "", 1}, {"cidr", "cdir", 1}, {"kitten", "sitting", 3}, {"abc", "abc", 0}} {
 		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("edits(%q, %q) = %d; want %d", c.a, c.b, got, c.want)
+			t.Errorf("editDistance(%q, %q) = %d; want %d", c.a, c.b, got, c.want)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.String().Draw(t, "a"), rapid.String().Draw(t, "b")
 		if d := editDistance(a, b); d != editDistance(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) {
-			t.Fatalf("edits = %d", d)
+			t.Fatalf("editDistance = %d", d)
 		}
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Twenty ways to get a region file wrong at once print twenty errors, each with file, line, path and what to write.
+// A region file with twenty different faults causes twenty errors, each with file, line, path and what to write.
 func TestTwentyWaysAtOnce(t *testing.T) {
 	const file, golden = "testdata/twenty-ways.yaml", "testdata/twenty-ways.txt"
 	cfgs, err := LoadAll([]string{file})
@@ -33,7 +33,7 @@ func TestTwentyWaysAtOnce(t *testing.T) {
 	}
 	for line := range strings.Lines(got) {
 		if !strings.HasPrefix(line, file+":") || !strings.Contains(line, "; want ") {
-			t.Errorf("no place or no next step: %s", line)
+			t.Errorf("no position or no next step: %s", line)
 		}
 	}
 }

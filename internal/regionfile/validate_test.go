@@ -21,7 +21,7 @@ func editARMFleet(change func(r *Runner)) func(*Config) {
 	return func(c *Config) { c.editRunner("containers-arm64", change) }
 }
 
-// withoutEgress edits a config without a way to the internet, whose mirror of Debian's archive is behind the link.
+// withoutEgress edits a config without internet access, whose mirror of Debian's archive is behind the link.
 func withoutEgress(change func(c *Config)) func(*Config) {
 	return func(c *Config) {
 		c.Network.Egress, c.Network.AptMirror = None, "https://ci.example.com/apt"
@@ -35,7 +35,7 @@ func withAptMirror(address string) func(*Config) {
 	return func(c *Config) { c.Network.AptMirror = address }
 }
 
-// withPolicy edits a config that is admitted to the public addresses by a rule of its own.
+// withPolicy edits a config whose public addresses have a rule in a Cloud Armor policy.
 func withPolicy(change func(c *Config)) func(*Config) {
 	return func(c *Config) {
 		c.GCP.Path, c.GCP.SecurityPolicy = PublicPath, &SecurityPolicy{Name: "edge", Priority: 4200}
@@ -49,7 +49,7 @@ func withWebhooks(addresses ...string) func(*Config) {
 	return func(c *Config) { c.Alerts.Webhooks = addresses }
 }
 
-// manyPins pins so many tenants to the first shard.
+// manyPins pins n tenants to the first shard.
 func manyPins(n int) map[string]int {
 	pins := map[string]int{}
 	for i := range n {
@@ -60,7 +60,7 @@ func manyPins(n int) map[string]int {
 
 func mustPrefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
-// One valid config, one edit a case. The lines are those of the valid file.
+// Each case edits one value of a valid config. The lines are those of validFile.
 func TestValidate(t *testing.T) {
 	cases := []struct {
 		name string
@@ -106,15 +106,11 @@ func TestValidate(t *testing.T) {
 		{"no egress, no link", withoutEgress(func(c *Config) {
 			c.GCP.Link, c.GCP.Path, c.GCP.GoogleAPIs = NoLink, PublicPath, PublicAPIs
 		}), []string{`network.egress: none requires a link to GCP`}},
-		{"no egress, public ways", withoutEgress(func(c *Config) { c.GCP.Path, c.GCP.GoogleAPIs = PublicPath, PublicAPIs }),
-			[]string{`gcp.googleApis: is public, and network.egress is none: runners cannot reach public Google APIs`,
-				`gcp.path: is public, and network.egress is none: runners cannot reach public addresses`}},
-		{"no egress, agent elsewhere", withoutEgress(editARMFleet(func(r *Runner) { r.Agent.URL = "https://github.com/acme" })),
-			[]string{`:21: runners.containers-arm64.agent.url: network.egress is none, and the link does not reach "github.com"; want a service with that host under gcp.services, or another egress`}},
-		{"no egress, agent from elsewhere", withoutEgress(editARMFleet(func(r *Runner) { r.Agent.Kind = GitLab })),
-			[]string{`:20: runners.containers-arm64.agent.kind: network.egress is none, and the link does not reach "s3.dualstack.us-east-1.amazonaws.com"; want a service`}},
-		{"no egress, mirror elsewhere", withoutEgress(editARMFleet(func(r *Runner) { r.RegistryMirror = "https://mirror.gcr.io" })),
-			[]string{`runners.containers-arm64.registryMirror: network.egress is none, and the link does not reach "mirror.gcr.io"; want a service with that host`}},
+		{"no egress, public paths", withoutEgress(func(c *Config) { c.GCP.Path, c.GCP.GoogleAPIs = PublicPath, PublicAPIs }),
+			[]string{`gcp.googleApis: is public, and network.egress is none: runners cannot reach public Google APIs`, `gcp.path: is public, and network.egress is none: runners cannot reach public addresses`}},
+		{"no egress, agent elsewhere", withoutEgress(editARMFleet(func(r *Runner) { r.Agent.URL = "https://github.com/acme" })), []string{`:21: runners.containers-arm64.agent.url: network.egress is none, and the link does not reach "github.com"; want a service with that host under gcp.services, or another egress`}},
+		{"no egress, agent from elsewhere", withoutEgress(editARMFleet(func(r *Runner) { r.Agent.Kind = GitLab })), []string{`:20: runners.containers-arm64.agent.kind: network.egress is none, and the link does not reach "s3.dualstack.us-east-1.amazonaws.com"; want a service`}},
+		{"no egress, mirror elsewhere", withoutEgress(editARMFleet(func(r *Runner) { r.RegistryMirror = "https://mirror.gcr.io" })), []string{`runners.containers-arm64.registryMirror: network.egress is none, and the link does not reach "mirror.gcr.io"; want a service with that host`}},
 		{"no egress, no archive", withoutEgress(func(c *Config) { c.Network.AptMirror = "" }), []string{
 			`:7: network.aptMirror: is missing, and network.egress is none: machines install packages and cannot reach Debian's own archive; want the address of a mirror`,
 		}},
@@ -138,12 +134,9 @@ func TestValidate(t *testing.T) {
 		{"archive below a path", withAptMirror("https://example.com:443/mirrors/"), nil},
 		{"archive by http", withAptMirror("http://deb.example.com"), []string{`:7: network.aptMirror: "http://deb.example.com" is not an https address; want an https address such as https://deb.example.com`}},
 		{"archive without a host", withAptMirror("https:///x"), []string{`network.aptMirror: "https:///x" is not an https address`}},
-		{"archive with a space", withAptMirror("https://deb.example.com/a b"),
-			[]string{`network.aptMirror: "https://deb.example.com/a b" is not an https address`}},
-		{"archive with a password", withAptMirror("https://u:hunter2@deb.example.com"),
-			[]string{`network.aptMirror: contains a user or password (not printed); want the address alone`}},
-		{"archive with a query", withAptMirror("https://deb.example.com?token=hunter2"),
-			[]string{`network.aptMirror: has a ? or # part, which may contain a secret (not printed)`}},
+		{"archive with a space", withAptMirror("https://deb.example.com/a b"), []string{`network.aptMirror: "https://deb.example.com/a b" is not an https address`}},
+		{"archive with a password", withAptMirror("https://u:hunter2@deb.example.com"), []string{`network.aptMirror: contains a user or password (not printed); want the address alone`}},
+		{"archive with a query", withAptMirror("https://deb.example.com?token=hunter2"), []string{`network.aptMirror: has a ? or # part, which may contain a secret (not printed); want the address alone`}},
 		{"archive on a port", withAptMirror("https://deb.example.com:8443/x"), []string{`network.aptMirror: "https://deb.example.com:8443/x" uses port 8443, and cache servers can connect to port 443 only; want https://deb.example.com/x`}},
 		{"archive itself", withAptMirror("https://deb.example.com/debian/"), []string{`network.aptMirror: "https://deb.example.com/debian/" ends in /debian, and machines look for debian and debian-security below it; want https://deb.example.com`}},
 
@@ -212,24 +205,15 @@ func TestValidate(t *testing.T) {
 			[]string{`agent.url: "http://ci.example.com" is not an https address`}},
 		{"no host", editARMFleet(func(r *Runner) { r.Agent.URL = "https:///x" }), []string{`agent.url: "https:///x" is not an https address`}},
 		{"unreadable url", editARMFleet(func(r *Runner) { r.Agent.URL = "https://u:p@[" }), []string{`agent.url: is not a valid address; want`}},
-		{"password in url", editARMFleet(func(r *Runner) { r.Agent.URL = "https://u:hunter2@ci.example.com" }),
-			[]string{`agent.url: contains a user or password (not printed)`}},
-		{"query in url", editARMFleet(func(r *Runner) { r.Agent.URL = "https://ci.example.com/?token=hunter2" }),
-			[]string{`agent.url: has a ? or # part, which may contain a secret (not printed)`}},
-		{"query in a plain url", editARMFleet(func(r *Runner) { r.Agent.URL = "http://ci.example.com/?token=hunter2" }),
-			[]string{`agent.url: has a ? or # part, which may contain a secret (not printed)`}},
-		{"no token", editARMFleet(func(r *Runner) { r.Agent.Token = "" }),
-			[]string{`agent.token: is missing, and kind jobserv requires it; want the name of a stack secret`}},
-		{"token itself", editARMFleet(func(r *Runner) { r.Agent.Token = "a81hf0a9e8fj2lk3j4lkjsdf" }),
-			[]string{`agent.token: looks like the token itself (not printed)`}},
-		{"commands for another kind", editARMFleet(func(r *Runner) { r.Agent.Commands = &Commands{"a", "b", "c", "d"} }),
-			[]string{`agent.commands: is set, and kind jobserv has its own commands`}},
-		{"no commands", func(c *Config) { c.editRunner("own-amd64", func(r *Runner) { r.Agent.Commands = nil }) },
-			[]string{`runners.own-amd64.agent.commands: is missing, and kind command requires it; want a mapping with the keys install, register, drain and unregister`}},
-		{"a command missing", func(c *Config) { c.editRunner("own-amd64", func(r *Runner) { r.Agent.Commands.Drain = "" }) },
-			[]string{`runners.own-amd64.agent.commands.drain: is missing; want a string`}},
-		{"concurrency", editARMFleet(func(r *Runner) { r.Agent.Concurrency = 65 }),
-			[]string{`agent.concurrency: 65 is too large; want a whole number from 1 to 64`}},
+		{"password in url", editARMFleet(func(r *Runner) { r.Agent.URL = "https://u:hunter2@ci.example.com" }), []string{`agent.url: contains a user or password (not printed); want the address alone: store the secret as a stack secret`}},
+		{"query in url", editARMFleet(func(r *Runner) { r.Agent.URL = "https://ci.example.com/?token=hunter2" }), []string{`agent.url: has a ? or # part, which may contain a secret (not printed); want the address alone: store the secret as a stack secret`}},
+		{"query in a plain url", editARMFleet(func(r *Runner) { r.Agent.URL = "http://ci.example.com/?token=hunter2" }), []string{`agent.url: has a ? or # part, which may contain a secret (not printed); want the address alone: store the secret as a stack secret`}},
+		{"no token", editARMFleet(func(r *Runner) { r.Agent.Token = "" }), []string{`agent.token: is missing, and kind jobserv requires it; want the name of a stack secret`}},
+		{"token itself", editARMFleet(func(r *Runner) { r.Agent.Token = "a81hf0a9e8fj2lk3j4lkjsdf" }), []string{`agent.token: looks like the token itself (not printed)`}},
+		{"commands for another kind", editARMFleet(func(r *Runner) { r.Agent.Commands = &Commands{"a", "b", "c", "d"} }), []string{`agent.commands: is set, and kind jobserv has its own commands`}},
+		{"no commands", func(c *Config) { c.editRunner("own-amd64", func(r *Runner) { r.Agent.Commands = nil }) }, []string{`runners.own-amd64.agent.commands: is missing, and kind command requires it; want a mapping with the keys install, register, drain and unregister`}},
+		{"a command missing", func(c *Config) { c.editRunner("own-amd64", func(r *Runner) { r.Agent.Commands.Drain = "" }) }, []string{`runners.own-amd64.agent.commands.drain: is missing; want a string`}},
+		{"concurrency", editARMFleet(func(r *Runner) { r.Agent.Concurrency = 65 }), []string{`agent.concurrency: 65 is too large; want a whole number from 1 to 64`}},
 
 		{"shards", func(c *Config) { c.Cache.Shards = 33 }, []string{`:33: cache.shards: 33 is too large; want a whole number from 1 to 32`}},
 		{"shards do not fit", func(c *Config) { c.Network.CIDR, c.Cache.Shards = mustPrefix("10.42.0.0/20"), 27 },
@@ -350,14 +334,10 @@ func TestValidate(t *testing.T) {
 		{"webhook without a host", withWebhooks("https:///a"), []string{`alerts.webhooks[0]: "https:///a" is not an https address`}},
 		{"webhook unreadable", withWebhooks("https://u:p@["), []string{`alerts.webhooks[0]: is not a valid address; want`}},
 		{"webhook empty", withWebhooks(""), []string{`alerts.webhooks[0]: is empty; want`}},
-		{"webhook with a password", withWebhooks("https://u:hunter2@hooks.example.com"),
-			[]string{`alerts.webhooks[0]: contains a user or password (not printed); want an address without one`}},
-		{"webhook with a query", withWebhooks("http://hooks.example.com/?key=hunter2"),
-			[]string{`alerts.webhooks[0]: has a ? or # part, which may contain a secret (not printed)`}},
-		{"webhook with a key in it", withWebhooks("http://hooks.example.com/services/T0/hunter2hunter2hunter2"),
-			[]string{`alerts.webhooks[0]: contains a part that looks like a key (not printed); want an address without one: your own relay`}},
-		{"webhook twice", withWebhooks("https://hooks.example.com", "https://hooks.example.com"),
-			[]string{`alerts.webhooks[1]: "https://hooks.example.com" is listed twice`}},
+		{"webhook with a password", withWebhooks("https://u:hunter2@hooks.example.com"), []string{`alerts.webhooks[0]: contains a user or password (not printed); want an address without one`}},
+		{"webhook with a query", withWebhooks("http://hooks.example.com/?key=hunter2"), []string{`alerts.webhooks[0]: has a ? or # part, which may contain a secret (not printed); want an address without one`}},
+		{"webhook with a key in it", withWebhooks("http://hooks.example.com/services/T0/hunter2hunter2hunter2"), []string{`alerts.webhooks[0]: contains a part that looks like a key (not printed); want an address without one: your own relay`}},
+		{"webhook twice", withWebhooks("https://hooks.example.com", "https://hooks.example.com"), []string{`alerts.webhooks[1]: "https://hooks.example.com" is listed twice`}},
 		{"tag of AWS", func(c *Config) { c.Tags["AWS:x"] = "y" }, []string{`:48: tags["AWS:x"]: is reserved for AWS or Beachhead`}},
 		{"tag of ours", func(c *Config) { c.Tags["beachhead:region"] = "y" },
 			[]string{`tags["beachhead:region"]: is reserved for AWS or Beachhead`}},
@@ -390,7 +370,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// findUnofferedType finds a type that a region does not offer.
+// findUnofferedType returns a type that a region does not offer.
 func findUnofferedType(region, arch string) string {
 	names := ec2types.TypeNames()
 	i := slices.IndexFunc(names, func(n string) bool {
@@ -414,8 +394,8 @@ func TestWarnings(t *testing.T) {
 			c.Network.Egress, c.Network.Addresses, c.Network.Keep = Public, 2, []Egress{NATGateway}
 		}, nil},
 		{"quota", func(c *Config) { c.Network.Addresses = 3 }, []string{`network.addresses: the region needs 6 Elastic IP addresses, and a new account may have 5; want quota L-0263D0A3 raised first`}},
-		{"quota by keeping", func(c *Config) { c.Network.Addresses, c.Network.Keep = 2, []Egress{NATInstance, NATGateway} },
-			[]string{`network.addresses: the region needs 6 Elastic IP addresses`}},
+		{"quota by keeping", func(c *Config) { c.Network.Addresses, c.Network.Keep = 2, []Egress{NATInstance, NATGateway} }, []string{`network.addresses: the region needs 6 Elastic IP addresses`}},
+		{"disk just large enough for JobServ", editARMFleet(func(r *Runner) { r.Disk = 40 }), nil},
 		{"quota just kept", func(c *Config) { c.Network.Egress, c.Network.Addresses = NATGateway, 5 }, nil},
 		{"small disk for JobServ", editARMFleet(func(r *Runner) { r.Disk = 39 }),
 			[]string{`disk: 39GiB is small: JobServ assigns no work to a machine with less than 30 GB free; want 40GiB or more`}},
@@ -457,7 +437,7 @@ func TestTypeOfferedInSomeZones(t *testing.T) {
 	compareProblems(t, got, []string{`instanceTypes[0]: m6gd.2xlarge is not offered in af-south-1c; want more types in the list`})
 }
 
-// What a problem with the mirror of Debian's archive says to write can be written.
+// The address that a problem suggests must be valid.
 func TestSuggestedAptMirrorIsValid(t *testing.T) {
 	for _, wrong := range []string{"https://deb.example.com:8443/mirrors", "https://deb.example.com/mirrors/debian/"} {
 		c := mustParse(t, validFile)
@@ -472,7 +452,7 @@ func TestSuggestedAptMirrorIsValid(t *testing.T) {
 	}
 }
 
-// No secret may come out again, whatever is wrong with it.
+// No message may contain a secret, whatever is wrong with it.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	for _, secret := range []string{
 		"ghp_hunter2hunter2hunter2", "glpat-hunter2hunter2hunter2", "hunter2 with spaces", "hunter2/with+base64==",
@@ -500,7 +480,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// A config made in Go has no lines; its problems go by the file it would have.
+// A config without a file has no lines. Its problems use the name that its file would have.
 func TestValidateWithoutFile(t *testing.T) {
 	c := &Config{Name: "eu-west-1", AWS: AWS{Account: "210987654321", Region: "eu-west-1", Zones: []string{"eu-west-1a"}}}
 	c.Default()

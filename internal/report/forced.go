@@ -8,41 +8,41 @@ import (
 	"unicode/utf8"
 )
 
-// Made is one resource as it came to be in a cloud. Name is the program's for it, Inputs and Outputs are plain JSON values, and Seconds
-// is how long the cloud took to make it, without any wait for a turn.
+// Made is one resource as a cloud created it. Name is the program's name for it, Inputs and Outputs are plain JSON values, and Seconds is
+// how long the cloud took to create it, without any wait for a turn.
 type Made struct {
 	Type, ID, Name  string
 	Inputs, Outputs map[string]any
 	Seconds         float64
 }
 
-// Forced puts resources on a clock on which each waits only for what the clouds force it to wait for, worked out from the values that
-// the clouds gave and never from the edges that a program declared. What a run takes beyond its end is the program's own doing. Its
-// critical path is the longest chain that is forced, and Ready reads it as it reads any other timeline. URNs are type and id.
+// ForcedSpans puts resources on a clock on which each waits only for what the clouds force it to wait for. It derives that from the values
+// that the clouds assigned, and never from the edges that a program declared. The program causes what a run takes beyond its end. Its
+// critical path is the longest forced chain, and TimesToReady reads it as any other timeline. URNs are type and id.
 //
 // One resource must come before another
 //
-//   - if an input of the later is the earlier's id: a reference to nothing is refused. Where an id is free text that a program can choose,
-//     only the whole input counts.
-//   - if an input of the later is, or in a longer text such as a policy contains, a value that only the earlier's outputs hold. In a longer
-//     text, what a program could have written itself does not count: the values of a thing whose id is made from its own inputs, such as
-//     the ARN of a bucket, and what other outputs hold in part, such as the name of the region.
-//   - if one of the rules of the clouds says so that no value shows.
+//   - if an input of the later is the earlier's id, since a cloud refuses a reference to a resource that does not exist. If a program can
+//     choose the id, as free text, only the whole input counts.
+//   - if an input of the later is a value that only the earlier's outputs hold, or contains it in a longer text such as a policy. In a
+//     longer text, values that a program could have written itself do not count: those of a resource whose id is derived from its own
+//     inputs, such as the ARN of a bucket, and those that are part of other outputs, such as the name of the region.
+//   - if a rule of the clouds requires it that no value shows.
 //
-// Tags, labels, descriptions and a thing's own name refer to nothing. Nor do numbers, and texts shorter than an IPv4 address can be: they
-// would match by chance. User data is not looked into, so an edge that only it shows is missed, and the chain found is too short
-// rather than too long. Pass what a program asked for: what a cloud makes by itself takes no time of its own.
-func Forced(resources []Made) []Span {
-	known := indexOf(resources)
-	given := known.values()
+// Tags, labels, descriptions and a resource's own name refer to nothing. Numbers and texts shorter than an IPv4 address refer to nothing
+// either: they would match by chance. User data is not searched, so an edge that only user data shows is missing, and the chain is too
+// short rather than too long. Pass the resources that a program declared: those that a cloud creates by itself take no time of their own.
+func (t Types) ForcedSpans(resources []Made) []Span {
+	known, rules := newIndex(resources), t.rules()
+	assigned := known.assignedValues()
 	nodes := make([]Node, len(resources))
 	for i, m := range resources {
-		nodes[i] = Node{URN: urnOf(m), Name: m.Name, Type: m.Type, Seconds: m.Seconds, Turn: TurnOf(m.Type, m.Inputs)}
-		before := known.named(i)
-		for _, text := range references(m.Inputs) {
-			before = append(before, given.in(text)...)
+		nodes[i] = Node{URN: urnOf(m), Name: m.Name, Type: m.Type, Seconds: m.Seconds, Turn: t.TurnOf(m.Type, m.Inputs)}
+		before := known.earlierByRule(i, rules)
+		for _, text := range referringTexts(m.Inputs) {
+			before = append(before, assigned.ownersOf(text)...)
 		}
-		slices.Sort(before) // of two that end at once, always the same is the one that was waited for
+		slices.Sort(before) // of two that end at once, WaitedFor is always the same one
 		for _, j := range before {
 			if j != i {
 				nodes[i].After = append(nodes[i].After, urnOf(resources[j]))
@@ -52,8 +52,8 @@ func Forced(resources []Made) []Span {
 	return Timeline(nodes)
 }
 
-// Overhead is how much longer a run takes than the clouds force, by their last ends: 0.1 for a tenth longer. It is below zero only when
-// a value matches by chance, and 0 when nothing is forced.
+// Overhead returns how much longer a run takes than the clouds force, by their last ends: 0.1 for a tenth longer. It is below zero only if
+// a value matches by chance, and 0 if nothing is forced.
 func Overhead(spans, forced []Span) float64 {
 	least, _ := lastOf(forced)
 	last, _ := lastOf(spans)
@@ -63,8 +63,8 @@ func Overhead(spans, forced []Span) float64 {
 	return last.End/least.End - 1
 }
 
-// shortest is how long a text must be to tell anything: as long as the shortest public IPv4 address.
-const shortest = len("1.1.1.1")
+// minLength is the length of the shortest text that can refer to a resource: that of the shortest public IPv4 address.
+const minLength = len("1.1.1.1")
 
 func urnOf(m Made) string { return m.Type + "::" + m.ID }
 
@@ -72,93 +72,92 @@ func urnOf(m Made) string { return m.Type + "::" + m.ID }
 type index struct {
 	all  []Made
 	byID map[string]int
-	// told are the texts that a cloud tells of each resource, and given those of them that the program did not write.
-	told, given []map[string]bool
+	// texts are all texts of each resource, and assigned those of its outputs that are not among its inputs.
+	texts, assigned []map[string]bool
 }
 
-// indexOf indexes resources. Of several with one id, as a bucket and its policy have, it is that of the one of which the cloud tells
-// most: the thing itself.
-func indexOf(resources []Made) index {
-	x := index{all: resources, byID: map[string]int{}, told: make([]map[string]bool, len(resources)),
-		given: make([]map[string]bool, len(resources))}
+// newIndex indexes resources. If several have one id, as a bucket and its policy do, the index has the one for which the cloud assigned the
+// most values: the bucket.
+func newIndex(resources []Made) index {
+	n := len(resources)
+	x := index{all: resources, byID: map[string]int{}, texts: make([]map[string]bool, n), assigned: make([]map[string]bool, n)}
 	for i, m := range resources {
-		x.told[i], x.given[i] = map[string]bool{}, map[string]bool{}
-		for _, text := range leaves(m.Outputs, nil) {
-			x.told[i][text], x.given[i][text] = true, true
+		x.texts[i], x.assigned[i] = map[string]bool{}, map[string]bool{}
+		for _, text := range appendTexts(nil, m.Outputs) {
+			x.texts[i][text], x.assigned[i][text] = true, true
 		}
-		for _, text := range leaves(m.Inputs, nil) {
-			x.told[i][text] = true
-			delete(x.given[i], text)
+		for _, text := range appendTexts(nil, m.Inputs) {
+			x.texts[i][text] = true
+			delete(x.assigned[i], text)
 		}
-		if other, taken := x.byID[m.ID]; m.ID != "" && (!taken || len(x.given[i]) > len(x.given[other])) {
+		if other, taken := x.byID[m.ID]; m.ID != "" && (!taken || len(x.assigned[i]) > len(x.assigned[other])) {
 			x.byID[m.ID] = i
 		}
 	}
 	return x
 }
 
-// values are those that clouds gave, with the resource that each comes from.
-type values struct {
-	from map[string]int
-	// written are resources whose values a program could have written itself.
-	written map[int]bool
-	told    index
+// assignedValues are the values that clouds assigned, with the resource of each.
+type assignedValues struct {
+	owner map[string]int
+	// predictable are the resources whose values a program could have written itself.
+	predictable map[int]bool
+	index       index
 }
 
-// values finds the ids, and the values that only one resource's outputs hold.
-func (x index) values() values {
-	v := values{from: map[string]int{}, written: map[int]bool{}, told: x}
+// assignedValues finds the ids, and the values that only one resource's outputs hold.
+func (x index) assignedValues() assignedValues {
+	v := assignedValues{owner: map[string]int{}, predictable: map[int]bool{}, index: x}
 	shared := map[string]bool{}
 	for i, m := range x.all {
-		for _, text := range leaves(m.Inputs, nil) {
-			v.written[i] = v.written[i] || len(text) > 2 && contains(m.ID, text)
+		for _, text := range appendTexts(nil, m.Inputs) {
+			v.predictable[i] = v.predictable[i] || len(text) > 2 && containsWord(m.ID, text)
 		}
-		for text := range x.given[i] {
-			if len(text) < shortest || strings.Trim(text, "0123456789") == "" || x.repeats(m, text) {
+		for text := range x.assigned[i] {
+			if len(text) < minLength || strings.Trim(text, "0123456789") == "" || x.isRepeated(m, text) {
 				continue
 			}
-			_, shared[text] = v.from[text]
-			v.from[text] = i
+			_, shared[text] = v.owner[text]
+			v.owner[text] = i
 		}
 	}
-	maps.DeleteFunc(v.from, func(text string, _ int) bool { return shared[text] })
-	maps.Copy(v.from, x.byID)
+	maps.DeleteFunc(v.owner, func(text string, _ int) bool { return shared[text] })
+	maps.Copy(v.owner, x.byID)
 	return v
 }
 
-// repeats says whether a value is one of something that a resource refers to by id, as the address of a NAT gateway is: it is given by
-// the other.
-func (x index) repeats(m Made, text string) bool {
-	for _, reference := range references(m.Inputs) {
-		if j, ok := x.byID[reference]; ok && reference != m.ID && x.told[j][text] {
+// isRepeated reports whether a resource repeats a value of another one that it refers to by id, as a NAT gateway repeats its address.
+func (x index) isRepeated(m Made, text string) bool {
+	for _, reference := range referringTexts(m.Inputs) {
+		if j, ok := x.byID[reference]; ok && reference != m.ID && x.texts[j][text] {
 			return true
 		}
 	}
 	return false
 }
 
-// in lists the resources whose values a text is or contains.
-func (v values) in(text string) []int {
-	if i, whole := v.from[text]; whole {
+// ownersOf returns the resources whose value a text is, or whose values it contains.
+func (v assignedValues) ownersOf(text string) []int {
+	if i, whole := v.owner[text]; whole {
 		return []int{i}
 	}
 	var found []int
-	for value, i := range v.from {
-		if len(value) >= shortest && !v.written[i] && contains(text, value) && v.told.alone(value, i) {
+	for value, i := range v.owner {
+		if len(value) >= minLength && !v.predictable[i] && containsWord(text, value) && v.index.isUnique(value, i) {
 			found = append(found, i)
 		}
 	}
 	return found
 }
 
-// alone says whether no other resource's outputs hold a value even in part, as many hold the name of the region. An id is always its own.
-func (x index) alone(value string, i int) bool {
+// isUnique reports whether no other resource's outputs contain a value, as many contain the name of the region. An id is always unique.
+func (x index) isUnique(value string, i int) bool {
 	if _, isID := x.byID[value]; isID {
 		return true
 	}
-	for j, given := range x.given {
-		for text := range given {
-			if j != i && contains(text, value) {
+	for j, assigned := range x.assigned {
+		for text := range assigned {
+			if j != i && containsWord(text, value) {
 				return false
 			}
 		}
@@ -166,12 +165,12 @@ func (x index) alone(value string, i int) bool {
 	return true
 }
 
-// contains says whether a text has a value in it that neither begins nor ends within a word: vpc-1 is not in vpc-12.
-func contains(text, value string) bool {
+// containsWord reports whether a text contains a value that neither begins nor ends within a word: vpc-12 does not contain vpc-1.
+func containsWord(text, value string) bool {
 	for at := strings.Index(text, value); at >= 0; {
 		before, _ := utf8.DecodeLastRuneInString(text[:at])
 		after, _ := utf8.DecodeRuneInString(text[at+len(value):])
-		if !inWord(before) && !inWord(after) {
+		if !isWordRune(before) && !isWordRune(after) {
 			return true
 		}
 		next := strings.Index(text[at+1:], value)
@@ -183,29 +182,29 @@ func contains(text, value string) bool {
 	return false
 }
 
-func inWord(r rune) bool {
+func isWordRune(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '_')
 }
 
-// unreferring are inputs that say something to people and refer to nothing. A thing's own name is one where it is not within another.
-var unreferring = map[string]bool{
+// nonReferring are inputs for people, which refer to no resource. A resource's own name is one too, but only at the top level.
+var nonReferring = map[string]bool{
 	"tags": true, "tagsAll": true, "tagSpecifications": true, "labels": true, "effectiveLabels": true, "pulumiLabels": true,
 	"description": true, "comment": true, "alarmDescription": true, "userData": true,
 }
 
-// references are the texts in a resource's inputs that may refer to another.
-func references(inputs map[string]any) []string {
+// referringTexts returns the texts in a resource's inputs that may refer to another resource.
+func referringTexts(inputs map[string]any) []string {
 	var texts []string
 	for name, v := range inputs {
-		if name != "name" && !unreferring[name] {
-			texts = leaves(v, texts)
+		if name != "name" && !nonReferring[name] {
+			texts = appendTexts(texts, v)
 		}
 	}
 	return texts
 }
 
-// leaves adds all texts in a JSON value but tags and the like to a list.
-func leaves(v any, to []string) []string {
+// appendTexts appends to a list all texts in a JSON value, without tags and other inputs that refer to nothing.
+func appendTexts(to []string, v any) []string {
 	switch v := v.(type) {
 	case string:
 		if v != "" {
@@ -213,12 +212,12 @@ func leaves(v any, to []string) []string {
 		}
 	case []any:
 		for _, e := range v {
-			to = leaves(e, to)
+			to = appendTexts(to, e)
 		}
 	case map[string]any:
 		for name, e := range v {
-			if !unreferring[name] {
-				to = leaves(e, to)
+			if !nonReferring[name] {
+				to = appendTexts(to, e)
 			}
 		}
 	}

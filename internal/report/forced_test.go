@@ -16,10 +16,10 @@ type object = map[string]any
 func cloud(edit func(map[string]*Made)) []Made {
 	all := []Made{
 		{Type: "aws:ec2/vpc:Vpc", ID: "vpc-0a", Name: "vpc", Inputs: object{"cidrBlock": "10.42.0.0/16"}, Seconds: 15},
-		{Type: internetGatewayType, ID: "igw-0a", Name: "internet", Inputs: object{"vpcId": "vpc-0a"}, Seconds: 30},
+		{Type: types.InternetGateway, ID: "igw-0a", Name: "internet", Inputs: object{"vpcId": "vpc-0a"}, Seconds: 30},
 		{Type: "aws:ec2/subnet:Subnet", ID: "subnet-0a", Name: "subnet", Inputs: object{"vpcId": "vpc-0a"}, Seconds: 2},
 		{Type: "aws:ec2/eip:Eip", ID: "eipalloc-0a", Name: "address", Outputs: object{"publicIp": "192.0.2.7"}, Seconds: 1},
-		{Type: natGatewayType, ID: "nat-000a", Name: "nat", Inputs: object{"subnetId": "subnet-0a", "allocationId": "eipalloc-0a"},
+		{Type: types.NATGateway, ID: "nat-000a", Name: "nat", Inputs: object{"subnetId": "subnet-0a", "allocationId": "eipalloc-0a"},
 			Outputs: object{"publicIp": "192.0.2.7"}, Seconds: 105},
 		{Type: "aws:ebs/volume:Volume", ID: "vol-0a", Name: "volume", Outputs: object{"arn": "arn:aws:ec2:us-west-1:1:volume/vol-0a"},
 			Seconds: 10},
@@ -98,7 +98,7 @@ func TestForcedByValues(t *testing.T) {
 		"a NAT gateway of another VPC":        {func(m map[string]*Made) { m["subnet"].Inputs["vpcId"] = "vpc-0b" }, "nat", "2 subnet-0a"},
 		"an id that is known and a long text": {policy(strings.Repeat("x", 1000) + " vol-0a"), "policy", "0 "},
 	} {
-		if got := starts(Forced(cloud(c.edit)), c.who); got != c.want {
+		if got := starts(types.ForcedSpans(cloud(c.edit)), c.who); got != c.want {
 			t.Errorf("%s: %s starts at %q, want %q", name, c.who, got, c.want)
 		}
 	}
@@ -117,29 +117,24 @@ func aRegion(m map[string]*Made) {
 
 // A link to GCP: names instead of ids, and rules that no value shows. Peers take turns.
 func TestForcedLink(t *testing.T) {
-	spans := Forced([]Made{
+	spans := types.ForcedSpans([]Made{
 		{Type: "gcp:compute/haVpnGateway:HaVpnGateway", ID: "projects/p/regions/r/vpnGateways/gw", Name: "gateway", Inputs: object{"name": "gw"},
 			Outputs: object{"vpnInterfaces": []any{object{"id": 0.0, "ipAddress": "192.0.2.1"}, object{"id": 1.0, "ipAddress": "192.0.2.2"}}},
 			Seconds: 12},
-		{Type: routerType, ID: "projects/p/regions/r/routers/rt", Name: "router", Inputs: object{"name": "rt"}, Seconds: 13},
+		{Type: types.Router, ID: "projects/p/regions/r/routers/rt", Name: "router", Inputs: object{"name": "rt"}, Seconds: 13},
 		{Type: "aws:ec2/vpc:Vpc", ID: "vpc-0a", Name: "vpc", Seconds: 15},
 		{Type: "aws:ec2/customerGateway:CustomerGateway", ID: "cgw-0a", Name: "customer", Inputs: object{"ipAddress": "192.0.2.2"}, Seconds: 15},
 		{Type: "aws:ec2/vpnGateway:VpnGateway", ID: "vgw-0a", Name: "vgw", Outputs: object{"vpcId": "vpc-0a"}, Seconds: 40},
-		{Type: connectionType, ID: "vpn-0a", Name: "connection", Inputs: object{"vpnGatewayId": "vgw-0a", "customerGatewayId": "cgw-0a"},
+		{Type: types.VPNConnection, ID: "vpn-0a", Name: "connection", Inputs: object{"vpnGatewayId": "vgw-0a", "customerGatewayId": "cgw-0a"},
 			Outputs: object{"tunnel1Address": "198.51.100.1", "tunnel1PresharedKey": "abcdefgh"}, Seconds: 235},
-		{Type: attachmentType, ID: "vpn-attachment-1", Name: "attachment", Inputs: object{"vpcId": "vpc-0a", "vpnGatewayId": "vgw-0a"},
-			Seconds: 40},
-		{Type: propagationType, ID: "vgw-0a_rtb-0a", Name: "routes", Inputs: object{"routeTableId": "rtb-0a", "vpnGatewayId": "vgw-0a"},
-			Seconds: 2},
-		{Type: tunnelType, ID: "projects/p/regions/r/vpnTunnels/t", Name: "tunnel", Seconds: 15,
+		{Type: types.VPNGatewayAttachment, ID: "vpn-attachment-1", Name: "attachment", Inputs: object{"vpcId": "vpc-0a", "vpnGatewayId": "vgw-0a"}, Seconds: 40},
+		{Type: types.VPNRoutePropagation, ID: "vgw-0a_rtb-0a", Name: "routes", Inputs: object{"routeTableId": "rtb-0a", "vpnGatewayId": "vgw-0a"}, Seconds: 2},
+		{Type: types.VPNTunnel, ID: "projects/p/regions/r/vpnTunnels/t", Name: "tunnel", Seconds: 15,
 			Inputs:  object{"name": "t", "router": "projects/p/regions/r/routers/rt", "sharedSecret": "abcdefgh"},
 			Outputs: object{"peerIp": "203.0.113.1"}},
-		{Type: routerInterfaceType, ID: "r/rt/if", Name: "interface", Inputs: object{"name": "if", "router": "rt", "vpnTunnel": "t"},
-			Seconds: 20},
-		{Type: peerType, ID: "projects/p/regions/r/routers/rt/a", Name: "peer-a", Inputs: object{"name": "a", "router": "rt", "interface": "if"},
-			Seconds: 32},
-		{Type: peerType, ID: "projects/p/regions/r/routers/rt/b", Name: "peer-b", Inputs: object{"name": "b", "router": "rt", "interface": "if"},
-			Seconds: 32},
+		{Type: types.RouterInterface, ID: "r/rt/if", Name: "interface", Inputs: object{"name": "if", "router": "rt", "vpnTunnel": "t"}, Seconds: 20},
+		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/a", Name: "peer-a", Inputs: object{"name": "a", "router": "rt", "interface": "if"}, Seconds: 32},
+		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/b", Name: "peer-b", Inputs: object{"name": "b", "router": "rt", "interface": "if"}, Seconds: 32},
 	})
 	for name, want := range map[string]string{
 		"gateway": "0 ", "router": "0 ", "vpc": "0 ", "vgw": "0 ", "customer": "12 projects/p/regions/r/vpnGateways/gw",
@@ -167,12 +162,12 @@ func TestForcedIsALowerBound(t *testing.T) {
 			}
 			made[i] = Made{Type: "aws:some/thing:Thing", ID: "id-of-" + n.URN, Name: n.URN, Inputs: inputs, Seconds: n.Seconds}
 			if n.Turn != "" {
-				made[i].Type = peerType
+				made[i].Type = types.RouterPeer
 				inputs["router"] = n.Turn
 			}
 		}
 		exact := Timeline(nodes)
-		forced := Forced(made)
+		forced := types.ForcedSpans(made)
 		if over := Overhead(exact, forced); math.Abs(over) > 1e-9 {
 			t.Fatalf("with exactly the forced edges, overhead %g:\n%v\n%v", over, exact, forced)
 		}

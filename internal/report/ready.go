@@ -5,114 +5,101 @@ import (
 	"strings"
 )
 
-// The types that a time to ready depends on. Everything else is on the clock as well, and nobody waits for it.
+// The name prefixes of the components, and the suffix of a cache server's group, whose name otherwise is its shard's.
 const (
-	groupType       = "aws:autoscaling/group:Group"
-	routeType       = "aws:ec2/route:Route"
-	endpointType    = "aws:ec2/vpcEndpoint:VpcEndpoint"
-	objectType      = "aws:s3/bucketObjectv2:BucketObjectv2"
-	volumeType      = "aws:ebs/volume:Volume"
-	interfaceType   = "aws:ec2/networkInterface:NetworkInterface"
-	recordType      = "aws:route53/record:Record"
-	attachmentType  = "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment"
-	propagationType = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
-	peerType        = "gcp:compute/routerPeer:RouterPeer"
-	firewallType    = "gcp:compute/firewall:Firewall"
-)
-
-// What the components are called, and a cache server's group beside its shard.
-const (
-	fleetPrefix = "fleet-"
-	cachePrefix = "cache-"
-	linkPrefix  = "link-"
-	serverEnd   = "-server"
+	fleetPrefix  = "fleet-"
+	cachePrefix  = "cache-"
+	linkPrefix   = "link-"
+	serverSuffix = "-server"
 )
 
 // Machine is how long the stages of a new machine take, in seconds. AttachVolume is for cache servers only, and Register for runners.
 type Machine struct {
 	LaunchToLogin, Packages, AttachVolume, SelfCheck, Register float64
-	// OverLink says that what machines install and work for is behind the link, as in a region without a way to the internet.
+	// OverLink is true if machines reach their packages and their services only over the link, as in a region without internet access.
 	OverLink bool
 }
 
-// Times are when a region can do what it is for. Nil: it cannot, since it has no machines or no cache or no link.
+// Times are when a region reaches its goals. A goal is nil if the region cannot reach it, because it has no machines, cache or link.
 type Times struct {
-	// Builds is when every fleet's first machine takes container builds.
+	// Builds is when the first machine of every fleet takes container builds.
 	Builds *Moment `json:"builds,omitempty"`
 	// Yocto is when, besides, every cache server serves, so that Yocto builds find a warm cache.
 	Yocto *Moment `json:"yocto,omitempty"`
-	// Link is when GCP can be reached over all tunnels, by the names of its services too.
+	// Link is when GCP is reachable over all tunnels, also by the names of its services.
 	Link *Moment `json:"link,omitempty"`
 }
 
-// Moment is a time to ready, in seconds since the run began, and the chain of steps that decides it.
+// Moment is a time to ready, in seconds since the run began, with the chain of steps that decides it.
 type Moment struct {
 	Seconds float64 `json:"seconds"`
 	Steps   []Step  `json:"steps"`
 }
 
-// Step is one step on the way to a moment. Its seconds count from the end of the step before it until its own, so that the steps of a
-// moment add up to it in a real run too, in which nothing starts at once.
+// Step is one step before a moment. Its seconds count from the end of the step before it to its own end. The steps of a moment therefore
+// add up to it, also in a real run, in which no step starts at once.
 type Step struct {
 	Name string `json:"name"`
-	// Type is the resource's; empty: a stage of a machine.
+	// Type is the resource's; empty for a stage of a machine.
 	Type    string  `json:"type,omitempty"`
 	Seconds float64 `json:"seconds"`
 }
 
-// Ready works out when a region is ready from the spans of its resources, be they a model's or a real run's, for the fleets of the given
-// names, which are to be those that start machines: in another posture there are none to wait for. What is not among the spans is taken
-// to be there already.
+// TimesToReady returns when a region is ready, from the spans of its resources in a model or in a real run. The fleets are those that
+// launch machines: the other fleets of a posture have none to wait for. A resource without a span exists already.
 //
-// Machines are modelled in either case, since the stack does not wait for them: the first of a group is launched when the group's call
-// ends, and installs packages once somebody can log in and there is a way out to fetch them: the last of all default routes, of the
-// endpoints and of the agent in the region's bucket; and the link, where nothing else leads out. A cache server then attaches its volume,
-// which needs volume and interface to be there. When a real region has machines, verification says; this says when they should have come.
-func Ready(spans []Span, m Machine, fleets []string) Times {
-	r := readiness{spans: spans, machine: m, way: Moment{Steps: []Step{}}}
-	r.way = r.last(r.way, func(s Span) bool { return slices.Contains([]string{routeType, endpointType, objectType}, s.Type) })
-	t := Times{Link: r.link()}
-	if m.OverLink && t.Link != nil {
-		r.way = *later(&r.way, *t.Link)
+// Machines are modelled in either case, since the stack does not wait for them. The first machine of a group is launched when the group's
+// call ends. It installs packages when it accepts logins and can download them: after the last of all default routes, of the endpoints and
+// of the agent in the region's bucket, and after the link where a region has no other internet access. A cache server then attaches its
+// volume, which needs the volume and the interface. Verification shows when a real region has its machines; these times show when it
+// should have them.
+func (t Types) TimesToReady(spans []Span, m Machine, fleets []string) Times {
+	r := readiness{types: t, spans: spans, machine: m, online: Moment{Steps: []Step{}}}
+	r.online = r.lastEnd(r.online, func(s Span) bool { return slices.Contains([]string{t.Route, t.Endpoint, t.Object}, s.Type) })
+	times := Times{Link: r.linkReady()}
+	if m.OverLink && times.Link != nil {
+		r.online = *later(&r.online, *times.Link)
 	}
-	t.Builds = r.builds(fleets)
-	if t.Builds != nil {
-		t.Yocto = r.yocto(*t.Builds)
+	times.Builds = r.buildsReady(fleets)
+	if times.Builds != nil {
+		times.Yocto = r.yoctoReady(*times.Builds)
 	}
-	return t
+	return times
 }
 
 type readiness struct {
+	types   Types
 	spans   []Span
 	machine Machine
-	way     Moment // when there is a way out
+	online  Moment // when machines can download packages
 }
 
-func (r readiness) builds(fleets []string) *Moment {
+func (r readiness) buildsReady(fleets []string) *Moment {
 	var ready *Moment
 	for _, group := range r.spans {
-		fleet, ours := strings.CutPrefix(group.Name, fleetPrefix)
-		if group.Type != groupType || !ours || !slices.Contains(fleets, fleet) {
+		fleet, isFleet := strings.CutPrefix(group.Name, fleetPrefix)
+		if group.Type != r.types.ScalingGroup || !isFleet || !slices.Contains(fleets, fleet) {
 			continue
 		}
-		first := r.installed(group).
-			then(group.Name+": self-check", r.machine.SelfCheck).then(group.Name+": registration", r.machine.Register)
+		first := r.packagesInstalled(group).
+			addStage(group.Name+": self-check", r.machine.SelfCheck).addStage(group.Name+": registration", r.machine.Register)
 		ready = later(ready, first)
 	}
 	return ready
 }
 
-func (r readiness) yocto(builds Moment) *Moment {
+func (r readiness) yoctoReady(builds Moment) *Moment {
 	var servers *Moment
 	for _, group := range r.spans {
-		if group.Type != groupType || !strings.HasPrefix(group.Name, cachePrefix) {
+		if group.Type != r.types.ScalingGroup || !strings.HasPrefix(group.Name, cachePrefix) {
 			continue
 		}
-		shard := strings.TrimSuffix(group.Name, serverEnd)
-		server := r.last(r.installed(group), func(s Span) bool {
-			return s.Name == shard && (s.Type == volumeType || s.Type == interfaceType)
+		shard := strings.TrimSuffix(group.Name, serverSuffix)
+		server := r.lastEnd(r.packagesInstalled(group), func(s Span) bool {
+			return s.Name == shard && (s.Type == r.types.Volume || s.Type == r.types.NetworkInterface)
 		})
-		servers = later(servers, server.then(group.Name+": volume", r.machine.AttachVolume).then(group.Name+": self-check", r.machine.SelfCheck))
+		server = server.addStage(group.Name+": volume", r.machine.AttachVolume).addStage(group.Name+": self-check", r.machine.SelfCheck)
+		servers = later(servers, server)
 	}
 	if servers == nil {
 		return nil
@@ -120,39 +107,41 @@ func (r readiness) yocto(builds Moment) *Moment {
 	return later(servers, builds)
 }
 
-func (r readiness) link() *Moment {
-	if !slices.ContainsFunc(r.spans, func(s Span) bool { return s.Type == peerType }) {
+func (r readiness) linkReady() *Moment {
+	t := r.types
+	if !slices.ContainsFunc(r.spans, func(s Span) bool { return s.Type == t.RouterPeer }) {
 		return nil
 	}
-	up := r.last(Moment{Steps: []Step{}}, func(s Span) bool {
+	up := r.lastEnd(Moment{Steps: []Step{}}, func(s Span) bool {
 		switch s.Type {
-		case peerType, propagationType, attachmentType, firewallType:
+		case t.RouterPeer, t.VPNRoutePropagation, t.VPNGatewayAttachment, t.Firewall:
 			return true
-		case recordType:
-			return strings.HasPrefix(s.Name, linkPrefix) // those of the cache lead to addresses that its map has as well
+		case t.DNSRecord:
+			return strings.HasPrefix(s.Name, linkPrefix) // the cache's records lead to addresses that its shard map has as well
 		}
 		return false
 	})
 	return &up
 }
 
-// installed is when a group's first machine has its packages.
-func (r readiness) installed(group Span) Moment {
-	login := momentOf(group, r.spans).then(group.Name+": launch to login", r.machine.LaunchToLogin)
-	return later(&login, r.way).then(group.Name+": packages", r.machine.Packages)
+// packagesInstalled returns when a group's first machine has its packages.
+func (r readiness) packagesInstalled(group Span) Moment {
+	login := momentOf(group, r.spans).addStage(group.Name+": launch to login", r.machine.LaunchToLogin)
+	return later(&login, r.online).addStage(group.Name+": packages", r.machine.Packages)
 }
 
-// last is when the last of the spans that are meant has ended, but no earlier than a moment that is known.
-func (r readiness) last(known Moment, meant func(Span) bool) Moment {
+// lastEnd returns when the last of the selected spans ends, or the earliest moment if that is later.
+func (r readiness) lastEnd(earliest Moment, isSelected func(Span) bool) Moment {
+	last := earliest
 	for _, s := range r.spans {
-		if meant(s) && s.End > known.Seconds {
-			known = momentOf(s, r.spans)
+		if isSelected(s) && s.End > last.Seconds {
+			last = momentOf(s, r.spans)
 		}
 	}
-	return known
+	return last
 }
 
-// later is the later of two moments; of two at once the first.
+// later returns the later of two moments; the first if they are equal.
 func later(a *Moment, b Moment) *Moment {
 	if a == nil || b.Seconds > a.Seconds {
 		return &b
@@ -160,7 +149,7 @@ func later(a *Moment, b Moment) *Moment {
 	return a
 }
 
-// momentOf is when a span ends, with the chain that leads to it.
+// momentOf returns when a span ends, with the chain that decides it.
 func momentOf(s Span, spans []Span) Moment {
 	m := Moment{Steps: []Step{}}
 	for _, on := range pathTo(s, spans) {
@@ -170,7 +159,7 @@ func momentOf(s Span, spans []Span) Moment {
 	return m
 }
 
-// then is a moment with one more stage after it.
-func (m Moment) then(stage string, seconds float64) Moment {
+// addStage returns the moment after one more stage.
+func (m Moment) addStage(stage string, seconds float64) Moment {
 	return Moment{Seconds: m.Seconds + seconds, Steps: append(slices.Clone(m.Steps), Step{Name: stage, Seconds: seconds})}
 }

@@ -17,23 +17,23 @@ func region(edit func(map[string]*Node)) []Node {
 	nodes := []Node{
 		{Name: "net-vpc", Type: "aws:ec2/vpc:Vpc", Seconds: 15},
 		{Name: "net-public", Type: "aws:ec2/subnet:Subnet", Seconds: 2, After: []string{"net-vpc"}},
-		{Name: "net-nat", Type: natGatewayType, Seconds: 105, After: []string{"net-public"}},
-		{Name: "net-default", Type: routeType, Seconds: 2, After: []string{"net-nat"}},
-		{Name: "net-s3", Type: endpointType, Seconds: 6, After: []string{"net-vpc"}},
-		{Name: "agents-arm64", Type: objectType, Seconds: 2},
-		{Name: "fleet-arm", Type: groupType, Seconds: 20, After: []string{"net-public"}},
-		{Name: "fleet-x86", Type: groupType, Seconds: 30, After: []string{"net-public"}},
-		{Name: "net-nat-instance", Type: groupType, Seconds: 999},
-		{Name: "cache-shard-00", Type: volumeType, Seconds: 10},
-		{Name: "cache-shard-00", Type: interfaceType, Seconds: 2, After: []string{"net-public"}},
-		{Name: "cache-shard-00-server", Type: groupType, Seconds: 20, After: []string{"net-public"}},
-		{Name: "cache-shard-00", Type: recordType, Seconds: 305},
-		{Name: "link-connection", Type: connectionType, Seconds: 235},
-		{Name: "link-peer-0", Type: peerType, Seconds: 32, Turn: "router", After: []string{"link-connection"}},
-		{Name: "link-peer-1", Type: peerType, Seconds: 32, Turn: "router", After: []string{"link-connection"}},
-		{Name: "link-gateway-attachment", Type: attachmentType, Seconds: 40, After: []string{"link-connection", "net-vpc"}},
-		{Name: "link-routes-public", Type: propagationType, Seconds: 2, After: []string{"link-gateway-attachment"}},
-		{Name: "link-record-api", Type: recordType, Seconds: 35},
+		{Name: "net-nat", Type: types.NATGateway, Seconds: 105, After: []string{"net-public"}},
+		{Name: "net-default", Type: types.Route, Seconds: 2, After: []string{"net-nat"}},
+		{Name: "net-s3", Type: types.Endpoint, Seconds: 6, After: []string{"net-vpc"}},
+		{Name: "agents-arm64", Type: types.Object, Seconds: 2},
+		{Name: "fleet-arm", Type: types.ScalingGroup, Seconds: 20, After: []string{"net-public"}},
+		{Name: "fleet-x86", Type: types.ScalingGroup, Seconds: 30, After: []string{"net-public"}},
+		{Name: "net-nat-instance", Type: types.ScalingGroup, Seconds: 999},
+		{Name: "cache-shard-00", Type: types.Volume, Seconds: 10},
+		{Name: "cache-shard-00", Type: types.NetworkInterface, Seconds: 2, After: []string{"net-public"}},
+		{Name: "cache-shard-00-server", Type: types.ScalingGroup, Seconds: 20, After: []string{"net-public"}},
+		{Name: "cache-shard-00", Type: types.DNSRecord, Seconds: 305},
+		{Name: "link-connection", Type: types.VPNConnection, Seconds: 235},
+		{Name: "link-peer-0", Type: types.RouterPeer, Seconds: 32, Turn: "router", After: []string{"link-connection"}},
+		{Name: "link-peer-1", Type: types.RouterPeer, Seconds: 32, Turn: "router", After: []string{"link-connection"}},
+		{Name: "link-gateway-attachment", Type: types.VPNGatewayAttachment, Seconds: 40, After: []string{"link-connection", "net-vpc"}},
+		{Name: "link-routes-public", Type: types.VPNRoutePropagation, Seconds: 2, After: []string{"link-gateway-attachment"}},
+		{Name: "link-record-api", Type: types.DNSRecord, Seconds: 35},
 	}
 	byName := map[string]*Node{}
 	for i := range nodes {
@@ -70,7 +70,7 @@ func TestReady(t *testing.T) {
 		"waiting for the agent":   {region(func(n map[string]*Node) { n["agents-arm64"].Seconds = 200 }), both, "builds 253 yocto 273 link 299"},
 		"waiting for a volume": {region(func(n map[string]*Node) { n["cache-shard-00"].Seconds = 400 }), both,
 			"builds 177 yocto 428 link 299"},
-		"waiting for an interface": {region(func(n map[string]*Node) { n["cache-shard-00"+interfaceType].Seconds = 383 }), both,
+		"waiting for an interface": {region(func(n map[string]*Node) { n["cache-shard-00"+types.NetworkInterface].Seconds = 383 }), both,
 			"builds 177 yocto 428 link 299"},
 		"waiting for the attachment": {region(func(n map[string]*Node) { n["link-gateway-attachment"].Seconds = 100 }), both,
 			"builds 177 yocto 197 link 337"},
@@ -82,7 +82,7 @@ func TestReady(t *testing.T) {
 			"builds 596 yocto 596 link 299"},
 		"nothing": {nil, both, "builds none yocto none link none"},
 	} {
-		if got := toldTimes(Ready(Timeline(c.nodes), machine, c.fleets)); got != c.want {
+		if got := toldTimes(types.TimesToReady(Timeline(c.nodes), machine, c.fleets)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
@@ -100,7 +100,7 @@ func TestReadyOverTheLink(t *testing.T) {
 		"a new region":      {region(as), "builds 352 yocto 372 link 299"},
 		"the link is there": {without(region(as), "link-peer-0", "link-peer-1"), "builds 177 yocto 197 link none"},
 	} {
-		if got := toldTimes(Ready(Timeline(c.nodes), overLink, []string{"arm", "x86"})); got != c.want {
+		if got := toldTimes(types.TimesToReady(Timeline(c.nodes), overLink, []string{"arm", "x86"})); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
@@ -124,10 +124,10 @@ func toldTimes(times Times) string {
 
 // A moment tells why it is when it is: the chain of resources, then the stages of the machine.
 func TestReadySteps(t *testing.T) {
-	times := Ready(Timeline(region(func(map[string]*Node) {})), machine, []string{"arm"})
+	times := types.TimesToReady(Timeline(region(func(map[string]*Node) {})), machine, []string{"arm"})
 	want := []Step{
-		{"net-vpc", "aws:ec2/vpc:Vpc", 15}, {"net-public", "aws:ec2/subnet:Subnet", 2}, {"net-nat", natGatewayType, 105},
-		{"net-default", routeType, 2}, {"fleet-arm: packages", "", 45}, {"fleet-arm: self-check", "", 3}, {"fleet-arm: registration", "", 5},
+		{"net-vpc", "aws:ec2/vpc:Vpc", 15}, {"net-public", "aws:ec2/subnet:Subnet", 2}, {"net-nat", types.NATGateway, 105},
+		{"net-default", types.Route, 2}, {"fleet-arm: packages", "", 45}, {"fleet-arm: self-check", "", 3}, {"fleet-arm: registration", "", 5},
 	}
 	if !reflect.DeepEqual(times.Builds.Steps, want) {
 		t.Errorf("%v, want %v", times.Builds.Steps, want)
@@ -161,7 +161,7 @@ func TestReadyStepsAddUp(t *testing.T) {
 			spans[i].Start += late
 			spans[i].End += late + float64(i)
 		}
-		times := Ready(spans, machine, []string{"arm", "x86"})
+		times := types.TimesToReady(spans, machine, []string{"arm", "x86"})
 		for name, m := range map[string]*Moment{"builds": times.Builds, "yocto": times.Yocto, "link": times.Link} {
 			sum := 0.0
 			for _, s := range m.Steps {
@@ -181,7 +181,7 @@ func TestReadyStepsAddUp(t *testing.T) {
 func TestReadyIsMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := drawRegion(t)
-		before := Ready(Timeline(nodes), machine, []string{"arm", "x86"})
+		before := types.TimesToReady(Timeline(nodes), machine, []string{"arm", "x86"})
 		more := float64(rapid.IntRange(1, 300).Draw(t, "more"))
 		which := rapid.IntRange(0, len(nodes)-1).Draw(t, "which")
 		for i := range nodes {
@@ -189,7 +189,7 @@ func TestReadyIsMonotone(t *testing.T) {
 				nodes[i].Seconds += more
 			}
 		}
-		after := Ready(Timeline(nodes), machine, []string{"arm", "x86"})
+		after := types.TimesToReady(Timeline(nodes), machine, []string{"arm", "x86"})
 		for name, m := range map[string][2]*Moment{
 			"builds": {before.Builds, after.Builds}, "yocto": {before.Yocto, after.Yocto}, "link": {before.Link, after.Link},
 		} {

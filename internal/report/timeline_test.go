@@ -131,7 +131,7 @@ func TestTimelineProperties(t *testing.T) {
 			}
 		}
 		for turn, all := range byTurn {
-			all = inOrder(all)
+			all = sortByStart(all)
 			for i := range all[1:] {
 				if all[i+1].Start < all[i].End {
 					t.Fatalf("%s: %s and %s overlap", turn, all[i].URN, all[i+1].URN)

@@ -8,6 +8,8 @@ import (
 	"strings"
 )
 
+//go:generate go run ./gendoc
+
 // Type is the row of one resource type.
 type Type struct {
 	// Token is Pulumi's type token.

@@ -69,7 +69,8 @@ var table = []Type{
 		ReplaceAdvice: "a data volume cannot leave its zone: put aws.zones back as it was; for a cache in other zones write a second region " +
 			"file that is seeded from this one (cache.seed), bring it up, and take this one down",
 		DeleteAdvice: "it holds a part of the cache: put cache.shards back as it was, or the cache itself; to do without it, run " +
-			"`beachhead down`, which keeps all volumes, then `beachhead up` with the new file, and delete the volumes that are left over by their ids",
+			"`beachhead down`, which keeps all volumes, then `beachhead up` with the new file, and delete the volumes that are left over " +
+			"by their ids",
 		GrowsOnly: "size", GrowAdvice: "a volume can only grow, so put cache.volume.size back",
 		PlacedBy: "availabilityZone",
 	},

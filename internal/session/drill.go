@@ -135,7 +135,7 @@ func forcedPath(all []emulator.Resource) []report.Span {
 			})
 		}
 	}
-	return report.CriticalPath(report.Forced(made))
+	return report.CriticalPath(reportTypes.ForcedSpans(made))
 }
 
 func (d *rehearsal) verify(ctx context.Context) (string, error) {

@@ -10,6 +10,7 @@ import (
 	awscloud "github.com/beachhead-build/beachhead/internal/clouds/aws"
 	"github.com/beachhead-build/beachhead/internal/clouds/emulated"
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
 
@@ -74,7 +75,7 @@ func (p Project) openEmulated(ctx context.Context, region *Region, dir string, o
 	}
 	// A region file with an admission names a policy that the project has already.
 	if a := region.Plan.Admission; a != nil {
-		if err := opened.emulator.cloud.GiveSecurityPolicy(ctx, a.Project, a.Policy); err != nil {
+		if err := gcp.GiveSecurityPolicy(ctx, opened.emulator.cloud, a.Project, a.Policy); err != nil {
 			return nil, err
 		}
 	}
@@ -105,7 +106,7 @@ func (s *Session) options(op Operation, o engine.Options) engine.Options {
 func (s *Session) observe(e engine.Event) {
 	if s.project.Progress != nil {
 		event := Event{Event: e}
-		if e.Phase == engine.Started && e.Step.Changes() {
+		if e.Phase == engine.Started && e.Step.ChangesCloud() {
 			event.Warning = s.warnAbout(e.Step)
 		}
 		s.project.Progress(event)
@@ -147,7 +148,7 @@ func ServeEmulator(dir string, target Target) (*Emulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the emulated cloud in %s: %w", options.Dir, err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("serving the emulated cloud: %w", err), cloud.Close())
 	}

@@ -11,21 +11,32 @@ import (
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 	"github.com/beachhead-build/beachhead/internal/report"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 // ErrLate reports that a region is not ready as soon as its region file promises.
 var ErrLate = errors.New("not ready in time")
 
+// reportTypes are the types by which reports recognise resources.
+var reportTypes = report.Types{
+	DNSRecord: restype.DNSRecord, Endpoint: restype.VPCEndpoint, Firewall: restype.GCPFirewall, NetworkInterface: restype.NetworkInterface,
+	Object: restype.BucketObject, Route: restype.Route, ScalingGroup: restype.ScalingGroup, Volume: restype.Volume,
+	EIPAssociation: restype.EIPAssociation, InternetGateway: restype.InternetGateway, ManagedZone: restype.GCPManagedZone,
+	NATGateway: restype.NATGateway, RecordSet: restype.GCPRecordSet, Router: restype.GCPRouter, RouterInterface: restype.GCPRouterInterface,
+	RouterPeer: restype.GCPRouterPeer, VPNTunnel: restype.GCPVPNTunnel, VPNConnection: restype.VPNConnection,
+	VPNGatewayAttachment: restype.VPNGatewayAttachment, VPNRoutePropagation: restype.VPNRoutePropagation,
+}
+
 // resourceGraph returns all resources that the region's program declares.
 func (p Project) resourceGraph(r *Region) ([]engine.Node, error) {
-	return engine.Graph(r.Plan.Name, p.program(r), r.Plan.SecretNames())
+	return engine.DeclaredResources(r.Plan.Name, p.program(r), r.Plan.SecretNames())
 }
 
 // timelineNode returns a resource as a node of a timeline, with the model duration of an operation on it.
 func timelineNode(n engine.Node, op string) report.Node {
 	return report.Node{
 		URN: n.URN, Name: n.Name, Type: n.Type, After: n.After,
-		Turn: report.TurnOf(n.Type, n.Inputs), Seconds: emulator.ModelSeconds(n.Type, op, n.Inputs),
+		Turn: reportTypes.TurnOf(n.Type, n.Inputs), Seconds: emulator.ModelSeconds(n.Type, op, n.Inputs),
 	}
 }
 
@@ -77,9 +88,9 @@ func (r *Region) summarizeRun(kind report.Kind, spans []report.Span) report.Run 
 	}
 	return report.Run{
 		Region: r.Plan.Name, Kind: kind, Promised: time.Duration(r.Config.Ready).Seconds(), Spans: spans, Critical: report.CriticalPath(spans),
-		Times: report.Ready(spans, report.Machine{
+		Times: reportTypes.TimesToReady(spans, report.Machine{
 			LaunchToLogin: m.LaunchToLogin, Packages: m.Packages, SelfCheck: m.SelfCheck, Register: m.Register,
-			AttachVolume: emulator.ModelSeconds("aws:ec2/volumeAttachment:VolumeAttachment", "create", nil),
+			AttachVolume: emulator.ModelSeconds(restype.VolumeAttachment, "create", nil),
 			OverLink:     r.Config.Network.Egress == regionfile.None,
 		}, launching),
 	}

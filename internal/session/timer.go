@@ -28,7 +28,7 @@ var modelOps = map[string]string{"create": "create", "create-replacement": "crea
 // observe records an event.
 func (k *timer) observe(e engine.Event) {
 	op, counts := modelOps[e.Step.Op]
-	if k.stopped || !counts || !e.Step.Changes() {
+	if k.stopped || !counts || !e.Step.ChangesCloud() {
 		return
 	}
 	if e.Phase == engine.Started && k.began.IsZero() {

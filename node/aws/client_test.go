@@ -36,6 +36,23 @@ func TestIdentityOutlivesTheMetadata(t *testing.T) {
 	}
 }
 
+// A call has time for all its attempts and for one more, in which it may fetch credentials.
+func TestCallTimeout(t *testing.T) {
+	ctx, cancel := New("us-west-1", WithTimeouts(time.Second, time.Hour)).withTimeout(t.Context())
+	defer cancel()
+	if deadline, _ := ctx.Deadline(); time.Until(deadline).Round(time.Minute) != 4*time.Hour {
+		t.Errorf("a call has %s, want 4 h", time.Until(deadline))
+	}
+}
+
+// A value that is not JSON is an error, and no request.
+func TestCallActionRefuses(t *testing.T) {
+	s := newFakeAWS(t)
+	if err := s.newClient().ssm.callAction(t.Context(), "PutParameter", func() {}, nil); err == nil || s.countCalls("PutParameter") != 0 {
+		t.Errorf("%v, %d calls", err, s.countCalls("PutParameter"))
+	}
+}
+
 func TestMetadataVersion2(t *testing.T) {
 	s := newFakeAWS(t)
 	c := s.newClient()

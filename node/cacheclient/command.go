@@ -36,8 +36,8 @@ const (
 // ErrUsage.
 func RunCommand(ctx context.Context, d spec.Description, args []string, out io.Writer) error {
 	if d.Runner == nil || d.Runner.MapParameter == "" {
-		return fmt.Errorf("this machine uses no cache: %s; set `cache: true` for its fleet in the region file, then run `beachhead up`",
-			d.GroupName())
+		return fmt.Errorf("this machine uses no cache: %s; "+
+			"set `cache: true` for its fleet in the region file, then run `beachhead up`", d.GroupName())
 	}
 	a := command{
 		reader: Reader{Parameters: aws.New(d.Region), Name: d.Runner.MapParameter},

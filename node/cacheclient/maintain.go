@@ -22,7 +22,7 @@ func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string)
 	if err := os.MkdirAll(h.Path(emptyFolder), 0o755); err != nil {
 		return err
 	}
-	said := ""
+	logged := ""
 	for {
 		err := refreshOnce(ctx, reader, mounts)
 		if ctx.Err() != nil {
@@ -30,11 +30,11 @@ func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string)
 		}
 		// Log each fault once, and once when it is over.
 		switch {
-		case err != nil && err.Error() != said:
-			said = err.Error()
+		case err != nil && err.Error() != logged:
+			logged = err.Error()
 			slog.Warn("cannot refresh the shard map; the last map stays in use", "fault", err)
-		case err == nil && said != "":
-			said = ""
+		case err == nil && logged != "":
+			logged = ""
 			slog.Info("the shard map is fresh again")
 		}
 		if host.Sleep(ctx, mapAge) != nil {

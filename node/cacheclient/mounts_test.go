@@ -60,8 +60,7 @@ func TestReadOfDeadShard(t *testing.T) {
 	}
 	call := time.Duration(options["timeo"]*(1+options["retrans"])) * time.Second / 10
 	if _, soft := options["softerr"]; !soft || call < 3*time.Second || 18*time.Second+2*call > 25*time.Second {
-		t.Errorf("%s: a call takes %s to fail; want time for a lost packet, and 25 s at most for a read that the server died of", ReadOptions,
-			call)
+		t.Errorf("%s: a call takes %s to fail; want time for a lost packet, and 25 s at most for a read when the server dies", ReadOptions, call)
 	}
 }
 
@@ -77,8 +76,8 @@ func TestShardChangesAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Fields(s.ReadCalls()); strings.Join([]string{got[0], got[7], got[8]}, " ") != "mount umount --lazy" ||
-		len(got) != 7+3+7-0 {
+	got := strings.Fields(s.ReadCalls())
+	if strings.Join([]string{got[0], got[7], got[8]}, " ") != "mount umount --lazy" || len(got) != 7+3+7 {
 		t.Errorf("ran %q", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,8 +132,9 @@ func TestPushLinks(t *testing.T) {
 		}
 	}
 	m.run(t, "push", "acme", build)
-	same(t, files(t, tenant), map[string]string{"sstate/used": "used", "sstate/unused": "unused", "sstate/real": "real",
-		"sstate/inside": "-> real"})
+	same(t, files(t, tenant), map[string]string{
+		"sstate/used": "used", "sstate/unused": "unused", "sstate/real": "real", "sstate/inside": "-> real",
+	})
 	for name, touched := range map[string]bool{"sstate/used": true, "sstate/unused": false} {
 		if info, err := os.Stat(filepath.Join(tenant, name)); err != nil || (time.Since(info.ModTime()) < time.Hour) != touched {
 			t.Errorf("%s: touched %t, %v", name, !touched, err)
@@ -140,6 +142,30 @@ func TestPushLinks(t *testing.T) {
 	}
 	if !strings.Contains(m.warnings.String(), "left out links whose target does not exist or is outside") {
 		t.Errorf("said %q", m.warnings.String())
+	}
+}
+
+// A push of something that is no folder is an error, and never a push of nothing.
+func TestPushNeedsAFolder(t *testing.T) {
+	m, _ := oneShard(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.access.runVerb(t.Context(), []string{"push", "acme", file}); err == nil || !strings.Contains(err.Error(), "not a directory") {
+		t.Errorf("a file: %v, want that it is no folder", err)
+	}
+}
+
+// A tenant's folder that cannot be created on the shard is an error.
+func TestPushNeedsTheTenantsFolder(t *testing.T) {
+	m := newMachine(t)
+	table := m.NewTable(1, nil)
+	m.WriteTable(m.store, mapName, table)
+	export, _ := m.ServeShard(table, 0)
+	lay(t, export, map[string]string{filepath.Dir(TenantFolder("acme")): "a file in the place of the slot"})
+	if err := m.access.runVerb(t.Context(), []string{"push", "acme", t.TempDir()}); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("%v, want that the tenant's folder cannot be created", err)
 	}
 }
 

@@ -50,7 +50,8 @@ func (s settings) renderText() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Written by beachhead-node cache yocto %s.", s.tenant)
-	line("# TMPDIR, SSTATE_DIR and DL_DIR stay on local disk: bitbake refuses TMPDIR on NFS, and writes to local folders only. After the build, run:")
+	line("# TMPDIR, SSTATE_DIR and DL_DIR stay on local disk: bitbake refuses TMPDIR on NFS, and writes to local folders only.")
+	line("# After the build, run:")
 	line("# beachhead-node cache push %s BUILD/cache", s.tenant)
 	line(`SSTATE_DIR ?= "${TOPDIR}/cache/sstate"`)
 	line(`DL_DIR ?= "${TOPDIR}/cache/downloads"`)

@@ -21,6 +21,7 @@ func TestCommand(t *testing.T) {
 	const secret = "planted4711"
 	m := newInstalledMachine(t)
 	agent := spec.Agent{Kind: "command", URL: "https://ci.example.com", Tags: []string{"a", "b"}, Concurrency: 2, Commands: recording()}
+	agent.Commands.Install += "\necho installed"
 	system := newSystem(t, m, agent, secret)
 	mustRun(t, system.InstallAgent, system.InstallAgent, system.EnsureRunning, system.InstallAgent, system.EnsureRunning)
 	if err := MarkJob(m.Host, "started", "1"); err != nil {
@@ -39,6 +40,9 @@ func TestCommand(t *testing.T) {
 	}
 	if found := m.FindText(secret); len(found) > 0 {
 		t.Errorf("the token is in %v", found)
+	}
+	if got := m.ReadFile(commandsLog("install")); got != "installed\n" {
+		t.Errorf("the log of a command with no token contains %q", got)
 	}
 	if m.CountCommands("systemd-run --scope") != 5 {
 		t.Error("a command runs among the agent's own processes, and ends with the agent")

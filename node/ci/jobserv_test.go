@@ -194,7 +194,7 @@ func TestJobServWithAKey(t *testing.T) {
 	}
 	mustRun(t, system.EnsureRunning)
 	if again := m.ReadFile(workerSettings); again == settings || server.called("PATCH "+workerPath) != 2 {
-		t.Error("the token was not made anew")
+		t.Error("the agent did not sign a new token")
 	}
 	mustRun(t, system.DrainJobs, system.UnregisterMachine, system.UnregisterMachine)
 	if m.IsUnitActive(workerUnit) || !server.deleted[instance] || server.called("DELETE "+workerPath) != 1 {

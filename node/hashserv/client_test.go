@@ -139,8 +139,8 @@ func (c *client) message() (any, error) {
 }
 
 func (c *client) report(taskhash, outhash, unihash, extra string) (any, error) {
-	return c.invoke(fmt.Sprintf(`{"report": {%s"taskhash": %q, "method": %q, "outhash": %q, "unihash": %q}}`, extra, taskhash, method, outhash,
-		unihash))
+	return c.invoke(fmt.Sprintf(`{"report": {%s"taskhash": %q, "method": %q, "outhash": %q, "unihash": %q}}`,
+		extra, taskhash, method, outhash, unihash))
 }
 
 // ask is invoke for tests in which it cannot fail.

@@ -1,6 +1,7 @@
 package hashserv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -90,6 +91,48 @@ func TestValueOfAnotherTask(t *testing.T) {
 	}
 	if got, err := s.findUnihash(method, second); !errors.Is(err, errDamaged) {
 		t.Errorf("it is answered with %q, %v", got, err)
+	}
+}
+
+// A damaged entry is an error for every query that meets it, and never counts as an unknown one.
+func TestDamagedEntry(t *testing.T) {
+	hash := fmt.Sprintf("%064d", 0)
+	for _, table := range [][]byte{tableUnihash, tableExists, tableOutput, tableFirstOutput, tableFirstTask} {
+		var met int
+		for name, query := range map[string]func(*store) error{
+			"unihash": func(s *store) error { _, err := s.findUnihash(method, hash); return err },
+			"exists":  func(s *store) error { _, err := s.hasUnihash("u" + hash); return err },
+			"task":    func(s *store) error { _, err := s.firstOutputOfTask(method, hash); return err },
+			"outhash": func(s *store) error { _, err := s.firstOutputOfHash(method, "o"+hash); return err },
+		} {
+			s := must(openStore(filled(t, 1)))
+			if err := query(s); err != nil {
+				t.Errorf("%s of a whole database: %v", name, err)
+			}
+			damage := func(tx *bbolt.Tx) error {
+				bucket := tx.Bucket(table)
+				key, value := bucket.Cursor().First()
+				value = bytes.Clone(value)
+				value[0] ^= 1
+				return bucket.Put(key, value)
+			}
+			if err := s.writeTables(damage); err != nil {
+				t.Fatal(err)
+			}
+			switch err := query(s); {
+			case errors.Is(err, errDamaged):
+				met++
+			case err != nil:
+				t.Errorf("%s with a damaged entry in %s: %v", name, table, err)
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+		}
+		// The unihash is part of three answers, and each output of two.
+		if want := map[string]int{"unihash": 3, "exists": 1, "output": 2, "first-output": 1, "first-task": 1}[string(table)]; met != want {
+			t.Errorf("%d queries meet the damaged entry in %s, want %d", met, table, want)
+		}
 	}
 }
 

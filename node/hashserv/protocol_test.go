@@ -51,15 +51,18 @@ func TestReportAndLookUp(t *testing.T) {
 		same(t, "unknown", c.ask(t, `{"get-outhash": {"taskhash": "t1", "method": "`+method+`", "outhash": "o1", "with_unihash": true}}`), nil)
 
 		begun := time.Now().UTC().Add(-time.Second)
-		same(t, "report", c.ask(t, `{"report": {"owner": null, "PN": "busybox", "PV": "1.36", "taskhash": "t1", "method": "`+method+`", "outhash": "o1", "unihash": "u1"}}`),
+		same(t, "report", c.ask(t, `{"report": {"owner": null, "PN": "busybox", "PV": "1.36", `+
+			`"taskhash": "t1", "method": "`+method+`", "outhash": "o1", "unihash": "u1"}}`),
 			map[string]any{"taskhash": "t1", "method": method, "unihash": "u1"})
 
 		same(t, "stream", c.stream(t, "get-stream", method+" t1", method+" t2", "another t1"), []string{"u1", "", ""})
 		same(t, "exists", c.stream(t, "exists-stream", "u1", "t1", "o1"), []string{"true", "false", "false"})
 		same(t, "get", c.ask(t, `{"get": {"taskhash": "t1", "method": "`+method+`", "all": false}}`),
 			map[string]any{"taskhash": "t1", "method": method, "unihash": "u1"})
-		for _, request := range []string{`{"get": {"taskhash": "t1", "method": %q, "all": true}}`,
-			`{"get-outhash": {"taskhash": "t9", "method": %q, "outhash": "o1", "with_unihash": true}}`} {
+		for _, request := range []string{
+			`{"get": {"taskhash": "t1", "method": %q, "all": true}}`,
+			`{"get-outhash": {"taskhash": "t9", "method": %q, "outhash": "o1", "with_unihash": true}}`,
+		} {
 			row, _ := c.ask(t, fmt.Sprintf(request, method)).(map[string]any)
 			created, err := time.Parse("2006-01-02 15:04:05.000000", fmt.Sprint(row["created"]))
 			if err != nil || created.Before(begun) || created.After(time.Now().UTC().Add(time.Second)) {
@@ -103,8 +106,9 @@ func TestEquivalence(t *testing.T) {
 func TestLongMessagesGoInChunks(t *testing.T) {
 	// Sizes near the limits, and text in which every second byte is a space, or the middle of a character: a chunk may
 	// end with neither.
-	for _, siginfo := range []string{strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit),
-		strings.Repeat("x", chunkLimit-300)} {
+	for _, siginfo := range []string{
+		strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit), strings.Repeat("x", chunkLimit-300),
+	} {
 		each(t, func(t *testing.T, c *client, _ string) {
 			// Python's JSON is pure ASCII; for these characters Go's quoting is too.
 			answer, err := c.report("t1", "o1", "u1", `"outhash_siginfo": `+strconv.QuoteToASCII(siginfo)+", ")

@@ -40,8 +40,8 @@ func (m *model) report(r output) string {
 	}
 	unihash := r.Unihash
 	for _, o := range m.outputs {
-		if of := m.unihashes[[2]string{o.Method, o.Taskhash}]; o.Method == r.Method && o.Outhash == r.Outhash && o.Taskhash != r.Taskhash &&
-			of != "" {
+		sameOutput := o.Method == r.Method && o.Outhash == r.Outhash
+		if of := m.unihashes[[2]string{o.Method, o.Taskhash}]; sameOutput && o.Taskhash != r.Taskhash && of != "" {
 			unihash = of
 			break
 		}

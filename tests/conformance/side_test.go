@@ -76,7 +76,7 @@ func emulatedSide(t testing.TB, region string) *side {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func (s *side) runProgram(name string, program pulumi.RunFunc) {
 
 func (s *side) resources(p *plan.Plan) []apitype.ResourceV3 {
 	s.t.Helper()
-	all, err := s.openStack(p).Resources(s.t.Context())
+	all, err := s.openStack(p).ReadResources(s.t.Context())
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
 	}

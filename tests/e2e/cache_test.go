@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"github.com/beachhead-build/beachhead/components/cache"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
 
@@ -120,7 +121,7 @@ func TestWhatServersSayStays(t *testing.T) {
 	s := newStage(t)
 	s.up(cached(func(*cache.Args) {}))
 	const said = `{"epoch":2199023255553,"slots":[3,5]}`
-	if err := s.cloud.WriteParameter(t.Context(), "210987654321", "us-west-2", movedParameter(1), said); err != nil {
+	if err := aws.WriteParameter(t.Context(), s.cloud, "210987654321", "us-west-2", movedParameter(1), said); err != nil {
 		t.Fatal(err)
 	}
 	stays := func(what string) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 )
 
 var modes = []string{"nat-gateway-per-zone", "nat-gateway", "nat-instance", "public", "none"}
@@ -215,7 +216,7 @@ func noDeadEnds(t *testing.T, w *world, c *change) {
 			if !isRunner {
 				continue
 			}
-			way := after.DefaultRoute(subnet.ID)
+			way := aws.DefaultRoute(after, subnet.ID)
 			if way.Kind != "" && !way.Live {
 				t.Errorf("after operation %d (%s %s %s): %s has a default route that leads nowhere: %s", count, op.Op, op.Type, op.ID, subnet.Name,
 					way.Why)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/cache"
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	emulated "github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/inventory"
 )
@@ -152,7 +153,7 @@ func (k keeper) state() string {
 // guards counts the volumes in the state, and those of them that are protected.
 func (k keeper) guards(program pulumi.RunFunc) (volumes, protected int) {
 	k.t.Helper()
-	all, err := k.open(program).Resources(k.t.Context())
+	all, err := k.open(program).ReadResources(k.t.Context())
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -184,7 +185,7 @@ func TestKeptVolumesOfACache(t *testing.T) {
 	program := cached(func(*cache.Args) {})
 	k.up(program)
 	volumes := k.volumes()
-	if err := k.cloud.TakeSnapshots(t.Context(), time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
+	if err := emulated.TakeSnapshots(t.Context(), k.cloud, time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -261,7 +262,7 @@ func (k keeper) fault(text string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
@@ -377,7 +378,7 @@ func (w *world) holds(what string, ids []string, size float64) {
 // snapshots has the cloud take those that are due.
 func (w *world) snapshots() {
 	w.t.Helper()
-	if err := w.cloud().TakeSnapshots(w.t.Context(), time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
+	if err := aws.TakeSnapshots(w.t.Context(), w.cloud(), time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)); err != nil {
 		w.t.Fatal(err)
 	}
 }

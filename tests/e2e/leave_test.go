@@ -41,7 +41,7 @@ func TestUpPutsDependenciesBack(t *testing.T) {
 	program := cached(func(*cache.Args) {})
 	needs := func() map[string]string {
 		t.Helper()
-		all, err := k.open(program).Resources(t.Context())
+		all, err := k.open(program).ReadResources(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/beachhead-build/beachhead/components/gcplink"
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/link"
 )
 
 // linked declares a network with a link to GCP; tests edit it.
@@ -66,7 +67,7 @@ func TestLink(t *testing.T) {
 			if !table.Managed {
 				continue // the VPC's own, which no subnet of ours uses
 			}
-			routes := now.PropagatedRoutes(table.ID)
+			routes := link.PropagatedRoutes(now, table.ID)
 			if reaches := strings.Contains(fmt.Sprint(routes), "10.128.0.0/9"); reaches != (table.Name != "net-link") {
 				t.Errorf("route table %s learns %v", table.Name, routes)
 			}
@@ -90,7 +91,7 @@ func TestLink(t *testing.T) {
 func tunnels(t *testing.T, s *stage, when string) {
 	t.Helper()
 	if err := s.cloud.View(func(now *emulator.State) error {
-		all := now.Tunnels()
+		all := link.Tunnels(now)
 		if len(all) != gcplink.Tunnels {
 			t.Errorf("%s: %d tunnels, want %d", when, len(all), gcplink.Tunnels)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
@@ -120,7 +121,7 @@ func takeSnapshots(t *testing.T, w *world, at time.Time) map[string]string {
 		return byID
 	}
 	before := copied()
-	if err := cloud.TakeSnapshots(t.Context(), at); err != nil {
+	if err := aws.TakeSnapshots(t.Context(), cloud, at); err != nil {
 		t.Fatal(err)
 	}
 	byName := map[string]string{}

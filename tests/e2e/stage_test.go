@@ -31,7 +31,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		t.Fatal(err)
 	}

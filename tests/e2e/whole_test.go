@@ -100,7 +100,7 @@ func (w *world) alongside(program pulumi.RunFunc) {
 		w.t.Fatal(err)
 	}
 	defer func() { _ = cloud.Close() }()
-	server, err := cloud.Serve()
+	server, err := emulator.Serve(cloud)
 	if err != nil {
 		w.t.Fatal(err)
 	}

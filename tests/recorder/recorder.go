@@ -46,11 +46,11 @@ func Record(t testing.TB, program pulumi.RunFunc, answers ...Answer) Recording {
 // RecordWith is like Record, with the stack's configuration. All of it is secret.
 func RecordWith(t testing.TB, config map[string]string, program pulumi.RunFunc, answers ...Answer) Recording {
 	t.Helper()
-	preview, err := record(program, true, config, answers)
+	preview, err := run(program, &monitor{preview: true, answers: answers}, config)
 	if err != nil {
 		t.Fatalf("preview: %v", err)
 	}
-	update, err := record(program, false, config, answers)
+	update, err := run(program, &monitor{answers: answers}, config)
 	if err != nil {
 		t.Fatalf("update: %v", err)
 	}
@@ -68,10 +68,10 @@ func RecordWith(t testing.TB, config map[string]string, program pulumi.RunFunc, 
 	return update
 }
 
-func record(program pulumi.RunFunc, preview bool, config map[string]string, answers []Answer) (Recording, error) {
-	m := &monitor{preview: preview, answers: answers}
+// run runs a program with a monitor and returns the monitor's recording.
+func run(program pulumi.RunFunc, m *monitor, config map[string]string) (Recording, error) {
 	err := pulumi.RunErr(program, pulumi.WithMocks("beachhead", "test", m), func(info *pulumi.RunInfo) {
-		info.DryRun, info.Config = preview, map[string]string{}
+		info.DryRun, info.Config = m.preview, map[string]string{}
 		for key, value := range config {
 			info.Config["beachhead:"+key] = value
 			info.ConfigSecretKeys = append(info.ConfigSecretKeys, "beachhead:"+key)
@@ -123,12 +123,18 @@ func (r Recording) String() string {
 type monitor struct {
 	preview bool
 	answers []Answer
+	// refused is a registration that the monitor answers with refusal. Nil: it accepts all of them.
+	refused *Registration
+	refusal error
 	mu      sync.Mutex
 	seen    Recording
 }
 
 // NewResource records a registration. Many goroutines call it.
 func (m *monitor) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	if r := m.refused; r != nil && args.TypeToken == r.Type && args.Name == r.Name {
+		return "", nil, m.refusal
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rpc := args.RegisterRPC

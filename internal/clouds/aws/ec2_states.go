@@ -77,7 +77,7 @@ func (s *ec2Search) findDefaultGroups(ctx context.Context) error {
 	})
 }
 
-// findLaunchedInterfaces finds the interfaces that EC2 deletes with their machine. Those that outlive a machine are attached without that.
+// findLaunchedInterfaces finds the interfaces that EC2 deletes with their machine. An interface that outlives its machine has no such mark.
 func (s *ec2Search) findLaunchedInterfaces(ctx context.Context) error {
 	return forEachPage(ctx, ec2.NewDescribeNetworkInterfacesPaginator(s.client, &ec2.DescribeNetworkInterfacesInput{
 		Filters: byStackTag(s.stack, types.Filter{Name: aws.String("attachment.delete-on-termination"), Values: []string{"true"}}),

@@ -268,6 +268,10 @@ func (f *fakeAccount) json(w http.ResponseWriter, r *http.Request, action string
 	for _, t := range f.things {
 		switch {
 		case t.list != "DescribeLogGroups":
+		case action == "ListTagsForResource" && in.ResourceARN == logGroupARN+t.id && t.has["vanished"] != "":
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"__type":"ResourceNotFoundException","message":"no"}`)
+			return
 		case action == "ListTagsForResource" && in.ResourceARN == logGroupARN+t.id:
 			_ = json.NewEncoder(w).Encode(map[string]any{"tags": t.tags})
 			return

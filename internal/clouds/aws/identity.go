@@ -45,8 +45,8 @@ func CheckIdentity(ctx context.Context, account, region string) (aws.Config, err
 		return aws.Config{}, fmt.Errorf("%w: AWS in %s rejects them with %q; run `aws sso login`", ErrNoCredentials, region, cause(err))
 	}
 	if got := aws.ToString(caller.Account); got != account {
-		return aws.Config{}, fmt.Errorf("%w: the credentials belong to account %s, but the region file names %s; set AWS_PROFILE to a profile of "+
-			"account %s, or correct aws.account", ErrWrongAccount, got, account, account)
+		return aws.Config{}, fmt.Errorf("%w: the credentials belong to account %s, but the region file names %s; set AWS_PROFILE to a profile "+
+			"of account %s, or correct aws.account", ErrWrongAccount, got, account, account)
 	}
 	return cfg, nil
 }

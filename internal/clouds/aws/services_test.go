@@ -1,15 +1,22 @@
 package aws
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/middleware"
+
 	"github.com/beachhead-build/beachhead/internal/clouds"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 func state(list, element, id, stack, name, state string) thing {
@@ -179,5 +186,63 @@ func TestOwnedNamesThePermissionOfEveryCall(t *testing.T) {
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", call, err, want)
 		}
+	}
+}
+
+// A resource that was deleted between the list and the query about it does not hide those after it.
+func TestOwnedFindsWhatFollowsADeletedResource(t *testing.T) {
+	both := func(list, gone, exists string) []thing {
+		return []thing{
+			{list: list, id: gone, tags: of("us", "gone"), has: map[string]string{
+				"vanished": "yes", "path": "/beachhead/", "region": "us-west-1", "vpc": "vpc-1", "owner": ofAccount, "action": "arn:topic",
+			}},
+			{list: list, id: exists, tags: of("us", "exists"), has: map[string]string{
+				"path": "/beachhead/", "region": "us-west-1", "vpc": "vpc-1", "owner": ofAccount, "action": "arn:topic",
+			}},
+		}
+	}
+	account := &fakeAccount{things: slices.Concat(
+		[]thing{{list: "DescribeVpcs", id: "vpc-1", tags: of("us", "net-vpc"), body: "<vpcId>vpc-1</vpcId>"}},
+		both("DescribeParameters", "/gone", "/exists"), both("ListBuckets", "beachhead-us-gone", "beachhead-us-exists"),
+		both("ListRoles", "gone", "exists"), both("ListInstanceProfiles", "gone", "exists"), both("ListKeys", "gone", "exists"),
+		both("ListTopics", "arn:gone", "arn:topic"), both("DescribeAlarms", "gone", "exists"), both("ListHostedZonesByVPC", "Zgone", "Zexists"),
+		both("DescribeLogGroups", "/beachhead/us/gone", "/beachhead/us/exists"),
+	)}
+	want := []string{
+		"aws:cloudwatch/logGroup:LogGroup /beachhead/us/exists exists", "aws:cloudwatch/metricAlarm:MetricAlarm exists exists",
+		"aws:ec2/vpc:Vpc vpc-1 net-vpc", "aws:iam/instanceProfile:InstanceProfile exists exists", "aws:iam/role:Role exists exists",
+		"aws:kms/key:Key exists exists", "aws:route53/zone:Zone Zexists exists", "aws:s3/bucketV2:BucketV2 beachhead-us-exists exists",
+		"aws:sns/topic:Topic arn:topic exists", "aws:ssm/parameter:Parameter /exists exists",
+	}
+	if got := owned(t, account, "us"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// The table of resource types, from which the documentation's table of permissions is generated, has exactly what the search calls.
+func TestPermissionsAreThoseOfTheCalls(t *testing.T) {
+	(&fakeAccount{things: slices.Concat(region("us"), machines("us"))}).serve(t)
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("us-west-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	called := map[string]bool{}
+	cfg.APIOptions = append(cfg.APIOptions, func(stack *middleware.Stack) error {
+		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("record", func(
+			ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+		) (middleware.InitializeOutput, middleware.Metadata, error) {
+			mu.Lock()
+			called[actionOf(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx))] = true
+			mu.Unlock()
+			return next.HandleInitialize(ctx, in)
+		}), middleware.After)
+	})
+	if _, err := NewInventory(cfg).FindOwned(t.Context(), "us"); err != nil {
+		t.Fatal(err)
+	}
+	want := slices.DeleteFunc(restype.Permissions(), func(p string) bool { return strings.HasPrefix(p, "compute.") })
+	if got := slices.Sorted(maps.Keys(called)); !slices.Equal(got, want) {
+		t.Errorf("the search calls\n%q\nthe table of resource types has\n%q", got, want)
 	}
 }

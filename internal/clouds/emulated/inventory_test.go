@@ -98,7 +98,7 @@ func (m *monitor) marshal(inputs resource.PropertyMap) *structpb.Struct {
 // connectProviders starts providers for one run, as the engine does.
 func (m *monitor) connectProviders() {
 	m.t.Helper()
-	server, err := m.cloud.Serve()
+	server, err := emulator.Serve(m.cloud)
 	if err != nil {
 		m.t.Fatal(err)
 	}

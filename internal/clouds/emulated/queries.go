@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/aws"
+	"github.com/beachhead-build/beachhead/internal/emulator/link"
 	"github.com/beachhead-build/beachhead/internal/restype"
 	"github.com/beachhead-build/beachhead/internal/verify"
 )
@@ -29,7 +31,7 @@ func (c Queries) findFirst(typ string, is func(emulator.Resource) bool) (emulato
 }
 
 func (c Queries) FindDefaultRoute(_ context.Context, subnetID string) (verify.Route, error) {
-	route := c.State.DefaultRoute(subnetID)
+	route := aws.DefaultRoute(c.State, subnetID)
 	return verify.Route{Kind: route.Kind, Live: route.Live, Why: route.Why}, nil
 }
 
@@ -45,7 +47,7 @@ func (c Queries) ListPropagatedRoutes(_ context.Context, subnetID string) ([]str
 	if !found { // the subnet uses the VPC's main table, to which no VPN gateway propagates routes
 		return nil, true, nil
 	}
-	return c.State.PropagatedRoutes(asText(association.Outputs["routeTableId"])), true, nil
+	return link.PropagatedRoutes(c.State, asText(association.Outputs["routeTableId"])), true, nil
 }
 
 func (c Queries) FindGroup(_ context.Context, name string) (verify.Group, bool, error) {
@@ -107,8 +109,8 @@ func (c Queries) FindParameter(_ context.Context, name string) (string, bool, er
 
 // FindTunnel reports both sessions as established if the emulated tunnel is up, that is, if both ends agree on everything.
 func (c Queries) FindTunnel(_ context.Context, connectionID string, number int, gcpName string) (verify.Tunnel, bool, error) {
-	all := c.State.Tunnels()
-	i := slices.IndexFunc(all, func(t emulator.Tunnel) bool { return t.AWS == connectionID && t.Number == number })
+	all := link.Tunnels(c.State)
+	i := slices.IndexFunc(all, func(t link.Tunnel) bool { return t.AWS == connectionID && t.Number == number })
 	if i < 0 {
 		return verify.Tunnel{}, false, nil
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/beachhead-build/beachhead/internal/clouds"
 	"github.com/beachhead-build/beachhead/internal/inventory"
+	"github.com/beachhead-build/beachhead/internal/restype"
 )
 
 // fakeProject answers as Compute Engine does: lists in pages, one filter, errors with reasons.
@@ -283,5 +284,22 @@ func TestJoined(t *testing.T) {
 	}
 	if all, err := (clouds.Joined{}).FindOwned(t.Context(), "us"); err != nil || len(all) != 0 {
 		t.Errorf("%v and %v, want nothing", all, err)
+	}
+}
+
+// The table of resource types, from which the documentation's table of permissions is generated, has exactly what the search requests.
+func TestPermissionsAreThoseOfTheRequests(t *testing.T) {
+	f := projectOf("us")
+	if _, err := f.serve(t).FindOwned(t.Context(), "us"); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, path := range f.calls {
+		got = append(got, (&apiError{path: path}).permission())
+	}
+	slices.Sort(got)
+	want := slices.DeleteFunc(restype.Permissions(), func(p string) bool { return !strings.HasPrefix(p, "compute.") })
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("the search needs %q, the table of resource types has %q", got, want)
 	}
 }

@@ -75,21 +75,25 @@ func TestCheck(t *testing.T) {
 		in   resource.PropertyMap
 		want string
 	}{
-		{"good", resource.PropertyMap{"must": resource.NewProperty("x"), "count": resource.NewProperty(2.0), "part": resource.NewProperty(0.5)}, ""},
+		{"good", resource.PropertyMap{"must": resource.NewProperty("x"), "count": resource.NewProperty(2.0), "part": resource.NewProperty(0.5)},
+			""},
 		{"unknown values pass", resource.PropertyMap{"must": computed, "list": computed, "one": computed}, ""},
-		{"secrets are looked into", resource.PropertyMap{"must": resource.MakeSecret(resource.NewProperty(1.0))}, "must: want string, got number"},
+		{"secrets are looked into", resource.PropertyMap{"must": resource.MakeSecret(resource.NewProperty(1.0))},
+			"must: want string, got number"},
 		{"missing", resource.PropertyMap{}, "must: missing required property"},
 		{"null is missing", resource.PropertyMap{"must": resource.NewNullProperty()}, "must: missing required property"},
 		{"a secret nobody knows yet", resource.PropertyMap{"must": resource.MakeSecret(computed)}, ""},
 		{"integer", with("count", resource.NewProperty(2.5)), "count: want integer, got number"},
 		{"boolean", with("flag", resource.NewProperty("true")), "flag: want boolean, got string"},
 		{"list", with("list", resource.NewProperty("x")), "list: want a list, got string"},
-		{"element", with("list", resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{})})), "list[0].inner: missing required property"},
+		{"element", with("list", resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{})})),
+			"list[0].inner: missing required property"},
 		{"map", with("map", resource.NewProperty("x")), "map: want a map, got string"},
 		{"entry", with("map", resource.NewProperty(resource.PropertyMap{"k": resource.NewProperty(true)})), "map.k: want string, got bool"},
 		{"object", with("one", resource.NewProperty("x")), "one: want an object, got string"},
 		{"typo", with("lists", resource.NewProperty("x")), "lists: unknown property; did you mean list?"},
-		{"nested typo", with("one", resource.NewProperty(resource.PropertyMap{"inner": resource.NewProperty(1.0), "outer": resource.NewProperty(1.0)})), "one.outer: unknown property"},
+		{"nested typo", with("one", resource.NewProperty(resource.PropertyMap{"inner": resource.NewProperty(1.0),
+			"outer": resource.NewProperty(1.0)})), "one.outer: unknown property"},
 		{"table with a hole", with("lost", resource.NewProperty(resource.PropertyMap{})), "lost: the property table lacks type gone"},
 		{"internal keys", with("__defaults", resource.NewProperty("x")), ""},
 	} {
@@ -109,7 +113,8 @@ func with(name string, v resource.PropertyValue) resource.PropertyMap {
 
 func TestDiff(t *testing.T) {
 	r := &Resource{Inputs: map[string]Property{
-		"ids": {Type: "[string]"}, "steps": {Type: "[string]"}, "rules": {Type: "[@t]"}, "disks": {Type: "[@t]"}, "fixed": {Type: "string", CreateOnly: true},
+		"ids": {Type: "[string]"}, "steps": {Type: "[string]"}, "rules": {Type: "[@t]"}, "disks": {Type: "[@t]"}, "fixed": {Type: "string",
+			CreateOnly: true},
 		"late": {Type: "string"}, "chosen": {Type: "string"},
 	}, AlwaysSet: []string{"chosen"}}
 	how := Comparison{Sets: []string{"rules"}, Ordered: []string{"steps"}, CreateOnly: []string{"late"}}
@@ -126,7 +131,8 @@ func TestDiff(t *testing.T) {
 		{"a set with a twin", map[string]any{"ids": []any{"a", "a"}}, nil, map[string]any{"ids": ab}, "ids[1] update"},
 		{"order in a list", map[string]any{"steps": ab}, nil, map[string]any{"steps": ba}, "steps[0] update, steps[1] update"},
 		{"order in a set of objects", map[string]any{"rules": []any{one, two}}, nil, map[string]any{"rules": []any{two, one}}, ""},
-		{"order in a list of objects", map[string]any{"disks": []any{one, two}}, nil, map[string]any{"disks": []any{two, one}}, "disks[0].n update, disks[1].n update"},
+		{"order in a list of objects", map[string]any{"disks": []any{one, two}}, nil, map[string]any{"disks": []any{two, one}},
+			"disks[0].n update, disks[1].n update"},
 		{"create only", map[string]any{"fixed": "a"}, nil, map[string]any{"fixed": "b"}, "fixed update-replace"},
 		{"create only, by hand", map[string]any{"late": "a"}, nil, map[string]any{"late": "b"}, "late update-replace"},
 		{"what the cloud chose is left to it", map[string]any{"chosen": "a"}, nil, map[string]any{}, ""},
@@ -136,7 +142,8 @@ func TestDiff(t *testing.T) {
 		{"outputs among old inputs", map[string]any{"arn": "x"}, nil, map[string]any{}, ""},
 	} {
 		var got []string
-		diff := r.Diff(how, resource.NewPropertyMapFromMap(c.old), resource.NewPropertyMapFromMap(c.state), resource.NewPropertyMapFromMap(c.news))
+		diff := r.Diff(how, resource.NewPropertyMapFromMap(c.old), resource.NewPropertyMapFromMap(c.state),
+			resource.NewPropertyMapFromMap(c.news))
 		for _, path := range sortedKeys(diff) {
 			got = append(got, path+" "+diff[path].Kind.String())
 		}

@@ -35,9 +35,8 @@ keys and broken rules. Each problem has its line and says what to write instead:
 - Fleets can share settings with YAML anchors and merge keys (` + "`agent: &jobserv {…}`" + `, then ` + "`<<: *jobserv`" + `). Define the
   anchor at its first use. A merge is one level deep.
 - The file contains no secrets. ` + "`agent.token`" + ` is the name of a stack secret.
-- The first line of the example below connects the file to ` + "`schema.json`" +
-	`, so editors can complete keys and check simple values. The
-  loader checks all rules.
+- The first line of the example below connects the file to ` + "`schema.json`" + `. Editors can then complete keys and check simple values.
+  The loader checks all rules.
 - ` + "`beachhead show REGION`" + ` prints the file with all defaults filled in.
 
 `
@@ -52,7 +51,8 @@ func buildPage(s *jsonschema.Schema) ([]byte, error) {
 	out.WriteString(intro)
 	out.WriteString("## Keys\n\n")
 	writeSection(&out, s, "")
-	out.WriteString("## Rules\n\nA region file must follow these rules in addition to the types, bounds and patterns above. A warning stops no command.\n\n")
+	out.WriteString("## Rules\n\nA region file must follow these rules in addition to the types, bounds and patterns " +
+		"above. A warning stops no command.\n\n")
 	on := ""
 	for _, r := range regionfile.Rules() {
 		if r.On != on {

@@ -193,8 +193,10 @@ func (m *machine) FindNetworkInterface(_ context.Context, tags map[string]string
 		}
 		h := &m.iface
 		m.settle(h)
-		n = aws.NetworkInterface{ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address, AttachedTo: h.holder, AttachmentID: h.id,
-			AttachmentState: h.shown()}
+		n = aws.NetworkInterface{
+			ID: "eni-1", MAC: "02:00:00:00:00:10", Address: m.address,
+			AttachedTo: h.holder, AttachmentID: h.id, AttachmentState: h.shown(),
+		}
 		if h.holder == m.id {
 			n.SubnetPrefix = netip.PrefixFrom(m.address, 24)
 		}
@@ -247,7 +249,7 @@ var commandTexts = map[string]string{
 	"networkctl":       `last 0`,
 	"sync":             `last 0`,
 	"resize2fs":        `last 0`,
-	"exportfs":         `grep -q 0:1 "$R/proc/self/mountinfo" && grep -q started "$R/nfsd" && echo serving >"$R/nfsd"; last 0`, //nolint:misspell // its name
+	"exportfs":         `grep -q 0:1 "$R/proc/self/mountinfo" && grep -q started "$R/nfsd" && echo serving >"$R/nfsd"; last 0`, //nolint:misspell
 	"mount":            `mkdir -p "$6"; echo "30 22 0:1 / $6 rw - ext4 $5 rw" >>"$R/proc/self/mountinfo"; last 0`,
 	"umount":           `: >"$R/proc/self/mountinfo"; last 0`,
 	"systemctl": `case "$1 $2" in

@@ -26,11 +26,11 @@ func (r *Role) renderNFSSettings() string {
 	return fmt.Sprintf(`# Written by beachhead-node.
 [nfsd]
 threads=%d
-# Only version 4, which needs one port and no port mapper. Only 4.1 and later, whose clients report when they have recovered after a restart.
+# Only version 4, which needs one port and no port mapper. Only 4.1 and later, whose clients report the end of their recovery after a restart.
 vers3=n
 vers4.0=n
-# After a restart of this server, clients have this many seconds to reclaim their open files before any new file may be opened. A client that
-# is silent for as long loses its open files. Runners read and push files without locks, so short values are better than the usual 90.
+# After a restart of this server, clients have this many seconds to reclaim open files before any new file may be opened. A client that is
+# silent for as long loses its open files. Runners read and push files without locks, so short values are better than the usual 90.
 #
 # The list of those clients stays on the machine's own disk. The next machine starts with an empty list and has no such wait: clients open
 # their files again by their handles, which are equal. With the list on the volume, each replacement would make all clients wait for runners
@@ -40,10 +40,10 @@ lease-time=15
 `, r.cache.Threads)
 }
 
-// unitSettings raise the number of connections, so that all runners of a region can connect. The kernel's own limit is
-// 20 connections for each of three more than the number of threads (svc_check_conn_limits in net/sunrpc/svc_xprt.c);
-// beyond it the kernel closes other connections. 167 runners with 8 connections each are too many for 64 threads. 16384
-// connections are enough for 2,048 runners. A kernel without the file has no such limit.
+// unitSettings raises the number of connections, so that all runners of a region can connect. The kernel's own limit is
+// 20 * (threads + 3) connections (svc_check_conn_limits in net/sunrpc/svc_xprt.c); beyond it the kernel closes other
+// connections. 167 runners with 8 connections each are too many for 64 threads. 16384 connections are enough for 2,048
+// runners. A kernel without the file has no such limit.
 const unitSettings = `# Written by beachhead-node.
 [Service]
 ExecStartPre=-/bin/sh -c 'echo 16384 >/proc/fs/nfsd/max_connections'
@@ -64,7 +64,8 @@ func (r *Role) renderExports() string {
 
 // configureNFS writes the files that the server reads when it starts.
 func (r *Role) configureNFS(ctx context.Context) error {
-	user := fmt.Sprintf("# Written by beachhead-node: whom NFS clients are taken for.\nu beachhead-cache %d \"Beachhead cache\"\n", ClientID)
+	user := fmt.Sprintf("# Written by beachhead-node: the user that the export maps NFS clients to.\n"+
+		"u beachhead-cache %d \"Beachhead cache\"\n", ClientID)
 	for file, text := range map[string]string{nfsFile: r.renderNFSSettings(), usersFile: user} {
 		if _, err := r.host.WriteFile(file, 0o644, text); err != nil {
 			return err

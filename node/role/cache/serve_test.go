@@ -54,7 +54,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 			hurt(l, m)
 			begin := time.Now()
 			err := m.role.Serve(t.Context())
-			if err == nil || time.Since(begin) < (failureLimit-1)*checkInterval || time.Since(begin) > failureLimit*checkInterval+3*nfsTimeout {
+			if err == nil || time.Since(begin) < (failureLimit-1)*checkInterval || time.Since(begin) > (failureLimit-1)*checkInterval+3*nfsTimeout {
 				t.Errorf("%s: %v after %v", what, err, time.Since(begin))
 			}
 		})

@@ -18,8 +18,8 @@ func TestDecideStep(t *testing.T) {
 			holder: rapid.SampledFrom([]string{"", "i-me", "i-other"}).Draw(t, "holder"),
 			state:  rapid.SampledFrom([]string{"", "attaching", "attached", "detaching", "busy"}).Draw(t, "state"),
 		}
-		state := rapid.SampledFrom([]string{"", "pending", "running", "shutting-down", "stopping", "stopped", "terminated", "new"}).Draw(t,
-			"machine")
+		states := []string{"", "pending", "running", "shutting-down", "stopping", "stopped", "terminated", "new"}
+		state := rapid.SampledFrom(states).Draw(t, "machine")
 		dying := time.Duration(rapid.IntRange(0, 120).Draw(t, "seconds")) * time.Second
 		switch decideStep(a, "i-me", state, dying) {
 		case stepDone:

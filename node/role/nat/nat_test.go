@@ -188,6 +188,18 @@ func TestForwards(t *testing.T) {
 	}
 }
 
+// A route line has at least the eight columns up to the mask; shorter lines are ignored.
+func TestParseDefaultDevice(t *testing.T) {
+	for text, want := range map[string]string{
+		"ens5 00000000 0100000A 0003 0 0 100 00000000": "ens5", "ens5 00000000 0100000A 0003 0 0 100": "",
+		"ens6 00000000 0100000A 0003 0 0 200 00000000\nens5 00000000 0100000A 0003 0 0 100 00000000": "ens5",
+	} {
+		if got, err := parseDefaultDevice(text); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	for memory, want := range map[int]string{
 		512 << 20: "nf_conntrack_max = 209715\n", 2 << 30: "nf_conntrack_max = 838860\nnet.netfilter.nf_conntrack_buckets = 209715\n",

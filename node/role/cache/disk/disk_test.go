@@ -71,10 +71,14 @@ func TestParseMountInfo(t *testing.T) {
 		"writable":  {list, "/srv/cache", MountedDevice{Source: "/dev/nvme1n1"}},
 		"nothing":   {list, "/srv", MountedDevice{}},
 		"read-only": {list, "/srv/cache2", MountedDevice{Source: "tmpfs", ReadOnly: true}},
-		"made read-only": {strings.Replace(list, "rw,errors", "ro,errors", 1), "/srv/cache",
-			MountedDevice{Source: "/dev/nvme1n1", ReadOnly: true}},
-		"the last is on top": {list + "32 30 259:5 / /srv/cache rw shared:3 - ext4 /dev/nvme2n1 rw\n", "/srv/cache",
-			MountedDevice{Source: "/dev/nvme2n1"}},
+		"made read-only": {
+			strings.Replace(list, "rw,errors", "ro,errors", 1), "/srv/cache",
+			MountedDevice{Source: "/dev/nvme1n1", ReadOnly: true},
+		},
+		"the last is on top": {
+			list + "32 30 259:5 / /srv/cache rw shared:3 - ext4 /dev/nvme2n1 rw\n", "/srv/cache",
+			MountedDevice{Source: "/dev/nvme2n1"},
+		},
 	} {
 		if got := parseMountInfo(c.list, c.target); got != c.want {
 			t.Errorf("%s: %+v, want %+v", what, got, c.want)

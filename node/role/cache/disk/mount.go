@@ -123,8 +123,8 @@ func repairFileSystem(ctx context.Context, h host.Host, v Volume) error {
 }
 
 func adviseRepair(v Volume) string {
-	return fmt.Sprintf("the file system on %s is damaged. Create a volume from the shard's newest snapshot, move the tags of this volume to it, "+
-		"and terminate this machine. Or repair it with `e2fsck -y %s`, which may lose files; builds create them again", v.ID, v.Device)
+	return fmt.Sprintf("the file system on %s is damaged. Create a volume from the shard's newest snapshot, "+
+		"move the tags of this volume to it, and terminate this machine. Or repair it with `e2fsck -y %s`, which may lose files; builds create them again", v.ID, v.Device)
 }
 
 func adviseClear(v Volume) string {

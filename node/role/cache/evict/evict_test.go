@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/beachhead-build/beachhead/node/cacheclient"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -207,8 +209,8 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("%+v, %v", did, err)
 	}
 	for path, want := range map[string]bool{
-		slots + "/001/tenant/a/.beachhead-push-old": false, slots + "/001/tenant/a/.beachhead-push-young": true, slots +
-			"/001/tenant/a/object": true,
+		slots + "/001/tenant/a/.beachhead-push-old": false, slots + "/001/tenant/a/.beachhead-push-young": true,
+		slots + "/001/tenant/a/object":         true,
 		volumeRoot + "/.beachhead/hashserv.db": true, slots + "/README": true, outside + "/.beachhead-push-old": true,
 		slots + "/001/tenant/empty": false, slots + "/001/tenant/new": true,
 	} {
@@ -223,8 +225,9 @@ func TestSweepFollowsNoLink(t *testing.T) {
 	slots, outside := t.TempDir(), t.TempDir()
 	put(t, outside+"/victim", 40_000, 400*day)
 	put(t, slots+"/001/tenant/object", 40_000, day)
-	for link, to := range map[string]string{"/001/tenant/folder": outside, "/001/other": outside, "/002": outside,
-		"/001/tenant/file": outside + "/victim"} {
+	for link, to := range map[string]string{
+		"/001/tenant/folder": outside, "/001/other": outside, "/002": outside, "/001/tenant/file": outside + "/victim",
+	} {
 		if err := os.Symlink(to, slots+link); err != nil {
 			t.Fatal(err)
 		}
@@ -245,6 +248,18 @@ func TestSweepFollowsNoLink(t *testing.T) {
 	err = visitFolder(root, "other", func(folder *os.Root) error { return errors.New("led out to " + folder.Name()) })
 	if err == nil || strings.Contains(err.Error(), "led out") {
 		t.Errorf("a link as a folder: %v", err)
+	}
+}
+
+// Folders are searched to a limited depth, since each level holds a file descriptor.
+func TestDepthIsLimited(t *testing.T) {
+	slots := t.TempDir()
+	for tenant, depth := range map[string]int{"deepest": maxDepth, "deeper": maxDepth + 1} {
+		put(t, slots+"/001/"+tenant+strings.Repeat("/d", depth)+"/"+cacheclient.TemporaryPrefix+"old", 10, 2*day)
+	}
+	did, err := SweepVolume(t.Context(), slots, now, volume(t, slots, 1<<30))
+	if err != nil || did != (Result{Leftovers: 1}) {
+		t.Errorf("%+v, %v; want the file at the limit removed, and the one below it left", did, err)
 	}
 }
 

@@ -238,8 +238,9 @@ func TestSkippedFiles(t *testing.T) {
 	from, to, outside := t.TempDir(), t.TempDir(), t.TempDir()
 	lay(t, from, map[string]state{"a": {"a", 1}, cacheclient.TemporaryPrefix + "1": {"half", 0}})
 	lay(t, outside, map[string]state{"secret": {"secret", 0}})
-	for name, target := range map[string]string{"in": "a", "out": filepath.Join(outside, "secret"), "up": "../" + filepath.Base(outside) +
-		"/secret"} {
+	for name, target := range map[string]string{
+		"in": "a", "out": filepath.Join(outside, "secret"), "up": "../" + filepath.Base(outside) + "/secret",
+	} {
 		if err := os.Symlink(target, filepath.Join(from, name)); err != nil {
 			t.Fatal(err)
 		}

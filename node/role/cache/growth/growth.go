@@ -56,7 +56,7 @@ func Run(ctx context.Context, s Server) error {
 		s.interval = 30 * time.Second
 	}
 	reader := cacheclient.Reader{Host: s.Host, Parameters: s.Parameters, Name: s.MapParameter}
-	said := ""
+	logged := ""
 	for {
 		err := s.copyPending(ctx, reader)
 		if ctx.Err() != nil {
@@ -64,11 +64,11 @@ func Run(ctx context.Context, s Server) error {
 		}
 		// Log each fault once, and once when it is over.
 		switch now := faultKind(err); {
-		case err != nil && now != said:
-			said = now
+		case err != nil && now != logged:
+			logged = now
 			slog.Warn("cannot copy all tenants that move to this shard; the server retries in 30 seconds", "shard", s.Shard, "fault", err)
-		case err == nil && said != "":
-			said = ""
+		case err == nil && logged != "":
+			logged = ""
 			slog.Info("tenants that move to this shard can be copied again", "shard", s.Shard)
 		}
 		if host.Sleep(ctx, s.interval) != nil {

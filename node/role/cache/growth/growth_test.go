@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -150,10 +151,8 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("%s: there is %v, want it moved %t", tenant, got, moved)
 		}
 	}
-	until(t, "the old shard is unmounted", func() bool {
-		return strings.Contains(w.ReadCalls(),
-			"umount "+w.Root+"/run/beachhead/growth/00\n")
-	})
+	unmounted := "umount " + w.Root + "/run/beachhead/growth/00\n"
+	until(t, "the old shard is unmounted", func() bool { return strings.Contains(w.ReadCalls(), unmounted) })
 	stop()
 	if got := strings.Count(w.ReadCalls(), "\n"); got != 2 || !strings.Contains(w.ReadCalls(), "-o ro,") {
 		t.Errorf("ran %swant one mount, to read, and one unmount", w.ReadCalls())
@@ -191,8 +190,8 @@ func TestNewestMoveFirst(t *testing.T) {
 	}
 	w.lay(t, pair[0], map[string]state{"a": {"x", 50}})
 	w.lay(t, pair[1], map[string]state{"a": {"x", 0}})
-	if jobs, err = rankMoves(t.Context(), w.old, m, m.ListMoves()); err != nil ||
-		strings.Join(jobs[0].tenants, " ") != strings.Join([]string{pair[1], moving[0], pair[0]}, " ") {
+	want := []string{pair[1], moving[0], pair[0]}
+	if jobs, err = rankMoves(t.Context(), w.old, m, m.ListMoves()); err != nil || !slices.Equal(jobs[0].tenants, want) {
 		t.Errorf("first is %+v, %v", jobs[0], err)
 	}
 }

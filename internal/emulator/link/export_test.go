@@ -1,0 +1,4 @@
+package link
+
+// SubnetRangesOf returns the ranges that a router advertises in the default mode.
+var SubnetRangesOf = subnetRangesOf
