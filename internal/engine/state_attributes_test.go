@@ -44,7 +44,11 @@ func TestRemoveBrokenAttributes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := removeBrokenAttributes("s3://state", "a"); err != nil {
+	foreign := write(filepath.Join(stacks, "a.json.attrs"), "")
+	if err := removeBrokenAttributes("s3://state"+dir, "a"); err != nil {
 		t.Errorf("a bucket, which writes whole or not at all: %v", err)
+	}
+	if _, err := os.Stat(foreign); err != nil {
+		t.Errorf("a file that only looks like the bucket's: %v", err)
 	}
 }

@@ -52,8 +52,8 @@ func TestCache(t *testing.T) {
 	if c.Volume != (Volume{SizeGiB: 2048, IOPS: 8000, Throughput: 1000}) || c.Threads != 64 || c.Arch != regionfile.ARM64 {
 		t.Errorf("volume %+v, %d threads, %s", c.Volume, c.Threads, c.Arch)
 	}
-	if c.MapParameter != "/beachhead/us-west-2/cache/map" || c.ImageParameter != "/aws/service/debian/release/12/latest/arm64" ||
-		c.Seed != "us-east-2" {
+	if c.MapParameter != "/beachhead/us-west-2/cache/map" ||
+		c.ImageParameter != "/aws/service/debian/release/12/latest/arm64" || c.Seed != "us-east-2" {
 		t.Errorf("map in %s, image in %s, seed %q", c.MapParameter, c.ImageParameter, c.Seed)
 	}
 }

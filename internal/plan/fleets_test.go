@@ -88,8 +88,8 @@ func TestPostures(t *testing.T) {
 		regionfile.Draining: {Min: 0, Max: 192, Drain: true},
 	} {
 		got, p := buildFleetOf(t, nil, func(c *regionfile.Config) { c.Posture = posture })
-		if got.Min != want.Min || got.Max != want.Max || !reflect.DeepEqual(got.Desired, want.Desired) || got.Drain != want.Drain ||
-			got.Launching != want.Launching {
+		if got.Min != want.Min || got.Max != want.Max || !reflect.DeepEqual(got.Desired,
+			want.Desired) || got.Drain != want.Drain || got.Launching != want.Launching {
 			t.Errorf("%s: %+v, want the sizes and marks of %+v", posture, got, want)
 		}
 		if got.Min, got.Desired, got.Drain, got.Launching = active.Min, nil, false, true; !reflect.DeepEqual(got, active) {

@@ -137,8 +137,8 @@ func TestTunnelRanges(t *testing.T) {
 				}
 			}
 			first := a.Inside.Addr()
-			if !whole.Contains(first) || a.Inside.Bits() != 30 || a.Inside != a.Inside.Masked() || a.AWSAddress != addressAfter(first, 1) ||
-				a.GCPAddress != addressAfter(first, 2) {
+			if !whole.Contains(first) || a.Inside.Bits() != 30 || a.Inside != a.Inside.Masked() || a.AWSAddress != addressAfter(first,
+				1) || a.GCPAddress != addressAfter(first, 2) {
 				t.Fatalf("%+v in %s", a, whole)
 			}
 		}

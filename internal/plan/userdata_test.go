@@ -66,6 +66,7 @@ var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXU
 	SessionToken: "session/token+=="}
 
 func newCloud(t *testing.T) *fakeCloud {
+	t.Helper()
 	c := &fakeCloud{t: t, object: agentBuild}
 	c.metadata, c.bucket = httptest.NewServer(http.HandlerFunc(c.serveMetadata)), httptest.NewServer(http.HandlerFunc(c.serveBucket))
 	t.Cleanup(c.metadata.Close)
@@ -409,8 +410,8 @@ func TestShardUserData(t *testing.T) {
 			t.Errorf("the real address %s is not the default", part)
 		}
 	}
-	if _, err := p.ShardUserData(p.Cache.Shards[0], AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil ||
-		!strings.Contains(err.Error(), "not the digest of an agent for arm64") {
+	if _, err := p.ShardUserData(p.Cache.Shards[0],
+		AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil || !strings.Contains(err.Error(), "not the digest of an agent for arm64") {
 		t.Errorf("without a build for it: %v", err)
 	}
 	p.Cache = nil
@@ -466,5 +467,14 @@ func TestUserDataIsBounded(t *testing.T) {
 func TestUserDataIsSmall(t *testing.T) {
 	if len(userDataText) > 6<<10 {
 		t.Errorf("%d bytes before anything is filled in", len(userDataText))
+	}
+	f, p := buildFleetOf(t, nil, nil)
+	text, err := p.FleetUserData(f, agentSums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The encoder's smallest indentation: every line of the script pays for it.
+	if !strings.Contains(text, "\nruncmd:\n  - - sh\n    - -c\n    - |\n      #!/bin/sh\n") {
+		t.Errorf("the script is not indented by six blanks:\n%.200s", text)
 	}
 }

@@ -53,7 +53,8 @@ func TestDecodeProblems(t *testing.T) {
 			[]string{`:9: network.keep[0]: "nat" is not an egress mode; want nat-gateway-per-zone,`}},
 		{"duration", "ready: 10m", "ready: 10 minutes", []string{`:6: ready: "10 minutes" is not valid; want a duration such as 10m`}},
 		{"duration without unit", "ready: 10m", "ready: 10", []string{`:6: ready: "10" is not valid`}},
-		{"size in GB", "disk: 200GiB", "disk: 200GB", []string{`:16: runners.containers-arm64.disk: "200GB" is not valid; want a size such as 200GiB`}},
+		{"size in GB", "disk: 200GiB", "disk: 200GB",
+			[]string{`:16: runners.containers-arm64.disk: "200GB" is not valid; want a size such as 200GiB`}},
 		{"size as a list", "disk: 200GiB", "disk: [200GiB]", []string{`:16: runners.containers-arm64.disk: is a list; want a size`}},
 		{"range", "10.42.0.0/16", "10.42.0.0/33", []string{`:8: network.cidr: "10.42.0.0/33" is not valid; want a private range of /16 to /20`}},
 		{"empty range", "10.42.0.0/16", `""`, []string{`:8: network.cidr: "" is not valid`}},
@@ -97,8 +98,10 @@ func TestDecodeProblems(t *testing.T) {
 		{"empty section", "    agent:\n      kind: command\n      ", "    agent:\n    # kind: command\n    image: debian-12\n    #",
 			[]string{`:29: runners.own-amd64.agent: is empty; want a mapping with the keys kind`}},
 		{"missing keys", "  account: \"210987654321\"\n  region: us-west-1\n", "", []string{
-			`:1: aws.account: is missing; want the twelve digits of the account in quotes`, `:1: aws.region: is missing; want an AWS region such as us-west-1`}},
-		{"missing section", "network:\n  cidr: 10.42.0.0/16\n  egress: nat-gateway-per-zone\n", "", []string{`:1: network: is missing; want a mapping with the keys ` + joinAnd(listKeys(reflect.TypeFor[Network]()))}},
+			`:1: aws.account: is missing; want the twelve digits of the account in quotes`,
+			`:1: aws.region: is missing; want an AWS region such as us-west-1`}},
+		{"missing section", "network:\n  cidr: 10.42.0.0/16\n  egress: nat-gateway-per-zone\n", "",
+			[]string{`:1: network: is missing; want a mapping with the keys ` + joinAnd(listKeys(reflect.TypeFor[Network]()))}},
 		{"missing in an item", "address: 10.128.0.20, ", "", []string{`gcp.services[1].address: is missing; want an IPv4 address`}},
 		{"token as a number", "token: ci-worker-token", "token: 123456789",
 			[]string{`agent.token: is a number; want the name of a stack secret`}},
@@ -123,7 +126,8 @@ func TestDecodeProblems(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	fleet := "runners:\n  a: &a\n    arch: arm64\n    instanceTypes: [m7g.large]\n    count: {min: 1, max: 2}\n    agent: &agent {kind: github, url: 'https://github.com/acme', token: gh, tags: [one]}\n"
+	fleet := "runners:\n  a: &a\n    arch: arm64\n    instanceTypes: [m7g.large]\n    count: {min: 1, max: 2}\n    agent: &agent {kind: " +
+		"github, url: 'https://github.com/acme', token: gh, tags: [one]}\n"
 	cases := []struct {
 		name, more string
 		want       []string
@@ -138,9 +142,9 @@ func TestMerge(t *testing.T) {
 			func(c *Config) bool { return c.Runners["d"].Disk == 30 }},
 		{"whole alias", "  b: *a\n", nil, func(c *Config) bool { return c.Runners["b"].Count.Max == 2 }},
 		{"merge of a text", "  b:\n    <<: hello\n    <<: *a\n", []string{`:14: runners.b["<<"]: is a string; want an alias to a mapping`}, nil},
-		{"merge of itself", "  b: &b\n    <<: *b\n", []string{"runners.b.agent: is missing", "runners.b.arch: is missing",
-			"runners.b.count: is missing",
-			"runners.b.instanceTypes: is missing", `:14: runners.b["<<"]: merges a mapping into itself; want an alias to another mapping`}, nil},
+		{"merge of itself", "  b: &b\n    <<: *b\n",
+			[]string{"runners.b.agent: is missing", "runners.b.arch: is missing", "runners.b.count: is missing",
+				"runners.b.instanceTypes: is missing", `:14: runners.b["<<"]: merges a mapping into itself; want an alias to another mapping`}, nil},
 		{"a bad key is reported at the anchor", "  b: &b\n    <<: *a\n    dsk: 20GiB\n  c: {<<: *b}\n",
 			[]string{":15: runners.b.dsk: unknown key; want disk", ":15: runners.c.dsk: unknown key; want disk"}, nil},
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 // parseBack parses the text of a config and removes its connection to the file, which differs.
-func parseBack(t testing.TB, c *Config, text []byte) *Config {
-	t.Helper()
+func parseBack(tb testing.TB, c *Config, text []byte) *Config {
+	tb.Helper()
 	got, err := Parse(c.Name+".yaml", text)
 	if err != nil {
-		t.Fatalf("reading back: %v\n%s", err, text)
+		tb.Fatalf("reading back: %v\n%s", err, text)
 	}
 	got.source = sourceMap{}
 	return got

@@ -31,8 +31,8 @@ func TestLoadRegion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Neighbours) != 1 || r.Neighbours[0].Name != "us-west-2" || len(r.Invalid) != 1 ||
-			!strings.HasSuffix(r.Invalid[0], "us-east-2.yml") {
+		if len(r.Neighbours) != 1 || r.Neighbours[0].Name != "us-west-2" || len(r.Invalid) != 1 || !strings.HasSuffix(r.Invalid[0],
+			"us-east-2.yml") {
 			t.Errorf("neighbours %v, unsound %v", r.Neighbours, r.Invalid)
 		}
 	})

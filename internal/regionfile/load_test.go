@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-func writeFile(t testing.TB, dir, name, text string) string {
-	t.Helper()
+func writeFile(tb testing.TB, dir, name, text string) string {
+	tb.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
@@ -145,9 +145,9 @@ func unknownKeys(n int) string {
 	return b.String()
 }
 
-func makeDir(t testing.TB, dir string) {
-	t.Helper()
+func makeDir(tb testing.TB, dir string) {
+	tb.Helper()
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

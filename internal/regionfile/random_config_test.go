@@ -77,7 +77,8 @@ func drawGCP(t *rapid.T) *GCP {
 	g := &GCP{
 		Project: "acme-backend", Region: "us-west2", Network: rapid.SampledFrom([]string{"", "other"}).Draw(t, "network"),
 		Link: drawEnum[Link](t), Path: drawEnum[Path](t), GoogleAPIs: drawEnum[GoogleAPIs](t),
-		ASN: ASN{AWS: rapid.SampledFrom([]int64{0, 64512, 4294967294}).Draw(t, "asn"), GCP: rapid.SampledFrom([]int64{0, 64513}).Draw(t, "asn of GCP")},
+		ASN: ASN{AWS: rapid.SampledFrom([]int64{0, 64512, 4294967294}).Draw(t, "asn"),
+			GCP: rapid.SampledFrom([]int64{0, 64513}).Draw(t, "asn of GCP")},
 	}
 	if rapid.Bool().Draw(t, "tunnels") {
 		g.TunnelRange = drawPrefix(t)
@@ -89,8 +90,9 @@ func drawGCP(t *rapid.T) *GCP {
 		g.Ranges = append(g.Ranges, drawPrefix(t))
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "services") {
-		g.Services = append(g.Services, Service{Name: "api", Host: rapid.StringN(1, 10, 20).Draw(t, "host"), Address: drawPrefix(t).Addr(),
-			Ports: []int{rapid.Int().Draw(t, "port")}})
+		g.Services = append(g.Services,
+			Service{Name: "api", Host: rapid.StringN(1, 10, 20).Draw(t, "host"), Address: drawPrefix(t).Addr(),
+				Ports: []int{rapid.Int().Draw(t, "port")}})
 	}
 	return g
 }
