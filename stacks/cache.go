@@ -9,13 +9,15 @@ import (
 )
 
 const (
-	// snapshotsAt is a time at which few build: between the evening of the American west coast and the morning of Europe's east.
+	// snapshotsAt is a time at which few people build: between the evening of the American west coast and the morning of Eastern Europe.
 	snapshotsAt = "09:00"
-	// snapshotDays is for how long snapshots are kept: past a long weekend on which nobody saw that a cache had gone bad.
+	// snapshotDays is the number of days for which snapshots are stored. It covers a long weekend on which a cache is bad and no operator
+	// notices.
 	snapshotDays = 7
 )
 
-func (r *region) makeCache() error {
+// createCache creates the sharded cache if the plan has one.
+func (r *region) createCache() error {
 	c := r.plan.Cache
 	if c == nil {
 		return nil
@@ -28,8 +30,8 @@ func (r *region) makeCache() error {
 		Stack: r.plan.Name, Region: r.plan.Region, Account: r.plan.Account, Domain: c.Domain,
 		InstanceTypes: c.InstanceTypes, Image: c.ImageParameter, RunnerCIDRs: c.Clients, HashPort: c.HashPort,
 		Map:       cache.Map{Parameter: c.MapParameter, Document: string(document)},
-		Snapshots: cache.Snapshots{At: snapshotsAt, KeepDays: snapshotDays, CopyTo: copyTo(c, r.plan.Region)},
-		Tags:      r.plan.Tags, VPC: r.net.VPCID, Bucket: r.depot.Bucket,
+		Snapshots: cache.Snapshots{At: snapshotsAt, KeepDays: snapshotDays, CopyTo: listCopyTargets(c, r.plan.Region)},
+		Tags:      r.plan.Tags, VPC: r.net.VPCID, Bucket: r.artifacts.Bucket,
 	}
 	for _, z := range r.plan.Network.Zones {
 		subnet := cache.Subnet{Zone: z.Name, CIDR: z.Subnets[plan.CacheTier], ID: r.net.CacheSubnets[z.Name]}
@@ -39,12 +41,12 @@ func (r *region) makeCache() error {
 			}
 		}
 		args.Subnets = append(args.Subnets, subnet)
-		// The internet gateway passes on nothing of a machine that has no public address.
+		// The internet gateway forwards no traffic of a machine without a public address.
 		args.PublicAddresses = args.PublicAddresses || z.CacheRoute.Kind == plan.ViaInternet
 	}
-	seeds := r.seeds()
+	seeds := r.findSeeds()
 	for i, s := range c.Shards {
-		shard, err := r.shard(s)
+		shard, err := r.describeShard(s)
 		if err != nil {
 			return err
 		}
@@ -57,7 +59,7 @@ func (r *region) makeCache() error {
 	return err
 }
 
-func (r *region) shard(s plan.Shard) (cache.Shard, error) {
+func (r *region) describeShard(s plan.Shard) (cache.Shard, error) {
 	data, err := r.plan.ShardUserData(s, r.agent.sums)
 	if err != nil {
 		return cache.Shard{}, err
@@ -69,9 +71,9 @@ func (r *region) shard(s plan.Shard) (cache.Shard, error) {
 	}, nil
 }
 
-// copyTo gives the AWS regions that get copies, each once. A region that seeds from this one and is in the same AWS region finds the
-// snapshots where they are.
-func copyTo(c *plan.Cache, here string) []string {
+// listCopyTargets returns the AWS regions to which snapshots are copied, each once. A region that seeds from this one and is in the same AWS
+// region needs no copies.
+func listCopyTargets(c *plan.Cache, here string) []string {
 	var targets []string
 	seen := map[string]bool{}
 	for _, t := range c.CopyTo {
@@ -83,22 +85,23 @@ func copyTo(c *plan.Cache, here string) []string {
 	return targets
 }
 
-// seeds are the newest snapshots of the shards with the same numbers in the region that this one is seeded from; nil without one. They
-// count for volumes that are yet to be made, and for no others. Where none has been copied here, a volume starts blank; the command line says
-// so, since it knows which volumes are new, and this program does not.
-func (r *region) seeds() []pulumi.StringPtrOutput {
+// findSeeds returns the newest snapshot of each shard's namesake in the region from which this one is seeded, or nil if there is no such
+// region. Seeds apply to new volumes only. A volume without a snapshot here starts blank. The command line reports that, since it knows which
+// volumes are new, and this program does not.
+func (r *region) findSeeds() []pulumi.StringPtrOutput {
 	c := r.plan.Cache
 	if c.Seed == "" {
 		return nil
 	}
 	var seeds []pulumi.StringPtrOutput
 	for _, s := range c.Shards {
-		seeds = append(seeds, r.newestSnapshot(c.Seed, s.Name))
+		seeds = append(seeds, r.findNewestSnapshot(c.Seed, s.Name))
 	}
 	return seeds
 }
 
-func (r *region) newestSnapshot(stack, volume string) pulumi.StringPtrOutput {
+// findNewestSnapshot returns the id of the newest complete snapshot of a stack's volume, or nil if there is none.
+func (r *region) findNewestSnapshot(stack, volume string) pulumi.StringPtrOutput {
 	filter := func(name, value string) ebs.GetSnapshotIdsFilterInput {
 		return ebs.GetSnapshotIdsFilterArgs{Name: pulumi.String(name), Values: pulumi.ToStringArray([]string{value})}
 	}
@@ -106,7 +109,7 @@ func (r *region) newestSnapshot(stack, volume string) pulumi.StringPtrOutput {
 		Owners:  pulumi.ToStringArray([]string{"self"}),
 		Filters: ebs.GetSnapshotIdsFilterArray{filter("status", "completed"), filter("tag:"+cache.CacheTag, stack), filter("tag:Name", volume)},
 	}, pulumi.Provider(r.amazon))
-	// The ids come newest first. Source: the AWS provider's documentation of aws_ebs_snapshot_ids.
+	// The newest id comes first. Source: the AWS provider's documentation of aws_ebs_snapshot_ids.
 	return found.Ids().ApplyT(func(ids []string) *string {
 		if len(ids) == 0 {
 			return nil

@@ -10,14 +10,20 @@ import (
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
-func (r *region) makeLink() error {
-	if a := r.plan.Admission; a != nil {
-		if _, err := gcplink.NewAdmission(r.ctx, "admission", &gcplink.AdmissionArgs{
-			Stack: r.plan.Name, Project: a.Project, Policy: a.Policy, Priority: a.Priority, Addresses: r.net.Addresses,
-		}, r.inBoth()); err != nil {
-			return err
-		}
+// createAdmission creates the Cloud Armor rule that lets the region's runners in, if the plan has one.
+func (r *region) createAdmission() error {
+	a := r.plan.Admission
+	if a == nil {
+		return nil
 	}
+	_, err := gcplink.NewAdmission(r.ctx, "admission", &gcplink.AdmissionArgs{
+		Stack: r.plan.Name, Project: a.Project, Policy: a.Policy, Priority: a.Priority, Addresses: r.net.Addresses,
+	}, r.inBoth())
+	return err
+}
+
+// createLink creates the link to GCP if the plan has one.
+func (r *region) createLink() error {
 	l := r.plan.Link
 	if l == nil {
 		return nil
@@ -27,7 +33,7 @@ func (r *region) makeLink() error {
 		AWSASN: l.ASNs.AWS, GCPASN: l.ASNs.GCP, Advertised: l.Advertised, Sources: l.Sources,
 	}
 	if len(l.Tunnels) != gcplink.Tunnels {
-		return fmt.Errorf("the plan has %d tunnels; a link has %d", len(l.Tunnels), gcplink.Tunnels)
+		return fmt.Errorf("the plan has %d tunnels; want %d", len(l.Tunnels), gcplink.Tunnels)
 	}
 	args.Inside = [gcplink.Tunnels]netip.Prefix{}
 	for i, t := range l.Tunnels {
@@ -48,7 +54,7 @@ func (r *region) makeLink() error {
 	return err
 }
 
-// routeTables are those of whoever talks to GCP: runners in either tier, and cache servers.
+// routeTables returns the ids of the route tables that need routes to GCP: those of runners in both tiers, and of cache servers.
 func (r *region) routeTables() map[string]pulumi.StringInput {
 	tables := map[string]pulumi.StringInput{string(plan.PublicTier): r.net.PublicRouteTable}
 	for _, z := range r.plan.Network.Zones {

@@ -7,16 +7,16 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// OutputsVersion is the version of the stack's outputs. It changes when a name goes away or changes its shape.
+// OutputsVersion is the version of the stack's outputs. It changes when an output is removed or changes its type.
 const OutputsVersion = 2
 
-// Outputs are what a region's stack tells other programs and people. There are no secrets among them.
+// Outputs are the outputs of a region's stack, for other programs and people. They contain no secrets.
 type Outputs struct {
 	Version int    `json:"version"`
 	Region  string `json:"region"`
 	Posture string `json:"posture"`
 	Egress  string `json:"egress"`
-	// FleetTier is the tier of subnets that the fleets are in.
+	// FleetTier is the tier of the fleets' subnets.
 	FleetTier string `json:"fleetTier"`
 	VPCID     string `json:"vpcId"`
 	// Subnet and route table ids by zone.
@@ -27,21 +27,21 @@ type Outputs struct {
 	RunnerRouteTables map[string]string `json:"runnerRouteTables"`
 	CacheRouteTables  map[string]string `json:"cacheRouteTables"`
 	PublicRouteTable  string            `json:"publicRouteTable"`
-	// Addresses are the public addresses from which the region's runners come, by name: what others put on their allow-lists.
+	// Addresses are the public addresses of the region's traffic, by name, for allow-lists elsewhere.
 	Addresses map[string]string `json:"addresses"`
-	// Bucket holds what machines fetch when they start; empty without machines.
+	// Bucket is the bucket from which machines fetch their agent. It is empty without machines.
 	Bucket string `json:"bucket"`
 	// Fleets are the names of the runners' scaling groups by fleet.
 	Fleets map[string]string `json:"fleets"`
-	// Cache and Link are nil without them.
+	// Cache and Link are nil in a region without them.
 	Cache *CacheOutputs `json:"cache,omitempty"`
 	Link  *LinkOutputs  `json:"link,omitempty"`
-	// Topic is the ARN by which people hear of alarms, and Dashboard the dashboard's name.
+	// Topic is the ARN of the topic that notifies people of alarms. Dashboard is the dashboard's name.
 	Topic     string `json:"topic"`
 	Dashboard string `json:"dashboard"`
 }
 
-// CacheOutputs are the cache's, by shard, whose keys are the two digits in its name.
+// CacheOutputs are the outputs of the cache. The keys are shards, by the two digits in their names.
 type CacheOutputs struct {
 	VolumeIDs    map[string]string `json:"volumeIds"`
 	Addresses    map[string]string `json:"interfaceAddresses"`
@@ -50,7 +50,7 @@ type CacheOutputs struct {
 	MapParameter string            `json:"mapParameter"`
 }
 
-// LinkOutputs are the link's, by connection or tunnel.
+// LinkOutputs are the outputs of the link. The keys are numbers of connections or tunnels.
 type LinkOutputs struct {
 	ConnectionIDs map[string]string `json:"connectionIds"`
 	TunnelNames   map[string]string `json:"tunnelNames"`
@@ -59,24 +59,24 @@ type LinkOutputs struct {
 	AWSAddresses  map[string]string `json:"awsAddresses"`
 }
 
-// ParseOutputs reads a stack's outputs. It fails on another version: the stack was made by another Beachhead.
+// ParseOutputs reads a stack's outputs. It returns an error for another version, which an older or newer Beachhead has written.
 func ParseOutputs(plain map[string]any) (*Outputs, error) {
 	text, err := json.Marshal(plain)
 	if err != nil {
-		return nil, fmt.Errorf("the stack's outputs: %w", err)
+		return nil, fmt.Errorf("reading the stack's outputs: %w", err)
 	}
 	o := &Outputs{}
 	if err := json.Unmarshal(text, o); err != nil {
-		return nil, fmt.Errorf("the stack's outputs: %w", err)
+		return nil, fmt.Errorf("reading the stack's outputs: %w", err)
 	}
 	if o.Version != OutputsVersion {
-		return nil, fmt.Errorf("the stack's outputs have version %d and this program knows %d: run up with this program once", o.Version, OutputsVersion)
+		return nil, fmt.Errorf("the stack's outputs have version %d; this version of Beachhead reads version %d. Run `beachhead up` with it once", o.Version, OutputsVersion)
 	}
 	return o, nil
 }
 
-// outputs are what Outputs describes, by the names that it has for them.
-func (r *region) outputs() pulumi.Map {
+// listOutputs returns the stack's outputs, with the names that Outputs has for them.
+func (r *region) listOutputs() pulumi.Map {
 	fleets := pulumi.StringMap{}
 	for name, f := range r.fleets {
 		fleets[name] = f.GroupName
@@ -89,8 +89,8 @@ func (r *region) outputs() pulumi.Map {
 		"publicRouteTable": r.net.PublicRouteTable, "addresses": r.net.Addresses, "bucket": pulumi.String(""), "fleets": fleets,
 		"topic": r.watch.Topic, "dashboard": r.watch.Dashboard,
 	}
-	if r.depot != nil {
-		all["bucket"] = r.depot.Bucket
+	if r.artifacts != nil {
+		all["bucket"] = r.artifacts.Bucket
 	}
 	if c := r.cache; c != nil {
 		all["cache"] = pulumi.Map{

@@ -17,13 +17,13 @@ import (
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
-// Whoever reads outputs knows them by the names in Outputs, so the stack must export exactly those.
+// Programs read outputs by the names in Outputs, so the stack must export exactly those.
 func TestOutputsHaveTheNamesOfTheirType(t *testing.T) {
 	r := &region{
-		plan: &plan.Plan{}, net: &network.Network{}, watch: &watch.Watch{}, depot: &artifacts.Artifacts{}, cache: &cache.ShardedCache{},
+		plan: &plan.Plan{}, net: &network.Network{}, watch: &watch.Watch{}, artifacts: &artifacts.Artifacts{}, cache: &cache.ShardedCache{},
 		link: &gcplink.Link{},
 	}
-	all := r.outputs()
+	all := r.listOutputs()
 	for what, pair := range map[string]struct {
 		typ reflect.Type
 		has pulumi.Map

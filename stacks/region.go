@@ -1,5 +1,5 @@
-// Package stacks turns a plan into Pulumi programs. It alone creates providers, maps the plan to component arguments and exports
-// outputs.
+// Package stacks creates Pulumi programs from plans. Only this package creates providers, translates a plan into arguments of components,
+// and exports outputs.
 package stacks
 
 import (
@@ -18,88 +18,94 @@ import (
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
-// region is a region on its way.
+// region creates a region's resources. Each of its steps fills in fields for later steps.
 type region struct {
-	ctx    *pulumi.Context
-	plan   *plan.Plan
-	agent  *agent // nil without machines
+	ctx  *pulumi.Context
+	plan *plan.Plan
+	// secrets are the stack's secrets by name.
+	secrets map[string]pulumi.StringOutput
+	// agent is nil in a region without machines.
+	agent *agent
+	// google is nil in a region without resources in GCP.
 	amazon *aws.Provider
 	google *gcp.Provider
 
-	net    *network.Network
-	depot  *artifacts.Artifacts
-	link   *gcplink.Link
-	cache  *cache.ShardedCache
-	fleets map[string]*fleet.Fleet
-	watch  *watch.Watch
+	net       *network.Network
+	artifacts *artifacts.Artifacts
+	link      *gcplink.Link
+	cache     *cache.ShardedCache
+	fleets    map[string]*fleet.Fleet
+	watch     *watch.Watch
 }
 
-// Region is the program of one region: everything in the plan, with the fewest edges. Bin is the folder with the builds of the node agent,
-// as `make agent` leaves them there; without them it fails with ErrNoAgent, unless the region has no machines. A program that lacks them, or
-// stack secrets, fails before it declares anything, for secrets with an error for each.
+// Region returns the program of one region: every resource of the plan, with as few dependencies as possible. The folder bin contains the
+// builds of the node agent, which `make agent` creates. The program fails before it registers a resource if a build is missing (ErrNoAgent;
+// a region without machines needs none), or if stack secrets are missing, with an error for each.
 func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		secrets, err := tokens(ctx, p)
+		secrets, err := readSecrets(ctx, p)
 		if err != nil {
 			return err
 		}
-		r := &region{ctx: ctx, plan: p, fleets: map[string]*fleet.Fleet{}}
+		r := &region{ctx: ctx, plan: p, secrets: secrets, fleets: map[string]*fleet.Fleet{}}
 		if p.HasMachines() {
 			if r.agent, err = findAgent(bin); err != nil {
 				return err
 			}
 		}
-		// On a stack of its own: Pulumi writes the stack trace of each resource into the state, and the whole state at each step. From
-		// here on it is a third of what it is below the engine.
-		made := make(chan error)
-		go func() { made <- r.make(secrets) }()
-		return <-made
+		// A goroutine of its own has a short stack. Pulumi writes the stack trace of each resource into the state, and the whole state at each
+		// step; below the engine's frames the traces would be three times as long.
+		done := make(chan error)
+		go func() { done <- r.createAll() }()
+		return <-done
 	}
 }
 
-// make declares everything. The order is that in which later steps read what earlier ones made. It does not serialise the engine: only
-// data does. The link takes longest and comes as early as it can; nothing but its own parts waits for it.
-func (r *region) make(secrets map[string]pulumi.StringOutput) error {
+// createAll registers every resource. The order is only that in which later steps read the results of earlier ones. The engine does not wait
+// between steps: it orders resources by their data. The link takes longest and comes as early as possible; only its own parts and its alarms
+// wait for it.
+func (r *region) createAll() error {
 	for _, step := range []func() error{
-		r.makeProviders, r.makeArtifacts, r.makeNetwork, r.makeLink, r.makeCache,
-		func() error { return r.makeFleets(secrets) }, r.makeWatch,
+		r.createProviders, r.createArtifacts, r.createNetwork, r.createAdmission, r.createLink, r.createCache, r.createFleets, r.createWatch,
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	for name, value := range r.outputs() {
+	for name, value := range r.listOutputs() {
 		r.ctx.Export(name, value)
 	}
 	return nil
 }
 
-func (r *region) makeProviders() error {
+// createProviders creates the AWS provider of the region, and the GCP provider if the region has resources in GCP.
+func (r *region) createProviders() error {
 	var err error
 	if r.amazon, err = aws.NewProvider(r.ctx, "aws", &aws.ProviderArgs{
 		Region: pulumi.String(r.plan.Region),
-		// Credentials of another account are refused by the provider too, in case this program runs without our checks before it.
+		// The provider refuses credentials of another account too, in case this program runs without Beachhead's checks before it.
 		AllowedAccountIds: pulumi.ToStringArray([]string{r.plan.Account}),
 		DefaultTags:       aws.ProviderDefaultTagsArgs{Tags: pulumi.ToStringMap(r.plan.Tags)},
 	}); err != nil {
-		return fmt.Errorf("the AWS provider: %w", err)
+		return fmt.Errorf("creating the provider aws: %w", err)
 	}
-	project, place := r.project()
+	project, location := r.findProject()
 	if project == "" {
 		return nil
 	}
 	args := &gcp.ProviderArgs{Project: pulumi.String(project)}
-	if place != "" {
-		args.Region = pulumi.String(place)
+	if location != "" {
+		args.Region = pulumi.String(location)
 	}
 	if r.google, err = gcp.NewProvider(r.ctx, "gcp", args); err != nil {
-		return fmt.Errorf("the GCP provider: %w", err)
+		return fmt.Errorf("creating the provider gcp: %w", err)
 	}
 	return nil
 }
 
-// project is the GCP project and region in which the region has anything; empty: it has nothing there, and needs no credentials for it.
-func (r *region) project() (project, place string) {
+// findProject returns the GCP project and the GCP region of the region's resources. A region without resources in GCP has no project and
+// needs no credentials for it. Where the only resource is the admission rule, there is a project and no GCP region.
+func (r *region) findProject() (project, location string) {
 	switch {
 	case r.plan.Link != nil:
 		return r.plan.Link.Project, r.plan.Link.Region
@@ -109,26 +115,27 @@ func (r *region) project() (project, place string) {
 	return "", ""
 }
 
-// inAWS and inBoth are the options of components by where they have resources.
+// inAWS and inBoth return the provider options of components with resources in AWS only, and in both clouds.
 func (r *region) inAWS() pulumi.ResourceOption { return pulumi.Providers(r.amazon) }
 
 func (r *region) inBoth() pulumi.ResourceOption { return pulumi.Providers(r.amazon, r.google) }
 
-func (r *region) makeNetwork() error {
+// createNetwork creates the VPC.
+func (r *region) createNetwork() error {
 	n := r.plan.Network
 	args := &network.Args{
 		CIDR: n.CIDR, Region: r.plan.Region, Account: r.plan.Account, Internet: n.Internet, InterfaceEndpoints: n.InterfaceEndpoints,
 		FlowLogGroup: n.FlowLogGroup, FlowLogDays: n.FlowLogDays, Tags: r.plan.Tags,
 	}
-	if r.depot != nil {
-		args.Bucket = r.depot.Bucket
+	if r.artifacts != nil {
+		args.Bucket = r.artifacts.Bucket
 	}
 	for _, z := range n.Zones {
 		zone := network.Zone{
 			Name:    z.Name,
 			Private: z.Subnets[plan.PrivateTier], Public: z.Subnets[plan.PublicTier],
 			Cache: z.Subnets[plan.CacheTier], Link: z.Subnets[plan.LinkTier],
-			RunnerWay: way(z.RunnerRoute), CacheWay: way(z.CacheRoute), NATAddresses: z.NATAddresses,
+			RunnerRoute: convertRoute(z.RunnerRoute), CacheRoute: convertRoute(z.CacheRoute), NATAddresses: z.NATAddresses,
 		}
 		if i := z.NATInstance; i != nil {
 			data, err := r.plan.NATUserData(z.Name, r.agent.sums)
@@ -144,20 +151,22 @@ func (r *region) makeNetwork() error {
 	return err
 }
 
-func way(w plan.Route) network.Way { return network.Way{Kind: network.WayKind(w.Kind), Zone: w.Zone} }
+func convertRoute(r plan.Route) network.Route {
+	return network.Route{Kind: network.RouteKind(r.Kind), Zone: r.Zone}
+}
 
-// makeArtifacts makes the bucket where there are machines to fetch from it.
-func (r *region) makeArtifacts() error {
+// createArtifacts creates the bucket with the node agent, unless the region has no machines.
+func (r *region) createArtifacts() error {
 	if r.agent == nil {
 		return nil
 	}
 	args := &artifacts.Args{Bucket: r.plan.Bucket}
-	for _, arch := range r.agent.architectures() {
+	for _, arch := range r.agent.listArchitectures() {
 		args.Agents = append(args.Agents, artifacts.Agent{
 			Arch: string(arch), Key: plan.AgentKey(arch, r.agent.sums[arch]), Path: r.agent.files[arch],
 		})
 	}
 	var err error
-	r.depot, err = artifacts.New(r.ctx, "artifacts", args, r.inAWS())
+	r.artifacts, err = artifacts.New(r.ctx, "artifacts", args, r.inAWS())
 	return err
 }

@@ -219,7 +219,7 @@ func TestMachinesNeedTheirAgent(t *testing.T) {
 	}
 }
 
-// Nothing but its own parts and its alarms waits for the link; and the alarms wait for its connections, not for its BGP sessions, which
+// Only its own parts and its alarms wait for the link; and the alarms wait for its connections, not for its BGP sessions, which
 // are minutes later and the last of all.
 func TestNobodyWaitsForTheLink(t *testing.T) {
 	waiting := 0
@@ -278,3 +278,58 @@ func (s *traces) NewResource(args pulumi.MockResourceArgs) (string, resource.Pro
 }
 
 func (*traces) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+
+// The GCP provider has the link's project and region. With the admission rule alone it has a project and no region, since the rule is global;
+// without either there is no such provider.
+func TestGCPProviderHasProjectAndRegion(t *testing.T) {
+	p := shipped(t)[0]
+	link := record(t, p).Named(t, "pulumi:providers:gcp", "gcp").Inputs
+	if link["project"].StringValue() != p.Link.Project || !link["region"].IsString() || link["region"].StringValue() != p.Link.Region {
+		t.Errorf("project %v and region %v, want %s and %s", link["project"], link["region"], p.Link.Project, p.Link.Region)
+	}
+	if aws := record(t, p).Named(t, "pulumi:providers:aws", "aws").Inputs["region"]; aws.StringValue() != p.Region {
+		t.Errorf("the AWS provider has region %v, want %s", aws, p.Region)
+	}
+	p.Link = nil
+	p.Admission = &plan.Admission{Project: "acme-edge", Policy: "edge", Priority: 1000}
+	rule := record(t, p).Named(t, "pulumi:providers:gcp", "gcp").Inputs
+	if rule["project"].StringValue() != "acme-edge" || rule.HasValue("region") {
+		t.Errorf("project %v and region %v, want acme-edge and none", rule["project"], rule["region"])
+	}
+	p.Admission = nil
+	if all := record(t, p).OfType("pulumi:providers:gcp"); len(all) > 0 {
+		t.Errorf("a region without resources in GCP has a provider for it: %s", all)
+	}
+}
+
+// Every missing secret has an error of its own, before the program registers a resource.
+func TestEveryMissingSecretHasAnError(t *testing.T) {
+	p := shipped(t)[0]
+	p.Fleets[0].Agent.Secret, p.Fleets[1].Agent.Secret = "first-token", "second-token"
+	made := 0
+	err := pulumi.RunErr(stacks.Region(p, bin(t)), pulumi.WithMocks("beachhead", "test", counter{&made}))
+	for _, name := range p.SecretNames() {
+		want := fmt.Sprintf("the stack has no secret %s; set it with `pulumi config set --secret %[1]s --stack test`", name)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+	if len(p.SecretNames()) < 2 || made > 0 {
+		t.Errorf("%d secrets, and %d resources before the error", len(p.SecretNames()), made)
+	}
+}
+
+// A refused provider, and one refused component of each kind, end the program with an error.
+func TestEveryRefusalReachesTheCaller(t *testing.T) {
+	p := shipped(t)[0]
+	secrets := map[string]string{}
+	for _, name := range p.SecretNames() {
+		secrets[name] = planted
+	}
+	program := stacks.Region(p, bin(t))
+	for _, r := range recorder.RecordWith(t, secrets, program, cloud) {
+		if strings.HasPrefix(r.Type, "pulumi:providers:") || strings.HasPrefix(r.Type, "beachhead:") {
+			recorder.FailOne(t, secrets, program, r, cloud)
+		}
+	}
+}

@@ -7,7 +7,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/watch"
 )
 
-func (r *region) makeWatch() error {
+// createWatch creates alarms, dashboard and notifications.
+func (r *region) createWatch() error {
 	args := &watch.Args{
 		Region: r.plan.Region, Account: r.plan.Account, Stack: r.plan.Name, Namespace: kit.Namespace,
 		Email: r.plan.Alerts.Email, Webhooks: r.plan.Alerts.Webhooks,
@@ -26,8 +27,8 @@ func (r *region) makeWatch() error {
 		}
 	}
 	if l := r.plan.Link; l != nil {
-		// The first alarms come while the sessions are under way: one mail that the link is down, and one that it is up. Waiting for the sessions
-		// would not spare it, since a new alarm looks back at minutes in which they were not there, and it would be the last thing of all.
+		// While GCP establishes the BGP sessions, the alarms go off: one mail reports that the link is down, and one that it is up. Waiting for
+		// the sessions would not avoid that, since a new alarm evaluates earlier minutes too, and the alarms would be the last resources of all.
 		for side := range l.Tunnels[len(l.Tunnels)-1].Connection + 1 {
 			key := fmt.Sprint(side)
 			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.link.ConnectionIDs[key]})

@@ -37,8 +37,8 @@ type Zone struct {
 	Name string
 	// Private and Public are the ranges of the runner subnets, Cache is that of the cache subnet, and Link that of the endpoints' subnet.
 	Private, Public, Cache, Link netip.Prefix
-	// RunnerWay and CacheWay are the egress routes of the private runner subnet and of the cache subnet.
-	RunnerWay, CacheWay Way
+	// RunnerRoute and CacheRoute are the egress routes of the private runner subnet and of the cache subnet.
+	RunnerRoute, CacheRoute Route
 	// NATAddresses is the number of public addresses of the zone's NAT gateway. 0: the zone has no gateway.
 	NATAddresses int
 	// NATInstance is nil where the zone has none.
@@ -56,22 +56,22 @@ type NATInstance struct {
 	UserData string
 }
 
-// Way is an egress route: the target of a route table's default route.
-type Way struct {
-	Kind WayKind
+// Route is an egress route: the target of a route table's default route.
+type Route struct {
+	Kind RouteKind
 	// Zone is the zone of the NAT gateway or NAT instance.
 	Zone string
 }
 
-// WayKind is the kind of an egress route's target.
-type WayKind string
+// RouteKind is the kind of an egress route's target.
+type RouteKind string
 
 // The kinds of targets.
 const (
-	NoWay          WayKind = "none"
-	ViaNATGateway  WayKind = "nat-gateway"
-	ViaNATInstance WayKind = "nat-instance"
-	ViaInternet    WayKind = "internet-gateway"
+	NoRoute        RouteKind = "none"
+	ViaNATGateway  RouteKind = "nat-gateway"
+	ViaNATInstance RouteKind = "nat-instance"
+	ViaInternet    RouteKind = "internet-gateway"
 )
 
 // Validate returns an error that lists every egress route whose target the network does not have, and everything that a NAT instance lacks.
@@ -86,10 +86,10 @@ func (a *Args) Validate() error {
 	p := &kit.Problems{}
 	for _, z := range a.Zones {
 		a.checkNATInstance(p, z)
-		p.RefuseIf(!z.RunnerWay.hasTarget(a.Internet, gateways, instances),
-			"zone %s: the network has no target for the runners' egress route %s", z.Name, z.RunnerWay)
-		p.RefuseIf(!z.CacheWay.hasTarget(a.Internet, gateways, instances),
-			"zone %s: the network has no target for the cache servers' egress route %s", z.Name, z.CacheWay)
+		p.RefuseIf(!z.RunnerRoute.hasTarget(a.Internet, gateways, instances),
+			"zone %s: the network has no target for the runners' egress route %s", z.Name, z.RunnerRoute)
+		p.RefuseIf(!z.CacheRoute.hasTarget(a.Internet, gateways, instances),
+			"zone %s: the network has no target for the cache servers' egress route %s", z.Name, z.CacheRoute)
 	}
 	return p.Combine()
 }
@@ -106,21 +106,21 @@ func (a *Args) checkNATInstance(p *kit.Problems, z Zone) {
 }
 
 // String returns the egress route as error messages have it.
-func (w Way) String() string {
-	if w.Zone == "" {
-		return string(w.Kind)
+func (r Route) String() string {
+	if r.Zone == "" {
+		return string(r.Kind)
 	}
-	return string(w.Kind) + " in " + w.Zone
+	return string(r.Kind) + " in " + r.Zone
 }
 
-func (w Way) hasTarget(internet bool, gateways, instances map[string]bool) bool {
-	switch w.Kind {
-	case NoWay:
+func (r Route) hasTarget(internet bool, gateways, instances map[string]bool) bool {
+	switch r.Kind {
+	case NoRoute:
 		return true
 	case ViaNATGateway:
-		return internet && gateways[w.Zone]
+		return internet && gateways[r.Zone]
 	case ViaNATInstance:
-		return internet && instances[w.Zone]
+		return internet && instances[r.Zone]
 	case ViaInternet:
 		return internet
 	}

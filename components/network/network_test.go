@@ -22,20 +22,21 @@ const groupType = "aws:autoscaling/group:Group"
 func args(edit func(*network.Args)) *network.Args {
 	prefix := netip.MustParsePrefix
 	a := &network.Args{
-		CIDR: prefix("10.42.0.0/16"), Region: "us-west-1", Account: "210987654321", Internet: true, FlowLogGroup: "/beachhead/test/flow-logs", FlowLogDays: 30,
-		Tags: map[string]string{"beachhead:stack": "test"}, Bucket: pulumi.String("agents"),
+		CIDR: prefix("10.42.0.0/16"), Region: "us-west-1", Account: "210987654321", Internet: true, FlowLogGroup: "/beachhead/test/flow-logs",
+		FlowLogDays: 30,
+		Tags:        map[string]string{"beachhead:stack": "test"}, Bucket: pulumi.String("agents"),
 		Zones: []network.Zone{
 			{
 				Name: "us-west-1a", Private: prefix("10.42.0.0/20"), Public: prefix("10.42.128.0/20"),
 				Cache: prefix("10.42.224.0/23"), Link: prefix("10.42.240.0/24"), NATAddresses: 1,
-				RunnerWay: network.Way{Kind: network.ViaNATGateway, Zone: "us-west-1a"},
-				CacheWay:  network.Way{Kind: network.ViaNATGateway, Zone: "us-west-1a"},
+				RunnerRoute: network.Route{Kind: network.ViaNATGateway, Zone: "us-west-1a"},
+				CacheRoute:  network.Route{Kind: network.ViaNATGateway, Zone: "us-west-1a"},
 			},
 			{
 				Name: "us-west-1b", Private: prefix("10.42.16.0/20"), Public: prefix("10.42.144.0/20"),
 				Cache: prefix("10.42.226.0/23"), Link: prefix("10.42.241.0/24"), NATAddresses: 1,
-				RunnerWay: network.Way{Kind: network.ViaNATGateway, Zone: "us-west-1b"},
-				CacheWay:  network.Way{Kind: network.ViaNATGateway, Zone: "us-west-1b"},
+				RunnerRoute: network.Route{Kind: network.ViaNATGateway, Zone: "us-west-1b"},
+				CacheRoute:  network.Route{Kind: network.ViaNATGateway, Zone: "us-west-1b"},
 			},
 		},
 	}
@@ -56,8 +57,8 @@ func record(t *testing.T, edit func(*network.Args)) recorder.Recording {
 func toInstances(a *network.Args) {
 	for i := range a.Zones {
 		z := &a.Zones[i]
-		way := network.Way{Kind: network.ViaNATInstance, Zone: z.Name}
-		z.NATAddresses, z.RunnerWay, z.CacheWay = 0, way, way
+		way := network.Route{Kind: network.ViaNATInstance, Zone: z.Name}
+		z.NATAddresses, z.RunnerRoute, z.CacheRoute = 0, way, way
 		z.NATInstance = &network.NATInstance{
 			InstanceType: "t4g.medium", Address: z.Public.Addr().Next(), Image: "resolve:ssm:/image", UserData: "#!/bin/sh\nexec planted\n",
 		}
@@ -67,8 +68,8 @@ func toInstances(a *network.Args) {
 func toNone(a *network.Args) {
 	a.Internet, a.InterfaceEndpoints = false, []string{"ssm", "ec2"}
 	for i := range a.Zones {
-		way := network.Way{Kind: network.NoWay}
-		a.Zones[i].NATAddresses, a.Zones[i].RunnerWay, a.Zones[i].CacheWay = 0, way, way
+		way := network.Route{Kind: network.NoRoute}
+		a.Zones[i].NATAddresses, a.Zones[i].RunnerRoute, a.Zones[i].CacheRoute = 0, way, way
 	}
 }
 
@@ -105,7 +106,7 @@ func TestDefaultRoutesAreOneResourceInEveryMode(t *testing.T) {
 	}
 	target(nil, "natGatewayId")
 	target(toInstances, "networkInterfaceId")
-	target(func(a *network.Args) { a.Zones[1].RunnerWay = network.Way{Kind: network.ViaInternet} }, "gatewayId")
+	target(func(a *network.Args) { a.Zones[1].RunnerRoute = network.Route{Kind: network.ViaInternet} }, "gatewayId")
 }
 
 // What the cloud checks and no property says must be an explicit edge; see the comments beside each.
@@ -178,10 +179,12 @@ func TestNATInstanceIsSafe(t *testing.T) {
 	if template.Inputs.HasValue("keyName") {
 		t.Error("the machine takes SSH keys")
 	}
-	if got, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue()); err != nil || string(got) != "#!/bin/sh\nexec planted\n" {
+	if got, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue()); err != nil ||
+		string(got) != "#!/bin/sh\nexec planted\n" {
 		t.Errorf("user data %q, %v", got, err)
 	}
-	if profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue(); !strings.HasSuffix(profile, "net-nat-instance-us-west-1a") {
+	if profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue(); !strings.HasSuffix(profile,
+		"net-nat-instance-us-west-1a") {
 		t.Errorf("the machine has the profile %s", profile)
 	}
 	iface := recorded.Named(t, "aws:ec2/networkInterface:NetworkInterface", "net-nat-instance-us-west-1a")
@@ -190,8 +193,8 @@ func TestNATInstanceIsSafe(t *testing.T) {
 	}
 }
 
-// A route may move to the machine once the group is there, so the group waits for it, and the machine says when it carries traffic. A silent
-// one is replaced while the provider still waits, ten minutes by itself.
+// A route may move to the machine once the group is there, so the group waits for it, and the machine says when it carries traffic. A
+// silent one is replaced while the provider still waits, ten minutes by itself.
 func TestNATInstanceIsWaitedFor(t *testing.T) {
 	group := record(t, toInstances).Named(t, groupType, "net-nat-instance-us-west-1a").Inputs
 	if group.HasValue("waitForCapacityTimeout") {
@@ -294,11 +297,11 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 	cases := map[string]func(*network.Args){
 		"no gateway in that zone": func(a *network.Args) { a.Zones[0].NATAddresses = 0 },
 		"no instance in that zone": func(a *network.Args) {
-			a.Zones[0].RunnerWay = network.Way{Kind: network.ViaNATInstance, Zone: "us-west-1a"}
+			a.Zones[0].RunnerRoute = network.Route{Kind: network.ViaNATInstance, Zone: "us-west-1a"}
 		},
 		"no internet gateway":       func(a *network.Args) { a.Internet = false },
 		"a NAT instance without it": func(a *network.Args) { toInstances(a); a.Internet = false },
-		"a way that does not exist": func(a *network.Args) { a.Zones[0].CacheWay = network.Way{Kind: "tunnel"} },
+		"a way that does not exist": func(a *network.Args) { a.Zones[0].CacheRoute = network.Route{Kind: "tunnel"} },
 	}
 	for name, edit := range cases {
 		err := pulumi.RunErr(func(ctx *pulumi.Context) error {
@@ -313,9 +316,12 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 
 func TestNATInstancesWithoutTheirAgentAreRefused(t *testing.T) {
 	cases := map[string]func(*network.Args){
-		"needs an account and a bucket":                 func(a *network.Args) { a.Bucket = nil },
-		"user data of the NAT instance has 0 bytes":     func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
-		"user data of the NAT instance has 16385 bytes": func(a *network.Args) { a.Zones[1].NATInstance.UserData = strings.Repeat("x", 16<<10+1) },
+		"needs an account and a bucket":             func(a *network.Args) { a.Bucket = nil },
+		"user data of the NAT instance has 0 bytes": func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
+		"user data of the NAT instance has 16385 bytes": func(a *network.Args) {
+			a.Zones[1].NATInstance.UserData = strings.Repeat("x",
+				16<<10+1)
+		},
 	}
 	for want, edit := range cases {
 		_, err := network.New(nil, "net", args(func(a *network.Args) { toInstances(a); edit(a) }))
@@ -360,11 +366,11 @@ func TestLimits(t *testing.T) {
 	if err := noAccount.Validate(); err == nil {
 		t.Error("a NAT instance without an account is accepted")
 	}
-	direct := args(func(a *network.Args) { a.Zones[0].RunnerWay = network.Way{Kind: network.ViaInternet} })
+	direct := args(func(a *network.Args) { a.Zones[0].RunnerRoute = network.Route{Kind: network.ViaInternet} })
 	if err := direct.Validate(); err != nil {
 		t.Errorf("runners by the internet gateway: %v", err)
 	}
-	offline := args(func(a *network.Args) { toNone(a); a.Zones[0].RunnerWay = network.Way{Kind: network.ViaInternet} })
+	offline := args(func(a *network.Args) { toNone(a); a.Zones[0].RunnerRoute = network.Route{Kind: network.ViaInternet} })
 	if err := offline.Validate(); err == nil || !strings.Contains(err.Error(), "zone us-west-1a: the network has no target for the runners'") {
 		t.Errorf("runners by the internet gateway of a network without internet access: %v", err)
 	}

@@ -71,11 +71,11 @@ func (b *builder) createPrivateSubnets() error {
 		return err
 	}
 	for _, z := range b.args.Zones {
-		runners, err := b.createRoutedSubnet("private", z.Name, z.Private, z.RunnerWay)
+		runners, err := b.createRoutedSubnet("private", z.Name, z.Private, z.RunnerRoute)
 		if err != nil {
 			return err
 		}
-		caches, err := b.createRoutedSubnet("cache", z.Name, z.Cache, z.CacheWay)
+		caches, err := b.createRoutedSubnet("cache", z.Name, z.Cache, z.CacheRoute)
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (b *builder) createPrivateSubnets() error {
 }
 
 // createRoutedSubnet creates a subnet with a route table of its own and its default route.
-func (b *builder) createRoutedSubnet(tier, zone string, block netip.Prefix, way Way) (*ec2.RouteTable, error) {
+func (b *builder) createRoutedSubnet(tier, zone string, block netip.Prefix, egress Route) (*ec2.RouteTable, error) {
 	table, err := b.createRouteTable(tier, zone)
 	if err != nil {
 		return nil, err
@@ -96,5 +96,5 @@ func (b *builder) createRoutedSubnet(tier, zone string, block netip.Prefix, way 
 	if _, err := b.createSubnet(tier, zone, block, table); err != nil {
 		return nil, err
 	}
-	return table, b.createDefaultRoute(b.ChildName("default", tier, zone), table, way)
+	return table, b.createDefaultRoute(b.ChildName("default", tier, zone), table, egress)
 }

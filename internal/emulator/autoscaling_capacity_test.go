@@ -50,7 +50,8 @@ func TestMixedGroupRefusals(t *testing.T) {
 	f.RequireCreateRefusal(aws.AutoScalingGroupType, p, "Incompatible launch template")
 	for name, v := range map[string]any{"maxInstanceLifetime": 3600, "enabledMetrics": []any{"GroupMood"},
 		"suspendedProcesses": []any{"Thinking"},
-		"healthCheckType":    "ECG", "desiredCapacityType": "vcpu", "instanceRefresh": props{"strategy": "Rolling"}, "serviceLinkedRoleArn": "arn:aws:iam::1:role/x",
+		"healthCheckType":    "ECG", "desiredCapacityType": "vcpu", "instanceRefresh": props{"strategy": "Rolling"},
+		"serviceLinkedRoleArn":  "arn:aws:iam::1:role/x",
 		"initialLifecycleHooks": []any{props{"name": "a", "lifecycleTransition": "sleep"}}} {
 		f.RequireCreateRefusal(aws.AutoScalingGroupType, f.group(0, 0, 1, props{name: v}), name)
 	}

@@ -48,8 +48,9 @@ func TestConnectionTellsItsTunnels(t *testing.T) {
 	vpn := e.Create(aws.VPNConnectionType, "vpn", e.connection(props{"tunnel1InsideCidr": "169.254.20.4/30",
 		"tunnel1PresharedKey": "given.key"}))
 	for name, want := range map[string]any{"tunnel1VgwInsideAddress": "169.254.20.5", "tunnel1CgwInsideAddress": "169.254.20.6",
-		"tunnel1BgpAsn": "64512", "tunnel1PresharedKey": "given.key", "tunnel2InsideCidr": "169.254.6.0/30", "tunnel2CgwInsideAddress": "169.254.6.2",
-		"tunnel2BgpHoldtime": 30.0} {
+		"tunnel1BgpAsn": "64512", "tunnel1PresharedKey": "given.key", "tunnel2InsideCidr": "169.254.6.0/30",
+		"tunnel2CgwInsideAddress": "169.254.6.2",
+		"tunnel2BgpHoldtime":      30.0} {
 		if got := vpn.Output(name); got != want {
 			t.Errorf("%s = %v, want %v", name, got, want)
 		}

@@ -39,9 +39,12 @@ func buildCacheOf(t rapid.TB, c *regionfile.Config, others ...*regionfile.Config
 func TestCache(t *testing.T) {
 	c, _ := buildCacheOf(t, configWithCache(3, func(c *regionfile.Config) { c.Cache.Seed = &regionfile.Seed{Region: "us-east-2"} }))
 	want := []Shard{
-		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/00"},
-		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/01"},
-		{2, "cache-shard-02", "us-west-2a", netip.MustParseAddr("10.42.224.17"), "shard-02.cache.us-west-2.beachhead.internal", "/beachhead/us-west-2/cache/moved/02"},
+		{0, "cache-shard-00", "us-west-2a", netip.MustParseAddr("10.42.224.16"), "shard-00.cache.us-west-2.beachhead.internal",
+			"/beachhead/us-west-2/cache/moved/00"},
+		{1, "cache-shard-01", "us-west-2b", netip.MustParseAddr("10.42.226.16"), "shard-01.cache.us-west-2.beachhead.internal",
+			"/beachhead/us-west-2/cache/moved/01"},
+		{2, "cache-shard-02", "us-west-2a", netip.MustParseAddr("10.42.224.17"), "shard-02.cache.us-west-2.beachhead.internal",
+			"/beachhead/us-west-2/cache/moved/02"},
 	}
 	if !slices.Equal(c.Shards, want) {
 		t.Errorf("shards\n%v\nwant\n%v", c.Shards, want)
@@ -49,7 +52,8 @@ func TestCache(t *testing.T) {
 	if c.Volume != (Volume{SizeGiB: 2048, IOPS: 8000, Throughput: 1000}) || c.Threads != 64 || c.Arch != regionfile.ARM64 {
 		t.Errorf("volume %+v, %d threads, %s", c.Volume, c.Threads, c.Arch)
 	}
-	if c.MapParameter != "/beachhead/us-west-2/cache/map" || c.ImageParameter != "/aws/service/debian/release/12/latest/arm64" || c.Seed != "us-east-2" {
+	if c.MapParameter != "/beachhead/us-west-2/cache/map" ||
+		c.ImageParameter != "/aws/service/debian/release/12/latest/arm64" || c.Seed != "us-east-2" {
 		t.Errorf("map in %s, image in %s, seed %q", c.MapParameter, c.ImageParameter, c.Seed)
 	}
 }
@@ -163,7 +167,8 @@ func TestCopyTargets(t *testing.T) {
 		})
 	}
 	mine := configWithCache(1, nil)
-	c, _ := buildCacheOf(t, mine, other("us-west-1", "us-west-1", "us-west-2"), mine, other("eu", "eu-west-1", "us-west-1"), newConfig(nil), other("drill", "us-east-2", "us-west-2"))
+	c, _ := buildCacheOf(t, mine, other("us-west-1", "us-west-1", "us-west-2"), mine, other("eu", "eu-west-1", "us-west-1"), newConfig(nil),
+		other("drill", "us-east-2", "us-west-2"))
 	if want := []CopyTarget{{"drill", "us-east-2"}, {"us-west-1", "us-west-1"}}; !reflect.DeepEqual(c.CopyTo, want) {
 		t.Errorf("copies to %v, want %v", c.CopyTo, want)
 	}

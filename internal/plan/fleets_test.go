@@ -19,7 +19,8 @@ func buildFleetOf(t rapid.TB, runner func(*regionfile.Runner), region func(*regi
 	r := regionfile.Runner{
 		Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.4xlarge", "m7g.2xlarge"}, Count: regionfile.Count{Min: 2, Max: 24},
 		OnDemand: regionfile.OnDemand{Base: new(1), Percent: new(25)}, Disk: 200 * regionfile.GiB,
-		Agent: regionfile.Agent{Kind: regionfile.JobServ, URL: "https://ci.example.com", Tags: []string{"aarch64"}, Concurrency: 2, Token: "ci-worker-token"},
+		Agent: regionfile.Agent{Kind: regionfile.JobServ, URL: "https://ci.example.com", Tags: []string{"aarch64"}, Concurrency: 2,
+			Token: "ci-worker-token"},
 	}
 	if runner != nil {
 		runner(&r)
@@ -56,7 +57,8 @@ func TestFleet(t *testing.T) {
 func TestFleetOfCommands(t *testing.T) {
 	f, _ := buildFleetOf(t, func(r *regionfile.Runner) {
 		r.Arch, r.InstanceTypes = regionfile.AMD64, []string{"c7i.8xlarge"}
-		r.Agent = regionfile.Agent{Kind: regionfile.Command, Commands: &regionfile.Commands{Install: "i", Register: "r", Drain: "d", Unregister: "u"}}
+		r.Agent = regionfile.Agent{Kind: regionfile.Command,
+			Commands: &regionfile.Commands{Install: "i", Register: "r", Drain: "d", Unregister: "u"}}
 	}, nil)
 	if *f.Agent.Commands != (Commands{"i", "r", "d", "u"}) || f.Agent.Secret != "" || f.Agent.TokenParameter != "" {
 		t.Errorf("agent %+v: want the four commands and no token", f.Agent)
@@ -86,7 +88,8 @@ func TestPostures(t *testing.T) {
 		regionfile.Draining: {Min: 0, Max: 192, Drain: true},
 	} {
 		got, p := buildFleetOf(t, nil, func(c *regionfile.Config) { c.Posture = posture })
-		if got.Min != want.Min || got.Max != want.Max || !reflect.DeepEqual(got.Desired, want.Desired) || got.Drain != want.Drain || got.Launching != want.Launching {
+		if got.Min != want.Min || got.Max != want.Max || !reflect.DeepEqual(got.Desired,
+			want.Desired) || got.Drain != want.Drain || got.Launching != want.Launching {
 			t.Errorf("%s: %+v, want the sizes and marks of %+v", posture, got, want)
 		}
 		if got.Min, got.Desired, got.Drain, got.Launching = active.Min, nil, false, true; !reflect.DeepEqual(got, active) {
@@ -100,7 +103,8 @@ func TestPostures(t *testing.T) {
 
 func TestFleetTier(t *testing.T) {
 	for egress, want := range map[regionfile.Egress]Tier{
-		regionfile.NATGatewayPerZone: PrivateTier, regionfile.NATGateway: PrivateTier, regionfile.NATInstance: PrivateTier, regionfile.Public: PublicTier, regionfile.None: PrivateTier,
+		regionfile.NATGatewayPerZone: PrivateTier, regionfile.NATGateway: PrivateTier, regionfile.NATInstance: PrivateTier,
+		regionfile.Public: PublicTier, regionfile.None: PrivateTier,
 	} {
 		f, _ := buildFleetOf(t, nil, func(c *regionfile.Config) { c.Network.Egress = egress })
 		if f.Tier != want || f.PublicAddress != (want == PublicTier) {
@@ -162,7 +166,8 @@ func TestVCPUQuotas(t *testing.T) {
 		}, nil, 0, 0},
 		{"NAT instances", nil, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance }, 8 + 46 + 3, 138},
 		{"cache", nil, func(c *regionfile.Config) {
-			c.Cache = &regionfile.Cache{Shards: 2, InstanceTypes: []string{"m7g.4xlarge", "m7g.8xlarge"}, Volume: regionfile.Volume{Size: regionfile.TiB}}
+			c.Cache = &regionfile.Cache{Shards: 2, InstanceTypes: []string{"m7g.4xlarge", "m7g.8xlarge"},
+				Volume: regionfile.Volume{Size: regionfile.TiB}}
 		}, 8 + 46 + 64, 138},
 	}
 	for _, c := range cases {
@@ -177,7 +182,10 @@ func TestVCPUQuotas(t *testing.T) {
 
 func TestFleetRefuses(t *testing.T) {
 	for want, edit := range map[string]func(*regionfile.Runner){
-		`fleet containers: "m99.large" is not a known EC2 instance type`: func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.large", "m99.large"} },
+		`fleet containers: "m99.large" is not a known EC2 instance type`: func(r *regionfile.Runner) {
+			r.InstanceTypes = []string{"m7g.large",
+				"m99.large"}
+		},
 		`no instance types`:          func(r *regionfile.Runner) { r.InstanceTypes = nil },
 		`no image debian-11`:         func(r *regionfile.Runner) { r.Image = "debian-11" },
 		`no image debian-12 for vax`: func(r *regionfile.Runner) { r.Arch = "vax" },

@@ -51,7 +51,8 @@ func TestLink(t *testing.T) {
 	if l.ASNs != (ASNs{AWS: 64620, GCP: 64520}) || l.Project != "acme-backend" || l.Region != "us-west2" || l.Network != "default" {
 		t.Errorf("link %+v", l)
 	}
-	if want := []Service{{"api", addr("10.128.0.10"), []int{443}}, {"ci", addr("10.128.0.20"), []int{443, 8443}}}; !reflect.DeepEqual(l.Services, want) {
+	if want := []Service{{"api", addr("10.128.0.10"), []int{443}},
+		{"ci", addr("10.128.0.20"), []int{443, 8443}}}; !reflect.DeepEqual(l.Services, want) {
 		t.Errorf("services %v, want %v", l.Services, want)
 	}
 	if len(l.Sources) != 6 {
@@ -74,8 +75,10 @@ func TestNames(t *testing.T) {
 		zones      string
 		google     string // the first address of Google's names
 	}{
-		{regionfile.PrivatePath, regionfile.PrivateAPIs, "10.128.0.0/9 199.36.153.8/30", "api.example.com ci.example.com gcr.io googleapis.com pkg.dev", "199.36.153.8"},
-		{regionfile.PrivatePath, regionfile.RestrictedAPIs, "10.128.0.0/9 199.36.153.4/30", "api.example.com ci.example.com gcr.io googleapis.com pkg.dev", "199.36.153.4"},
+		{regionfile.PrivatePath, regionfile.PrivateAPIs, "10.128.0.0/9 199.36.153.8/30",
+			"api.example.com ci.example.com gcr.io googleapis.com pkg.dev", "199.36.153.8"},
+		{regionfile.PrivatePath, regionfile.RestrictedAPIs, "10.128.0.0/9 199.36.153.4/30",
+			"api.example.com ci.example.com gcr.io googleapis.com pkg.dev", "199.36.153.4"},
 		{regionfile.PrivatePath, regionfile.PublicAPIs, "10.128.0.0/9", "api.example.com ci.example.com", ""},
 		{regionfile.PublicPath, regionfile.PrivateAPIs, "10.128.0.0/9 199.36.153.8/30", "gcr.io googleapis.com pkg.dev", "199.36.153.8"},
 		{regionfile.PublicPath, regionfile.PublicAPIs, "10.128.0.0/9", "", ""},
@@ -134,7 +137,8 @@ func TestTunnelRanges(t *testing.T) {
 				}
 			}
 			first := a.Inside.Addr()
-			if !whole.Contains(first) || a.Inside.Bits() != 30 || a.Inside != a.Inside.Masked() || a.AWSAddress != addressAfter(first, 1) || a.GCPAddress != addressAfter(first, 2) {
+			if !whole.Contains(first) || a.Inside.Bits() != 30 || a.Inside != a.Inside.Masked() || a.AWSAddress != addressAfter(first,
+				1) || a.GCPAddress != addressAfter(first, 2) {
 				t.Fatalf("%+v in %s", a, whole)
 			}
 		}
@@ -142,7 +146,8 @@ func TestTunnelRanges(t *testing.T) {
 }
 
 func TestLinkRefuses(t *testing.T) {
-	for _, r := range []netip.Prefix{{}, netip.MustParsePrefix("169.254.20.0/27"), netip.MustParsePrefix("169.254.20.4/28"), netip.MustParsePrefix("fd00::/28")} {
+	for _, r := range []netip.Prefix{{}, netip.MustParsePrefix("169.254.20.0/27"), netip.MustParsePrefix("169.254.20.4/28"),
+		netip.MustParsePrefix("fd00::/28")} {
 		if _, err := cutTunnels(r); err == nil {
 			t.Errorf("tunnels in %s", r)
 		}

@@ -70,8 +70,10 @@ func TestAdmission(t *testing.T) {
 	}{
 		{"no GCP", nil, nil},
 		{"no policy", &regionfile.GCP{Link: regionfile.NoLink}, nil},
-		{"without a link, so public", &regionfile.GCP{Link: regionfile.NoLink, SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}}, &Admission{"acme-backend", "edge", 4200}},
-		{"public beside a link", &regionfile.GCP{Path: regionfile.PublicPath, SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge"}}, &Admission{"acme-backend", "edge", 0}},
+		{"without a link, so public", &regionfile.GCP{Link: regionfile.NoLink,
+			SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}}, &Admission{"acme-backend", "edge", 4200}},
+		{"public beside a link", &regionfile.GCP{Path: regionfile.PublicPath, SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge"}},
+			&Admission{"acme-backend", "edge", 0}},
 		{"private", &regionfile.GCP{SecurityPolicy: &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}}, nil},
 	}
 	for _, c := range cases {
@@ -108,7 +110,8 @@ func TestNeedsInJSON(t *testing.T) {
 }
 
 func TestAgentKey(t *testing.T) {
-	for arch, want := range map[regionfile.Arch]string{regionfile.ARM64: "agent/5e/beachhead-node-linux-arm64", regionfile.AMD64: "agent/5e/beachhead-node-linux-amd64"} {
+	for arch, want := range map[regionfile.Arch]string{regionfile.ARM64: "agent/5e/beachhead-node-linux-arm64",
+		regionfile.AMD64: "agent/5e/beachhead-node-linux-amd64"} {
 		if got := AgentKey(arch, "5e"); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}

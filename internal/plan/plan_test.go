@@ -49,9 +49,12 @@ func TestEgress(t *testing.T) {
 		internet                     bool
 		addresses, interfaceServices int
 	}{
-		{"per zone", regionfile.NATGatewayPerZone, nil, 3, 0, Route{ViaNATGateway, "us-west-2b"}, Route{ViaNATGateway, "us-west-2b"}, PrivateTier, true, 3, 0},
-		{"single", regionfile.NATGateway, nil, 1, 0, Route{ViaNATGateway, "us-west-2a"}, Route{ViaNATGateway, "us-west-2a"}, PrivateTier, true, 1, 0},
-		{"instance", regionfile.NATInstance, nil, 0, 3, Route{ViaNATInstance, "us-west-2b"}, Route{ViaNATInstance, "us-west-2b"}, PrivateTier, true, 3, 0},
+		{"per zone", regionfile.NATGatewayPerZone, nil, 3, 0, Route{ViaNATGateway, "us-west-2b"}, Route{ViaNATGateway, "us-west-2b"},
+			PrivateTier, true, 3, 0},
+		{"single", regionfile.NATGateway, nil, 1, 0, Route{ViaNATGateway, "us-west-2a"}, Route{ViaNATGateway, "us-west-2a"}, PrivateTier, true,
+			1, 0},
+		{"instance", regionfile.NATInstance, nil, 0, 3, Route{ViaNATInstance, "us-west-2b"}, Route{ViaNATInstance, "us-west-2b"}, PrivateTier,
+			true, 3, 0},
 		{"public", regionfile.Public, nil, 0, 0, Route{Kind: NoRoute}, Route{Kind: ViaInternet}, PublicTier, true, 0, 0},
 		{"none", regionfile.None, nil, 0, 0, Route{Kind: NoRoute}, Route{Kind: NoRoute}, PrivateTier, false, 0, 7},
 		{

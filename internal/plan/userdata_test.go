@@ -62,9 +62,11 @@ type fakeCloud struct {
 	fetched            int
 }
 
-var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", SessionToken: "session/token+=="}
+var role = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+	SessionToken: "session/token+=="}
 
 func newCloud(t *testing.T) *fakeCloud {
+	t.Helper()
 	c := &fakeCloud{t: t, object: agentBuild}
 	c.metadata, c.bucket = httptest.NewServer(http.HandlerFunc(c.serveMetadata)), httptest.NewServer(http.HandlerFunc(c.serveBucket))
 	t.Cleanup(c.metadata.Close)
@@ -86,7 +88,8 @@ func (c *fakeCloud) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == roles:
 		fmt.Fprint(w, "beachhead-role")
 	case r.URL.Path == roles+"beachhead-role":
-		fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q}`, role.AccessKeyID, role.SecretAccessKey, role.SessionToken)
+		fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":%q,"SecretAccessKey":%q,"Token":%q}`, role.AccessKeyID, role.SecretAccessKey,
+			role.SessionToken)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
@@ -227,7 +230,8 @@ func TestFirstBoot(t *testing.T) {
 	if want := "daemon-reload\nenable beachhead-node.service\nrestart --no-block beachhead-node.service\n"; string(calls) != want {
 		t.Errorf("systemctl was called with\n%s, want\n%s", calls, want)
 	}
-	for file, mode := range map[string]os.FileMode{"/etc/beachhead/node.json": 0o644, "/etc/systemd/system/beachhead-node.service": 0o644, "/usr/local/lib/beachhead/fetch": 0o755} {
+	for file, mode := range map[string]os.FileMode{"/etc/beachhead/node.json": 0o644, "/etc/systemd/system/beachhead-node.service": 0o644,
+		"/usr/local/lib/beachhead/fetch": 0o755} {
 		if info, err := os.Stat(root + file); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", file, info, err)
 		}
@@ -406,7 +410,8 @@ func TestShardUserData(t *testing.T) {
 			t.Errorf("the real address %s is not the default", part)
 		}
 	}
-	if _, err := p.ShardUserData(p.Cache.Shards[0], AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil || !strings.Contains(err.Error(), "not the digest of an agent for arm64") {
+	if _, err := p.ShardUserData(p.Cache.Shards[0],
+		AgentDigests{regionfile.AMD64: digestOf("x")}); err == nil || !strings.Contains(err.Error(), "not the digest of an agent for arm64") {
 		t.Errorf("without a build for it: %v", err)
 	}
 	p.Cache = nil
@@ -443,7 +448,8 @@ func TestUserDataIsBounded(t *testing.T) {
 		_, err := Build(newConfig(func(c *regionfile.Config) {
 			c.Runners = map[string]regionfile.Runner{"big": {
 				Arch: regionfile.ARM64, InstanceTypes: []string{"m7g.large"}, Count: regionfile.Count{Max: 1},
-				Agent: regionfile.Agent{Kind: regionfile.Command, Commands: &regionfile.Commands{Install: strings.Repeat("x", n), Register: "r", Drain: "d", Unregister: "u"}},
+				Agent: regionfile.Agent{Kind: regionfile.Command,
+					Commands: &regionfile.Commands{Install: strings.Repeat("x", n), Register: "r", Drain: "d", Unregister: "u"}},
 			}}
 		}))
 		return err
@@ -461,5 +467,35 @@ func TestUserDataIsBounded(t *testing.T) {
 func TestUserDataIsSmall(t *testing.T) {
 	if len(userDataText) > 6<<10 {
 		t.Errorf("%d bytes before anything is filled in", len(userDataText))
+	}
+	f, p := buildFleetOf(t, nil, nil)
+	text, err := p.FleetUserData(f, agentSums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The encoder's smallest indentation: every line of the script pays for it.
+	if !strings.Contains(text, "\nruncmd:\n  - - sh\n    - -c\n    - |\n      #!/bin/sh\n") {
+		t.Errorf("the script is not indented by six blanks:\n%.200s", text)
+	}
+}
+
+// Build refuses user data that is too large for any kind of machine.
+func TestUserDataOfEveryMachineIsBounded(t *testing.T) {
+	for name, enlarge := range map[string]func(p *Plan){
+		"fleet": func(p *Plan) { p.Fleets[0].Agent.URL = "https://ci.example.com/" + strings.Repeat("x", UserDataLimit) },
+		"shard": func(p *Plan) { p.Cache.Clients = slices.Repeat(p.Cache.Clients, 500) },
+		"NAT instance": func(p *Plan) {
+			p.Network.Zones[0].NATInstance.Name = "net-nat-instance-" + strings.Repeat("x", UserDataLimit)
+		},
+	} {
+		_, p := buildFleetOf(t, nil, func(c *regionfile.Config) {
+			c.Network.Egress, c.Cache = regionfile.NATInstance, configWithCache(1, nil).Cache
+		})
+		if err := p.checkUserData(); err != nil {
+			t.Fatal(err)
+		}
+		if enlarge(p); p.checkUserData() == nil {
+			t.Errorf("%s: user data of more than %d bytes is accepted", name, UserDataLimit)
+		}
 	}
 }

@@ -8,12 +8,12 @@ import (
 )
 
 // writeHundredFiles writes 100 complete region files that do not conflict, and returns their paths.
-func writeHundredFiles(t testing.TB) []string {
-	t.Helper()
-	dir := t.TempDir()
+func writeHundredFiles(tb testing.TB) []string {
+	tb.Helper()
+	dir := tb.TempDir()
 	paths := make([]string, 100)
 	for i := range paths {
-		paths[i] = writeFile(t, dir, fmt.Sprintf("region-%02d.yaml", i), strings.NewReplacer(
+		paths[i] = writeFile(tb, dir, fmt.Sprintf("region-%02d.yaml", i), strings.NewReplacer(
 			"10.42.0.0/16", fmt.Sprintf("10.%d.0.0/16", i),
 			"seed: {region: us-east-2}", fmt.Sprintf("seed: {region: region-%02d}", (i+1)%100),
 			"64620", strconv.Itoa(4200000000+i),

@@ -34,17 +34,21 @@ func TestCrossCheck(t *testing.T) {
 	}{
 		{"nothing", func(_, _ *Config) {}, nil},
 		{"networks equal", func(a, b *Config) { b.Network.CIDR = a.Network.CIDR },
-			[]string{`regions/us-west-1.yaml:8: network.cidr: "10.40.0.0/16" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region uses, for example 10.0.0.0/16`}},
+			[]string{`regions/us-west-1.yaml:8: network.cidr: "10.40.0.0/16" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range ` +
+				`that no other region uses, for example 10.0.0.0/16`}},
 		{"networks overlap", func(a, b *Config) { b.Network.CIDR = mustPrefix("10.40.16.0/20") },
-			[]string{`us-west-1.yaml:8: network.cidr: "10.40.16.0/20" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no other region uses, for example 10.0.0.0/20`}},
+			[]string{`us-west-1.yaml:8: network.cidr: "10.40.16.0/20" overlaps 10.40.0.0/16 of regions/us-east-2.yaml:8; want a range that no ` +
+				`other region uses, for example 10.0.0.0/20`}},
 		{"AWS ASNs equal", func(a, b *Config) { b.GCP.ASN.AWS = a.GCP.ASN.AWS },
-			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64610 is already the AWS side's number of regions/us-east-2.yaml:42; want a number that no other region uses`}},
+			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64610 is already the AWS side's number of regions/us-east-2.yaml:42; want a number that ` +
+				`no other region uses`}},
 		{"AWS ASN is the other's GCP ASN", func(a, b *Config) { a.GCP.ASN.GCP, b.GCP.ASN.AWS = 64700, 64700 },
 			[]string{`us-west-1.yaml:42: gcp.asn.aws: 64700 is already the GCP side's number of regions/us-east-2.yaml:42`}},
 		{"GCP ASN is the other's AWS ASN", func(a, b *Config) { b.GCP.ASN.GCP = a.GCP.ASN.AWS },
 			[]string{`us-west-1.yaml:42: gcp.asn.gcp: 64610 is already the AWS side's number of regions/us-east-2.yaml:42`}},
 		{"tunnel ranges equal", func(a, b *Config) { b.GCP.TunnelRange = a.GCP.TunnelRange },
-			[]string{`gcp.tunnelRange: "` + deriveTunnelRange("us-east-2").String() + `" overlaps ` + deriveTunnelRange("us-east-2").String() + ` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
+			[]string{`gcp.tunnelRange: "` + deriveTunnelRange("us-east-2").String() + `" overlaps ` + deriveTunnelRange("us-east-2").String() +
+				` of regions/us-east-2.yaml:38; want another /28, for example 169.254.`}},
 		{"other GCP networks", func(a, b *Config) {
 			b.GCP.Project = "other-backend"
 			b.GCP.ASN, b.GCP.TunnelRange = a.GCP.ASN, a.GCP.TunnelRange
@@ -52,9 +56,11 @@ func TestCrossCheck(t *testing.T) {
 		{"network in another's announced range", func(a, b *Config) { a.GCP.Ranges = append(a.GCP.Ranges, mustPrefix("10.42.8.0/24")) },
 			[]string{`us-west-1.yaml:8: network.cidr: "10.42.0.0/16" overlaps 10.42.8.0/24 of regions/us-east-2.yaml:38; want a range outside it`}},
 		{"seed without cache", func(a, _ *Config) { a.Cache = nil },
-			[]string{`us-west-1.yaml:36: cache.seed.region: no cache to seed from exists in the region of regions/us-east-2.yaml:32; want a region with a cache, or no seed`}},
+			[]string{`us-west-1.yaml:36: cache.seed.region: no cache to seed from exists in the region of regions/us-east-2.yaml:32; want a ` +
+				`region with a cache, or no seed`}},
 		{"policies of one priority", withPolicies(func(_, _ *SecurityPolicy) {}),
-			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is already the priority of regions/us-east-2.yaml:38; want a priority that no other rule of the policy uses`}},
+			[]string{`us-west-1.yaml:38: gcp.securityPolicy.priority: 4200 is already the priority of regions/us-east-2.yaml:38; want a ` +
+				`priority that no other rule of the policy uses`}},
 		{"priorities apart", withPolicies(func(_, b *SecurityPolicy) { b.Priority++ }), nil},
 		{"policies apart", withPolicies(func(a, _ *SecurityPolicy) { a.Name = "other" }), nil},
 		{"policies of other projects", func(a, b *Config) {
@@ -85,8 +91,11 @@ func TestCrossCheck(t *testing.T) {
 
 func TestLoadAll(t *testing.T) {
 	dir := t.TempDir()
-	a := writeFile(t, dir, "us-east-2.yaml", strings.NewReplacer("us-west-1", "us-east-2", "seed: {region: us-east-2}", "seed: {region: us-west-1}", "64620", "64610").Replace(validFile))
-	b := writeFile(t, dir, "us-west-1.yaml", strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}", "count: {min: 25, max: 24}").Replace(validFile))
+	a := writeFile(t, dir, "us-east-2.yaml",
+		strings.NewReplacer("us-west-1", "us-east-2", "seed: {region: us-east-2}", "seed: {region: us-west-1}", "64620",
+			"64610").Replace(validFile))
+	b := writeFile(t, dir, "us-west-1.yaml",
+		strings.NewReplacer("ready: 10m", "ready: soon", "count: {min: 2, max: 24}", "count: {min: 25, max: 24}").Replace(validFile))
 	cfgs, err := LoadAll([]string{a, b, filepath.Join(dir, "nope.yaml")})
 	// LoadAll reports invalid values, broken rules and conflicts between files at once.
 	compareProblems(t, Problems(err), []string{
@@ -121,7 +130,8 @@ func TestSeedFile(t *testing.T) {
 	dir := t.TempDir()
 	path := writeFile(t, dir, "us-west-1.yaml", validFile)
 	_, err := LoadAll([]string{path})
-	compareProblems(t, Problems(err), []string{`us-west-1.yaml:36: cache.seed.region: region file "us-east-2" not found in ` + dir + "; want us-west-1"})
+	compareProblems(t, Problems(err),
+		[]string{`us-west-1.yaml:36: cache.seed.region: region file "us-east-2" not found in ` + dir + "; want us-west-1"})
 	writeFile(t, dir, "us-east-2.yml", minimalFile)
 	if _, err := LoadAll([]string{path}); err != nil {
 		t.Errorf("with the seed's file beside it: %v", err)
@@ -130,7 +140,8 @@ func TestSeedFile(t *testing.T) {
 
 func TestFindFile(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := FindFile(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir, "regions")+`: region "us-west-1" not found; want a region file in that directory, for example us-west-1.yaml` {
+	if _, err := FindFile(dir, "us-west-1"); err == nil || err.Error() != filepath.Join(dir,
+		"regions")+`: region "us-west-1" not found; want a region file in that directory, for example us-west-1.yaml` {
 		t.Errorf("without a directory: %v", err)
 	}
 	sub := filepath.Join(dir, "regions")
@@ -153,7 +164,8 @@ func TestFindFile(t *testing.T) {
 	if got, err := ListFiles(dir); err != nil || len(got) != 2 || got[0] != east || got[1] != west {
 		t.Errorf("ListFiles = %v, %v", got, err)
 	}
-	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(), "cannot be read: no such file or directory; want a directory with region files") {
+	if _, err := ListFiles(sub); err == nil || !strings.Contains(err.Error(),
+		"cannot be read: no such file or directory; want a directory with region files") {
 		t.Errorf("ListFiles without a directory: %v", err)
 	}
 }

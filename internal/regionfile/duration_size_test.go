@@ -32,7 +32,8 @@ func TestSize(t *testing.T) {
 
 func TestDurationPrints(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		10 * time.Minute: "10m", 90 * time.Minute: "1h30m", 2 * time.Hour: "2h", time.Hour + time.Second: "1h0m1s", 30 * time.Second: "30s", 0: "0s",
+		10 * time.Minute: "10m", 90 * time.Minute: "1h30m", 2 * time.Hour: "2h", time.Hour + time.Second: "1h0m1s", 30 * time.Second: "30s",
+		0: "0s",
 	} {
 		if got := Duration(d).String(); got != want {
 			t.Errorf("%v prints as %s; want %s", d, got, want)

@@ -10,11 +10,11 @@ import (
 )
 
 // parseBack parses the text of a config and removes its connection to the file, which differs.
-func parseBack(t testing.TB, c *Config, text []byte) *Config {
-	t.Helper()
+func parseBack(tb testing.TB, c *Config, text []byte) *Config {
+	tb.Helper()
 	got, err := Parse(c.Name+".yaml", text)
 	if err != nil {
-		t.Fatalf("reading back: %v\n%s", err, text)
+		tb.Fatalf("reading back: %v\n%s", err, text)
 	}
 	got.source = sourceMap{}
 	return got
@@ -57,7 +57,8 @@ func TestYAMLMarksDefaults(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# yaml-language-server: $schema=schema.json\naws:\n  account: \"210987654321\"\n",
-		"  zones: [us-west-1a, us-west-1b]\n", "posture: active\n", "  addresses: 1 # default\n", "    disk: 200GiB\n", "    disk: 100GiB # default\n",
+		"  zones: [us-west-1a, us-west-1b]\n", "posture: active\n", "  addresses: 1 # default\n", "    disk: 200GiB\n",
+		"    disk: 100GiB # default\n",
 		"  ranges: [10.128.0.0/9] # default\n", "    - {name: api, host: api.example.com, address: 10.128.0.10, ports: [443, 8443]}\n",
 	} {
 		if !strings.Contains(string(text), want) {
@@ -83,7 +84,8 @@ func TestYAMLIsStable(t *testing.T) {
 // The YAML library's literal blocks lose these texts.
 func TestYAMLKeepsOddTexts(t *testing.T) {
 	for _, text := range []string{
-		"\n\tx", " \n\ta\n", "a\n\tb", "a\n\n", "a\n b\n\nc\n", "# x\ny", "a\r\nb", "\u3000\nb", "\n", "\t", "a \nb", "---\nx", "\u0085\n", "~", "true", "0x1f", "<<", "2022-04-01",
+		"\n\tx", " \n\ta\n", "a\n\tb", "a\n\n", "a\n b\n\nc\n", "# x\ny", "a\r\nb", "\u3000\nb", "\n", "\t", "a \nb", "---\nx", "\u0085\n", "~",
+		"true", "0x1f", "<<", "2022-04-01",
 	} {
 		c := &Config{Name: "a", Runners: map[string]Runner{"r": {
 			Arch: ARM64, InstanceTypes: []string{"m7g.large"}, Count: Count{Max: 1},

@@ -43,6 +43,7 @@ func FuzzParse(f *testing.F) {
 
 // checkRoundTrip checks the properties of every accepted config.
 func checkRoundTrip(t *testing.T, c *Config) {
+	t.Helper()
 	c.Default()
 	before := c.Validate()
 	text, err := c.YAML()

@@ -68,11 +68,11 @@ network:
 const testFile = "regions/us-west-1.yaml"
 
 // mustParse parses a valid text and fills in the defaults.
-func mustParse(t testing.TB, text string) *Config {
-	t.Helper()
+func mustParse(tb testing.TB, text string) *Config {
+	tb.Helper()
 	c, err := Parse(testFile, []byte(text))
 	if err != nil {
-		t.Fatalf("Parse: %v", err)
+		tb.Fatalf("Parse: %v", err)
 	}
 	c.Default()
 	return c
@@ -98,9 +98,9 @@ func compareProblems(t *testing.T, got []Problem, want []string) {
 }
 
 // checkOneLine checks that a problem is a single line that ends with the next step.
-func checkOneLine(t testing.TB, p Problem) {
-	t.Helper()
+func checkOneLine(tb testing.TB, p Problem) {
+	tb.Helper()
 	if text := p.Error(); strings.ContainsAny(text, "\n\r") || p.Want == "" || !strings.Contains(text, "; want ") {
-		t.Errorf("not one line with a next step: %q", text)
+		tb.Errorf("not one line with a next step: %q", text)
 	}
 }

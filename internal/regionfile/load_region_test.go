@@ -31,7 +31,8 @@ func TestLoadRegion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Neighbours) != 1 || r.Neighbours[0].Name != "us-west-2" || len(r.Invalid) != 1 || !strings.HasSuffix(r.Invalid[0], "us-east-2.yml") {
+		if len(r.Neighbours) != 1 || r.Neighbours[0].Name != "us-west-2" || len(r.Invalid) != 1 || !strings.HasSuffix(r.Invalid[0],
+			"us-east-2.yml") {
 			t.Errorf("neighbours %v, unsound %v", r.Neighbours, r.Invalid)
 		}
 	})
@@ -42,7 +43,8 @@ func TestLoadRegion(t *testing.T) {
 		}
 	})
 	t.Run("beside two neighbours that overlap each other", func(t *testing.T) {
-		if _, err := LoadRegion(writeRegionFiles(t, mine, sound, [2]string{"eu-west-1.yaml", smallRegion("eu-west-1", "10.43.0.0/16")})); err != nil {
+		if _, err := LoadRegion(writeRegionFiles(t, mine, sound,
+			[2]string{"eu-west-1.yaml", smallRegion("eu-west-1", "10.43.0.0/16")})); err != nil {
 			t.Errorf("other regions' quarrels: %v", err)
 		}
 	})

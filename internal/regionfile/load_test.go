@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-func writeFile(t testing.TB, dir, name, text string) string {
-	t.Helper()
+func writeFile(tb testing.TB, dir, name, text string) string {
+	tb.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
@@ -27,18 +27,23 @@ func TestLoadBadFiles(t *testing.T) {
 		{"empty", writeFile(t, dir, "empty.yaml", ""), "empty.yaml: is empty; want at least the sections aws and network"},
 		{"comments", writeFile(t, dir, "comments.yaml", "# nothing\n\n"), "comments.yaml: is empty"},
 		{"null", writeFile(t, dir, "null.yaml", "---\n~\n"), "null.yaml: is empty"},
-		{"two documents", writeFile(t, dir, "two.yaml", minimalFile+"---\n"+minimalFile), "two.yaml:7: contains a second YAML document; want one region in one file"},
+		{"two documents", writeFile(t, dir, "two.yaml", minimalFile+"---\n"+minimalFile),
+			"two.yaml:7: contains a second YAML document; want one region in one file"},
 		{"broken second document", writeFile(t, dir, "broken2.yaml", minimalFile+"---\n[\n"), "broken2.yaml: contains a second YAML document"},
-		{"not YAML", writeFile(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"), "bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML: check this line and the line above"},
-		{"colon", writeFile(t, dir, "colon.yaml", "aws:\n  region: a: b\n"), "colon.yaml:2: is not YAML: mapping values are not allowed in this context"},
+		{"not YAML", writeFile(t, dir, "bad.yaml", "aws:\n  region: [us-west-1\nnetwork: {}\n"),
+			"bad.yaml:2: is not YAML: did not find expected ',' or ']'; want valid YAML: check this line and the line above"},
+		{"colon", writeFile(t, dir, "colon.yaml", "aws:\n  region: a: b\n"),
+			"colon.yaml:2: is not YAML: mapping values are not allowed in this context"},
 		{"indent", writeFile(t, dir, "indent.yaml", "aws:\n  region: a\n account: b\n"), "indent.yaml:3: is not YAML: did not find expected key"},
 		{"quote", writeFile(t, dir, "quote.yaml", "aws:\n  region: \"a\n"), "quote.yaml:2: is not YAML: found unexpected end of stream"},
-		{"tab", writeFile(t, dir, "tab.yaml", "aws:\n\tregion: us-west-1\n"), "tab.yaml:2: is not YAML: found character that cannot start any token"},
+		{"tab", writeFile(t, dir, "tab.yaml", "aws:\n\tregion: us-west-1\n"),
+			"tab.yaml:2: is not YAML: found character that cannot start any token"},
 		{"binary", writeFile(t, dir, "binary.yaml", "\x7fELF\x00\x01"), "binary.yaml: is not YAML: control characters are not allowed"},
 		{"unknown alias", writeFile(t, dir, "alias.yaml", "aws: *nobody\n"), "is not YAML: unknown anchor 'nobody' referenced"},
 		{"a list", writeFile(t, dir, "list.yaml", "- aws\n"), "list.yaml:1: is a list; want a mapping with the keys aws, posture,"},
 		{"a string", writeFile(t, dir, "text.yaml", "hello\n"), "text.yaml:1: is a string; want a mapping with the keys aws, posture,"},
-		{"too large", writeFile(t, dir, "large.yaml", strings.Repeat("# padding\n", 110_000)), "large.yaml: is larger than 1 MiB; want a region file"},
+		{"too large", writeFile(t, dir, "large.yaml", strings.Repeat("# padding\n", 110_000)),
+			"large.yaml: is larger than 1 MiB; want a region file"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,7 +96,8 @@ func TestHostileFiles(t *testing.T) {
 	for i := 1; i < 30; i++ {
 		was, is := string(rune('a'+i-1)), string(rune('a'+i))
 		bomb.WriteString("k" + is + ": &" + is + " [" + strings.Repeat("*"+was+", ", 9) + "*" + was + "]\n")
-		merges.WriteString(strings.NewReplacer("WAS", "r"+twoDigits(i-1), "IS", "r"+twoDigits(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n"))
+		merges.WriteString(strings.NewReplacer("WAS", "r"+twoDigits(i-1), "IS",
+			"r"+twoDigits(i)).Replace("  IS: &IS {<<: [*WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS, *WAS]}\n"))
 	}
 	cases := map[string]string{
 		"aliases of aliases":  bomb.String(),
@@ -139,9 +145,9 @@ func unknownKeys(n int) string {
 	return b.String()
 }
 
-func makeDir(t testing.TB, dir string) {
-	t.Helper()
+func makeDir(tb testing.TB, dir string) {
+	tb.Helper()
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

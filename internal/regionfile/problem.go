@@ -11,7 +11,7 @@ import (
 )
 
 // Problem is one fault in a region file, with its position and the fix.
-type Problem struct {
+type Problem struct { //nolint:errname // a problem can also be a warning
 	// File is the file's name as the caller spelled it.
 	File string
 	// Line counts from 1. 0 means the file as a whole.

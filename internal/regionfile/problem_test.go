@@ -13,7 +13,8 @@ func TestProblemForm(t *testing.T) {
 		p    Problem
 		want string
 	}{
-		{Problem{File: "regions/us-west-1.yaml", Line: 7, Path: "network.cidr", Wrong: `"10.0.0.0/30" is too small`, Want: "/16 to /20, for example 10.42.0.0/16"},
+		{Problem{File: "regions/us-west-1.yaml", Line: 7, Path: "network.cidr", Wrong: `"10.0.0.0/30" is too small`,
+			Want: "/16 to /20, for example 10.42.0.0/16"},
 			`regions/us-west-1.yaml:7: network.cidr: "10.0.0.0/30" is too small; want /16 to /20, for example 10.42.0.0/16`},
 		{Problem{File: "a.yaml", Wrong: "no such file", Want: "a file"}, "a.yaml: no such file; want a file"},
 		{Problem{File: "a.yaml", Line: 1, Wrong: "odd"}, "a.yaml:1: odd"},

@@ -140,7 +140,7 @@ func stageNetwork(ctx *pulumi.Context) (*aws.Provider, *network.Network, error) 
 	for i, name := range stageZones {
 		args.Zones = append(args.Zones, network.Zone{
 			Name: name, Private: stageCIDR(16*i, 20), Public: stageCIDR(128+16*i, 20), Cache: stageCIDR(224+2*i, 23), Link: stageCIDR(240+i, 24),
-			RunnerWay: network.Way{Kind: network.NoWay}, CacheWay: network.Way{Kind: network.ViaInternet},
+			RunnerRoute: network.Route{Kind: network.NoRoute}, CacheRoute: network.Route{Kind: network.ViaInternet},
 		})
 	}
 	net, err := network.New(ctx, "net", args, pulumi.Providers(provider))

@@ -92,7 +92,8 @@ func requireSingle(list []*cloud.Record, args map[string]any) (*cloud.Record, er
 	case len(list) == 0:
 		return nil, cloud.Refuse("Your query returned no results. Please change your search criteria and try again.")
 	case len(list) > 1 && !cloud.Bool(args["mostRecent"]):
-		return nil, cloud.Refuse("Your query returned more than one result. Please try a more specific search criteria, or set `most_recent` attribute to true.")
+		return nil, cloud.Refuse("Your query returned more than one result. Please try a more specific search criteria, " +
+			"or set `most_recent` attribute to true.")
 	}
 	return list[0], nil
 }

@@ -27,7 +27,8 @@ var bucketKind = &cloud.Kind{
 	WriteOnly: []string{"forceDestroy"},
 	AtMostOne: [][]string{{"bucket", "bucketPrefix"}},
 	Unsupported: []string{"accelerationStatus", "acl", "corsRules", "grants", "lifecycleRules", "loggings", "objectLockConfiguration",
-		"objectLockEnabled", "policy", "replicationConfigurations", "requestPayer", "serverSideEncryptionConfigurations", "versionings", "websites"},
+		"objectLockEnabled", "policy", "replicationConfigurations", "requestPayer", "serverSideEncryptionConfigurations",
+		"versionings", "websites"},
 	Check: func(m resource.PropertyMap) []catalog.Failure {
 		in := cloud.ReadInputs(m)
 		in.CheckPattern("bucket", bucketName)

@@ -90,7 +90,8 @@ func TestReplay(t *testing.T) {
 		if r, _ := s.Get(w.Handles[aws.RouteType].ID); r.ImportID != w.Handles[aws.RouteTableType].ID+"_0.0.0.0/0" {
 			t.Errorf("import id of the route: %s", r.ImportID)
 		}
-		if r, _ := s.Get(w.Handles[aws.RouteTableAssociationType].ID); r.ImportID != w.Handles[aws.SubnetType].ID+"/"+w.Handles[aws.RouteTableType].ID {
+		want := w.Handles[aws.SubnetType].ID + "/" + w.Handles[aws.RouteTableType].ID
+		if r, _ := s.Get(w.Handles[aws.RouteTableAssociationType].ID); r.ImportID != want {
 			t.Errorf("import id of the association: %s", r.ImportID)
 		}
 		return nil
@@ -205,7 +206,8 @@ func (m *monkey) act() bool {
 	m.n++
 	typ := rapid.SampledFrom([]string{aws.VPCType, aws.SubnetType, aws.InternetGatewayType, aws.RouteTableType, aws.RouteType,
 		aws.RouteTableAssociationType, aws.EIPType,
-		aws.NATGatewayType, aws.NetworkInterfaceType, aws.SecurityGroupType, aws.IngressRuleType, aws.VPCEndpointType, aws.LaunchTemplateType, aws.AutoScalingGroupType}).Draw(m.t, "type")
+		aws.NATGatewayType, aws.NetworkInterfaceType, aws.SecurityGroupType, aws.IngressRuleType, aws.VPCEndpointType,
+		aws.LaunchTemplateType, aws.AutoScalingGroupType}).Draw(m.t, "type")
 	k := emulator.Rules().KindOf(typ)
 	var id string
 	q := &cloud.Request{Scope: monkeyScope, Kind: k, Op: "create", Run: func(c *cloud.Call) error { return c.Create(m.inputs(typ), "urn") }}

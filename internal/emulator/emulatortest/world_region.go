@@ -24,7 +24,8 @@ func (w *World) fillRegion() {
 		"heartbeatTimeout": 600})
 	w.Add(aws.ScalingPolicyType, Props{"autoscalingGroupName": group.ID, "policyType": "TargetTrackingScaling",
 		"targetTrackingConfiguration": Props{
-			"targetValue": 0.7, "customizedMetricSpecification": Props{"metricName": "BusyRatio", "namespace": "Beachhead", "statistic": "Average"}}})
+			"targetValue": 0.7, "customizedMetricSpecification": Props{"metricName": "BusyRatio", "namespace": "Beachhead",
+				"statistic": "Average"}}})
 	policy := w.Add(aws.PolicyType, Props{"policy": AnyPolicy})
 	w.Add(aws.RolePolicyAttachmentType, Props{"role": w.Handles[aws.RoleType].ID, "policyArn": policy.ID})
 }
