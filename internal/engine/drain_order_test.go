@@ -103,8 +103,8 @@ func TestAddDependencies(t *testing.T) {
 	}
 }
 
-// For any dependencies, the same entries come out in an order that Pulumi reads. A group keeps its dependencies and gets all that it
-// must be gone before. Everything else is unchanged, and a second time changes nothing.
+// Whatever depends on what: the same entries come out in an order that Pulumi reads, a group's dependencies are what they were and all that
+// it must be gone before, everything else is unchanged, and a second time changes nothing.
 func TestDrainOrderOfAnyState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := anyState(t)
@@ -178,8 +178,8 @@ func anyState(t *rapid.T) []apitype.ResourceV3 {
 	return all
 }
 
-// mustBeReadable fails unless Pulumi can read a state: everything that an entry names is before it, and of the entries with one URN only
-// the first may be one that is not marked for deletion.
+// intact fails unless a state is as Pulumi itself wants it, or it would refuse to read it: what an entry names is before it, and of those
+// with one URN at most one, the first, is not yet to be deleted.
 func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	t.Helper()
 	before := map[string]bool{}
@@ -200,8 +200,8 @@ func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	}
 }
 
-// mustPrecede returns what an entry must be gone before and does not depend on yet: for a group, everything in the cloud that depends on
-// no group of the same or an earlier wave.
+// mustPrecede gives what an entry must be gone before and does not say yet: for a group, all in the cloud that comes after no group which
+// leaves no later than it.
 func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN {
 	if r.Type != restype.ScalingGroup || r.External {
 		return nil

@@ -90,12 +90,10 @@ func projectOf(stacks ...string) *fakeProject {
 		router := object{"kind": "compute#router", "name": name("router-default"), "bgp": object{"asn": 64520}}
 		var interfaces, peers []object
 		for i := range 4 {
-			add("regions/us-west2/vpnTunnels", object{"kind": "compute#vpnTunnel", "name": name(fmt.Sprint("tunnel-", i)),
-				"status": "ESTABLISHED"})
+			add("regions/us-west2/vpnTunnels", object{"kind": "compute#vpnTunnel", "name": name(fmt.Sprint("tunnel-", i)), "status": "ESTABLISHED"})
 			interfaces = append(interfaces, object{"name": name(fmt.Sprint("interface-", i)), "ipRange": "169.254.20.2/30",
 				"managementType": "MANAGED_BY_USER"})
-			peers = append(peers, object{"name": name(fmt.Sprint("peer-", i)), "interfaceName": name(fmt.Sprint("interface-", i)),
-				"peerAsn": 64620})
+			peers = append(peers, object{"name": name(fmt.Sprint("peer-", i)), "interfaceName": name(fmt.Sprint("interface-", i)), "peerAsn": 64620})
 		}
 		router["interfaces"], router["bgpPeers"] = append(interfaces, object{"name": "theirs"}), append(peers, object{"name": "theirs"})
 		add("regions/us-west2/routers", router)
