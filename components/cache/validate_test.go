@@ -35,21 +35,27 @@ func TestBadArgumentsAreRefused(t *testing.T) {
 		{"no account", func(a *cache.Args) { a.Account = "" }, []string{`account ""`}},
 		{"no port for hashes", func(a *cache.Args) { a.HashPort = 0 }, []string{"hash-equivalence port 0"}},
 		{"no parameter", func(a *cache.Args) { a.Shards[1].MovedParameter = "" }, []string{`shard 1: parameter "" for copied files`}},
-		{"a parameter twice", func(a *cache.Args) { a.Shards[1].MovedParameter = a.Shards[0].MovedParameter }, []string{"shard 1: another shard has the parameter"}},
+		{"a parameter twice", func(a *cache.Args) { a.Shards[1].MovedParameter = a.Shards[0].MovedParameter },
+			[]string{"shard 1: another shard has the parameter"}},
 		{"no runners", func(a *cache.Args) { a.RunnerCIDRs = nil }, []string{"no runner could mount"}},
 		{"a range twice", func(a *cache.Args) { a.RunnerCIDRs[1] = a.RunnerCIDRs[0] }, []string{"10.42.0.0/20 is listed twice"}},
-		{"a subnet twice", func(a *cache.Args) { a.Subnets[1].Zone = zones[0] }, []string{"two cache subnets", "zone us-west-1b has no cache subnet"}},
+		{"a subnet twice", func(a *cache.Args) { a.Subnets[1].Zone = zones[0] },
+			[]string{"two cache subnets", "zone us-west-1b has no cache subnet"}},
 		{"a subnet without id", func(a *cache.Args) { a.Subnets[0].ID = nil }, []string{"us-west-1a has no id"}},
-		{"fixed addresses elsewhere", func(a *cache.Args) { a.Subnets[0].Fixed = prefix("10.42.226.0/24") }, []string{"not a part of the subnet"}},
-		{"an address outside", func(a *cache.Args) { a.Shards[1].Address = address("10.42.224.200") }, []string{"shard 1: address 10.42.224.200 is not in 10.42.226.0/23"}},
-		{"an address not reserved", func(a *cache.Args) { a.Shards[0].Address = address("10.42.224.99") }, []string{"not among the fixed addresses"}},
+		{"fixed addresses elsewhere", func(a *cache.Args) { a.Subnets[0].Fixed = prefix("10.42.226.0/24") },
+			[]string{"not a part of the subnet"}},
+		{"an address outside", func(a *cache.Args) { a.Shards[1].Address = address("10.42.224.200") },
+			[]string{"shard 1: address 10.42.224.200 is not in 10.42.226.0/23"}},
+		{"an address not reserved", func(a *cache.Args) { a.Shards[0].Address = address("10.42.224.99") },
+			[]string{"not among the fixed addresses"}},
 		{"an address of AWS", func(a *cache.Args) {
 			a.Subnets[0].Fixed, a.Shards[0].Address = netip.Prefix{}, address("10.42.224.3")
 		}, []string{"AWS reserves the address 10.42.224.3"}},
 		{"the last address", func(a *cache.Args) {
 			a.Subnets[0].Fixed, a.Shards[0].Address = netip.Prefix{}, address("10.42.225.255")
 		}, []string{"AWS reserves the address 10.42.225.255"}},
-		{"an address twice", func(a *cache.Args) { a.Shards[1].Zone, a.Shards[1].Address = zones[0], a.Shards[0].Address }, []string{"another shard has the address"}},
+		{"an address twice", func(a *cache.Args) { a.Shards[1].Zone, a.Shards[1].Address = zones[0], a.Shards[0].Address },
+			[]string{"another shard has the address"}},
 		{"a shard twice", func(a *cache.Args) { a.Shards[1].Number = 0 }, []string{"shard 0 is listed twice"}},
 		{"a shard's number", func(a *cache.Args) { a.Shards[1].Number = 100 }, []string{"want 0 to 99"}},
 		{"no volume", func(a *cache.Args) { a.Shards[0].Volume.GiB = 0 }, []string{"volume of 0 GiB"}},
@@ -88,7 +94,7 @@ func try(a *cache.Args) error {
 	}, pulumi.WithMocks("beachhead", "test", refuser{}))
 }
 
-// User data of exactly what EC2 takes, and a subnet with nothing reserved, are fine.
+// User data of exactly EC2's limit and a subnet without reserved addresses are accepted.
 func TestBounds(t *testing.T) {
 	recorded := record(t, func(a *cache.Args) {
 		a.Shards[0].UserData = strings.Repeat("x", 16<<10)

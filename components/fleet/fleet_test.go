@@ -71,7 +71,7 @@ func TestGroup(t *testing.T) {
 	}
 }
 
-// A machine that does not say that it is ready is not taken for one, and one that goes is asked to drain.
+// A machine that never reports ready is abandoned, and a machine that goes drains first.
 func TestHooks(t *testing.T) {
 	seen := map[string]bool{}
 	for _, hook := range group(t, nil)["initialLifecycleHooks"].ArrayValue() {
@@ -86,7 +86,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// Postures change bounds, suspended processes and what machines read of the posture: nothing is replaced.
+// Postures change bounds, suspended processes and the posture parameter. They replace no resource.
 func TestPosturesChangeTheGroupAlone(t *testing.T) {
 	active := record(t, nil)
 	standby := record(t, func(a *fleet.Args) { a.Min, a.Max, a.Posture = 0, 0, "standby" })
@@ -101,14 +101,16 @@ func TestPosturesChangeTheGroupAlone(t *testing.T) {
 			}
 		}
 	}
-	if got := group(t, func(a *fleet.Args) { a.Launching = false })["suspendedProcesses"].ArrayValue(); fmt.Sprint(got) != "[{AlarmNotification} {Launch}]" {
+	got := group(t, func(a *fleet.Args) { a.Launching = false })["suspendedProcesses"].ArrayValue()
+	if fmt.Sprint(got) != "[{AlarmNotification} {Launch}]" {
 		t.Errorf("draining suspends %v, want alarms and launches", got)
 	}
 }
 
 func TestTemplateIsSafe(t *testing.T) {
 	template := record(t, nil).Named(t, "aws:ec2/launchTemplate:LaunchTemplate", "fleet-containers-arm64").Inputs
-	if got := template["metadataOptions"].ObjectValue(); got["httpTokens"].StringValue() != "required" || got["httpPutResponseHopLimit"].NumberValue() != 1 {
+	if got := template["metadataOptions"].ObjectValue(); got["httpTokens"].StringValue() != "required" ||
+		got["httpPutResponseHopLimit"].NumberValue() != 1 {
 		t.Errorf("metadata %v", got)
 	}
 	if disk := template["blockDeviceMappings"].ArrayValue()[0].ObjectValue()["ebs"].ObjectValue(); disk["encrypted"].StringValue() != "true" {
@@ -120,7 +122,8 @@ func TestTemplateIsSafe(t *testing.T) {
 	if got := template["imageId"].StringValue(); got != "resolve:ssm:/aws/service/debian/release/12/latest/arm64" {
 		t.Errorf("image %s", got)
 	}
-	if text, err := base64.StdEncoding.DecodeString(template["userData"].StringValue()); err != nil || !strings.HasPrefix(string(text), "#!/bin/sh") {
+	if text, err := base64.StdEncoding.DecodeString(template["userData"].StringValue()); err != nil ||
+		!strings.HasPrefix(string(text), "#!/bin/sh") {
 		t.Errorf("user data %q, %v", text, err)
 	}
 	kinds := map[string]bool{}
@@ -134,7 +137,8 @@ func TestTemplateIsSafe(t *testing.T) {
 		}
 	}
 	for public, want := range map[bool]string{true: "true", false: "false"} {
-		r := record(t, func(a *fleet.Args) { a.PublicAddress = public }).Named(t, "aws:ec2/launchTemplate:LaunchTemplate", "fleet-containers-arm64")
+		r := record(t, func(a *fleet.Args) { a.PublicAddress = public }).Named(t, "aws:ec2/launchTemplate:LaunchTemplate",
+			"fleet-containers-arm64")
 		if got := r.Inputs["networkInterfaces"].ArrayValue()[0].ObjectValue()["associatePublicIpAddress"].StringValue(); got != want {
 			t.Errorf("public address %s, want %s", got, want)
 		}
@@ -152,7 +156,7 @@ func TestNothingGetsIn(t *testing.T) {
 	}
 }
 
-// The role may read its own token and no other fleet's, and touch its own group; what cannot be named is listed here.
+// The role may read its own fleet's token only, and change its own group only. The test lists the calls that IAM cannot limit.
 func TestRole(t *testing.T) {
 	text := record(t, nil).Named(t, "aws:iam/rolePolicy:RolePolicy", "fleet-containers-arm64").Inputs["policy"].StringValue()
 	var document struct {
@@ -165,8 +169,9 @@ func TestRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	nameless := map[string]bool{
-		"autoscaling:DescribeAutoScalingInstances": true, "cloudwatch:PutMetricData": true, "ssm:UpdateInstanceInformation": true, "ssmmessages:CreateControlChannel": true,
-		"ssmmessages:CreateDataChannel": true, "ssmmessages:OpenControlChannel": true, "ssmmessages:OpenDataChannel": true,
+		"autoscaling:DescribeAutoScalingInstances": true, "cloudwatch:PutMetricData": true, "ssm:UpdateInstanceInformation": true,
+		"ssmmessages:CreateControlChannel": true,
+		"ssmmessages:CreateDataChannel":    true, "ssmmessages:OpenControlChannel": true, "ssmmessages:OpenDataChannel": true,
 	}
 	allowed := map[string]bool{}
 	for _, s := range document.Statement {
@@ -180,11 +185,13 @@ func TestRole(t *testing.T) {
 					t.Errorf("it may do %s on anything", action)
 				}
 				if action == "ssm:GetParameter" && !strings.HasSuffix(on, "/fleets/containers-arm64/token") &&
-					!strings.HasSuffix(on, "/fleets/containers-arm64/posture") && !strings.HasSuffix(on, "/cache/map") && !strings.HasSuffix(on, "/cache/moved/*") {
+					!strings.HasSuffix(on, "/fleets/containers-arm64/posture") && !strings.HasSuffix(on, "/cache/map") &&
+					!strings.HasSuffix(on, "/cache/moved/*") {
 					t.Errorf("it may read %s", on)
 				}
 			}
-			if strings.HasPrefix(action, "autoscaling:") && !nameless[action] && !strings.Contains(fmt.Sprint(s.Condition), "fleet-containers-arm64") {
+			if strings.HasPrefix(action, "autoscaling:") && !nameless[action] &&
+				!strings.Contains(fmt.Sprint(s.Condition), "fleet-containers-arm64") {
 				t.Errorf("it may do %s to other groups: %v", action, s.Condition)
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// maxRoutes is the number of routes that AWS accepts from one BGP session. With one more it drops the session. Source: AWS Site-to-Site VPN
-// quotas.
+// maxRoutes is the number of routes that AWS accepts from one BGP session. With one more it drops the session. Source: AWS Site-to-Site
+// VPN quotas.
 const maxRoutes = 100
 
 var (
@@ -25,7 +25,8 @@ var (
 	}
 )
 
-// Validate returns an error that lists everything that a cloud would refuse minutes later, or would accept although no tunnel could come up.
+// Validate returns an error that lists everything that a cloud would refuse minutes later, or would accept although no tunnel could come
+// up.
 func (a *Args) Validate() error {
 	if a == nil {
 		return errors.New("arguments are missing")

@@ -11,36 +11,40 @@ import (
 	"github.com/beachhead-build/beachhead/components/gcplink"
 )
 
-func TestBadArgumentsAreRefusedBeforeAnythingIsMade(t *testing.T) {
+func TestBadArgumentsAreRefusedBeforeAnyRegistration(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	cases := map[string]struct {
 		edit func(*gcplink.Args)
 		want []string
 	}{
-		"names":             {func(a *gcplink.Args) { a.Names = "Beachhead" }, []string{"names:"}},
-		"no VPC":            {func(a *gcplink.Args) { a.VPC = nil }, []string{"networks:"}},
-		"no network":        {func(a *gcplink.Args) { a.Network = "" }, []string{"networks:"}},
-		"no tables":         {func(a *gcplink.Args) { a.RouteTables = nil }, []string{"route tables: none"}},
-		"a table's id":      {func(a *gcplink.Args) { a.RouteTables["cache-us-west-1a"] = nil }, []string{"cache-us-west-1a has no id"}},
-		"equal ASNs":        {func(a *gcplink.Args) { a.GCPASN = a.AWSASN }, []string{"both sides have 64620"}},
-		"a public ASN":      {func(a *gcplink.Args) { a.GCPASN = 15169 }, []string{"ASN of GCP: 15169"}},
-		"the last ASN":      {func(a *gcplink.Args) { a.AWSASN = 65535 }, []string{"ASN of AWS: 65535"}},
-		"a tunnel short":    {func(a *gcplink.Args) { a.Inside[3] = netip.Prefix{} }, []string{"tunnel 3: inside range"}},
-		"a tunnel's size":   {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.20.0/29") }, []string{"tunnel 0: inside range 169.254.20.0/29"}},
-		"a tunnel's place":  {func(a *gcplink.Args) { a.Inside[1] = prefix("10.0.0.0/30") }, []string{"tunnel 1: inside range 10.0.0.0/30"}},
-		"one range twice":   {func(a *gcplink.Args) { a.Inside[2] = a.Inside[0] }, []string{"tunnel 2: another tunnel has the inside range 169.254.20.0/30"}},
-		"a reserved range":  {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.5.0/30") }, []string{"169.254.5.0/30 is reserved"}},
-		"metadata's range":  {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.169.252/30") }, []string{"169.254.169.252/30 is reserved"}},
-		"nothing announced": {func(a *gcplink.Args) { a.Advertised = nil }, []string{"advertised: 0 ranges", "10.128.0.10 is not in an advertised range"}},
+		"names":          {func(a *gcplink.Args) { a.Names = "Beachhead" }, []string{"names:"}},
+		"no VPC":         {func(a *gcplink.Args) { a.VPC = nil }, []string{"networks:"}},
+		"no network":     {func(a *gcplink.Args) { a.Network = "" }, []string{"networks:"}},
+		"no tables":      {func(a *gcplink.Args) { a.RouteTables = nil }, []string{"route tables: none"}},
+		"a table's id":   {func(a *gcplink.Args) { a.RouteTables["cache-us-west-1a"] = nil }, []string{"cache-us-west-1a has no id"}},
+		"equal ASNs":     {func(a *gcplink.Args) { a.GCPASN = a.AWSASN }, []string{"both sides have 64620"}},
+		"a public ASN":   {func(a *gcplink.Args) { a.GCPASN = 15169 }, []string{"ASN of GCP: 15169"}},
+		"the last ASN":   {func(a *gcplink.Args) { a.AWSASN = 65535 }, []string{"ASN of AWS: 65535"}},
+		"a tunnel short": {func(a *gcplink.Args) { a.Inside[3] = netip.Prefix{} }, []string{"tunnel 3: inside range"}},
+		"a tunnel's size": {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.20.0/29") },
+			[]string{"tunnel 0: inside range 169.254.20.0/29"}},
+		"a tunnel's place": {func(a *gcplink.Args) { a.Inside[1] = prefix("10.0.0.0/30") }, []string{"tunnel 1: inside range 10.0.0.0/30"}},
+		"one range twice": {func(a *gcplink.Args) { a.Inside[2] = a.Inside[0] },
+			[]string{"tunnel 2: another tunnel has the inside range 169.254.20.0/30"}},
+		"a reserved range": {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.5.0/30") }, []string{"169.254.5.0/30 is reserved"}},
+		"metadata's range": {func(a *gcplink.Args) { a.Inside[0] = prefix("169.254.169.252/30") }, []string{"169.254.169.252/30 is reserved"}},
+		"nothing announced": {func(a *gcplink.Args) { a.Advertised = nil },
+			[]string{"advertised: 0 ranges", "10.128.0.10 is not in an advertised range"}},
 		"too many routes": {func(a *gcplink.Args) {
 			for range 100 {
 				a.Advertised = append(a.Advertised, a.Advertised[0])
 			}
 		}, []string{"advertised: 102 ranges"}},
-		"everybody let in":   {func(a *gcplink.Args) { a.Sources = nil }, []string{"sources: none"}},
-		"everything let in":  {func(a *gcplink.Args) { a.Sources[0] = prefix("0.0.0.0/0") }, []string{"range 0.0.0.0/0"}},
-		"a service twice":    {func(a *gcplink.Args) { a.Services[1].Name = "api" }, []string{`service "api"`}},
-		"a service's place":  {func(a *gcplink.Args) { a.Services[0].Address = netip.MustParseAddr("10.1.0.1") }, []string{"10.1.0.1 is not in an advertised range"}},
+		"everybody let in":  {func(a *gcplink.Args) { a.Sources = nil }, []string{"sources: none"}},
+		"everything let in": {func(a *gcplink.Args) { a.Sources[0] = prefix("0.0.0.0/0") }, []string{"range 0.0.0.0/0"}},
+		"a service twice":   {func(a *gcplink.Args) { a.Services[1].Name = "api" }, []string{`service "api"`}},
+		"a service's place": {func(a *gcplink.Args) { a.Services[0].Address = netip.MustParseAddr("10.1.0.1") },
+			[]string{"10.1.0.1 is not in an advertised range"}},
 		"a service's ports":  {func(a *gcplink.Args) { a.Services[0].Ports = nil }, []string{"service api: ports []"}},
 		"a port":             {func(a *gcplink.Args) { a.Services[0].Ports = []int{443, 65536} }, []string{"service api: ports [443 65536]"}},
 		"a zone twice":       {func(a *gcplink.Args) { a.Zones[1].Name = a.Zones[0].Name }, []string{`zone "api.example.com"`}},

@@ -26,8 +26,8 @@ type Registration struct {
 	Inputs           resource.PropertyMap
 }
 
-// Answer returns outputs of one resource beyond those that every resource gets, or the result of a look-up, which has a token and no name.
-// It returns nil for none. It may be called from many goroutines.
+// Answer returns outputs of one resource beyond those that every resource gets, or the result of a look-up, which has a token and no
+// name. It returns nil for none. It may be called from many goroutines.
 type Answer func(token, name string) resource.PropertyMap
 
 // Recording is a list of all registrations of one run, sorted by type and name.
