@@ -15,7 +15,7 @@ type Outcome int
 
 // The outcomes.
 const (
-	// NotChecked means that the check could not run. That proves nothing, so it counts as not passed.
+	// NotChecked means that the check could not run, which proves nothing. It counts as not passed.
 	NotChecked Outcome = iota
 	Pass
 	// Warn means that nothing is broken, but a person should look at it. It counts as passed.
@@ -73,8 +73,8 @@ var ErrNotPassed = errors.New("verification failed")
 // ExitNotPassed is the exit code of a command for which some checks failed or were not checked.
 const ExitNotPassed = 3
 
-// Error returns nil if all results have passed, and otherwise an error that wraps ErrNotPassed and has their number.
-func Error(results []Result) error {
+// ErrorFrom returns nil if all results have passed, and otherwise an error that wraps ErrNotPassed and has their number.
+func ErrorFrom(results []Result) error {
 	switch n := len(NotPassed(results)); n {
 	case 0:
 		return nil
@@ -89,25 +89,25 @@ func Error(results []Result) error {
 func WriteTable(w io.Writer, results []Result, paint func(o Outcome, word string) string) error {
 	outcomes, names := 0, 0
 	for _, r := range results {
-		outcomes, names = max(outcomes, len(r.Outcome.String())), max(names, len(r.name()))
+		outcomes, names = max(outcomes, len(r.Outcome.String())), max(names, len(r.probeAndTarget()))
 	}
 	for _, r := range results {
 		word := fmt.Sprintf("%-*s", outcomes, r.Outcome)
 		if paint != nil {
 			word = paint(r.Outcome, word)
 		}
-		if _, err := fmt.Fprintf(w, "  %s  %-*s  %s\n", word, names, r.name(), r.finding()); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s  %-*s  %s\n", word, names, r.probeAndTarget(), r.describeFinding()); err != nil {
 			return fmt.Errorf("writing the results: %w", err)
 		}
 	}
 	return nil
 }
 
-// name returns the probe and its target.
-func (r Result) name() string { return r.Probe + ", " + r.Target }
+// probeAndTarget returns the probe and its target.
+func (r Result) probeAndTarget() string { return r.Probe + ", " + r.Target }
 
-// finding returns what was wanted and found, and why.
-func (r Result) finding() string {
+// describeFinding returns what was wanted and found, and why.
+func (r Result) describeFinding() string {
 	parts := []string{"want " + r.Want}
 	if r.Got != "" {
 		parts = append(parts, "got "+r.Got)

@@ -68,7 +68,7 @@ func TestNotPassed(t *testing.T) {
 		if got := len(NotPassed(results)); got != c.want {
 			t.Errorf("%v: %d not passed, want %d", c.outcomes, got, c.want)
 		}
-		if err := Error(results); errors.Is(err, ErrNotPassed) != (c.want > 0) || err != nil && err.Error() != c.text {
+		if err := ErrorFrom(results); errors.Is(err, ErrNotPassed) != (c.want > 0) || err != nil && err.Error() != c.text {
 			t.Errorf("%v: error %v, want %q", c.outcomes, err, c.text)
 		}
 	}

@@ -52,12 +52,12 @@ func (a *app) runChange(ctx context.Context, name string, op session.Operation, 
 	defer shown.close()
 	project := a.project()
 	project.Progress = shown.show
-	return project.Change(ctx, name, op, target)
+	return project.RunChange(ctx, name, op, target)
 }
 
 // writeChanged writes for people what an operation changed.
 func (a *app) writeChanged(op session.Operation, changed *session.Changed) {
-	fmt.Fprintf(a.out, "%s is %s: %s\n", changed.Region, op.Name, session.Summarize(changed.Changes))
+	fmt.Fprintf(a.out, "%s is %s: %s\n", changed.Region, op.Name, session.SummarizeChanges(changed.Changes))
 	for _, kept := range changed.Kept {
 		fmt.Fprintf(a.out, "  kept %s (%s)\n", kept.ID, kept.Name)
 	}

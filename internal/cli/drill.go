@@ -33,7 +33,7 @@ func (a *app) drillCommand() *cobra.Command {
 			case err != nil:
 				return err
 			case len(found.Unverified) > 0:
-				return check.Error(found.Unverified)
+				return check.ErrorFrom(found.Unverified)
 			}
 			return session.CheckPromise(found.Run, name)
 		})
@@ -50,7 +50,7 @@ func (a *app) runDrill(ctx context.Context, name string, target session.Target) 
 	defer shown.close()
 	project := a.project()
 	project.Progress = shown.show
-	return project.Drill(ctx, name, target)
+	return project.RunDrill(ctx, name, target)
 }
 
 func (a *app) writeDrill(found *session.DrillReport) error {
@@ -62,7 +62,7 @@ func (a *app) writeDrill(found *session.DrillReport) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "\n%s\n", session.Count(found.Resources, "resource"))
+	fmt.Fprintf(a.out, "\n%s\n", session.FormatCount(found.Resources, "resource"))
 	if err := report.WriteSummary(a.out, found.Run); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (a *app) emulatorCommand() *cobra.Command {
 				return err
 			}
 			defer func() { _ = served.Close() }()
-			env, err := served.Env()
+			env, err := served.PulumiEnv()
 			if err != nil {
 				return err
 			}

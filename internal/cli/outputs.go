@@ -23,7 +23,7 @@ func (a *app) outputsCommand() *cobra.Command {
 			return err
 		}
 		defer opened.Close()
-		outputs, err := opened.Outputs(ctx)
+		outputs, err := opened.ReadOutputs(ctx)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func (a *app) previewCommand() *cobra.Command {
 			return err
 		}
 		defer opened.Close()
-		previewed, err := opened.Preview(ctx)
+		previewed, err := opened.PreviewUp(ctx)
 		if err != nil {
 			return err
 		}
@@ -56,6 +56,6 @@ func (a *app) writePreview(p *session.Previewed) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s\n\n", session.Summarize(p.Changes))
+	fmt.Fprintf(a.out, "%s\n\n", session.SummarizeChanges(p.Changes))
 	return report.WriteSummary(a.out, p.Predicted)
 }

@@ -49,9 +49,9 @@ func (a *app) validateFiles(files []string, asJSON bool) error {
 	}
 	switch {
 	case err != nil:
-		return usageError("%s in %s; nothing was changed", session.Count(len(problems), "problem"), session.Count(len(files), "file"))
+		return usageError("%s in %s; nothing was changed", session.FormatCount(len(problems), "problem"), session.FormatCount(len(files), "file"))
 	case !asJSON:
-		fmt.Fprintf(a.out, "%s valid\n", session.Count(len(files), "region file"))
+		fmt.Fprintf(a.out, "%s valid\n", session.FormatCount(len(files), "region file"))
 	}
 	return nil
 }

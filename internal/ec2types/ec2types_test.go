@@ -104,15 +104,36 @@ func TestGraviton(t *testing.T) {
 		"c7i.large": 0, "g5.xlarge": 0, "": 0, "nonsense": 0,
 	} {
 		if got := GravitonGeneration(name); got != want {
-			t.Errorf("Graviton(%q) = %d; want %d", name, got, want)
+			t.Errorf("GravitonGeneration(%q) = %d; want %d", name, got, want)
 		}
 	}
 	for _, name := range TypeNames() {
 		typ, _ := Lookup(name)
 		if arm := typ.Arch == "arm64"; arm != (GravitonGeneration(name) > 0) {
 			family, _, _ := strings.Cut(name, ".")
-			t.Errorf("%s is %s and Graviton says %d: add family %s to generations", name, typ.Arch, GravitonGeneration(name), family)
+			t.Errorf("%s is %s and GravitonGeneration returns %d: add family %s to generations", name, typ.Arch, GravitonGeneration(name), family)
 		}
+	}
+}
+
+// Most families have the digit of their generation. The other families are listed with their generation.
+func TestGravitonGenerationOfEveryFamily(t *testing.T) {
+	byDigit := map[byte]int{'6': 2, '7': 3, '8': 4}
+	others := map[string]int{"a1": 1, "t4g": 2, "x2gd": 2, "im4gn": 2, "is4gen": 2, "i4g": 2, "g5g": 2}
+	for family := range generations {
+		want, listed := others[family]
+		if !listed {
+			want = byDigit[family[strings.IndexAny(family, "0123456789")]]
+		}
+		if got := GravitonGeneration(family + ".large"); got != want {
+			t.Errorf("family %s has generation %d; want %d", family, got, want)
+		}
+	}
+}
+
+func TestNamesAreSorted(t *testing.T) {
+	if !slices.IsSorted(TypeNames()) || !slices.IsSorted(RegionNames()) {
+		t.Error("the names of types or regions are not sorted")
 	}
 }
 

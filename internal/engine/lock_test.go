@@ -75,7 +75,9 @@ func TestWaitForLock(t *testing.T) {
 	if err := waitForLock(t.Context(), "file://"+dir, "b", lockTimeout); err != nil {
 		t.Errorf("another stack's lock: %v", err)
 	}
-	if err := waitForLock(t.Context(), "s3://state", "a", lockTimeout); err != nil {
+	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := waitForLock(ctx, "s3://state"+dir, "a", lockTimeout); err != nil {
 		t.Errorf("a bucket, whose locks are not ours to judge: %v", err)
 	}
 }

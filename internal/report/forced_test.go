@@ -21,7 +21,8 @@ func cloud(edit func(map[string]*Made)) []Made {
 		{Type: "aws:ec2/eip:Eip", ID: "eipalloc-0a", Name: "address", Outputs: object{"publicIp": "192.0.2.7"}, Seconds: 1},
 		{Type: types.NATGateway, ID: "nat-000a", Name: "nat", Inputs: object{"subnetId": "subnet-0a", "allocationId": "eipalloc-0a"},
 			Outputs: object{"publicIp": "192.0.2.7"}, Seconds: 105},
-		{Type: "aws:ebs/volume:Volume", ID: "vol-0a", Name: "volume", Outputs: object{"arn": "arn:aws:ec2:us-west-1:1:volume/vol-0a"}, Seconds: 10},
+		{Type: "aws:ebs/volume:Volume", ID: "vol-0a", Name: "volume", Outputs: object{"arn": "arn:aws:ec2:us-west-1:1:volume/vol-0a"},
+			Seconds: 10},
 		{Type: "aws:s3/bucketV2:BucketV2", ID: "agents", Name: "bucket", Inputs: object{"bucket": "agents"},
 			Outputs: object{"arn": "arn:aws:s3:::agents"}, Seconds: 2},
 		{Type: "aws:s3/bucketPolicy:BucketPolicy", ID: "agents", Name: "bucket-policy", Inputs: object{"bucket": "agents"}, Seconds: 2},
@@ -70,29 +71,30 @@ func TestForcedByValues(t *testing.T) {
 		edit      func(map[string]*Made)
 		who, want string
 	}{
-		"nothing to wait for":                 {func(map[string]*Made) {}, "policy", "0 "},
-		"an id":                               {func(map[string]*Made) {}, "subnet", "15 vpc-0a"},
-		"an id deep in an object":             {input("rules", []any{object{"groups": []any{"vpc-0a"}}}), "policy", "15 vpc-0a"},
-		"an id in a longer text":              {policy(`{"Resource":"arn:aws:ec2:us-west-1:1:natgateway/nat-000a"}`), "policy", "150 nat-000a"},
-		"another id that begins as one":       {policy(`{"Resource":"arn:aws:ec2:us-west-1:1:natgateway/nat-000ab"}`), "policy", "0 "},
-		"then the id itself":                  {policy("natgateway/nat-000ab natgateway/nat-000a"), "policy", "150 nat-000a"},
-		"an ARN in a policy":                  {policy(`{"Resource":"arn:aws:ec2:us-west-1:1:volume/vol-0a"}`), "policy", "10 vol-0a"},
-		"an ARN of a name that was chosen":    {policy(`{"Resource":"arn:aws:s3:::agents/*"}`), "policy", "0 "},
-		"the same ARN by itself":              {policy("arn:aws:s3:::agents"), "policy", "2 agents"},
-		"the id of a bucket and its policy":   {func(map[string]*Made) {}, "bucket-policy", "2 agents"},
-		"a bucket waits for nothing":          {func(map[string]*Made) {}, "bucket", "0 "},
-		"an address, which a NAT repeats":     {input("sources", []any{"192.0.2.7"}), "policy", "1 eipalloc-0a"},
-		"an account id":                       {policy(`arn:aws:iam::210987654321:root`), "policy", "0 "},
-		"a state":                             {policy("available"), "policy", "0 "},
-		"a tag":                               {input("tags", object{"of": "nat-000a"}), "policy", "0 "},
-		"a tag of what is launched":           {input("tagSpecifications", []any{object{"tags": object{"of": "nat-000a"}}}), "policy", "0 "},
-		"a description":                       {input("description", "for nat-000a"), "policy", "0 "},
-		"its own name":                        {input("name", "agents"), "policy", "0 "},
-		"what the program gave a network":     {input("cidr", "10.42.0.0/16"), "policy", "0 "},
-		"a value that two hold":               {twoHold, "policy", "0 "},
-		"a value that others hold in part":    {aRegion, "policy", "0 "},
-		"a NAT gateway and the internet":      {func(map[string]*Made) {}, "nat", "45 igw-0a"},
-		"a private one":                       {func(m map[string]*Made) { m["nat"].Inputs["connectivityType"] = "private" }, "nat", "17 subnet-0a"},
+		"nothing to wait for":               {func(map[string]*Made) {}, "policy", "0 "},
+		"an id":                             {func(map[string]*Made) {}, "subnet", "15 vpc-0a"},
+		"an id deep in an object":           {input("rules", []any{object{"groups": []any{"vpc-0a"}}}), "policy", "15 vpc-0a"},
+		"an id in a longer text":            {policy(`{"Resource":"arn:aws:ec2:us-west-1:1:natgateway/nat-000a"}`), "policy", "150 nat-000a"},
+		"another id that begins as one":     {policy(`{"Resource":"arn:aws:ec2:us-west-1:1:natgateway/nat-000ab"}`), "policy", "0 "},
+		"then the id itself":                {policy("natgateway/nat-000ab natgateway/nat-000a"), "policy", "150 nat-000a"},
+		"an ARN in a policy":                {policy(`{"Resource":"arn:aws:ec2:us-west-1:1:volume/vol-0a"}`), "policy", "10 vol-0a"},
+		"an ARN of a name that was chosen":  {policy(`{"Resource":"arn:aws:s3:::agents/*"}`), "policy", "0 "},
+		"the same ARN by itself":            {policy("arn:aws:s3:::agents"), "policy", "2 agents"},
+		"the id of a bucket and its policy": {func(map[string]*Made) {}, "bucket-policy", "2 agents"},
+		"a bucket waits for nothing":        {func(map[string]*Made) {}, "bucket", "0 "},
+		"an address, which a NAT repeats":   {input("sources", []any{"192.0.2.7"}), "policy", "1 eipalloc-0a"},
+		"an account id":                     {policy(`arn:aws:iam::210987654321:root`), "policy", "0 "},
+		"a state":                           {policy("available"), "policy", "0 "},
+		"a tag":                             {input("tags", object{"of": "nat-000a"}), "policy", "0 "},
+		"a tag of what is launched":         {input("tagSpecifications", []any{object{"tags": object{"of": "nat-000a"}}}), "policy", "0 "},
+		"a description":                     {input("description", "for nat-000a"), "policy", "0 "},
+		"its own name":                      {input("name", "agents"), "policy", "0 "},
+		"what the program gave a network":   {input("cidr", "10.42.0.0/16"), "policy", "0 "},
+		"a value that two hold":             {twoHold, "policy", "0 "},
+		"a value that others hold in part":  {aRegion, "policy", "0 "},
+		"a NAT gateway and the internet":    {func(map[string]*Made) {}, "nat", "45 igw-0a"},
+		"a private one": {func(m map[string]*Made) { m["nat"].Inputs["connectivityType"] = "private" }, "nat",
+			"17 subnet-0a"},
 		"a NAT gateway of another VPC":        {func(m map[string]*Made) { m["subnet"].Inputs["vpcId"] = "vpc-0b" }, "nat", "2 subnet-0a"},
 		"an id that is known and a long text": {policy(strings.Repeat("x", 1000) + " vol-0a"), "policy", "0 "},
 	} {
@@ -135,9 +137,11 @@ func TestForcedLink(t *testing.T) {
 		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/b", Name: "peer-b", Inputs: object{"name": "b", "router": "rt", "interface": "if"}, Seconds: 32},
 	})
 	for name, want := range map[string]string{
-		"gateway": "0 ", "router": "0 ", "vpc": "0 ", "vgw": "0 ", "customer": "12 projects/p/regions/r/vpnGateways/gw", "connection": "40 vgw-0a",
-		"attachment": "275 vpn-0a", "routes": "315 vpn-attachment-1", "tunnel": "275 vpn-0a", "interface": "290 projects/p/regions/r/vpnTunnels/t",
-		"peer-a": "310 r/rt/if", "peer-b": "342 projects/p/regions/r/routers/rt/a",
+		"gateway": "0 ", "router": "0 ", "vpc": "0 ", "vgw": "0 ", "customer": "12 projects/p/regions/r/vpnGateways/gw",
+		"connection": "40 vgw-0a",
+		"attachment": "275 vpn-0a", "routes": "315 vpn-attachment-1", "tunnel": "275 vpn-0a",
+		"interface": "290 projects/p/regions/r/vpnTunnels/t",
+		"peer-a":    "310 r/rt/if", "peer-b": "342 projects/p/regions/r/routers/rt/a",
 	} {
 		if got := starts(spans, name); got != want {
 			t.Errorf("%s starts at %q, want %q", name, got, want)
@@ -145,7 +149,8 @@ func TestForcedLink(t *testing.T) {
 	}
 }
 
-// A program that declares at least the edges that values show takes at least as long as the clouds force, and the overhead says by how much.
+// A program that declares at least the edges that values show takes at least as long as the clouds force, and the overhead says by how
+// much.
 func TestForcedIsALowerBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := drawNodes(t, true)

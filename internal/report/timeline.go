@@ -64,10 +64,10 @@ func lastWaitedFor(n Node, spans map[string]Span) (end float64, urn string) {
 }
 
 // Timeline puts nodes on a clock on which each starts as soon as every node that it waits for has ended: the time that the cloud needs,
-// whatever the machine that runs the engine does. Of nodes with the same Turn, the one that can start first does, and of several such the
-// one with the lower URN. If they differ in length, another order may end earlier, but clouds serve them as they come too. Spans are in the
-// order of their start. Nodes that wait for each other in a ring, or for such a node, are left out, since no engine can run them. Of nodes
-// with the same URN the last one counts.
+// whatever the machine that runs the engine does. If several nodes have the same Turn, the one that can start first does, and of several
+// such the one with the lower URN. If they differ in length, another order may end earlier, but clouds serve them as they come too. Spans
+// are in the order of their start. Nodes that wait for each other in a ring, or for such a node, are left out, since no engine can run
+// them. If several nodes have the same URN, the last one counts.
 func Timeline(nodes []Node) []Span {
 	waiting := map[string]Node{}
 	for _, n := range nodes {

@@ -16,19 +16,19 @@ type Previewed struct {
 	Predicted report.Run `json:"predicted"`
 }
 
-// Preview returns what an up would change, and predicts how long the region takes from nothing to ready. It notes what an operator needs
+// PreviewUp returns what an up would change, and predicts how long the region takes from nothing to ready. It notes what an operator needs
 // to know about the steps.
-func (s *Session) Preview(ctx context.Context) (*Previewed, error) {
+func (s *Session) PreviewUp(ctx context.Context) (*Previewed, error) {
 	changes, err := s.stack.Preview(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, step := range changes.Steps {
 		if warning := s.warnAbout(step); warning != "" {
-			s.project.note(warning)
+			s.project.sendNote(warning)
 		}
 	}
-	predicted, err := s.project.Predict(s.Region)
+	predicted, err := s.project.PredictRun(s.Region)
 	if err != nil {
 		return nil, err
 	}
@@ -39,16 +39,16 @@ func (s *Session) Preview(ctx context.Context) (*Previewed, error) {
 type Changed struct {
 	*engine.Changes
 	// Times are when the region is ready, in seconds since the operation began, and Timeline is the path of the file with the whole run.
-	// Both are empty when the operation made nothing.
+	// They are empty when the operation made nothing.
 	Times    *report.Times `json:"times,omitempty"`
 	Timeline string        `json:"timeline,omitempty"`
 	// Region is the region's name.
 	Region string `json:"-"`
 }
 
-// Change runs an operation that changes a region's stack, Up or Down. It returns what changed also with an error of the operation itself,
-// but for an error before that.
-func (p Project) Change(ctx context.Context, name string, op Operation, target Target) (*Changed, error) {
+// RunChange runs an operation that changes a region's stack, Up or Down. If the operation fails, it returns a value with the error; if the
+// region cannot be opened, it returns nil with the error.
+func (p Project) RunChange(ctx context.Context, name string, op Operation, target Target) (*Changed, error) {
 	opened, err := p.Open(ctx, name, op, target)
 	if err != nil {
 		return nil, err
@@ -58,14 +58,15 @@ func (p Project) Change(ctx context.Context, name string, op Operation, target T
 	done.Changes, err = op.change(opened.stack, ctx)
 	if op.MakesResources && len(opened.timer.ops) > 0 { // also of a failed run, whose timeline shows where it failed
 		if lost := opened.keepTimeline(op, done); lost != nil {
-			p.note("no timeline of this run was written: " + lost.Error())
+			p.sendNote("no timeline of this run was written: " + lost.Error())
 		}
 	}
 	return done, err
 }
 
+// keepTimeline writes the timeline of an operation, and adds its times and its path to what changed.
 func (s *Session) keepTimeline(op Operation, done *Changed) error {
-	run, err := s.measure()
+	run, err := s.measureRun()
 	if err != nil {
 		return err
 	}
@@ -74,10 +75,10 @@ func (s *Session) keepTimeline(op Operation, done *Changed) error {
 	return err
 }
 
-// Summarize returns in one line what changed or would change.
-func Summarize(c *engine.Changes) string {
+// SummarizeChanges returns in one line what changed or would change.
+func SummarizeChanges(c *engine.Changes) string {
 	if len(c.Steps) == 0 && len(c.Adopted) == 0 {
-		return fmt.Sprintf("nothing to do, %s unchanged", Count(c.Unchanged, "resource"))
+		return fmt.Sprintf("nothing to do, %s unchanged", FormatCount(c.Unchanged, "resource"))
 	}
 	var parts []string
 	add := func(n int, what string) {
@@ -94,8 +95,8 @@ func Summarize(c *engine.Changes) string {
 	return strings.Join(parts, ", ")
 }
 
-// Count returns a number with a noun, such as 1 probe or 2 probes.
-func Count(n int, noun string) string {
+// FormatCount returns a number with a noun, such as 1 probe or 2 probes.
+func FormatCount(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

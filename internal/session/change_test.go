@@ -6,7 +6,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/engine"
 )
 
-func TestSummarize(t *testing.T) {
+func TestSummarizeChanges(t *testing.T) {
 	steps := func(ops ...string) []engine.Step {
 		var all []engine.Step
 		for _, op := range ops {
@@ -24,7 +24,7 @@ func TestSummarize(t *testing.T) {
 		{engine.Changes{Steps: steps("update", "replace", "create-replacement", "delete-replaced")}, "1 update, 1 replace"},
 	}
 	for _, c := range cases {
-		if got := Summarize(&c.changes); got != c.want {
+		if got := SummarizeChanges(&c.changes); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}

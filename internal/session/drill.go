@@ -42,10 +42,10 @@ type rehearsal struct {
 	report   *DrillReport
 }
 
-// Drill brings a region up in a fresh emulated cloud, verifies it, brings it up again, and takes it down. It stops at the first step that
+// RunDrill brings a region up in a fresh emulated cloud, verifies it, brings it up again, and takes it down. It stops at the first step that
 // fails. It runs in a folder of its own, so that neither an earlier drill nor the emulated cloud in .beachhead/ influences it, and notes
 // the name of each step when it begins.
-func (p Project) Drill(ctx context.Context, name string, target Target) (*DrillReport, error) {
+func (p Project) RunDrill(ctx context.Context, name string, target Target) (*DrillReport, error) {
 	if err := os.MkdirAll(p.privateDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("creating a folder for the drill: %w", err)
 	}
@@ -68,7 +68,7 @@ func (p Project) Drill(ctx context.Context, name string, target Target) (*DrillR
 			d.Session, err = p.openEmulated(ctx, region, dir, Drill, target)
 			return region.Path, err // the session stays nil if it could not be opened
 		}},
-		{"preview", d.preview}, {"up", d.bringUp}, {"verify", d.verify}, {"up again", d.bringUpAgain}, {"down", d.takeDown},
+		{"preview", d.previewRegion}, {"up", d.bringUp}, {"verify", d.verifyRegion}, {"up again", d.bringUpAgain}, {"down", d.takeDown},
 	}
 	defer func() {
 		if d.Session != nil {
@@ -77,7 +77,7 @@ func (p Project) Drill(ctx context.Context, name string, target Target) (*DrillR
 	}()
 	for _, step := range steps {
 		began := time.Now()
-		p.note(step.name)
+		p.sendNote(step.name)
 		outcome, err := step.run(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("the drill of %s stopped at %s: %w", name, step.name, err)
@@ -87,7 +87,7 @@ func (p Project) Drill(ctx context.Context, name string, target Target) (*DrillR
 	return d.report, nil
 }
 
-func (d *rehearsal) preview(ctx context.Context) (string, error) {
+func (d *rehearsal) previewRegion(ctx context.Context) (string, error) {
 	existing, err := d.emulator.cloud.Resources()
 	if err != nil {
 		return "", err
@@ -99,7 +99,7 @@ func (d *rehearsal) preview(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return Summarize(changes), nil
+	return SummarizeChanges(changes), nil
 }
 
 // bringUp runs the first up, which alone has a timeline: the second changes nothing, and nobody waits for down.
@@ -108,8 +108,8 @@ func (d *rehearsal) bringUp(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.timer.stop()
-	if d.report.Run, err = d.measure(); err != nil {
+	d.timer.stopRecording()
+	if d.report.Run, err = d.measureRun(); err != nil {
 		return "", err
 	}
 	created, err := d.emulator.cloud.Resources()
@@ -121,7 +121,7 @@ func (d *rehearsal) bringUp(ctx context.Context) (string, error) {
 	if d.report.Timeline, err = d.project.writeTimeline(Drill, d.report.Run); err != nil {
 		return "", err
 	}
-	return Summarize(changes), nil
+	return SummarizeChanges(changes), nil
 }
 
 // forcedPath returns the longest chain that the clouds force on the resources of an emulated one.
@@ -138,7 +138,7 @@ func forcedPath(all []emulator.Resource) []report.Span {
 	return report.CriticalPath(reportTypes.ForcedSpans(made))
 }
 
-func (d *rehearsal) verify(ctx context.Context) (string, error) {
+func (d *rehearsal) verifyRegion(ctx context.Context) (string, error) {
 	outputs, err := d.stack.Outputs(ctx)
 	if err != nil {
 		return "", err
@@ -151,7 +151,7 @@ func (d *rehearsal) verify(ctx context.Context) (string, error) {
 		return "", err
 	}
 	d.report.Unverified = check.NotPassed(results)
-	return fmt.Sprintf("%d of %s passed", len(results)-len(d.report.Unverified), Count(len(results), "probe")), nil
+	return fmt.Sprintf("%d of %s passed", len(results)-len(d.report.Unverified), FormatCount(len(results), "probe")), nil
 }
 
 func (d *rehearsal) bringUpAgain(ctx context.Context) (string, error) {
@@ -160,9 +160,9 @@ func (d *rehearsal) bringUpAgain(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if len(changes.Steps) > 0 {
-		return "", fmt.Errorf("a second up changes something: %s; please report this as a bug", Summarize(changes))
+		return "", fmt.Errorf("a second up changes something: %s; please report this as a bug", SummarizeChanges(changes))
 	}
-	return Summarize(changes), nil
+	return SummarizeChanges(changes), nil
 }
 
 // takeDown runs a down, and fails if the cloud holds more than before the first up and what down keeps.
@@ -186,7 +186,7 @@ func (d *rehearsal) takeDown(ctx context.Context) (string, error) {
 		}
 	}
 	if len(kept) > 0 {
-		return fmt.Sprintf("%s, nothing left but %s", Summarize(changes), Count(len(kept), "data volume")), nil
+		return fmt.Sprintf("%s, nothing left but %s", SummarizeChanges(changes), FormatCount(len(kept), "data volume")), nil
 	}
-	return Summarize(changes) + ", nothing left", nil
+	return SummarizeChanges(changes) + ", nothing left", nil
 }

@@ -55,7 +55,7 @@ func (p Project) openReal(ctx context.Context, region *Region, op Operation) (*S
 		return nil, UsageError{fmt.Errorf("no Pulumi.yaml in %s; run the command in the project's folder, or name the folder with -C", p.Dir)}
 	}
 	opened := &Session{Region: region, project: p, timer: newTimer(), pace: 1}
-	opened.stack, err = engine.Open(ctx, opened.options(op, engine.Options{WorkDir: p.Dir, Inventory: realInventory(cfg, region.Plan)}))
+	opened.stack, err = engine.Open(ctx, opened.engineOptions(op, engine.Options{WorkDir: p.Dir, Inventory: realInventory(cfg, region.Plan)}))
 	if err != nil {
 		return nil, err
 	}
@@ -79,11 +79,11 @@ func (p Project) openEmulated(ctx context.Context, region *Region, dir string, o
 			return nil, err
 		}
 	}
-	env, err := opened.emulator.Env()
+	env, err := opened.emulator.PulumiEnv()
 	if err != nil {
 		return nil, err
 	}
-	if opened.stack, err = engine.Open(ctx, opened.options(op, engine.Options{
+	if opened.stack, err = engine.Open(ctx, opened.engineOptions(op, engine.Options{
 		WorkDir: filepath.Join(dir, "workspace", region.Plan.Name), Home: filepath.Join(dir, "home"), Env: env, Rehearsal: true,
 		Inventory: emulated.Inventory{Cloud: opened.emulator.cloud},
 	})); err != nil {
@@ -92,18 +92,18 @@ func (p Project) openEmulated(ctx context.Context, region *Region, dir string, o
 	return opened, nil
 }
 
-// options adds to a cloud's options those that are the same for every cloud.
-func (s *Session) options(op Operation, o engine.Options) engine.Options {
+// engineOptions adds to a cloud's options those that are the same for every cloud.
+func (s *Session) engineOptions(op Operation, o engine.Options) engine.Options {
 	o.Name, o.Root, o.Exclusive = s.Plan.Name, s.project.Dir, op.Exclusive
-	o.Program, o.Progress = s.project.program(s.Region), s.observe
+	o.Program, o.Progress = s.project.regionProgram(s.Region), s.reportEvent
 	if op.NeedsSecrets {
 		o.Secrets = s.Plan.SecretNames()
 	}
 	return o
 }
 
-// observe is the engine's Progress.
-func (s *Session) observe(e engine.Event) {
+// reportEvent is the engine's Progress.
+func (s *Session) reportEvent(e engine.Event) {
 	if s.project.Progress != nil {
 		event := Event{Event: e}
 		if e.Phase == engine.Started && e.Step.ChangesCloud() {
@@ -111,11 +111,13 @@ func (s *Session) observe(e engine.Event) {
 		}
 		s.project.Progress(event)
 	}
-	s.timer.observe(e)
+	s.timer.recordEvent(e)
 }
 
-// Outputs returns the stack's outputs as plain values, with "[secret]" in place of secrets. A stack that is not up has none.
-func (s *Session) Outputs(ctx context.Context) (map[string]any, error) { return s.stack.Outputs(ctx) }
+// ReadOutputs returns the stack's outputs as plain values, with "[secret]" in place of secrets. A stack that is not up has none.
+func (s *Session) ReadOutputs(ctx context.Context) (map[string]any, error) {
+	return s.stack.Outputs(ctx)
+}
 
 // Target is the cloud that an operation works on. The zero value is the real account that the region file names.
 type Target struct {
@@ -158,9 +160,9 @@ func ServeEmulator(dir string, target Target) (*Emulator, error) {
 // Close stops serving the cloud, and closes it.
 func (e *Emulator) Close() error { return errors.Join(e.server.Close(), e.cloud.Close()) }
 
-// Env returns the environment in which a Pulumi command line works on the emulated cloud and stores its state beside it. The passphrase
+// PulumiEnv returns the environment in which a Pulumi command line works on the emulated cloud and stores its state beside it. The passphrase
 // protects nothing: the secrets of an emulated cloud open nothing.
-func (e *Emulator) Env() (map[string]string, error) {
+func (e *Emulator) PulumiEnv() (map[string]string, error) {
 	backend, err := engine.LocalBackend(filepath.Join(e.dir, "state"))
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ type Event struct {
 	Warning string
 }
 
-// UsageError is a mistake in the command or in a region file. Nothing was changed.
+// UsageError is a mistake in the command or in a region file, found before anything changes.
 type UsageError struct{ Err error }
 
 // Error returns the text of the mistake.
@@ -52,7 +52,7 @@ func (p Project) EmulatedDir() string { return filepath.Join(p.privateDir(), "em
 // agentDir returns the folder that holds the builds of the machines' agent.
 func (p Project) agentDir() string { return filepath.Join(p.Dir, "bin") }
 
-func (p Project) note(text string) {
+func (p Project) sendNote(text string) {
 	if p.Note != nil {
 		p.Note(text)
 	}

@@ -32,10 +32,10 @@ func (p Project) LoadRegion(name string) (*Region, error) {
 		return nil, UsageError{err}
 	}
 	for _, other := range loaded.Invalid {
-		p.note(fmt.Sprintf("%s is not valid, and the cross-check leaves it out; `beachhead validate %s` lists its problems", other, other))
+		p.sendNote(fmt.Sprintf("%s is not valid, and the cross-check leaves it out; `beachhead validate %s` lists its problems", other, other))
 	}
 	for _, warning := range loaded.Warnings() {
-		p.note(warning.Error())
+		p.sendNote(warning.Error())
 	}
 	planned, err := plan.Build(loaded.Config, loaded.Neighbours...)
 	if err != nil {
@@ -52,11 +52,11 @@ func RunProgram(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	return project.program(region)(ctx)
+	return project.regionProgram(region)(ctx)
 }
 
-// program returns the Pulumi program that declares a region's resources.
-func (p Project) program(r *Region) pulumi.RunFunc { return stacks.Region(r.Plan, p.agentDir()) }
+// regionProgram returns the Pulumi program that declares a region's resources.
+func (p Project) regionProgram(r *Region) pulumi.RunFunc { return stacks.Region(r.Plan, p.agentDir()) }
 
 // warnAbout returns what an operator needs to know about a step of an up or a preview; empty when that is nothing.
 func (r *Region) warnAbout(s engine.Step) string {

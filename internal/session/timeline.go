@@ -29,7 +29,7 @@ var reportTypes = report.Types{
 
 // resourceGraph returns all resources that the region's program declares.
 func (p Project) resourceGraph(r *Region) ([]engine.Node, error) {
-	return engine.DeclaredResources(r.Plan.Name, p.program(r), r.Plan.SecretNames())
+	return engine.DeclaredResources(r.Plan.Name, p.regionProgram(r), r.Plan.SecretNames())
 }
 
 // timelineNode returns a resource as a node of a timeline, with the model duration of an operation on it.
@@ -40,8 +40,8 @@ func timelineNode(n engine.Node, op string) report.Node {
 	}
 }
 
-// Predict returns the run that creates the region from nothing, by the model durations.
-func (p Project) Predict(r *Region) (report.Run, error) {
+// PredictRun returns the run that creates the region from nothing, by the model durations.
+func (p Project) PredictRun(r *Region) (report.Run, error) {
 	graph, err := p.resourceGraph(r)
 	if err != nil {
 		return report.Run{}, err
@@ -53,9 +53,9 @@ func (p Project) Predict(r *Region) (report.Run, error) {
 	return r.summarizeRun(report.Model, report.Timeline(nodes)), nil
 }
 
-// measure returns the run that the timer has recorded: by the clock, or by the model durations where the pace is 0, since an emulated
+// measureRun returns the run that the timer has recorded: by the clock, or by the model durations where the pace is 0, since an emulated
 // cloud that does not wait has no times of its own.
-func (s *Session) measure() (report.Run, error) {
+func (s *Session) measureRun() (report.Run, error) {
 	graph, err := s.project.resourceGraph(s.Region)
 	if err != nil {
 		return report.Run{}, err

@@ -42,7 +42,7 @@ func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[stri
 		if err != nil {
 			t.Fatal(err)
 		}
-		if runs[c.Name], err = (Project{Dir: dir}).Predict(&Region{Config: c, Plan: p}); err != nil {
+		if runs[c.Name], err = (Project{Dir: dir}).PredictRun(&Region{Config: c, Plan: p}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestTimerStartsWithTheFirstStep(t *testing.T) {
 		{engine.Planned, step("vpc", "create"), 0}, {engine.Started, step("vpc", "create"), 10}, {engine.Started, step("old", "delete"), 11},
 		{engine.Done, step("vpc", "create"), 12}, {engine.Started, step("subnet", "create"), 12}, {engine.Failed, step("subnet", "create"), 13},
 	} {
-		k.observe(engine.Event{Phase: e.phase, Step: e.step, At: noon.Add(time.Duration(e.second) * time.Second)})
+		k.recordEvent(engine.Event{Phase: e.phase, Step: e.step, At: noon.Add(time.Duration(e.second) * time.Second)})
 	}
 	if want := (report.Interval{Start: 0, End: 2}); k.worked["vpc"] != want || !k.began.Equal(noon.Add(10*time.Second)) {
 		t.Errorf("the first step is at %v of a run that began at %v; want %v and 12:00:10", k.worked["vpc"], k.began, want)

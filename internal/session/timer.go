@@ -25,8 +25,8 @@ func newTimer() *timer {
 // nobody waits for those.
 var modelOps = map[string]string{"create": "create", "create-replacement": "create", "import": "create", "update": "update"}
 
-// observe records an event.
-func (k *timer) observe(e engine.Event) {
+// recordEvent records an event.
+func (k *timer) recordEvent(e engine.Event) {
 	op, counts := modelOps[e.Step.Op]
 	if k.stopped || !counts || !e.Step.ChangesCloud() {
 		return
@@ -44,5 +44,5 @@ func (k *timer) observe(e engine.Event) {
 	}
 }
 
-// stop ends the recording.
-func (k *timer) stop() { k.stopped = true }
+// stopRecording ends the recording.
+func (k *timer) stopRecording() { k.stopped = true }

@@ -133,7 +133,9 @@ func (c Queries) ListPrivateRecords(_ context.Context, vpcID string) ([]verify.R
 	var records []verify.Record
 	for _, r := range c.State.List(restype.DNSRecord) {
 		if zones[asText(r.Outputs["zoneId"])] {
-			records = append(records, verify.Record{Name: asText(r.Outputs["name"]), Type: asText(r.Outputs["type"]), Values: asTexts(r.Outputs["records"])})
+			records = append(records, verify.Record{
+				Name: asText(r.Outputs["name"]), Type: asText(r.Outputs["type"]), Values: asTexts(r.Outputs["records"]),
+			})
 		}
 	}
 	return records, nil
