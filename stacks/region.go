@@ -104,7 +104,7 @@ func (r *region) createProviders() error {
 }
 
 // findProject returns the GCP project and the GCP region of the region's resources. A region without resources in GCP has no project and
-// needs no credentials for it. Where the only resource is the admission rule, there is a project and no GCP region.
+// needs no credentials for it. If the only resource is the admission rule, it returns a project and no GCP region.
 func (r *region) findProject() (project, location string) {
 	switch {
 	case r.plan.Link != nil:
