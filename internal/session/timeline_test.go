@@ -15,10 +15,9 @@ import (
 	"github.com/beachhead-build/beachhead/internal/report"
 )
 
-// predictShippedRegions predicts the runs of the shipped regions, after the test's edits of the region files.
-func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
+// addAgents writes stand-ins for the builds of the agent into a project.
+func addAgents(t *testing.T, dir string) {
 	t.Helper()
-	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +26,13 @@ func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[stri
 			t.Fatal(err)
 		}
 	}
+}
+
+// predictShippedRegions predicts the runs of the shipped regions, after the test's edits of the region files.
+func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
+	t.Helper()
+	dir := t.TempDir()
+	addAgents(t, dir)
 	files, err := regionfile.ListFiles(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
