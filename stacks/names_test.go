@@ -50,7 +50,8 @@ func TestMachinesKnowThingsByTheirNames(t *testing.T) {
 		wanted := map[string][]string{d.Hooks.Ready: hooks, d.Hooks.Drain: hooks}
 		switch d.Role {
 		case spec.RunnerRole:
-			wanted[d.Runner.Agent.TokenParameter], wanted[d.Runner.Path+"/posture"], wanted[d.Runner.MapParameter] = parameters, parameters, parameters
+			wanted[d.Runner.Agent.TokenParameter], wanted[d.Runner.Path+"/posture"], wanted[d.Runner.MapParameter] = parameters, parameters,
+				parameters
 			for _, s := range p.Cache.Shards {
 				wanted[shardmap.MovedParameter(d.Runner.MapParameter, s.Number)] = parameters
 			}
@@ -104,7 +105,8 @@ func hooksOf(group recorder.Registration) recorder.Recording {
 	return out
 }
 
-// AWS tells nothing of a group's first hooks, so one that a killed run made is taken up without them: a group that minded would be replaced.
+// AWS tells nothing of a group's first hooks, so one that a killed run made is taken up without them: a group that minded would be
+// replaced.
 func TestGroupsAreNotReplacedForTheirHooks(t *testing.T) {
 	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	groups := record(t, p).OfType("aws:autoscaling/group:Group")

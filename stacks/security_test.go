@@ -48,7 +48,8 @@ func words(v any) []string {
 
 // nameless are the calls for which IAM has no resources to name. Source: AWS, Service Authorization Reference.
 var nameless = []string{
-	"autoscaling:DescribeAutoScalingInstances", "cloudwatch:PutMetricData", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+	"autoscaling:DescribeAutoScalingInstances", "cloudwatch:PutMetricData", "ssmmessages:CreateControlChannel",
+	"ssmmessages:CreateDataChannel",
 	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances",
 	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
 }
@@ -204,7 +205,8 @@ var untagged = []string{
 	"aws:iam/rolePolicy:RolePolicy", "aws:route53/record:Record", "aws:s3/bucketObjectv2:BucketObjectv2",
 	"aws:s3/bucketOwnershipControls:BucketOwnershipControls", "aws:s3/bucketPolicy:BucketPolicy",
 	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2", "aws:sns/topicSubscription:TopicSubscription",
+	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
+	"aws:sns/topicSubscription:TopicSubscription",
 }
 
 // Everything that takes tags has its name as a tag, by which it is found again; the provider's default tags add the stack's.

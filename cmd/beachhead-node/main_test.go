@@ -41,7 +41,7 @@ func TestProgram(t *testing.T) {
 		code          int
 		out, errorOut string
 	}{
-		{[]string{"version"}, 0, "description version 1", ""},
+		{[]string{"version"}, 0, "beachhead-node " + buildVersion() + ", description version 1", ""},
 		{nil, 2, "", "usage:"},
 		{[]string{"run", "--description", "/no/such/file"}, 1, "", "error: reading the description: open /no/such/file"},
 	} {

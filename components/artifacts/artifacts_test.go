@@ -51,7 +51,8 @@ func TestBucketIsItsOwnersAlone(t *testing.T) {
 	}
 	recorded.Named(t, "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2", "artifacts")
 	policy := recorded.Named(t, "aws:s3/bucketPolicy:BucketPolicy", "artifacts").Inputs["policy"].StringValue()
-	if !strings.Contains(policy, `"Effect":"Deny"`) || !strings.Contains(policy, `"aws:SecureTransport":"false"`) || strings.Contains(policy, "Allow") {
+	if !strings.Contains(policy, `"Effect":"Deny"`) || !strings.Contains(policy, `"aws:SecureTransport":"false"`) ||
+		strings.Contains(policy, "Allow") {
 		t.Errorf("policy %s; want one that refuses who comes without TLS and allows nothing", policy)
 	}
 }

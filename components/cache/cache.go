@@ -53,10 +53,10 @@ type builder struct {
 	volumes, addresses, names, groups pulumi.StringMap
 }
 
-// New creates a cache. By the model durations, a shard's group exists 24 seconds after its subnet (interface 2, policy 2, group 20), and the
-// stack waits for no more than that. The server serves 54 seconds later (26 to login, 25 to attach the volume, 3 for its self-check), or 99
-// on an image without the packages. Shards do not wait for each other. DNS names exist 105 seconds after the VPC (zone 70, record 35), later
-// than the servers: the map contains addresses, so no runner waits for names.
+// New creates a cache. By the model durations, a shard's group exists 24 seconds after its subnet (interface 2, policy 2, group 20), and
+// the stack waits for no more than that. The server serves 54 seconds later (26 to login, 25 to attach the volume, 3 for its self-check),
+// or 99 on an image without the packages. Shards do not wait for each other. DNS names exist 105 seconds after the VPC (zone 70, record
+// 35), later than the servers: the map contains addresses, so no runner waits for names.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*ShardedCache, error) {
 	c := &ShardedCache{}
 	component, err := kit.Register(ctx, kit.Kind{Noun: "cache", Token: ComponentType}, name, c, args, opts...)
@@ -121,7 +121,8 @@ func (b *builder) createMap() error {
 	var err error
 	name := b.ChildName("map")
 	b.parameter, err = kit.Create(b.Component, ssm.NewParameter, name, &ssm.ParameterArgs{
-		Name: pulumi.String(b.args.Map.Parameter), Type: pulumi.String("String"), Description: pulumi.String("Which slot is on which cache shard"),
+		Name: pulumi.String(b.args.Map.Parameter), Type: pulumi.String("String"),
+		Description: pulumi.String("Which slot is on which cache shard"),
 		// Not Value, which is always a secret: a preview must show which slots a change moves.
 		InsecureValue: pulumi.String(b.args.Map.Document),
 		// A standard parameter holds 4 KiB, an advanced one 8. With either of them fixed, a change of size in one direction would be a

@@ -225,7 +225,8 @@ func TestGroupsOfOne(t *testing.T) {
 		if !slices.Equal(types, []string{"m7g.4xlarge", "m6g.4xlarge"}) {
 			t.Errorf("%s: types %v, want them in the given order", g.Name, types)
 		}
-		if want := []string{"autoscaling:EC2_INSTANCE_LAUNCHING ABANDON", "autoscaling:EC2_INSTANCE_TERMINATING CONTINUE"}; !slices.Equal(hooks, want) {
+		if want := []string{"autoscaling:EC2_INSTANCE_LAUNCHING ABANDON", "autoscaling:EC2_INSTANCE_TERMINATING CONTINUE"}; !slices.Equal(hooks,
+			want) {
 			t.Errorf("%s: hooks %v, want %v", g.Name, hooks, want)
 		}
 	}
@@ -245,7 +246,8 @@ func TestShardsAreInTheirZones(t *testing.T) {
 			t.Errorf("%s: its server starts in %v, want %s", name, group, subnet)
 		}
 		dns := recorded.Named(t, "aws:route53/record:Record", name).Inputs
-		if text(dns, "name") != fmt.Sprintf("shard-%02d.cache.us-west-1.internal", number) || dns["records"].ArrayValue()[0].StringValue() != address {
+		if text(dns, "name") != fmt.Sprintf("shard-%02d.cache.us-west-1.internal", number) ||
+			dns["records"].ArrayValue()[0].StringValue() != address {
 			t.Errorf("%s: record %v", name, dns)
 		}
 		kept := recorded.Named(t, "aws:ec2/subnetCidrReservation:SubnetCidrReservation", "cache-fixed-"+zones[number]).Inputs
@@ -278,7 +280,8 @@ func TestEdges(t *testing.T) {
 	}
 	group := needs(recorded.Named(t, groupType, "cache-shard-00-server"))
 	for _, want := range []string{
-		"RolePolicy cache-shard-00-server", "SecurityGroupEgressRule cache-https", "SubnetCidrReservation cache-fixed-us-west-1a", "Subnet subnet-us-west-1a",
+		"RolePolicy cache-shard-00-server", "SecurityGroupEgressRule cache-https", "SubnetCidrReservation cache-fixed-us-west-1a",
+		"Subnet subnet-us-west-1a",
 	} {
 		if !slices.Contains(group, want) {
 			t.Errorf("the server does not wait for %s: %v", want, group)

@@ -17,8 +17,8 @@ type serverScope struct {
 	mapParameter, movedParameter string
 }
 
-// allowServerCalls returns the policy that allows the agent's calls on a shard's server, on that shard's resources only. The ids of instances
-// and group are not known before the role exists, so their tags name them: the server's Name and the cache.
+// allowServerCalls returns the policy that allows the agent's calls on a shard's server, on that shard's resources only. The ids of
+// instances and group are not known before the role exists, so their tags name them: the server's Name and the cache.
 func allowServerCalls(s serverScope) (string, error) {
 	attachVolume := []string{"ec2:AttachVolume", "ec2:DetachVolume"}
 	attachInterface := []string{"ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface"}
@@ -44,9 +44,9 @@ func allowServerCalls(s serverScope) (string, error) {
 	)...)
 }
 
-// allowSnapshots returns the policy by which Data Lifecycle Manager creates, copies, tags and deletes snapshots of this cache's volumes. AWS's
-// managed policy allows that for every volume and snapshot of the account. Snapshots and their copies have the volumes' tags; a snapshot
-// that loses the tag is never deleted.
+// allowSnapshots returns the policy by which Data Lifecycle Manager creates, copies, tags and deletes snapshots of this cache's volumes.
+// AWS's managed policy allows that for every volume and snapshot of the account. Snapshots and their copies have the volumes' tags; a
+// snapshot that loses the tag is never deleted.
 func allowSnapshots(region, account, stack string, copyTo []string) (string, error) {
 	snapshots := []string{"arn:aws:ec2:" + region + "::snapshot/*"}
 	for _, target := range copyTo {

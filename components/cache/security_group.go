@@ -29,7 +29,8 @@ func (b *builder) createSecurityGroup() error {
 		if _, err := b.AllowIngress(b.ChildName("nfs", key), b.securityGroup, kit.Traffic{Port: nfsPort, CIDR: block.String()}); err != nil {
 			return err
 		}
-		if _, err := b.AllowIngress(b.ChildName("hash", key), b.securityGroup, kit.Traffic{Port: b.args.HashPort, CIDR: block.String()}); err != nil {
+		if _, err := b.AllowIngress(b.ChildName("hash", key), b.securityGroup,
+			kit.Traffic{Port: b.args.HashPort, CIDR: block.String()}); err != nil {
 			return err
 		}
 	}

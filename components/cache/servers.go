@@ -87,11 +87,11 @@ func (b *builder) createGroup(s *shard, template *ec2.LaunchTemplate, policy *ia
 	return nil
 }
 
-// listServerNeeds returns the resources that a server needs and that no property of its group refers to. Without its role's policy AWS refuses
-// it its volume and address, without the HTTPS rule it cannot even call AWS, and without the reservation EC2 may assign it a shard's
-// address. When a cache is deleted, the same edges keep policy and rule until the server has detached everything. Without them the deletion
-// of a group waits for a hook that no machine can complete, and the deletion of an attached interface fails. The edges cost two seconds:
-// the policy refers to the interface.
+// listServerNeeds returns the resources that a server needs and that no property of its group refers to. Without its role's policy AWS
+// refuses it its volume and address, without the HTTPS rule it cannot even call AWS, and without the reservation EC2 may assign it a
+// shard's address. When a cache is deleted, the same edges keep policy and rule until the server has detached everything. Without them the
+// deletion of a group waits for a hook that no machine can complete, and the deletion of an attached interface fails. The edges cost two
+// seconds: the policy refers to the interface.
 func (b *builder) listServerNeeds(s *shard, policy *iam.RolePolicy) []pulumi.Resource {
 	needs := []pulumi.Resource{policy, b.https}
 	if reserved, ok := b.reserved[s.Zone]; ok {

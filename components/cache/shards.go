@@ -65,8 +65,8 @@ func (b *builder) createVolume(s *shard) error {
 }
 
 // createInterface creates the interface with the fixed address that runners mount. The server's agent attaches it when everything else is
-// ready. (As the launch template's first interface it would need no agent, as with NAT instances. But then a new server could not even start
-// before a dead one detaches it, and runners would reach a server that does not serve yet.)
+// ready. (As the launch template's first interface it would need no agent, as with NAT instances. But then a new server could not even
+// start before a dead one detaches it, and runners would reach a server that does not serve yet.)
 func (b *builder) createInterface(s *shard) error {
 	var err error
 	s.iface, err = kit.Create(b.Component, ec2.NewNetworkInterface, s.name, &ec2.NetworkInterfaceArgs{
@@ -91,9 +91,9 @@ func (b *builder) createDNSRecord(s *shard) error {
 	return nil
 }
 
-// createMovedParameter creates the parameter in which the shard's server reports what it has copied from other shards. The stack creates it,
-// not the server: so the server's role may write this parameter and create none, and the parameter is deleted with the cache. It takes two
-// seconds, beside the volume's ten.
+// createMovedParameter creates the parameter in which the shard's server reports what it has copied from other shards. The stack creates
+// it, not the server: so the server's role may write this parameter and create none, and the parameter is deleted with the cache. It takes
+// two seconds, beside the volume's ten.
 func (b *builder) createMovedParameter(s *shard) error {
 	var err error
 	name := s.name + "-moved"

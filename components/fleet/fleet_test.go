@@ -108,7 +108,8 @@ func TestPosturesChangeTheGroupAlone(t *testing.T) {
 
 func TestTemplateIsSafe(t *testing.T) {
 	template := record(t, nil).Named(t, "aws:ec2/launchTemplate:LaunchTemplate", "fleet-containers-arm64").Inputs
-	if got := template["metadataOptions"].ObjectValue(); got["httpTokens"].StringValue() != "required" || got["httpPutResponseHopLimit"].NumberValue() != 1 {
+	if got := template["metadataOptions"].ObjectValue(); got["httpTokens"].StringValue() != "required" ||
+		got["httpPutResponseHopLimit"].NumberValue() != 1 {
 		t.Errorf("metadata %v", got)
 	}
 	if disk := template["blockDeviceMappings"].ArrayValue()[0].ObjectValue()["ebs"].ObjectValue(); disk["encrypted"].StringValue() != "true" {
@@ -120,7 +121,8 @@ func TestTemplateIsSafe(t *testing.T) {
 	if got := template["imageId"].StringValue(); got != "resolve:ssm:/aws/service/debian/release/12/latest/arm64" {
 		t.Errorf("image %s", got)
 	}
-	if text, err := base64.StdEncoding.DecodeString(template["userData"].StringValue()); err != nil || !strings.HasPrefix(string(text), "#!/bin/sh") {
+	if text, err := base64.StdEncoding.DecodeString(template["userData"].StringValue()); err != nil ||
+		!strings.HasPrefix(string(text), "#!/bin/sh") {
 		t.Errorf("user data %q, %v", text, err)
 	}
 	kinds := map[string]bool{}
@@ -134,7 +136,8 @@ func TestTemplateIsSafe(t *testing.T) {
 		}
 	}
 	for public, want := range map[bool]string{true: "true", false: "false"} {
-		r := record(t, func(a *fleet.Args) { a.PublicAddress = public }).Named(t, "aws:ec2/launchTemplate:LaunchTemplate", "fleet-containers-arm64")
+		r := record(t, func(a *fleet.Args) { a.PublicAddress = public }).Named(t, "aws:ec2/launchTemplate:LaunchTemplate",
+			"fleet-containers-arm64")
 		if got := r.Inputs["networkInterfaces"].ArrayValue()[0].ObjectValue()["associatePublicIpAddress"].StringValue(); got != want {
 			t.Errorf("public address %s, want %s", got, want)
 		}
@@ -165,8 +168,9 @@ func TestRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	nameless := map[string]bool{
-		"autoscaling:DescribeAutoScalingInstances": true, "cloudwatch:PutMetricData": true, "ssm:UpdateInstanceInformation": true, "ssmmessages:CreateControlChannel": true,
-		"ssmmessages:CreateDataChannel": true, "ssmmessages:OpenControlChannel": true, "ssmmessages:OpenDataChannel": true,
+		"autoscaling:DescribeAutoScalingInstances": true, "cloudwatch:PutMetricData": true, "ssm:UpdateInstanceInformation": true,
+		"ssmmessages:CreateControlChannel": true,
+		"ssmmessages:CreateDataChannel":    true, "ssmmessages:OpenControlChannel": true, "ssmmessages:OpenDataChannel": true,
 	}
 	allowed := map[string]bool{}
 	for _, s := range document.Statement {
@@ -180,11 +184,13 @@ func TestRole(t *testing.T) {
 					t.Errorf("it may do %s on anything", action)
 				}
 				if action == "ssm:GetParameter" && !strings.HasSuffix(on, "/fleets/containers-arm64/token") &&
-					!strings.HasSuffix(on, "/fleets/containers-arm64/posture") && !strings.HasSuffix(on, "/cache/map") && !strings.HasSuffix(on, "/cache/moved/*") {
+					!strings.HasSuffix(on, "/fleets/containers-arm64/posture") && !strings.HasSuffix(on, "/cache/map") &&
+					!strings.HasSuffix(on, "/cache/moved/*") {
 					t.Errorf("it may read %s", on)
 				}
 			}
-			if strings.HasPrefix(action, "autoscaling:") && !nameless[action] && !strings.Contains(fmt.Sprint(s.Condition), "fleet-containers-arm64") {
+			if strings.HasPrefix(action, "autoscaling:") && !nameless[action] &&
+				!strings.Contains(fmt.Sprint(s.Condition), "fleet-containers-arm64") {
 				t.Errorf("it may do %s to other groups: %v", action, s.Condition)
 			}
 		}

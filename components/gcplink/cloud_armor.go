@@ -75,7 +75,8 @@ func (a *AdmissionArgs) Validate() error {
 		return errors.New("arguments are missing")
 	}
 	p := &kit.Problems{}
-	p.RefuseIf(a.Stack == "" || a.Project == "" || a.Policy == "", "stack %q, project %q, policy %q; want all of them", a.Stack, a.Project, a.Policy)
+	p.RefuseIf(a.Stack == "" || a.Project == "" || a.Policy == "", "stack %q, project %q, policy %q; want all of them", a.Stack, a.Project,
+		a.Policy)
 	p.RefuseIf(a.Priority < 0 || a.Priority >= lastPriority,
 		"priority %d; want 0 to %d: the next one belongs to the default rule", a.Priority, lastPriority-1)
 	p.RefuseIf(a.Addresses == nil, "addresses are missing; a region that reaches GCP over the link only needs no rule")

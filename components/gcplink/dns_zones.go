@@ -9,8 +9,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// createDNSZones creates the private zones that lead names over the link. No other resource depends on them, so a change between private and
-// public names leaves every tunnel, route and firewall rule in place, and can be undone.
+// createDNSZones creates the private zones that lead names over the link. No other resource depends on them, so a change between private
+// and public names leaves every tunnel, route and firewall rule in place, and can be undone.
 func (b *builder) createDNSZones() error {
 	for _, z := range b.args.Zones {
 		name := b.ChildName("zone", z.Name)

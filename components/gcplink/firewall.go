@@ -10,11 +10,12 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// createFirewallRules lets runners in to each service's ports at its address. Each service has a rule of its own, since one rule for all would
-// open every service's ports at every address. The address is the destination, and there are no targets: target tags or service accounts
-// would have to be on machines that Beachhead does not manage, and a rule with neither targets nor destination would open the ports on every
-// machine of the network. (GCP accepts sources and destinations in one rule, and its provider does from 4.49 on: cloud-foundation-fabric,
-// issue 1303. Proxy load balancers answer at their address whatever the firewall allows; for those a rule is unnecessary and harmless.)
+// createFirewallRules lets runners in to each service's ports at its address. Each service has a rule of its own, since one rule for all
+// would open every service's ports at every address. The address is the destination, and there are no targets: target tags or service
+// accounts would have to be on machines that Beachhead does not manage, and a rule with neither targets nor destination would open the
+// ports on every machine of the network. (GCP accepts sources and destinations in one rule, and its provider does from 4.49 on:
+// cloud-foundation-fabric, issue 1303. Proxy load balancers answer at their address whatever the firewall allows; for those a rule is
+// unnecessary and harmless.)
 func (b *builder) createFirewallRules() error {
 	var sources pulumi.StringArray
 	for _, r := range b.args.Sources {

@@ -11,8 +11,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// createGCPGateway creates GCP's gateway and router. The network is part of their names, since another network replaces them: so the new ones
-// exist before the old ones are deleted, and connections can move to them with their keys.
+// createGCPGateway creates GCP's gateway and router. The network is part of their names, since another network replaces them: so the new
+// ones exist before the old ones are deleted, and connections can move to them with their keys.
 func (b *builder) createGCPGateway() error {
 	var err error
 	if b.gateway, err = kit.Create(b.Component, compute.NewHaVpnGateway, b.ChildName("gateway", "gcp"), &compute.HaVpnGatewayArgs{
@@ -43,8 +43,8 @@ func (b *builder) gatewayAddress(side int) pulumi.StringOutput {
 	}).(pulumi.StringOutput)
 }
 
-// findInterfaceAddress returns the address of the interface with a number. The SDK's Index, which selects by the position in the list, would
-// rely on an order that GCP does not document, and panic if the interface is missing.
+// findInterfaceAddress returns the address of the interface with a number. The SDK's Index, which selects by the position in the list,
+// would rely on an order that GCP does not document, and panic if the interface is missing.
 func findInterfaceAddress(all []compute.HaVpnGatewayVpnInterface, number int) (string, error) {
 	for _, i := range all {
 		if i.Id != nil && *i.Id == number && i.IpAddress != nil && *i.IpAddress != "" {
@@ -64,10 +64,11 @@ func (b *builder) createExternalGateway() error {
 		})
 	}
 	var err error
-	b.external, err = kit.Create(b.Component, compute.NewExternalVpnGateway, b.ChildName("gateway", "external"), &compute.ExternalVpnGatewayArgs{
-		Name: b.nameInGCP("aws"), RedundancyType: pulumi.String("FOUR_IPS_REDUNDANCY"), Interfaces: interfaces,
-		Description: pulumi.String("Beachhead: the link's four AWS addresses"),
-	}, deleteFirst())
+	b.external, err = kit.Create(b.Component, compute.NewExternalVpnGateway, b.ChildName("gateway", "external"),
+		&compute.ExternalVpnGatewayArgs{
+			Name: b.nameInGCP("aws"), RedundancyType: pulumi.String("FOUR_IPS_REDUNDANCY"), Interfaces: interfaces,
+			Description: pulumi.String("Beachhead: the link's four AWS addresses"),
+		}, deleteFirst())
 	return err
 }
 

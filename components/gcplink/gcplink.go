@@ -1,6 +1,6 @@
-// Package gcplink is the component for the link of a region to a network in GCP: an HA VPN of four tunnels with BGP, its routes and firewall
-// rules, and the private DNS zones that lead names over it. A second component lets a region's runners in where they reach GCP over the
-// internet.
+// Package gcplink is the component for the link of a region to a network in GCP: an HA VPN of four tunnels with BGP, its routes and
+// firewall rules, and the private DNS zones that lead names over it. A second component lets a region's runners in where they reach GCP
+// over the internet.
 package gcplink
 
 import (

@@ -256,7 +256,8 @@ func TestRouterAdvertisesTheRangesAndNothingElse(t *testing.T) {
 	for _, r := range bgp["advertisedIpRanges"].ArrayValue() {
 		got = append(got, r.ObjectValue()["range"].StringValue())
 	}
-	if !slices.Equal(got, []string{"10.128.0.0/9", "199.36.153.8/30"}) || bgp["advertiseMode"].StringValue() != "CUSTOM" || bgp.HasValue("advertisedGroups") {
+	if !slices.Equal(got, []string{"10.128.0.0/9", "199.36.153.8/30"}) || bgp["advertiseMode"].StringValue() != "CUSTOM" ||
+		bgp.HasValue("advertisedGroups") {
 		t.Errorf("the router advertises %v", bgp)
 	}
 }

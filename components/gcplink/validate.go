@@ -25,7 +25,8 @@ var (
 	}
 )
 
-// Validate returns an error that lists everything that a cloud would refuse minutes later, or would accept although no tunnel could come up.
+// Validate returns an error that lists everything that a cloud would refuse minutes later, or would accept although no tunnel could come
+// up.
 func (a *Args) Validate() error {
 	if a == nil {
 		return errors.New("arguments are missing")

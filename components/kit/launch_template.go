@@ -50,7 +50,8 @@ func (c *Component) CreateLaunchTemplate(name string, l LaunchTemplate) (*ec2.La
 	}
 	// An interface that exists already has its own tags.
 	if l.Interface.NetworkInterfaceId == nil {
-		args.TagSpecifications = append(args.TagSpecifications.(ec2.LaunchTemplateTagSpecificationArray), tagLaunched("network-interface", l.Tags))
+		args.TagSpecifications = append(args.TagSpecifications.(ec2.LaunchTemplateTagSpecificationArray),
+			tagLaunched("network-interface", l.Tags))
 	}
 	return Create(c, ec2.NewLaunchTemplate, name, args)
 }
@@ -97,7 +98,8 @@ func encryptRootDisk(gib int) ec2.LaunchTemplateBlockDeviceMappingArray {
 	return ec2.LaunchTemplateBlockDeviceMappingArray{ec2.LaunchTemplateBlockDeviceMappingArgs{
 		DeviceName: pulumi.String("/dev/xvda"),
 		Ebs: ec2.LaunchTemplateBlockDeviceMappingEbsArgs{
-			Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(gib), DeleteOnTermination: pulumi.String("true"),
+			Encrypted: pulumi.String("true"), VolumeType: pulumi.String("gp3"), VolumeSize: pulumi.Int(gib),
+			DeleteOnTermination: pulumi.String("true"),
 		},
 	}}
 }

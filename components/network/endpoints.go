@@ -32,8 +32,9 @@ func (b *builder) createEndpoints() error {
 	for _, service := range b.args.InterfaceEndpoints {
 		name := b.ChildName("endpoint", service)
 		if _, err := kit.Create(b.Component, ec2.NewVpcEndpoint, name, &ec2.VpcEndpointArgs{
-			VpcId: b.vpc.ID(), ServiceName: b.serviceName(service), VpcEndpointType: pulumi.String("Interface"), PrivateDnsEnabled: pulumi.Bool(true),
-			SubnetIds: subnets, SecurityGroupIds: pulumi.StringArray{securityGroup.ID()}, Tags: kit.NameTag(name),
+			VpcId: b.vpc.ID(), ServiceName: b.serviceName(service), VpcEndpointType: pulumi.String("Interface"),
+			PrivateDnsEnabled: pulumi.Bool(true),
+			SubnetIds:         subnets, SecurityGroupIds: pulumi.StringArray{securityGroup.ID()}, Tags: kit.NameTag(name),
 		}); err != nil {
 			return err
 		}

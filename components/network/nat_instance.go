@@ -88,8 +88,8 @@ func (b *builder) createNATInstance(z Zone, securityGroup *ec2.SecurityGroup) er
 	return err
 }
 
-// createNATRole creates the role of one NAT instance. It allows the calls that every machine makes, and those about its own group. The fixed
-// interface is the machine's first, so the role needs no right to attach one.
+// createNATRole creates the role of one NAT instance. It allows the calls that every machine makes, and those about its own group. The
+// fixed interface is the machine's first, so the role needs no right to attach one.
 func (b *builder) createNATRole(name string) (kit.MachineRole, error) {
 	return b.CreateMachineRole(name, kit.Role{
 		Description: "NAT instance", PolicyName: "agent",

@@ -22,8 +22,9 @@ const groupType = "aws:autoscaling/group:Group"
 func args(edit func(*network.Args)) *network.Args {
 	prefix := netip.MustParsePrefix
 	a := &network.Args{
-		CIDR: prefix("10.42.0.0/16"), Region: "us-west-1", Account: "210987654321", Internet: true, FlowLogGroup: "/beachhead/test/flow-logs", FlowLogDays: 30,
-		Tags: map[string]string{"beachhead:stack": "test"}, Bucket: pulumi.String("agents"),
+		CIDR: prefix("10.42.0.0/16"), Region: "us-west-1", Account: "210987654321", Internet: true, FlowLogGroup: "/beachhead/test/flow-logs",
+		FlowLogDays: 30,
+		Tags:        map[string]string{"beachhead:stack": "test"}, Bucket: pulumi.String("agents"),
 		Zones: []network.Zone{
 			{
 				Name: "us-west-1a", Private: prefix("10.42.0.0/20"), Public: prefix("10.42.128.0/20"),
@@ -178,10 +179,12 @@ func TestNATInstanceIsSafe(t *testing.T) {
 	if template.Inputs.HasValue("keyName") {
 		t.Error("the machine takes SSH keys")
 	}
-	if got, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue()); err != nil || string(got) != "#!/bin/sh\nexec planted\n" {
+	if got, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue()); err != nil ||
+		string(got) != "#!/bin/sh\nexec planted\n" {
 		t.Errorf("user data %q, %v", got, err)
 	}
-	if profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue(); !strings.HasSuffix(profile, "net-nat-instance-us-west-1a") {
+	if profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue(); !strings.HasSuffix(profile,
+		"net-nat-instance-us-west-1a") {
 		t.Errorf("the machine has the profile %s", profile)
 	}
 	iface := recorded.Named(t, "aws:ec2/networkInterface:NetworkInterface", "net-nat-instance-us-west-1a")
@@ -190,8 +193,8 @@ func TestNATInstanceIsSafe(t *testing.T) {
 	}
 }
 
-// A route may move to the machine once the group is there, so the group waits for it, and the machine says when it carries traffic. A silent
-// one is replaced while the provider still waits, ten minutes by itself.
+// A route may move to the machine once the group is there, so the group waits for it, and the machine says when it carries traffic. A
+// silent one is replaced while the provider still waits, ten minutes by itself.
 func TestNATInstanceIsWaitedFor(t *testing.T) {
 	group := record(t, toInstances).Named(t, groupType, "net-nat-instance-us-west-1a").Inputs
 	if group.HasValue("waitForCapacityTimeout") {
@@ -313,9 +316,12 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 
 func TestNATInstancesWithoutTheirAgentAreRefused(t *testing.T) {
 	cases := map[string]func(*network.Args){
-		"needs an account and a bucket":                 func(a *network.Args) { a.Bucket = nil },
-		"user data of the NAT instance has 0 bytes":     func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
-		"user data of the NAT instance has 16385 bytes": func(a *network.Args) { a.Zones[1].NATInstance.UserData = strings.Repeat("x", 16<<10+1) },
+		"needs an account and a bucket":             func(a *network.Args) { a.Bucket = nil },
+		"user data of the NAT instance has 0 bytes": func(a *network.Args) { a.Zones[1].NATInstance.UserData = "" },
+		"user data of the NAT instance has 16385 bytes": func(a *network.Args) {
+			a.Zones[1].NATInstance.UserData = strings.Repeat("x",
+				16<<10+1)
+		},
 	}
 	for want, edit := range cases {
 		_, err := network.New(nil, "net", args(func(a *network.Args) { toInstances(a); edit(a) }))

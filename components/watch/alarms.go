@@ -14,7 +14,8 @@ import (
 type alarm struct {
 	// name is the alarm's resource name without the component's.
 	name, description string
-	// metrics are the alarm's metrics. Of several, the greatest counts, so that the alarm goes off when all of them fail and not when one does.
+	// metrics are the alarm's metrics. Of several, the greatest counts, so that the alarm goes off when all of them fail and not when one
+	// does.
 	metrics    []metric
 	statistic  string
 	comparison string
@@ -68,8 +69,9 @@ func listAlarms(a *Args) []alarm {
 
 // linkAlarms returns the alarms about the link to GCP. AWS has one metric for tunnel and session: with BGP it is 1 while the session is
 // established, and 0 in every other state, also when the tunnel is down. For a connection it is between 0 and 1 when one of its two tunnels
-// is down, which happens during AWS's own maintenance. Below a quarter, both are down. Source: AWS Site-to-Site VPN user guide, "Monitor AWS
-// Site-to-Site VPN tunnels using Amazon CloudWatch". (Alarms on traffic were refused: AWS reports traffic for tunnels that are down too.)
+// is down, which happens during AWS's own maintenance. Below a quarter, both are down. Source: AWS Site-to-Site VPN user guide, "Monitor
+// AWS Site-to-Site VPN tunnels using Amazon CloudWatch". (Alarms on traffic were refused: AWS reports traffic for tunnels that are down
+// too.)
 func linkAlarms(connections []Named) []alarm {
 	// Silence is the failure itself: a deleted tunnel publishes nothing.
 	down := alarm{statistic: "Maximum", comparison: below, threshold: 0.25, period: 60, missing: missingIsFailure}
@@ -78,7 +80,8 @@ func linkAlarms(connections []Named) []alarm {
 	for _, c := range connections {
 		one := down
 		one.name = "tunnels-" + c.Name
-		one.description = "Both tunnels of VPN connection " + c.Name + " are down, or have no BGP session. The link works with its other half only"
+		one.description = "Both tunnels of VPN connection " + c.Name +
+			" are down, or have no BGP session. The link works with its other half only"
 		one.metrics = []metric{{"AWS/VPN", "TunnelState", map[string]pulumi.StringInput{"VpnId": c.ID}}}
 		one.periods = 3
 		all, link.metrics = append(all, one), append(link.metrics, one.metrics...)
@@ -164,10 +167,11 @@ func (a alarm) metricQueries() cloudwatch.MetricAlarmMetricQueryArray {
 	for i, m := range a.metrics {
 		id := "m" + strconv.Itoa(i)
 		ids = append(ids, id)
-		queries = append(queries, cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String(id), Metric: cloudwatch.MetricAlarmMetricQueryMetricArgs{
-			Namespace: pulumi.String(m.namespace), MetricName: pulumi.String(m.name), Dimensions: pulumi.StringMap(m.dimensions),
-			Stat: pulumi.String(a.statistic), Period: pulumi.Int(a.period),
-		}})
+		queries = append(queries, cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String(id),
+			Metric: cloudwatch.MetricAlarmMetricQueryMetricArgs{
+				Namespace: pulumi.String(m.namespace), MetricName: pulumi.String(m.name), Dimensions: pulumi.StringMap(m.dimensions),
+				Stat: pulumi.String(a.statistic), Period: pulumi.Int(a.period),
+			}})
 	}
 	return append(queries, cloudwatch.MetricAlarmMetricQueryArgs{
 		Id: pulumi.String("greatest"), Expression: pulumi.String("MAX([" + strings.Join(ids, ",") + "])"), Label: pulumi.String(a.name),

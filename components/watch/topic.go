@@ -12,8 +12,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// createTopic creates the SNS topic of notifications, encrypted with a key of its own. SNS's own key would do for encryption, but CloudWatch
-// may not use it, and notifications of alarms would be lost without an error.
+// createTopic creates the SNS topic of notifications, encrypted with a key of its own. SNS's own key would do for encryption, but
+// CloudWatch may not use it, and notifications of alarms would be lost without an error.
 func (b *builder) createTopic() error {
 	policy, err := allowAlarms(b.args.Account)
 	if err != nil {
@@ -32,8 +32,8 @@ func (b *builder) createTopic() error {
 	return err
 }
 
-// allowAlarms returns the policy of the topic's key. The account's administrators manage the key, as their own policies allow, and CloudWatch
-// uses it for this account's alarms. In a key's policy, * is the key itself.
+// allowAlarms returns the policy of the topic's key. The account's administrators manage the key, as their own policies allow, and
+// CloudWatch uses it for this account's alarms. In a key's policy, * is the key itself.
 func allowAlarms(account string) (string, error) {
 	return kit.ResourcePolicy(
 		kit.Statement{Principal: kit.AccountPrincipal(account), Actions: []string{"kms:*"}, Resources: []string{"*"}},

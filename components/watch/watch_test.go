@@ -107,7 +107,8 @@ func TestNoSessionAnywhere(t *testing.T) {
 	if len(read) != 2 || read["m0"] != "vpn-0" || read["m1"] != "vpn-1" {
 		t.Errorf("it reads %v, want both connections", read)
 	}
-	if threshold := a["threshold"].NumberValue(); threshold <= 0 || threshold >= 0.5 || a["comparisonOperator"].StringValue() != "LessThanThreshold" {
+	if threshold := a["threshold"].NumberValue(); threshold <= 0 || threshold >= 0.5 ||
+		a["comparisonOperator"].StringValue() != "LessThanThreshold" {
 		t.Errorf("goes off at %s %g; one tunnel of a connection is one half", a["comparisonOperator"], threshold)
 	}
 	if a["treatMissingData"].StringValue() != "breaching" {
@@ -237,9 +238,12 @@ func TestRefusals(t *testing.T) {
 		edit func(*watch.Args)
 		want string
 	}{
-		"plain text":                           {func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com/planted"} }, "webhooks[0]: want an https address"},
-		"no host":                              {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, "https:///planted") }, "webhooks[1]: want an https address"},
-		"a hook twice":                         {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, a.Webhooks[0]) }, "webhooks[1]: the address is listed twice"},
+		"plain text": {func(a *watch.Args) { a.Webhooks = []string{"http://chat.example.com/planted"} },
+			"webhooks[0]: want an https address"},
+		"no host": {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, "https:///planted") },
+			"webhooks[1]: want an https address"},
+		"a hook twice": {func(a *watch.Args) { a.Webhooks = append(a.Webhooks, a.Webhooks[0]) },
+			"webhooks[1]: the address is listed twice"},
 		"no stack":                             {func(a *watch.Args) { a.Stack = "" }, `stack "", region`},
 		"more connections than an alarm reads": {func(a *watch.Args) { a.Connections = make([]watch.Named, 11) }, "at most 10 metrics"},
 	} {

@@ -101,8 +101,10 @@ func TestMatchRefuses(t *testing.T) {
 		{"two of a name that nobody asks for", nil, []inventory.Resource{volume(other), volume(as)}, nil},
 		{"one for two resources", []Step{wanted, wanted}, []inventory.Resource{volume(as)}, []string{"vol-1", "may be cache-shard-00 or"}},
 		{"in its zone", []Step{wanted}, []inventory.Resource{volume(place("us-west-2a"))}, nil},
-		{"in another zone", []Step{wanted}, []inventory.Resource{volume(place("us-west-2b"))}, []string{"vol-1 in us-west-2b", "us-west-2a", "tag"}},
-		{"larger", []Step{wanted}, []inventory.Resource{volume(func(o *inventory.Resource) { o.Inputs = sized(1024) })}, []string{"size of 1024", "512"}},
+		{"in another zone", []Step{wanted}, []inventory.Resource{volume(place("us-west-2b"))},
+			[]string{"vol-1 in us-west-2b", "us-west-2a", "tag"}},
+		{"larger", []Step{wanted}, []inventory.Resource{volume(func(o *inventory.Resource) { o.Inputs = sized(1024) })},
+			[]string{"size of 1024", "512"}},
 		{"smaller", []Step{wanted}, []inventory.Resource{volume(func(o *inventory.Resource) { o.Inputs = sized(100) })}, nil},
 	}
 	for _, c := range cases {

@@ -74,13 +74,15 @@ func TestDrainOrder(t *testing.T) {
 
 // A route that nobody's machine carries makes no way of a group, and without groups a state stays as it is.
 func TestDrainOrderWithoutMachines(t *testing.T) {
-	if l := planDrain([]apitype.ResourceV3{entry("gateway", "aws:ec2/natGateway:NatGateway"), entry("way", restype.Route, "gateway")}); len(l.extraDeps) > 0 {
+	if l := planDrain([]apitype.ResourceV3{entry("gateway", "aws:ec2/natGateway:NatGateway"),
+		entry("way", restype.Route, "gateway")}); len(l.extraDeps) > 0 {
 		t.Errorf("without groups, %v are given dependencies", l.extraDeps)
 	}
 	if l := planDrain(nil); len(l.extraDeps) > 0 {
 		t.Errorf("without anything, %v are given dependencies", l.extraDeps)
 	}
-	after := drained(t, []apitype.ResourceV3{entry("runners", restype.ScalingGroup), entry("gateway", "aws:ec2/natGateway:NatGateway"), entry("way", restype.Route, "gateway")})
+	after := drained(t, []apitype.ResourceV3{entry("runners", restype.ScalingGroup), entry("gateway", "aws:ec2/natGateway:NatGateway"),
+		entry("way", restype.Route, "gateway")})
 	if last := after[len(after)-1]; last.URN != "runners" || fmt.Sprint(last.Dependencies) != "[gateway way]" {
 		t.Errorf("last is %s after %v, want runners after the way and its gateway", last.URN, last.Dependencies)
 	}
@@ -101,8 +103,8 @@ func TestAddDependencies(t *testing.T) {
 	}
 }
 
-// Whatever depends on what: the same entries come out in an order that Pulumi reads, a group's dependencies are what they were and all that it
-// must be gone before, everything else is unchanged, and a second time changes nothing.
+// Whatever depends on what: the same entries come out in an order that Pulumi reads, a group's dependencies are what they were and all that
+// it must be gone before, everything else is unchanged, and a second time changes nothing.
 func TestDrainOrderOfAnyState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := anyState(t)
@@ -116,7 +118,8 @@ func TestDrainOrderOfAnyState(t *testing.T) {
 		for i, r := range after {
 			original := before[places[i]]
 			added := mustPrecede(before, original)
-			if got := r.Dependencies[len(original.Dependencies):]; !slices.Equal(r.Dependencies[:len(original.Dependencies)], original.Dependencies) ||
+			if got := r.Dependencies[len(original.Dependencies):]; !slices.Equal(r.Dependencies[:len(original.Dependencies)],
+				original.Dependencies) ||
 				!slices.Equal(got, added) {
 				t.Fatalf("%s depended on %v and now on %v, want %v added", r.URN, original.Dependencies, r.Dependencies, added)
 			}
@@ -145,7 +148,8 @@ func asJSON(t require, r apitype.ResourceV3) string {
 
 // anyState draws a state in an order that Pulumi reads, with entries that are yet to be deleted beside those that replaced them.
 func anyState(t *rapid.T) []apitype.ResourceV3 {
-	types := []string{restype.ScalingGroup, restype.ScalingGroup, restype.Volume, restype.Route, "aws:ssm/parameter:Parameter", "beachhead:aws:Network", "pulumi:providers:aws"}
+	types := []string{restype.ScalingGroup, restype.ScalingGroup, restype.Volume, restype.Route, "aws:ssm/parameter:Parameter",
+		"beachhead:aws:Network", "pulumi:providers:aws"}
 	var all []apitype.ResourceV3
 	urns, providers := []resource.URN{}, []string{}
 	for i := range rapid.IntRange(1, 12).Draw(t, "entries") {
@@ -174,8 +178,8 @@ func anyState(t *rapid.T) []apitype.ResourceV3 {
 	return all
 }
 
-// intact fails unless a state is as Pulumi itself wants it, or it would refuse to read it: what an entry names is before it, and of those with
-// one URN at most one, the first, is not yet to be deleted.
+// intact fails unless a state is as Pulumi itself wants it, or it would refuse to read it: what an entry names is before it, and of those
+// with one URN at most one, the first, is not yet to be deleted.
 func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	t.Helper()
 	before := map[string]bool{}
@@ -196,8 +200,8 @@ func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	}
 }
 
-// mustPrecede gives what an entry must be gone before and does not say yet: for a group, all in the cloud that comes after no group which leaves
-// no later than it.
+// mustPrecede gives what an entry must be gone before and does not say yet: for a group, all in the cloud that comes after no group which
+// leaves no later than it.
 func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN {
 	if r.Type != restype.ScalingGroup || r.External {
 		return nil
@@ -238,7 +242,8 @@ func reaches(all []apitype.ResourceV3, from, to resource.URN) bool {
 		for _, r := range all {
 			if r.URN == urn {
 				provider, _, _ := strings.Cut(r.Provider, "::")
-				next = slices.Concat(next, r.Dependencies, r.PropertyDependencies["x"], r.ReplaceWith, []resource.URN{r.Parent, r.DeletedWith, resource.URN(provider)})
+				next = slices.Concat(next, r.Dependencies, r.PropertyDependencies["x"], r.ReplaceWith,
+					[]resource.URN{r.Parent, r.DeletedWith, resource.URN(provider)})
 			}
 		}
 	}

@@ -58,7 +58,8 @@ func TestLockThatStays(t *testing.T) {
 	dir := t.TempDir()
 	lockStack(t, dir, "us-west-2", os.Getpid())
 	err := waitForLock(t.Context(), "file://"+dir, "us-west-2", 20*time.Millisecond)
-	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "`pulumi cancel --stack us-west-2`") || !strings.Contains(err.Error(), "20ms") {
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "`pulumi cancel --stack us-west-2`") ||
+		!strings.Contains(err.Error(), "20ms") {
 		t.Errorf("%v, want the lock, the time and the command", err)
 	}
 }

@@ -32,14 +32,23 @@ func TestRefusals(t *testing.T) {
 		{"a VPC is not replaced", func(s *Step) { s.Op, s.Diffs = "replace", []string{"cidrBlock"} }, "because of cidrBlock"},
 		{"a VPC may be deleted", func(s *Step) { s.Op = "delete" }, ""},
 		{"a route may be replaced", func(s *Step) { s.Op, s.Type = "replace", "aws:ec2/route:Route" }, ""},
-		{"a protected thing is not deleted", func(s *Step) { volume(s); s.Op = "delete" }, "cache-shard-00 (aws:ebs/volume:Volume) is protected and would be deleted"},
-		{"nor replaced", func(s *Step) { volume(s); s.Op, s.Diffs = "create-replacement", []string{"availabilityZone"} }, "replaced because of availabilityZone"},
+		{"a protected thing is not deleted", func(s *Step) { volume(s); s.Op = "delete" },
+			"cache-shard-00 (aws:ebs/volume:Volume) is protected and would be deleted"},
+		{"nor replaced", func(s *Step) { volume(s); s.Op, s.Diffs = "create-replacement", []string{"availabilityZone"} },
+			"replaced because of availabilityZone"},
 		{"a protected thing may be updated", volume, ""},
-		{"what stays in the cloud is still not taken from the stack", func(s *Step) { volume(s); s.Op, s.Retained = "delete", true }, "is protected and would be deleted"},
+		{"what stays in the cloud is still not taken from the stack", func(s *Step) { volume(s); s.Op, s.Retained = "delete", true },
+			"is protected and would be deleted"},
 		{"a volume grows", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(512.0), sized(1024.0) }, ""},
-		{"and does not shrink", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(1024.0), sized(512.0) }, "has a size of 1024 and would get 512"},
-		{"nor from what an API says", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(int32(1024)), sized(512.0) }, "1024 and would get 512"},
-		{"a size that is not known yet is no reason", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(1024.0), sized(plugin.UnknownStringValue) }, ""},
+		{"and does not shrink", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(1024.0), sized(512.0) },
+			"has a size of 1024 and would get 512"},
+		{"nor from what an API says", func(s *Step) { volume(s); s.oldInputs, s.Inputs = sized(int32(1024)), sized(512.0) },
+			"1024 and would get 512"},
+		{"a size that is not known yet is no reason", func(s *Step) {
+			volume(s)
+			s.oldInputs, s.Inputs = sized(1024.0),
+				sized(plugin.UnknownStringValue)
+		}, ""},
 		{"other things may shrink", func(s *Step) { s.oldInputs, s.Inputs = sized(1024.0), sized(512.0) }, ""},
 	}
 	for _, c := range cases {
@@ -77,7 +86,8 @@ func TestRefusalsNameTheCause(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "because of cidrBlock: the network's range") {
 		t.Errorf("%v, want one line that names the range", err)
 	}
-	for _, alone := range []Step{replaced(restype.VPC, "replace"), replaced(restype.Subnet, "replace", "vpcId"), replaced(restype.Subnet, "replace")} {
+	for _, alone := range []Step{replaced(restype.VPC, "replace"), replaced(restype.Subnet, "replace", "vpcId"),
+		replaced(restype.Subnet, "replace")} {
 		if refuseSteps([]Step{alone}) == nil {
 			t.Errorf("not refused: %+v", alone)
 		}
@@ -92,7 +102,8 @@ func TestReadProtections(t *testing.T) {
 			"would be replaced: a data volume cannot leave its zone",
 		"resource \"x\" cannot be deleted\nbecause it is protected.": "would be deleted: it holds a part of the cache",
 	} {
-		if err := readProtections([]Diagnostic{{URN: urn, Message: message}}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+		if err := readProtections([]Diagnostic{{URN: urn, Message: message}}); !errors.Is(err, ErrRefused) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want a refusal with %q", err, want)
 		}
 	}

@@ -21,10 +21,12 @@ func TestRemoveBrokenAttributes(t *testing.T) {
 	}
 	stacks := filepath.Join("stacks", Project)
 	broken := []string{
-		write(filepath.Join(stacks, "a.json.attrs"), ""), write(filepath.Join(stacks, "a.json.gz.attrs"), `{"md5":`), write("meta.yaml.attrs", "{"),
+		write(filepath.Join(stacks, "a.json.attrs"), ""), write(filepath.Join(stacks, "a.json.gz.attrs"), `{"md5":`),
+		write("meta.yaml.attrs", "{"),
 	}
 	kept := []string{
-		write(filepath.Join(stacks, "a.json"), ""), write(filepath.Join(stacks, "a.json.bak.attrs"), `{"md5":null}`), write("meta.yaml", "version: 1"),
+		write(filepath.Join(stacks, "a.json"), ""), write(filepath.Join(stacks, "a.json.bak.attrs"), `{"md5":null}`),
+		write("meta.yaml", "version: 1"),
 		write(filepath.Join(stacks, "b.json.attrs"), ""), // another stack's, whose own run mends it
 	}
 	for range 2 {

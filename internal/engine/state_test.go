@@ -86,8 +86,8 @@ func TestKeptIsNoChange(t *testing.T) {
 	}
 }
 
-// What the cloud has and the state lacks is taken up; what the state has and the cloud does not list is asked about, and so is what was being
-// changed. Components, providers, what was only read and what is on its way out are none of these.
+// What the cloud has and the state lacks is taken up; what the state has and the cloud does not list is asked about, and so is what was
+// being changed. Components, providers, what was only read and what is on its way out are none of these.
 func TestCompare(t *testing.T) {
 	entry := func(id string, edit func(*apitype.ResourceV3)) apitype.ResourceV3 {
 		r := apitype.ResourceV3{URN: resource.URN("urn:" + id), Type: "aws:ec2/vpc:Vpc", ID: resource.ID(id), Custom: true}
@@ -98,8 +98,10 @@ func TestCompare(t *testing.T) {
 	there, gone := entry("there", as), entry("gone", as)
 	known := &state{}
 	known.Resources = []apitype.ResourceV3{
-		there, gone, entry("component", func(r *apitype.ResourceV3) { r.Custom = false }), entry("read", func(r *apitype.ResourceV3) { r.External = true }),
-		entry("provider", func(r *apitype.ResourceV3) { r.Type = "pulumi:providers:aws" }), entry("leaving", func(r *apitype.ResourceV3) { r.Delete = true }),
+		there, gone, entry("component", func(r *apitype.ResourceV3) { r.Custom = false }),
+		entry("read", func(r *apitype.ResourceV3) { r.External = true }),
+		entry("provider", func(r *apitype.ResourceV3) { r.Type = "pulumi:providers:aws" }),
+		entry("leaving", func(r *apitype.ResourceV3) { r.Delete = true }),
 	}
 	known.PendingOperations = []apitype.OperationV2{
 		{Type: apitype.OperationTypeUpdating, Resource: there}, {Type: apitype.OperationTypeUpdating, Resource: gone},

@@ -22,6 +22,8 @@ func TestCacheRules(t *testing.T) {
 			[]string{`:35: cache.volume.size: 65TiB is out of range for a volume; want 1GiB to 64TiB`}},
 		{"IOPS too low", func(c *Config) { c.Cache.Volume.IOPS = 2999; c.Cache.Volume.Throughput = 125 },
 			[]string{`cache.volume.iops: 2999 is too small; want a whole number from 3000 to 80000`}},
+		{"volume of the smallest size", func(c *Config) { c.Cache.Volume = Volume{Size: 1, IOPS: 3000, Throughput: 125} },
+			[]string{`cache.volume.iops: 3000 is more than 500 for each of 1 GiB; want at most 500, or a larger volume`}},
 		{"IOPS for the size", func(c *Config) { c.Cache.Volume = Volume{Size: 10, IOPS: 5001, Throughput: 125} },
 			[]string{`cache.volume.iops: 5001 is more than 500 for each of 10 GiB; want at most 5000, or a larger volume`}},
 		{"throughput too high", func(c *Config) { c.Cache.Volume.Throughput, c.Cache.Volume.IOPS = 2001, 40000 },

@@ -133,7 +133,8 @@ func TestReadySteps(t *testing.T) {
 		t.Errorf("%v, want %v", times.Builds.Steps, want)
 	}
 	last := times.Yocto.Steps[len(times.Yocto.Steps)-2:]
-	if want := []Step{{"cache-shard-00-server: volume", "", 25}, {"cache-shard-00-server: self-check", "", 3}}; !reflect.DeepEqual(last, want) {
+	if want := []Step{{"cache-shard-00-server: volume", "", 25}, {"cache-shard-00-server: self-check", "", 3}}; !reflect.DeepEqual(last,
+		want) {
 		t.Errorf("%v, want %v", last, want)
 	}
 }

@@ -113,12 +113,13 @@ func TestCompare(t *testing.T) {
 		late     []bool
 		said     []string
 	}{
-		"kept":           {Times{Builds: at(200)}, 600, []bool{false}, []string{"3 min 20 s of the 10 min promised"}},
-		"kept just":      {Times{Yocto: at(600)}, 600, []bool{false}, []string{"10 min of the 10 min promised"}},
-		"broken":         {Times{Link: at(720)}, 600, []bool{true}, []string{"12 min, 2 min more than the 10 min promised"}},
-		"no promise":     {Times{Link: at(720)}, 0, []bool{false}, []string{"12 min"}},
-		"one of several": {Times{Builds: at(1), Link: at(61)}, 60, []bool{false, true}, []string{"1 s of the 1 min promised", "1 min 1 s, 1 s more than the 1 min promised"}},
-		"none":           {Times{}, 600, nil, nil},
+		"kept":       {Times{Builds: at(200)}, 600, []bool{false}, []string{"3 min 20 s of the 10 min promised"}},
+		"kept just":  {Times{Yocto: at(600)}, 600, []bool{false}, []string{"10 min of the 10 min promised"}},
+		"broken":     {Times{Link: at(720)}, 600, []bool{true}, []string{"12 min, 2 min more than the 10 min promised"}},
+		"no promise": {Times{Link: at(720)}, 0, []bool{false}, []string{"12 min"}},
+		"one of several": {Times{Builds: at(1), Link: at(61)}, 60, []bool{false, true},
+			[]string{"1 s of the 1 min promised", "1 min 1 s, 1 s more than the 1 min promised"}},
+		"none": {Times{}, 600, nil, nil},
 	} {
 		var late []bool
 		var said []string
@@ -156,7 +157,8 @@ func TestBaselines(t *testing.T) {
 	for _, b := range Baselines() {
 		said = append(said, string(b.Goal)+" "+b.When+" "+FormatSeconds(b.Seconds))
 	}
-	want := []string{"container builds April 2022 3 h 30 min", "container builds July 2022 25 min", "Yocto builds April 2022 0 s", "Yocto builds July 2022 2 h 12 min"}
+	want := []string{"container builds April 2022 3 h 30 min", "container builds July 2022 25 min", "Yocto builds April 2022 0 s",
+		"Yocto builds July 2022 2 h 12 min"}
 	if !reflect.DeepEqual(said, want) {
 		t.Errorf("%q, want %q", said, want)
 	}

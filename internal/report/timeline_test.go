@@ -162,7 +162,8 @@ func TestObserved(t *testing.T) {
 	}
 	spans := Observed(nodes, map[string]Interval{"route": {31, 32}, "nat": {16, 30}, "vpc": {0.5, 15}})
 	want := []Span{
-		{URN: "vpc", Start: 0.5, End: 15}, {URN: "nat", Start: 16, End: 30, WaitedFor: "vpc"}, {URN: "route", Start: 31, End: 32, WaitedFor: "nat"},
+		{URN: "vpc", Start: 0.5, End: 15}, {URN: "nat", Start: 16, End: 30, WaitedFor: "vpc"},
+		{URN: "route", Start: 31, End: 32, WaitedFor: "nat"},
 	}
 	if !reflect.DeepEqual(spans, want) {
 		t.Errorf("%v, want %v", spans, want)

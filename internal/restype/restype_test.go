@@ -129,8 +129,9 @@ func TestRowsAreComplete(t *testing.T) {
 
 func TestFromID(t *testing.T) {
 	for id, want := range map[string]string{
-		"vpc-0a1": restype.VPC, "vpce-0a1": restype.VPCEndpoint, "vpn-1": restype.VPNConnection, "eipalloc-1": restype.EIP, "vol-1": "", "sgr-1": "",
-		"i-1": "", "": "", "-": "",
+		"vpc-0a1": restype.VPC, "vpce-0a1": restype.VPCEndpoint, "vpn-1": restype.VPNConnection, "eipalloc-1": restype.EIP, "vol-1": "",
+		"sgr-1": "",
+		"i-1":   "", "": "", "-": "",
 	} {
 		if got, known := restype.FromID(id); got != want || known != (want != "") {
 			t.Errorf("%q is a %q (%t), want %q", id, got, known, want)

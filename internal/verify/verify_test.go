@@ -111,7 +111,8 @@ func plannedRegion(t *testing.T, edit func(*regionfile.Config)) (*plan.Plan, Out
 	f := &fakeCloud{
 		subnets: map[string][2]string{}, routes: map[string][]string{}, tunnels: map[string]Tunnel{},
 		defaultRoutes: map[string]Route{
-			"private": {Kind: "nat-gateway", Live: true}, "cache": {Kind: "nat-gateway", Live: true}, "public": {Kind: "internet-gateway", Live: true},
+			"private": {Kind: "nat-gateway", Live: true}, "cache": {Kind: "nat-gateway", Live: true},
+			"public": {Kind: "internet-gateway", Live: true},
 		},
 		groups:     map[string]Group{"fleet-arm": {InService: p.Fleets[0].Min, Machines: 2}, "cache-0": {InService: 1, Machines: 1}},
 		volumes:    map[string]Volume{"vol-0": {Zone: zone, GiB: 1024, Encrypted: true, Tags: p.Tags}},
@@ -185,17 +186,23 @@ func probeCases(t *testing.T) map[string]struct {
 		"a route to something else": {func(_ Outputs, f *fakeCloud) {
 			f.defaultRoutes["private"] = Route{Kind: "internet-gateway", Live: true}
 		}, 1, check.Fail, "internet-gateway"},
-		"a route that ends nowhere":   {func(_ Outputs, f *fakeCloud) { f.defaultRoutes["cache"] = Route{Kind: "nat-gateway", Why: "deleted"} }, 1, check.Fail, "does not reach the internet: deleted"},
-		"no route":                    {func(_ Outputs, f *fakeCloud) { delete(f.defaultRoutes, "public") }, 1, check.Fail, "none"},
-		"an egress route not planned": {func(_ Outputs, f *fakeCloud) { f.defaultRoutes["link"] = Route{Kind: "internet-gateway", Live: true} }, 1, check.Fail, "link subnet"},
-		"a subnet of another range":   {func(_ Outputs, f *fakeCloud) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, check.Fail, "10.9.0.0/24"},
-		"a subnet in another zone":    {func(_ Outputs, f *fakeCloud) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1, check.Fail, "us-west-2b"},
-		"a missing subnet":            {func(_ Outputs, f *fakeCloud) { delete(f.subnets, "private") }, 1, check.Fail, "not found"},
-		"no address published":        {func(o Outputs, _ *fakeCloud) { o["addresses"] = map[string]any{} }, 1, check.Fail, "allow-lists elsewhere"},
+		"a route that ends nowhere": {func(_ Outputs, f *fakeCloud) { f.defaultRoutes["cache"] = Route{Kind: "nat-gateway", Why: "deleted"} },
+			1, check.Fail, "does not reach the internet: deleted"},
+		"no route": {func(_ Outputs, f *fakeCloud) { delete(f.defaultRoutes, "public") }, 1, check.Fail, "none"},
+		"an egress route not planned": {func(_ Outputs, f *fakeCloud) { f.defaultRoutes["link"] = Route{Kind: "internet-gateway", Live: true} },
+			1, check.Fail, "link subnet"},
+		"a subnet of another range": {func(_ Outputs, f *fakeCloud) { f.subnets["link"] = [2]string{"10.9.0.0/24", zone} }, 1, check.Fail,
+			"10.9.0.0/24"},
+		"a subnet in another zone": {func(_ Outputs, f *fakeCloud) { f.subnets["cache"] = [2]string{f.subnets["cache"][0], "us-west-2b"} }, 1,
+			check.Fail, "us-west-2b"},
+		"a missing subnet":     {func(_ Outputs, f *fakeCloud) { delete(f.subnets, "private") }, 1, check.Fail, "not found"},
+		"no address published": {func(o Outputs, _ *fakeCloud) { o["addresses"] = map[string]any{} }, 1, check.Fail, "allow-lists elsewhere"},
 
-		"a fleet that is too small":   {func(_ Outputs, f *fakeCloud) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1, check.Fail, "15 of capacity in service, 2 machines"},
-		"a fleet larger than minimum": {func(_ Outputs, f *fakeCloud) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0, check.Pass, ""},
-		"a fleet without a group":     {func(_ Outputs, f *fakeCloud) { delete(f.groups, "fleet-arm") }, 1, check.Fail, "not found"},
+		"a fleet that is too small": {func(_ Outputs, f *fakeCloud) { f.groups["fleet-arm"] = Group{InService: 15, Machines: 2} }, 1,
+			check.Fail, "15 of capacity in service, 2 machines"},
+		"a fleet larger than minimum": {func(_ Outputs, f *fakeCloud) { f.groups["fleet-arm"] = Group{InService: 24, Machines: 3} }, 0,
+			check.Pass, ""},
+		"a fleet without a group": {func(_ Outputs, f *fakeCloud) { delete(f.groups, "fleet-arm") }, 1, check.Fail, "not found"},
 
 		"a missing volume": {func(_ Outputs, f *fakeCloud) { delete(f.volumes, "vol-0") }, 1, check.Fail, "up replaces a volume"},
 		"a volume of another size": {func(_ Outputs, f *fakeCloud) {
@@ -209,31 +216,45 @@ func probeCases(t *testing.T) map[string]struct {
 			o["cache"].(map[string]any)["interfaceAddresses"] = map[string]any{"00": "10.42.9.9"}
 			f.interfaces["cache 10.42.9.9"] = "eni-9"
 		}, 1, check.Fail, "10.42.9.9"},
-		"a shard without a server":   {func(_ Outputs, f *fakeCloud) { f.groups["cache-0"] = Group{Machines: 1} }, 1, check.Fail, "0 machines in service"},
-		"no map":                     {func(_ Outputs, f *fakeCloud) { clear(f.parameters) }, 1, check.Fail, "runners look for their tenants"},
-		"another map":                {func(_ Outputs, f *fakeCloud) { setAllParameters(f.parameters, biggerMap(t)) }, 1, check.Fail, "the map of epoch"},
+		"a shard without a server": {func(_ Outputs, f *fakeCloud) { f.groups["cache-0"] = Group{Machines: 1} }, 1, check.Fail,
+			"0 machines in service"},
+		"no map": {func(_ Outputs, f *fakeCloud) { clear(f.parameters) }, 1, check.Fail, "runners look for their tenants"},
+		"another map": {func(_ Outputs, f *fakeCloud) { setAllParameters(f.parameters, biggerMap(t)) }, 1, check.Fail,
+			"the map of epoch"},
 		"a map that is not readable": {func(_ Outputs, f *fakeCloud) { setAllParameters(f.parameters, "{") }, 1, check.Fail, "shard map"},
 
-		"a tunnel that is down":     {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, check.Fail, "on either side: keys differ"},
-		"one side alone":            {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, check.Fail, "GCP's side"},
-		"the other side alone":      {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, check.Fail, "AWS's side"},
-		"a missing tunnel":          {func(_ Outputs, f *fakeCloud) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, check.Fail, "not found"},
-		"a table without routes":    {func(_ Outputs, f *fakeCloud) { f.routes["cache"] = nil }, 1, check.Fail, "cache subnet in us-west-2a none"},
-		"a table with fewer routes": {func(_ Outputs, f *fakeCloud) { f.routes["private"] = f.routes["private"][:1] }, 1, check.Fail, "private subnet"},
-		"a table with more routes":  {func(_ Outputs, f *fakeCloud) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0, check.Pass, ""},
+		"a tunnel that is down": {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-1 2 tunnel-3"] = Tunnel{Why: "keys differ"} }, 1, check.Fail,
+			"on either side: keys differ"},
+		"one side alone": {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{AWS: true} }, 1, check.Fail,
+			"GCP's side"},
+		"the other side alone": {func(_ Outputs, f *fakeCloud) { f.tunnels["vpn-0 1 tunnel-0"] = Tunnel{GCP: true} }, 1, check.Fail,
+			"AWS's side"},
+		"a missing tunnel": {func(_ Outputs, f *fakeCloud) { delete(f.tunnels, "vpn-0 2 tunnel-1") }, 1, check.Fail, "not found"},
+		"a table without routes": {func(_ Outputs, f *fakeCloud) { f.routes["cache"] = nil }, 1, check.Fail,
+			"cache subnet in us-west-2a none"},
+		"a table with fewer routes": {func(_ Outputs, f *fakeCloud) { f.routes["private"] = f.routes["private"][:1] }, 1, check.Fail,
+			"private subnet"},
+		"a table with more routes": {func(_ Outputs, f *fakeCloud) { f.routes["public"] = append(f.routes["public"], "10.9.0.0/16") }, 0,
+			check.Pass, ""},
 		"a name of another address": {func(_ Outputs, f *fakeCloud) { f.setRecord(host, "10.128.0.99") }, 1, check.Fail, "A 10.128.0.99"},
 		"a name without a record": {func(_ Outputs, f *fakeCloud) {
 			f.records = slices.DeleteFunc(f.records, func(r Record) bool { return r.Name == host })
 		}, 1, check.Fail, "set gcp.path to public"},
-		"a name with values in another order": {func(_ Outputs, f *fakeCloud) { slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values) }, 0, check.Pass, ""},
+		"a name with values in another order": {func(_ Outputs,
+			f *fakeCloud) {
+			slices.Reverse(f.records[slices.IndexFunc(f.records, isGCR)].Values)
+		}, 0, check.Pass, ""},
 
-		"no fleets among the outputs":       {func(o Outputs, _ *fakeCloud) { delete(o, "fleets") }, 1, check.NotChecked, "no output fleets.arm"},
-		"no cache among the outputs":        {func(o Outputs, _ *fakeCloud) { delete(o, "cache") }, 4, check.NotChecked, "no output cache."},
-		"no link among the outputs":         {func(o Outputs, _ *fakeCloud) { delete(o, "link") }, 4, check.NotChecked, "no output link."},
-		"no VPC among the outputs":          {func(o Outputs, _ *fakeCloud) { delete(o, "vpcId") }, 7, check.NotChecked, "no output vpcId"},
-		"no addresses among the outputs":    {func(o Outputs, _ *fakeCloud) { delete(o, "addresses") }, 1, check.NotChecked, "no output addresses"},
-		"no link subnets among the outputs": {func(o Outputs, _ *fakeCloud) { delete(o, "linkSubnets") }, 2, check.NotChecked, "no output linkSubnets"},
-		"queries that are not allowed":      {func(_ Outputs, f *fakeCloud) { f.err = errors.New("AccessDenied") }, 27, check.NotChecked, "AccessDenied"},
+		"no fleets among the outputs": {func(o Outputs, _ *fakeCloud) { delete(o, "fleets") }, 1, check.NotChecked, "no output fleets.arm"},
+		"no cache among the outputs":  {func(o Outputs, _ *fakeCloud) { delete(o, "cache") }, 4, check.NotChecked, "no output cache."},
+		"no link among the outputs":   {func(o Outputs, _ *fakeCloud) { delete(o, "link") }, 4, check.NotChecked, "no output link."},
+		"no VPC among the outputs":    {func(o Outputs, _ *fakeCloud) { delete(o, "vpcId") }, 7, check.NotChecked, "no output vpcId"},
+		"no addresses among the outputs": {func(o Outputs, _ *fakeCloud) { delete(o, "addresses") }, 1, check.NotChecked,
+			"no output addresses"},
+		"no link subnets among the outputs": {func(o Outputs, _ *fakeCloud) { delete(o, "linkSubnets") }, 2, check.NotChecked,
+			"no output linkSubnets"},
+		"queries that are not allowed": {func(_ Outputs, f *fakeCloud) { f.err = errors.New("AccessDenied") }, 27, check.NotChecked,
+			"AccessDenied"},
 	}
 }
 

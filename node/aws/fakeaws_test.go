@@ -350,7 +350,8 @@ func (v *volume) describeXML() string {
 func (c *networkInterface) describeXML() string {
 	attachment := ""
 	if c.holder != "" {
-		attachment = fmt.Sprintf(`<attachment><attachmentId>%s</attachmentId><instanceId>%s</instanceId><status>attached</status></attachment>`, c.attachment, c.holder)
+		attachment = fmt.Sprintf(`<attachment><attachmentId>%s</attachmentId><instanceId>%s</instanceId><status>attached</status></attachment>`,
+			c.attachment, c.holder)
 	}
 	var address strings.Builder
 	_ = xml.EscapeText(&address, []byte(c.address))

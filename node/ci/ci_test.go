@@ -2,6 +2,7 @@ package ci
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -148,9 +149,23 @@ func TestUnknownKind(t *testing.T) {
 	wantError(t, err, "none", `"jenkins"`, "jobserv, github, gitlab, buildkite or command")
 }
 
+// An installation that fails is an error, whatever the kind.
+func TestInstallReportsErrors(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	kinds := listAgents(t)
+	kinds["command"] = "planted-4711"
+	for kind, token := range kinds {
+		agent := spec.Agent{Kind: kind, URL: "http://127.0.0.1:1/acme", Commands: recording()}
+		if err := newSystem(t, machinetest.New(t), agent, token).InstallAgent(canceled); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 // A token with a line break would add its own lines to a configuration.
 func TestInvalidTokens(t *testing.T) {
-	for _, token := range []string{"", " \n", "a\nb", "ä"} {
+	for _, token := range []string{"", " \n", "glrt-a\nb", "glrt-ä", "glrt-\x7f"} {
 		m := newInstalledMachine(t)
 		system := newSystem(t, m, spec.Agent{Kind: "gitlab", URL: "http://127.0.0.1:1"}, token)
 		wantError(t, system.EnsureRunning(t.Context()), "a\nb", refusalWants...)

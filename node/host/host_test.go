@@ -54,6 +54,9 @@ func TestWrite(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("%v, %v", info, err)
 	}
+	if folder, err := os.Stat(h.Path("/etc/some")); err != nil || folder.Mode().Perm() != 0o755 {
+		t.Errorf("%v, %v", folder, err)
+	}
 	if left, err := os.ReadDir(h.Path("/etc/some")); err != nil || len(left) != 1 {
 		t.Errorf("left %v, %v", left, err)
 	}
@@ -67,6 +70,25 @@ func TestSleep(t *testing.T) {
 	}
 	if err := Sleep(t.Context(), time.Millisecond); err != nil {
 		t.Error(err)
+	}
+}
+
+// A failed update is an error, and nothing is installed from old lists.
+func TestPackagesReportsFailedUpdate(t *testing.T) {
+	bin := t.TempDir()
+	for name, text := range map[string]string{
+		"dpkg-query": "echo not-installed", "apt-get": `case "$*" in *update*) echo planted >&2; exit 100 ;; *) touch "$INSTALLED" ;; esac`,
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil { //nolint:gosec // a command
+			t.Fatal(err)
+		}
+	}
+	installed := filepath.Join(t.TempDir(), "installed")
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	t.Setenv("INSTALLED", installed)
+	err := Host{Root: t.TempDir()}.InstallPackages(t.Context(), "nfs-common")
+	if _, missing := os.Stat(installed); err == nil || !strings.Contains(err.Error(), "planted") || missing == nil {
+		t.Errorf("%v, installed: %t", err, missing == nil)
 	}
 }
 

@@ -50,7 +50,8 @@ type listing struct {
 }
 
 // newListing makes a listing of a call, and of what its answer holds. Moto answers each of these in one page.
-func newListing[In, Out, Options any](kind string, in *In, call func(context.Context, *In, ...func(*Options)) (*Out, error), ids func(*Out) []*string) listing {
+func newListing[In, Out, Options any](kind string, in *In, call func(context.Context, *In, ...func(*Options)) (*Out, error),
+	ids func(*Out) []*string) listing {
 	return listing{kind, func(ctx context.Context) ([]*string, error) {
 		out, err := call(ctx, in)
 		if err != nil {
@@ -68,8 +69,8 @@ func idsOf[T any](all []T, id func(T) *string) []*string {
 	return ids
 }
 
-// listAccount lists everything that an account has in a region, of every kind that a region of ours consists of, whoever made it: no tag and
-// no name is asked for, so that what lost its tags is seen as well.
+// listAccount lists everything that an account has in a region, of every kind that a region of ours consists of, whoever made it: no tag
+// and no name is asked for, so that what lost its tags is seen as well.
 func listAccount(t testing.TB, cfg aws.Config) []string {
 	t.Helper()
 	var all []string
@@ -109,34 +110,41 @@ func computeListings(c *ec2.Client) []listing {
 		newListing("route table", &ec2.DescribeRouteTablesInput{}, c.DescribeRouteTables, func(o *ec2.DescribeRouteTablesOutput) []*string {
 			return idsOf(o.RouteTables, func(v ec2types.RouteTable) *string { return v.RouteTableId })
 		}),
-		newListing("internet gateway", &ec2.DescribeInternetGatewaysInput{}, c.DescribeInternetGateways, func(o *ec2.DescribeInternetGatewaysOutput) []*string {
-			return idsOf(o.InternetGateways, func(v ec2types.InternetGateway) *string { return v.InternetGatewayId })
-		}),
+		newListing("internet gateway", &ec2.DescribeInternetGatewaysInput{}, c.DescribeInternetGateways,
+			func(o *ec2.DescribeInternetGatewaysOutput) []*string {
+				return idsOf(o.InternetGateways, func(v ec2types.InternetGateway) *string { return v.InternetGatewayId })
+			}),
 		newListing("NAT gateway", &ec2.DescribeNatGatewaysInput{}, c.DescribeNatGateways, func(o *ec2.DescribeNatGatewaysOutput) []*string {
 			return idsOf(o.NatGateways, func(v ec2types.NatGateway) *string { return idUnless(v.State == "deleted", v.NatGatewayId) })
 		}),
 		newListing("address", &ec2.DescribeAddressesInput{}, c.DescribeAddresses, func(o *ec2.DescribeAddressesOutput) []*string {
 			return idsOf(o.Addresses, func(v ec2types.Address) *string { return v.AllocationId })
 		}),
-		newListing("security group", &ec2.DescribeSecurityGroupsInput{}, c.DescribeSecurityGroups, func(o *ec2.DescribeSecurityGroupsOutput) []*string {
-			return idsOf(o.SecurityGroups, func(v ec2types.SecurityGroup) *string { return v.GroupId })
-		}),
-		newListing("interface", &ec2.DescribeNetworkInterfacesInput{}, c.DescribeNetworkInterfaces, func(o *ec2.DescribeNetworkInterfacesOutput) []*string {
-			return idsOf(o.NetworkInterfaces, func(v ec2types.NetworkInterface) *string { return v.NetworkInterfaceId })
-		}),
+		newListing("security group", &ec2.DescribeSecurityGroupsInput{}, c.DescribeSecurityGroups,
+			func(o *ec2.DescribeSecurityGroupsOutput) []*string {
+				return idsOf(o.SecurityGroups, func(v ec2types.SecurityGroup) *string { return v.GroupId })
+			}),
+		newListing("interface", &ec2.DescribeNetworkInterfacesInput{}, c.DescribeNetworkInterfaces,
+			func(o *ec2.DescribeNetworkInterfacesOutput) []*string {
+				return idsOf(o.NetworkInterfaces, func(v ec2types.NetworkInterface) *string { return v.NetworkInterfaceId })
+			}),
 		newListing("volume", &ec2.DescribeVolumesInput{}, c.DescribeVolumes, func(o *ec2.DescribeVolumesOutput) []*string {
 			return idsOf(o.Volumes, func(v ec2types.Volume) *string { return v.VolumeId })
 		}),
 		newListing("machine", &ec2.DescribeInstancesInput{}, c.DescribeInstances, func(o *ec2.DescribeInstancesOutput) []*string {
 			var ids []*string
 			for _, r := range o.Reservations {
-				ids = append(ids, idsOf(r.Instances, func(v ec2types.Instance) *string { return idUnless(v.State.Name == "terminated", v.InstanceId) })...)
+				ids = append(ids, idsOf(r.Instances, func(v ec2types.Instance) *string {
+					return idUnless(v.State.Name == "terminated",
+						v.InstanceId)
+				})...)
 			}
 			return ids
 		}),
-		newListing("launch template", &ec2.DescribeLaunchTemplatesInput{}, c.DescribeLaunchTemplates, func(o *ec2.DescribeLaunchTemplatesOutput) []*string {
-			return idsOf(o.LaunchTemplates, func(v ec2types.LaunchTemplate) *string { return v.LaunchTemplateId })
-		}),
+		newListing("launch template", &ec2.DescribeLaunchTemplatesInput{}, c.DescribeLaunchTemplates,
+			func(o *ec2.DescribeLaunchTemplatesOutput) []*string {
+				return idsOf(o.LaunchTemplates, func(v ec2types.LaunchTemplate) *string { return v.LaunchTemplateId })
+			}),
 		newListing("flow log", &ec2.DescribeFlowLogsInput{}, c.DescribeFlowLogs, func(o *ec2.DescribeFlowLogsOutput) []*string {
 			return idsOf(o.FlowLogs, func(v ec2types.FlowLog) *string { return v.FlowLogId })
 		}),
@@ -146,81 +154,90 @@ func computeListings(c *ec2.Client) []listing {
 		newListing("VPN gateway", &ec2.DescribeVpnGatewaysInput{}, c.DescribeVpnGateways, func(o *ec2.DescribeVpnGatewaysOutput) []*string {
 			return idsOf(o.VpnGateways, func(v ec2types.VpnGateway) *string { return idUnless(v.State == "deleted", v.VpnGatewayId) })
 		}),
-		newListing("customer gateway", &ec2.DescribeCustomerGatewaysInput{}, c.DescribeCustomerGateways, func(o *ec2.DescribeCustomerGatewaysOutput) []*string {
-			return idsOf(o.CustomerGateways, func(v ec2types.CustomerGateway) *string {
-				return idUnless(aws.ToString(v.State) == "deleted", v.CustomerGatewayId)
-			})
-		}),
-		newListing("VPN connection", &ec2.DescribeVpnConnectionsInput{}, c.DescribeVpnConnections, func(o *ec2.DescribeVpnConnectionsOutput) []*string {
-			return idsOf(o.VpnConnections, func(v ec2types.VpnConnection) *string { return idUnless(v.State == "deleted", v.VpnConnectionId) })
-		}),
+		newListing("customer gateway", &ec2.DescribeCustomerGatewaysInput{}, c.DescribeCustomerGateways,
+			func(o *ec2.DescribeCustomerGatewaysOutput) []*string {
+				return idsOf(o.CustomerGateways, func(v ec2types.CustomerGateway) *string {
+					return idUnless(aws.ToString(v.State) == "deleted", v.CustomerGatewayId)
+				})
+			}),
+		newListing("VPN connection", &ec2.DescribeVpnConnectionsInput{}, c.DescribeVpnConnections,
+			func(o *ec2.DescribeVpnConnectionsOutput) []*string {
+				return idsOf(o.VpnConnections, func(v ec2types.VpnConnection) *string { return idUnless(v.State == "deleted", v.VpnConnectionId) })
+			}),
 	}
 }
 
 func watchListings(cfg aws.Config) []listing {
 	groups, logs := autoscaling.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
 	return []listing{
-		newListing("group", &autoscaling.DescribeAutoScalingGroupsInput{}, groups.DescribeAutoScalingGroups, func(o *autoscaling.DescribeAutoScalingGroupsOutput) []*string {
-			var ids []*string
-			for _, g := range o.AutoScalingGroups {
-				ids = append(ids, g.AutoScalingGroupName)
-			}
-			return ids
-		}),
-		newListing("scaling policy", &autoscaling.DescribePoliciesInput{}, groups.DescribePolicies, func(o *autoscaling.DescribePoliciesOutput) []*string {
-			var ids []*string
-			for _, p := range o.ScalingPolicies {
-				ids = append(ids, p.PolicyName)
-			}
-			return ids
-		}),
+		newListing("group", &autoscaling.DescribeAutoScalingGroupsInput{}, groups.DescribeAutoScalingGroups,
+			func(o *autoscaling.DescribeAutoScalingGroupsOutput) []*string {
+				var ids []*string
+				for _, g := range o.AutoScalingGroups {
+					ids = append(ids, g.AutoScalingGroupName)
+				}
+				return ids
+			}),
+		newListing("scaling policy", &autoscaling.DescribePoliciesInput{}, groups.DescribePolicies,
+			func(o *autoscaling.DescribePoliciesOutput) []*string {
+				var ids []*string
+				for _, p := range o.ScalingPolicies {
+					ids = append(ids, p.PolicyName)
+				}
+				return ids
+			}),
 		{"alarm", func(ctx context.Context) ([]*string, error) {
 			return inCloudWatch(ctx, cfg, "DescribeAlarms", "AlarmName")
 		}},
 		{"dashboard", func(ctx context.Context) ([]*string, error) {
 			return inCloudWatch(ctx, cfg, "ListDashboards", "DashboardName")
 		}},
-		newListing("log group", &cloudwatchlogs.DescribeLogGroupsInput{}, logs.DescribeLogGroups, func(o *cloudwatchlogs.DescribeLogGroupsOutput) []*string {
-			var ids []*string
-			for _, g := range o.LogGroups {
-				ids = append(ids, g.LogGroupName)
-			}
-			return ids
-		}),
-		newListing("snapshot policy", &dlm.GetLifecyclePoliciesInput{}, dlm.NewFromConfig(cfg).GetLifecyclePolicies, func(o *dlm.GetLifecyclePoliciesOutput) []*string {
-			var ids []*string
-			for _, p := range o.Policies {
-				ids = append(ids, p.PolicyId)
-			}
-			return ids
-		}),
+		newListing("log group", &cloudwatchlogs.DescribeLogGroupsInput{}, logs.DescribeLogGroups,
+			func(o *cloudwatchlogs.DescribeLogGroupsOutput) []*string {
+				var ids []*string
+				for _, g := range o.LogGroups {
+					ids = append(ids, g.LogGroupName)
+				}
+				return ids
+			}),
+		newListing("snapshot policy", &dlm.GetLifecyclePoliciesInput{}, dlm.NewFromConfig(cfg).GetLifecyclePolicies,
+			func(o *dlm.GetLifecyclePoliciesOutput) []*string {
+				var ids []*string
+				for _, p := range o.Policies {
+					ids = append(ids, p.PolicyId)
+				}
+				return ids
+			}),
 	}
 }
 
 func namedListings(cfg aws.Config) []listing {
 	return []listing{
-		newListing("role", &iam.ListRolesInput{PathPrefix: aws.String("/beachhead/")}, iam.NewFromConfig(cfg).ListRoles, func(o *iam.ListRolesOutput) []*string {
-			var ids []*string
-			for _, r := range o.Roles {
-				ids = append(ids, r.RoleName)
-			}
-			return ids
-		}),
-		newListing("instance profile", &iam.ListInstanceProfilesInput{}, iam.NewFromConfig(cfg).ListInstanceProfiles, func(o *iam.ListInstanceProfilesOutput) []*string {
-			var ids []*string
-			for _, p := range o.InstanceProfiles {
-				ids = append(ids, p.InstanceProfileName)
-			}
-			return ids
-		}),
+		newListing("role", &iam.ListRolesInput{PathPrefix: aws.String("/beachhead/")}, iam.NewFromConfig(cfg).ListRoles,
+			func(o *iam.ListRolesOutput) []*string {
+				var ids []*string
+				for _, r := range o.Roles {
+					ids = append(ids, r.RoleName)
+				}
+				return ids
+			}),
+		newListing("instance profile", &iam.ListInstanceProfilesInput{}, iam.NewFromConfig(cfg).ListInstanceProfiles,
+			func(o *iam.ListInstanceProfilesOutput) []*string {
+				var ids []*string
+				for _, p := range o.InstanceProfiles {
+					ids = append(ids, p.InstanceProfileName)
+				}
+				return ids
+			}),
 		{"key", func(ctx context.Context) ([]*string, error) { return listKeys(ctx, kms.NewFromConfig(cfg)) }},
-		newListing("zone", &route53.ListHostedZonesInput{}, route53.NewFromConfig(cfg).ListHostedZones, func(o *route53.ListHostedZonesOutput) []*string {
-			var ids []*string
-			for _, z := range o.HostedZones {
-				ids = append(ids, z.Id)
-			}
-			return ids
-		}),
+		newListing("zone", &route53.ListHostedZonesInput{}, route53.NewFromConfig(cfg).ListHostedZones,
+			func(o *route53.ListHostedZonesOutput) []*string {
+				var ids []*string
+				for _, z := range o.HostedZones {
+					ids = append(ids, z.Id)
+				}
+				return ids
+			}),
 		newListing("bucket", &s3.ListBucketsInput{}, s3.NewFromConfig(cfg).ListBuckets, func(o *s3.ListBucketsOutput) []*string {
 			var ids []*string
 			for _, b := range o.Buckets {
@@ -235,20 +252,22 @@ func namedListings(cfg aws.Config) []listing {
 			}
 			return ids
 		}),
-		newListing("subscription", &sns.ListSubscriptionsInput{}, sns.NewFromConfig(cfg).ListSubscriptions, func(o *sns.ListSubscriptionsOutput) []*string {
-			var ids []*string
-			for _, each := range o.Subscriptions {
-				ids = append(ids, each.Endpoint)
-			}
-			return ids
-		}),
-		newListing("parameter", &ssm.DescribeParametersInput{}, ssm.NewFromConfig(cfg).DescribeParameters, func(o *ssm.DescribeParametersOutput) []*string {
-			var ids []*string
-			for _, p := range o.Parameters {
-				ids = append(ids, p.Name)
-			}
-			return ids
-		}),
+		newListing("subscription", &sns.ListSubscriptionsInput{}, sns.NewFromConfig(cfg).ListSubscriptions,
+			func(o *sns.ListSubscriptionsOutput) []*string {
+				var ids []*string
+				for _, each := range o.Subscriptions {
+					ids = append(ids, each.Endpoint)
+				}
+				return ids
+			}),
+		newListing("parameter", &ssm.DescribeParametersInput{}, ssm.NewFromConfig(cfg).DescribeParameters,
+			func(o *ssm.DescribeParametersOutput) []*string {
+				var ids []*string
+				for _, p := range o.Parameters {
+					ids = append(ids, p.Name)
+				}
+				return ids
+			}),
 	}
 }
 
@@ -280,8 +299,8 @@ func inCloudWatch(ctx context.Context, cfg aws.Config, action, field string) ([]
 	return ids, nil
 }
 
-// listKeys are those that are not on their way out, since a key cannot be deleted at once, and that are not the one that AWS itself makes for
-// volumes, which stays. Moto makes several of that when several volumes come at once.
+// listKeys are those that are not on their way out, since a key cannot be deleted at once, and that are not the one that AWS itself makes
+// for volumes, which stays. Moto makes several of that when several volumes come at once.
 func listKeys(ctx context.Context, c *kms.Client) ([]*string, error) {
 	all, err := c.ListKeys(ctx, &kms.ListKeysInput{})
 	if err != nil {

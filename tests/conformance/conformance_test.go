@@ -57,7 +57,8 @@ type run struct {
 func newRun(t *testing.T, s scenario, without lacks, found *findings) *run {
 	t.Helper()
 	google := startRecorder(t, project, s.network, s.policy)
-	r := &run{T: t, scenario: s, without: without, found: found, google: google, there: realSide(t, s.name, google), here: emulatedSide(t, s.name)}
+	r := &run{T: t, scenario: s, without: without, found: found, google: google, there: realSide(t, s.name, google),
+		here: emulatedSide(t, s.name)}
 	r.here.runProgram("backend", s.backend)
 	r.usePlan(s.versions[0])
 	r.before, r.beforeGoogle = listAccount(t, r.there.awsConfig(t, r.plan.Region)), google.objectPaths()

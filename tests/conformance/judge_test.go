@@ -69,7 +69,8 @@ func TestChangesDiffer(t *testing.T) {
 	if got := compareChanges(step("update"), step("update")); len(got) != 0 {
 		t.Errorf("the same: %v", got)
 	}
-	if got := compareChanges(step("replace"), step("update")); len(got) != 1 || got[0].kind != "operation" || got[0].property != "replace for update" {
+	if got := compareChanges(step("replace"), step("update")); len(got) != 1 || got[0].kind != "operation" ||
+		got[0].property != "replace for update" {
 		t.Errorf("replaced and updated: %v", got)
 	}
 	if got := compareChanges(step("update"), &engine.Changes{}); len(got) != 1 {

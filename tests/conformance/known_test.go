@@ -41,7 +41,8 @@ func older(all ...[]known) []known {
 
 // ofPlugins are differences of versions: the emulated cloud presents pulumi-aws 6.83 and pulumi-gcp 7.38.
 var ofPlugins = older(
-	why("pulumi-aws's own code puts the provider's default tags among a resource's; a plugin without it has them in tagsAll only", "input", "aws:*", "tags.*"),
+	why("pulumi-aws's own code puts the provider's default tags among a resource's; a plugin without it has them in tagsAll only", "input",
+		"aws:*", "tags.*"),
 	why("as with the input", "output", "aws:*", "tags.*"),
 	why("comes with a later Terraform provider", "input", "gcp:compute/haVpnGateway:HaVpnGateway", "gatewayIpVersion"),
 	why("comes with a later Terraform provider", "output", "gcp:compute/haVpnGateway:HaVpnGateway", "gatewayIpVersion"),
@@ -51,7 +52,8 @@ var ofPlugins = older(
 
 // ofDefaults are defaults that one side has among the inputs and the other leaves to the cloud. Either way the cloud is told the same.
 var ofDefaults = slices.Concat(
-	why("the provider fills in a default of a nested block", "input", "aws:autoscaling/policy:Policy", "targetTrackingConfiguration.disableScaleIn"),
+	why("the provider fills in a default of a nested block", "input", "aws:autoscaling/policy:Policy",
+		"targetTrackingConfiguration.disableScaleIn"),
 	why("the provider fills in a default of a nested block", "input", "aws:cloudwatch/metricAlarm:MetricAlarm", "metricQueries.returnData"),
 	why("the provider fills in a default of a nested block", "input", "aws:dlm/lifecyclePolicy:LifecyclePolicy", "policyDetails.policyType"),
 	why("the provider fills in a default of a nested block", "output", "aws:dlm/lifecyclePolicy:LifecyclePolicy", "policyDetails.policyType"),
@@ -69,22 +71,26 @@ var ofMoto = slices.Concat(
 	why("moto does not return it", "output", "aws:cloudwatch/logGroup:LogGroup", "logGroupClass"),
 	why("moto does not return it", "output", "aws:ec2/eip:Eip", "networkBorderGroup", "publicIpv4Pool"),
 	why("moto does not return it", "output", "aws:ec2/flowLog:FlowLog", "logGroupName"),
-	why("moto does not return it", "output", "aws:ec2/launchTemplate:LaunchTemplate", "metadataOptions.httpProtocolIpv6", "metadataOptions.instanceMetadataTags"),
+	why("moto does not return it", "output", "aws:ec2/launchTemplate:LaunchTemplate", "metadataOptions.httpProtocolIpv6",
+		"metadataOptions.instanceMetadataTags"),
 	why("moto does not return it", "output", "aws:ec2/vpcEndpoint:VpcEndpoint", "cidrBlocks", "dnsOptions.dnsRecordIpType", "ipAddressType"),
 	why("moto does not say whose interface a route leads to", "output", "aws:ec2/route:Route", "instanceId", "instanceOwnerId"),
 	why("moto does not return it", "output", "aws:kms/key:Key", "rotationPeriodInDays"),
 	why("moto does not return it", "output", "aws:s3/bucketV2:BucketV2", "requestPayer"),
 	why("moto says the version of its own policy", "output", "aws:ec2/vpcEndpoint:VpcEndpoint", "policy.Version"),
 	why("moto takes its addresses from outside the subnet", "output", "aws:ec2/natGateway:NatGateway", "privateIp"),
-	why("the provider on moto has none for a second address, the emulator one of the subnet", "output", "aws:ec2/natGateway:NatGateway", "secondaryPrivateIpAddresses"),
+	why("the provider on moto has none for a second address, the emulator one of the subnet", "output", "aws:ec2/natGateway:NatGateway",
+		"secondaryPrivateIpAddresses"),
 	why("moto takes its addresses from outside the subnet", "output", "aws:ec2/eip:Eip", "privateDns", "privateIp"),
 	why("moto takes its addresses from outside the subnet", "output", "aws:ec2/vpcEndpoint:VpcEndpoint", "subnetConfigurations.*"),
 	why("moto has one name, in the wrong order, where AWS has one for each zone", "output", "aws:ec2/vpcEndpoint:VpcEndpoint", "dnsEntries"),
 	why("moto knows of no second address of a NAT gateway", "output", "aws:ec2/eip:Eip", "networkInterface"),
 	why("moto names every interface as in us-east-1", "output", "aws:ec2/networkInterface:NetworkInterface", "privateDnsName"),
 	why("moto names the options of the VPC default", "output", "aws:ec2/vpc:Vpc", "dhcpOptionsId"),
-	why("moto confirms subscriptions by itself", "output", "aws:sns/topicSubscription:TopicSubscription", "confirmationWasAuthenticated", "pendingConfirmation"),
-	why("moto's answer here says when, and the emulated tunnel has never changed", "output", "aws:ec2/vpnConnection:VpnConnection", "vgwTelemetries.lastStatusChange"),
+	why("moto confirms subscriptions by itself", "output", "aws:sns/topicSubscription:TopicSubscription", "confirmationWasAuthenticated",
+		"pendingConfirmation"),
+	why("moto's answer here says when, and the emulated tunnel has never changed", "output", "aws:ec2/vpnConnection:VpnConnection",
+		"vgwTelemetries.lastStatusChange"),
 )
 
 // ofChance is what a cloud makes up.
@@ -101,7 +107,8 @@ var ofChance = slices.Concat(
 
 // ofEmulator are answers in which the emulated cloud is simpler than the real one. Nothing in the program reads them.
 var ofEmulator = slices.Concat(
-	why("the emulator leaves it out", "output", "aws:autoscaling/group:Group", "mixedInstancesPolicy.launchTemplate.launchTemplateSpecification.launchTemplateName"),
+	why("the emulator leaves it out", "output", "aws:autoscaling/group:Group",
+		"mixedInstancesPolicy.launchTemplate.launchTemplateSpecification.launchTemplateName"),
 	why("the emulator leaves it out", "output", "aws:ec2/networkInterface:NetworkInterface", "privateIpLists"),
 	why("the emulator leaves it out", "output", "aws:route53/zone:Zone", "vpcs.vpcRegion"),
 	why("the emulator leaves it out", "output", "aws:s3/bucketV2:BucketV2", "grants", "hostedZoneId"),

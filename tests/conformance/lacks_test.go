@@ -64,7 +64,8 @@ func lacking(t testing.TB) lacks {
 		}
 	}
 	if found.any() {
-		t.Logf("this AWS plugin lacks SubnetCidrReservation: %t, getSnapshotIds: %t; what needs them is left out", found.reservations, found.snapshots)
+		t.Logf("this AWS plugin lacks SubnetCidrReservation: %t, getSnapshotIds: %t; what needs them is left out", found.reservations,
+			found.snapshots)
 	}
 	return found
 }

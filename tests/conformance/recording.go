@@ -47,10 +47,10 @@ type request struct {
 	Body         object
 }
 
-// recorder is the part of Compute Engine's API that the link and the admission rule need. It stores posted objects, reports every operation as
-// done at once, and answers 404 for objects that it never stored. It adds to an object what GCP adds: links, addresses, and the values that GCP
-// fills in and the provider reads back. It refuses what GCP refuses if the order of operations is wrong: a second object with the same name, a
-// link to an object that does not exist, the deletion of an object in use.
+// recorder is the part of Compute Engine's API that the link and the admission rule need. It stores posted objects, reports every operation
+// as done at once, and answers 404 for objects that it never stored. It adds to an object what GCP adds: links, addresses, and the values
+// that GCP fills in and the provider reads back. It refuses what GCP refuses if the order of operations is wrong: a second object with the
+// same name, a link to an object that does not exist, the deletion of an object in use.
 type recorder struct {
 	server *httptest.Server
 
@@ -156,7 +156,8 @@ func (r *recorder) serveAPI(w http.ResponseWriter, q *http.Request) {
 			refused = &refusal{http.StatusBadRequest, "invalid", err.Error()}
 		}
 		code = refused.code
-		answer = object{"error": object{"code": code, "message": refused.message, "errors": []any{object{"reason": refused.reason, "message": refused.message}}}}
+		answer = object{"error": object{"code": code, "message": refused.message,
+			"errors": []any{object{"reason": refused.reason, "message": refused.message}}}}
 	}
 	r.calls = append(r.calls, fmt.Sprintf("%s %s %d", q.Method, path, code))
 	if q.Method != http.MethodGet && err == nil {
@@ -201,7 +202,8 @@ func (r *recorder) changeObject(method, path string, thing, body object) error {
 	switch method {
 	case http.MethodDelete:
 		if user := r.userOf(path); user != "" {
-			return &refusal{http.StatusBadRequest, "resourceInUseByAnotherResource", "The resource '" + path + "' is already being used by '" + user + "'"}
+			return &refusal{http.StatusBadRequest, "resourceInUseByAnotherResource", "The resource '" + path + "' is already being used by '" +
+				user + "'"}
 		}
 		delete(r.objects, path)
 	case http.MethodPatch, http.MethodPut:
@@ -290,7 +292,8 @@ func (r *recorder) storeObject(path string, thing object) {
 		set(thing, object{
 			"sharedSecretHash": fmt.Sprint(hashNumber(fmt.Sprint(thing["sharedSecret"]))), "status": "FIRST_HANDSHAKE", "detailedStatus": "",
 			"labelFingerprint": "none", "localTrafficSelector": []any{"0.0.0.0/0"}, "remoteTrafficSelector": []any{"0.0.0.0/0"},
-			"peerIp": interfaceAddress(r.objects[strings.TrimPrefix(fmt.Sprint(thing["peerExternalGateway"]), links)], "interfaces", thing["peerExternalGatewayInterface"]),
+			"peerIp": interfaceAddress(r.objects[strings.TrimPrefix(fmt.Sprint(thing["peerExternalGateway"]), links)], "interfaces",
+				thing["peerExternalGatewayInterface"]),
 		})
 		thing["sharedSecret"] = "*************"
 	case "routers":
@@ -379,7 +382,8 @@ func doneOperation(path string) object {
 	scope, _, _ := strings.Cut(path, "/operations/")
 	return object{
 		"kind": "compute#operation", "name": "operation-" + fmt.Sprint(hashNumber(path)), "status": "DONE", "progress": 100.0,
-		"targetLink": links + path, "targetId": fmt.Sprint(hashNumber(path)), "selfLink": links + scope + "/operations/operation-" + fmt.Sprint(hashNumber(path)),
+		"targetLink": links + path, "targetId": fmt.Sprint(hashNumber(path)), "selfLink": links + scope + "/operations/operation-" +
+			fmt.Sprint(hashNumber(path)),
 	}
 }
 

@@ -36,13 +36,15 @@ func TestRecorderRefuses(t *testing.T) {
 		method, path, body string
 		want               int
 	}{
-		"nothing there":           {nil, "GET", region + "vpnGateways/g", "", 404},
-		"no collection":           {nil, "POST", "projects/acme-backend/zones/a/disks", `{"name":"d"}`, 404},
-		"a link to nothing":       {nil, "POST", region + "vpnGateways", `{"name":"g","network":"projects/acme-backend/global/networks/other"}`, 400},
-		"fine":                    {nil, "POST", region + "vpnGateways", gateway, 200},
-		"there already":           {[][3]string{{"POST", region + "vpnGateways", gateway}}, "POST", region + "vpnGateways", gateway, 409},
-		"in use":                  {[][3]string{{"POST", region + "vpnGateways", gateway}}, "DELETE", global + "networks/default", "", 400},
-		"the priority is taken":   {[][3]string{{"POST", policy + "/addRule", `{"priority":7}`}}, "POST", policy + "/addRule", `{"priority":7}`, 400},
+		"nothing there": {nil, "GET", region + "vpnGateways/g", "", 404},
+		"no collection": {nil, "POST", "projects/acme-backend/zones/a/disks", `{"name":"d"}`, 404},
+		"a link to nothing": {nil, "POST", region + "vpnGateways", `{"name":"g","network":"projects/acme-backend/global/networks/other"}`,
+			400},
+		"fine":          {nil, "POST", region + "vpnGateways", gateway, 200},
+		"there already": {[][3]string{{"POST", region + "vpnGateways", gateway}}, "POST", region + "vpnGateways", gateway, 409},
+		"in use":        {[][3]string{{"POST", region + "vpnGateways", gateway}}, "DELETE", global + "networks/default", "", 400},
+		"the priority is taken": {[][3]string{{"POST", policy + "/addRule", `{"priority":7}`}}, "POST", policy + "/addRule", `{"priority":7}`,
+			400},
 		"no rule at the priority": {nil, "GET", policy + "/getRule?priority=7", "", 400},
 		"not JSON":                {nil, "POST", region + "vpnGateways", `{"name":`, 400},
 		"no such action":          {nil, "POST", global + "networks/default", "{}", 501},

@@ -63,7 +63,8 @@ const place = `aws: {account: "210987654321", region: us-west-2, zones: [us-west
 `
 
 // ways is a link without machines, which goes through every way out, path and range.
-var ways = scenario{name: "ways", network: "backend", versions: changed(place+`network: {cidr: 10.42.0.0/16, egress: nat-gateway-per-zone, keep: []}
+var ways = scenario{name: "ways", network: "backend",
+	versions: changed(place+`network: {cidr: 10.42.0.0/16, egress: nat-gateway-per-zone, keep: []}
 gcp:
   project: acme-backend
   region: us-west1
@@ -78,17 +79,17 @@ gcp:
     - {name: api, host: api.example.com, address: 10.128.0.10, ports: [443]}
 tags: {cost-center: ci}
 `,
-	[3]string{"egress nat-gateway", "egress: nat-gateway-per-zone", "egress: nat-gateway"},
-	[3]string{"egress nat-instance, nat-gateway kept", "egress: nat-gateway, keep: []", "egress: nat-instance, keep: [nat-gateway]"},
-	[3]string{"egress public", "egress: nat-instance, keep: [nat-gateway]", "egress: public, keep: []"},
-	[3]string{"path public", "path: private", "path: public"},
-	[3]string{"path private", "path: public", "path: private"},
-	[3]string{"Google APIs restricted", "googleApis: private", "googleApis: restricted"},
-	[3]string{"egress none", "egress: public", "egress: none"},
-	[3]string{"egress public again", "egress: none", "egress: public"},
-	[3]string{"a service more, a port more", "ports: [443]}",
-		"ports: [443, 8443]}\n    - {name: ci, host: ci.example.com, address: 10.132.0.20, ports: [22]}"},
-)}
+		[3]string{"egress nat-gateway", "egress: nat-gateway-per-zone", "egress: nat-gateway"},
+		[3]string{"egress nat-instance, nat-gateway kept", "egress: nat-gateway, keep: []", "egress: nat-instance, keep: [nat-gateway]"},
+		[3]string{"egress public", "egress: nat-instance, keep: [nat-gateway]", "egress: public, keep: []"},
+		[3]string{"path public", "path: private", "path: public"},
+		[3]string{"path private", "path: public", "path: private"},
+		[3]string{"Google APIs restricted", "googleApis: private", "googleApis: restricted"},
+		[3]string{"egress none", "egress: public", "egress: none"},
+		[3]string{"egress public again", "egress: none", "egress: public"},
+		[3]string{"a service more, a port more", "ports: [443]}",
+			"ports: [443, 8443]}\n    - {name: ci, host: ci.example.com, address: 10.132.0.20, ports: [22]}"},
+	)}
 
 // own is the fleet that goes again.
 const own = `  own:
@@ -145,7 +146,8 @@ tags: {cost-center: ci, team: platform}
 )}
 
 // guarded is a region whose addresses are let in by a rule of a policy.
-var guarded = scenario{name: "guarded", network: "default", policy: "edge", versions: changed(place+`network: {cidr: 10.44.0.0/16, egress: nat-gateway, addresses: 1}
+var guarded = scenario{name: "guarded", network: "default", policy: "edge",
+	versions: changed(place+`network: {cidr: 10.44.0.0/16, egress: nat-gateway, addresses: 1}
 gcp:
   project: acme-backend
   region: us-west1
@@ -157,10 +159,10 @@ gcp:
     - {name: api, host: api.example.com, address: 10.128.0.10, ports: [443]}
 tags: {cost-center: ci}
 `,
-	[3]string{"an address more", "addresses: 1", "addresses: 2"},
-	[3]string{"another priority", "priority: 1000", "priority: 2000"},
-	[3]string{"another tag", "{cost-center: ci}", "{cost-center: builds}"},
-)}
+		[3]string{"an address more", "addresses: 1", "addresses: 2"},
+		[3]string{"another priority", "priority: 1000", "priority: 2000"},
+		[3]string{"another tag", "{cost-center: ci}", "{cost-center: builds}"},
+	)}
 
 // backend is what the backend's team has in the project before: the recorder is told of it, and in the emulated cloud a stack of its own
 // makes it.
@@ -170,7 +172,8 @@ func (s scenario) backend(ctx *pulumi.Context) error {
 		return err
 	}
 	if s.network != "default" { // which is in every project
-		if _, err := compute.NewNetwork(ctx, s.network, &compute.NetworkArgs{Name: pulumi.String(s.network)}, pulumi.Provider(google)); err != nil {
+		if _, err := compute.NewNetwork(ctx, s.network, &compute.NetworkArgs{Name: pulumi.String(s.network)},
+			pulumi.Provider(google)); err != nil {
 			return err
 		}
 	}

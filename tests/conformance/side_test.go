@@ -98,8 +98,8 @@ func realSide(t testing.TB, region string, google *recorder) *side {
 	return s
 }
 
-// startMoto starts moto with its gaps closed, and a proxy in front of it that keeps connections open. It returns the environment by which the
-// provider and the AWS SDK find the proxy.
+// startMoto starts moto with its gaps closed, and a proxy in front of it that keeps connections open. It returns the environment by which
+// the provider and the AWS SDK find the proxy.
 func startMoto(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -141,7 +141,8 @@ func startMoto(t testing.TB, dir string) map[string]string {
 		}
 	}
 	return map[string]string{
-		"AWS_ENDPOINT_URL": apiproxy.Start(t, "127.0.0.1:"+port), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test", "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": apiproxy.Start(t, "127.0.0.1:"+port), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_SESSION_TOKEN": "test", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 	}
 }
@@ -149,8 +150,9 @@ func startMoto(t testing.TB, dir string) map[string]string {
 func (s *side) openStack(p *plan.Plan) *engine.Stack {
 	s.t.Helper()
 	stack, err := engine.Open(s.t.Context(), engine.Options{
-		Name: p.Name, Program: stacks.Region(p, filepath.Join(projectRoot(s.t), "bin")), Root: projectRoot(s.t), WorkDir: filepath.Join(s.dir, "work"),
-		Home: s.home, Env: s.env, Secrets: p.SecretNames(), Rehearsal: true,
+		Name: p.Name, Program: stacks.Region(p, filepath.Join(projectRoot(s.t), "bin")), Root: projectRoot(s.t),
+		WorkDir: filepath.Join(s.dir, "work"),
+		Home:    s.home, Env: s.env, Secrets: p.SecretNames(), Rehearsal: true,
 	})
 	if err != nil {
 		s.t.Fatalf("%s: %v", s.name, err)
@@ -197,7 +199,8 @@ func (s *side) refresh(p *plan.Plan) []string {
 		var differs []string
 		for e := range stream {
 			if out := e.ResOutputsEvent; out != nil && (out.Metadata.Op == apitype.OpUpdate || out.Metadata.Op == apitype.OpDelete) {
-				differs = append(differs, fmt.Sprintf("%s of %s: %v", out.Metadata.Op, out.Metadata.URN, slices.Sorted(maps.Keys(out.Metadata.DetailedDiff))))
+				differs = append(differs, fmt.Sprintf("%s of %s: %v", out.Metadata.Op, out.Metadata.URN,
+					slices.Sorted(maps.Keys(out.Metadata.DetailedDiff))))
 			}
 		}
 		heard <- differs

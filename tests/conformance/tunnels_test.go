@@ -34,7 +34,8 @@ func awsEnds(t testing.TB, cfg aws.Config) map[string]end {
 		if connection.State == types.VpnStateDeleted {
 			continue
 		}
-		customer, err := c.DescribeCustomerGateways(t.Context(), &ec2.DescribeCustomerGatewaysInput{CustomerGatewayIds: []string{*connection.CustomerGatewayId}})
+		customer, err := c.DescribeCustomerGateways(t.Context(),
+			&ec2.DescribeCustomerGatewaysInput{CustomerGatewayIds: []string{*connection.CustomerGatewayId}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -113,7 +113,8 @@ func TestAdmission(t *testing.T) {
 		t.Errorf("without the policy: %v, want a refusal that names it", err)
 	}
 	backend, err := engine.Open(t.Context(), engine.Options{
-		Name: "backend", Program: edge, Root: s.w.dir, WorkDir: filepath.Join(s.w.dir, "backend"), Home: filepath.Join(s.w.dir, "home"), Env: s.env,
+		Name: "backend", Program: edge, Root: s.w.dir, WorkDir: filepath.Join(s.w.dir, "backend"), Home: filepath.Join(s.w.dir, "home"),
+		Env: s.env,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -114,8 +114,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// What a server has copied is the server's to say: no up sets it back, not after a refresh either, and not one that grows the cache. When the
-// cache goes, it goes.
+// What a server has copied is the server's to say: no up sets it back, not after a refresh either, and not one that grows the cache. When
+// the cache goes, it goes.
 func TestWhatServersSayStays(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -145,7 +145,10 @@ func TestWhatServersSayStays(t *testing.T) {
 		a.Shards = append(a.Shards, shard(2, "us-west-2a", "10.42.224.17"))
 	}))
 	stays("after growth")
-	if _, err := s.open(cached(func(a *cache.Args) { a.Shards = append(a.Shards, shard(2, "us-west-2a", "10.42.224.17")) })).Down(t.Context()); err != nil {
+	if _, err := s.open(cached(func(a *cache.Args) {
+		a.Shards = append(a.Shards,
+			shard(2, "us-west-2a", "10.42.224.17"))
+	})).Down(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if left := parameters(t, s); len(left) > 0 {

@@ -43,7 +43,8 @@ func TestDrill(t *testing.T) {
 		at = span.End
 		names = append(names, span.Name)
 	}
-	if path := strings.Join(names, " "); !strings.HasPrefix(path, "net-vpc ") || !strings.Contains(path, " net-nat-us-west-2") || len(names) != 4 {
+	if path := strings.Join(names, " "); !strings.HasPrefix(path, "net-vpc ") || !strings.Contains(path, " net-nat-us-west-2") ||
+		len(names) != 4 {
 		t.Errorf("critical path %s, want the VPC, a subnet or gateway, a NAT gateway and a route through it", path)
 	}
 	left, err := filepath.Glob(filepath.Join(w.dir, ".beachhead", "drill-*"))
@@ -63,7 +64,8 @@ func TestDrillForPeople(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, errs)
 	}
-	for _, want := range []string{"nothing real was changed", "up again", "nothing to do", "nothing left", "Time to ready", "critical path", "net-vpc"} {
+	for _, want := range []string{"nothing real was changed", "up again", "nothing to do", "nothing left", "Time to ready", "critical path",
+		"net-vpc"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out)
 		}

@@ -218,7 +218,8 @@ func noDeadEnds(t *testing.T, w *world, c *change) {
 			}
 			way := aws.DefaultRoute(after, subnet.ID)
 			if way.Kind != "" && !way.Live {
-				t.Errorf("after operation %d (%s %s %s): %s has a default route that leads nowhere: %s", count, op.Op, op.Type, op.ID, subnet.Name, way.Why)
+				t.Errorf("after operation %d (%s %s %s): %s has a default route that leads nowhere: %s", count, op.Op, op.Type, op.ID, subnet.Name,
+					way.Why)
 			}
 			zone := subnet.Name[strings.LastIndex(subnet.Name, "-us-"):]
 			out[tier+zone] = way.Live

@@ -12,11 +12,13 @@ func TestFaultThenUpAgain(t *testing.T) {
 		fault, want, next string
 		f                 file
 	}{
-		"a NAT gateway fails":     {"fail=create:aws:ec2/natGateway:NatGateway", "net-nat-us-west-2a", again, file{zones: 1, egress: "nat-gateway"}},
+		"a NAT gateway fails": {"fail=create:aws:ec2/natGateway:NatGateway", "net-nat-us-west-2a", again,
+			file{zones: 1, egress: "nat-gateway"}},
 		"a zone without capacity": {"no-capacity=us-west-2a", "InsufficientInstanceCapacity", again, file{zones: 1, egress: "nat-instance"}},
 		"a silent region":         {"silent-region=us-west-2", "does not answer", "nothing was changed", file{zones: 1, egress: "public"}},
-		"too few addresses":       {"quota=L-0263D0A3:1", "request an increase of quota L-0263D0A3", again, file{zones: 2, egress: "nat-gateway-per-zone"}},
-		"another account":         {"account=123456789012", "use credentials of the account", "nothing was changed", file{zones: 1, egress: "public"}},
+		"too few addresses": {"quota=L-0263D0A3:1", "request an increase of quota L-0263D0A3", again,
+			file{zones: 2, egress: "nat-gateway-per-zone"}},
+		"another account": {"account=123456789012", "use credentials of the account", "nothing was changed", file{zones: 1, egress: "public"}},
 	}
 	for what, c := range cases {
 		t.Run(what, func(t *testing.T) {

@@ -43,8 +43,8 @@ func TestKilledRegion(t *testing.T) {
 	}
 }
 
-// A region is killed right after the first creation of each type of thing, in a row: each up takes up what the one before left, and is killed
-// at the next type. In the end cloud and state hold the same things, once each, and no volume was made twice.
+// A region is killed right after the first creation of each type of thing, in a row: each up takes up what the one before left, and is
+// killed at the next type. In the end cloud and state hold the same things, once each, and no volume was made twice.
 func killedAtEachType(t *testing.T, program string) {
 	undisturbed := wholeWorld(t, killable)
 	undisturbed.must("up")
@@ -148,7 +148,8 @@ func killedDownThenUp(t *testing.T, program string) {
 	w := wholeWorld(t, killable)
 	w.must("up")
 	volumes := w.volumes()
-	// A VPC's default group is let go of by a down, and stays. One that is killed then leaves a state that holds it, which the next up reads and finds.
+	// A VPC's default group is let go of by a down, and stays. One that is killed then leaves a state that holds it, which the next up reads
+	// and finds.
 	for _, moment := range []string{"1", "100", "delete:aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"} {
 		if !w.strike(program, "kill-after="+moment, "down") {
 			t.Fatalf("down was over before %s", moment)
@@ -167,7 +168,8 @@ func cutOff(t *testing.T, program string) {
 		w.powerCut(program, 30)
 	}
 	// Once in a hundred times the cut is in the middle of this file, without which Pulumi could read its state.
-	if err := os.WriteFile(filepath.Join(w.dir, ".beachhead", "emulated", "state", ".pulumi", "stacks", "beachhead", name+".json.attrs"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.dir, ".beachhead", "emulated", "state", ".pulumi", "stacks", "beachhead", name+".json.attrs"), nil,
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.must("up")
@@ -196,8 +198,10 @@ func TestRefusedForTheVolumes(t *testing.T) {
 	}{
 		{"zones in another order", zones("us-west-2b", "us-west-2a"), []string{"cache-shard-00", "cache-shard-01", "aws.zones", "cache.seed"}},
 		{"another zone", zones("us-west-2a", "us-west-2c"), []string{"cache-shard-01", "aws.zones", "cache.seed"}},
-		{"smaller volumes", func(c *regionfile.Config) { c.Cache.Volume.Size = 1 << 10 }, []string{"cache-shard-00", "2048", "1024", "cache.volume.size"}},
-		{"a shard less", func(c *regionfile.Config) { c.Cache.Shards, c.Cache.Pins = 1, nil }, []string{"cache-shard-01", "cache.shards", "beachhead down"}},
+		{"smaller volumes", func(c *regionfile.Config) { c.Cache.Volume.Size = 1 << 10 },
+			[]string{"cache-shard-00", "2048", "1024", "cache.volume.size"}},
+		{"a shard less", func(c *regionfile.Config) { c.Cache.Shards, c.Cache.Pins = 1, nil },
+			[]string{"cache-shard-01", "cache.shards", "beachhead down"}},
 		{"no cache", func(c *regionfile.Config) {
 			c.Cache = nil
 			for name, r := range c.Runners {
@@ -256,7 +260,8 @@ func (w *world) powerCut(program string, operations int) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	locks, err := filepath.Glob(filepath.Join(w.dir, ".beachhead", "emulated", "state", ".pulumi", "locks", "organization", "beachhead", name, "*.json"))
+	locks, err := filepath.Glob(filepath.Join(w.dir, ".beachhead", "emulated", "state", ".pulumi", "locks", "organization", "beachhead", name,
+		"*.json"))
 	if err != nil || len(locks) != 1 {
 		w.t.Fatalf("locks %v, %v; want Pulumi's", locks, err)
 	}
@@ -286,8 +291,8 @@ func (w *world) journalled() int {
 	return bytes.Count(text, []byte("\n"))
 }
 
-// survive runs a command again and again, each time killed after so many operations, until it ends well. It fails the test when that took less
-// kills than expected.
+// survive runs a command again and again, each time killed after so many operations, until it ends well. It fails the test when that took
+// less kills than expected.
 func (w *world) survive(program string, operations int, command string, atLeast int) {
 	w.t.Helper()
 	kills := 0

@@ -134,8 +134,8 @@ func once(t testing.TB, w *world) {
 	}
 }
 
-// deletedNothing fails the test when anything was ever deleted in the cloud: what ups that were killed have made is taken up and not replaced.
-// Tunnels alone may be: nobody can read their keys back, and one with another key than its other end has never comes up.
+// deletedNothing fails the test when anything was ever deleted in the cloud: what ups that were killed have made is taken up and not
+// replaced. Tunnels alone may be: nobody can read their keys back, and one with another key than its other end has never comes up.
 func (w *world) deletedNothing(what string) {
 	w.t.Helper()
 	all, err := w.cloud().Operations()

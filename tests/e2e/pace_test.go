@@ -10,8 +10,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/report"
 )
 
-// paced brings the shipped us-west-1 up at a pace, in model seconds per real second. It returns the run that a preview predicted and the run of
-// the timeline. All times are model seconds.
+// paced brings the shipped us-west-1 up at a pace, in model seconds per real second. It returns the run that a preview predicted and the
+// run of the timeline. All times are model seconds.
 func paced(t testing.TB, pace string) (predicted, measured report.Run) {
 	t.Helper()
 	w := shippedWorld(t)
@@ -44,8 +44,8 @@ func lastEnd(t testing.TB, spans []report.Span) float64 {
 	return spans[len(spans)-1].End
 }
 
-// TestPacedRun verifies what holds on a busy machine too: the run is reported as measured, and no resource begins before the resource that it
-// waited for has ended. BenchmarkPaced compares the times.
+// TestPacedRun verifies what holds on a busy machine too: the run is reported as measured, and no resource begins before the resource that
+// it waited for has ended. BenchmarkPaced compares the times.
 func TestPacedRun(t *testing.T) {
 	predicted, measured := paced(t, "600")
 	if predicted.Kind != report.Model || measured.Kind != report.Measured || measured.Began.IsZero() {
@@ -78,13 +78,13 @@ func comparedTimes(t testing.TB, predicted, measured report.Run) map[string][2]f
 	}
 }
 
-// early is the part by which a paced run may seem faster than the model. The report of the first step arrives a moment after the step began, and
-// a busy machine makes that moment longer.
+// early is the part by which a paced run may seem faster than the model. The report of the first step arrives a moment after the step
+// began, and a busy machine makes that moment longer.
 const early = 0.05
 
-// BenchmarkPaced reports a run against the clock as a multiple of the model: the time that the engine and this machine add. They add the same
-// real seconds at every pace, and a slower pace therefore comes nearer to a real region. The benchmark fails when the run is faster than the
-// model, or when builds, Yocto builds and the link are ready in another order than the model's.
+// BenchmarkPaced reports a run against the clock as a multiple of the model: the time that the engine and this machine add. They add the
+// same real seconds at every pace, and a slower pace therefore comes nearer to a real region. The benchmark fails when the run is faster
+// than the model, or when builds, Yocto builds and the link are ready in another order than the model's.
 func BenchmarkPaced(b *testing.B) {
 	for _, pace := range []string{"60", "10"} {
 		b.Run(pace, func(b *testing.B) {

@@ -75,7 +75,8 @@ func (w *world) runners(what string, containers, yocto int) map[string]string {
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	want := map[string]int{"fleet-containers-arm64": containers, "fleet-yocto-amd64": yocto, "cache-shard-00-server": 1, "cache-shard-01-server": 1}
+	want := map[string]int{"fleet-containers-arm64": containers, "fleet-yocto-amd64": yocto, "cache-shard-00-server": 1,
+		"cache-shard-01-server": 1}
 	for _, name := range slices.SortedFunc(maps.Keys(want), cmp.Compare[string]) {
 		if counts[name] != want[name] {
 			w.t.Errorf("%s: %d machines of %s are in service, want %d", what, counts[name], name, want[name])

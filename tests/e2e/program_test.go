@@ -132,7 +132,8 @@ func TestMissingSecrets(t *testing.T) {
 	if out, err := pulumi("config", "set", "--secret", "yocto-token", "of-yocto"); err != nil {
 		t.Fatal(out)
 	}
-	if out, err := pulumi("up"); err == nil || !strings.Contains(out, missing("ci-worker-token")) || strings.Contains(out, missing("yocto-token")) {
+	if out, err := pulumi("up"); err == nil || !strings.Contains(out, missing("ci-worker-token")) ||
+		strings.Contains(out, missing("yocto-token")) {
 		t.Errorf("up with one of two secrets: %v\n%s", err, out)
 	}
 	if out, err := pulumi("config", "set", "--secret", "ci-worker-token", "of-containers"); err != nil {

@@ -47,7 +47,8 @@ func TestPartByPart(t *testing.T) {
 			"create * cache-*", "create MetricAlarm watch-*-cache-shard-*", "update LaunchTemplate fleet-*", "update Group fleet-*",
 			"update RolePolicy fleet-*", drawn,
 		}},
-		{"a link", func(c *regionfile.Config) { c.GCP = all.GCP }, append(linkSteps("create"), "update LaunchTemplate fleet-*", "update Group fleet-*", drawn)},
+		{"a link", func(c *regionfile.Config) { c.GCP = all.GCP },
+			append(linkSteps("create"), "update LaunchTemplate fleet-*", "update Group fleet-*", drawn)},
 		{"alerts", func(c *regionfile.Config) { c.Alerts = all.Alerts }, []string{"create TopicSubscription watch-email-*"}},
 	} {
 		parts = append(parts, part.add)
@@ -84,7 +85,8 @@ func TestEditsOfFleets(t *testing.T) {
 	before := w.runners("as it is", 2, 1)
 	group, template := "update Group fleet-"+fleet, "update LaunchTemplate fleet-"+fleet
 	w.becomes("a larger fleet", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.Count.Max = 30 })), group)
-	w.becomes("other types", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.4xlarge", "m6g.2xlarge"} })), group)
+	w.becomes("other types", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.InstanceTypes = []string{"m7g.4xlarge", "m6g.2xlarge"} })),
+		group)
 	w.becomes("a larger disk", whole(t, fleetOf(fleet, func(r *regionfile.Runner) { r.Disk = 300 })), group, template)
 	w.becomes("as it was", whole(t), group, template)
 	after := w.runners("after all edits", 2, 1)
@@ -126,7 +128,8 @@ func TestEditsOfCacheTagsAndAlerts(t *testing.T) {
 		updates = append(updates, fmt.Sprintf("update %s *", typ))
 	}
 	w.becomes("tags", and(func(c *regionfile.Config) { c.Tags["team"] = "night shift" }), updates...)
-	w.becomes("larger volumes", and(func(c *regionfile.Config) { c.Cache.Volume.Size, c.Cache.Volume.IOPS = 3<<10, 9000 }), "update Volume cache-shard-*")
+	w.becomes("larger volumes", and(func(c *regionfile.Config) { c.Cache.Volume.Size, c.Cache.Volume.IOPS = 3<<10, 9000 }),
+		"update Volume cache-shard-*")
 	w.becomes("a shard more", and(func(c *regionfile.Config) { c.Cache.Shards = 3 }),
 		"create * cache-shard-02", "create * cache-shard-02-server", "create Parameter cache-shard-02-moved",
 		"create MetricAlarm watch-*-cache-shard-02", "update Parameter cache-map",
@@ -159,7 +162,8 @@ func TestEditsOfTheLink(t *testing.T) {
 		w.becomes(what, whole(t, change), patterns...)
 		w.becomes("as before "+what, whole(t), slices.Collect(backwards(patterns))...)
 	}
-	become("public names", func(c *regionfile.Config) { c.GCP.Path = regionfile.PublicPath }, "delete Record link-record-*.example.com", "delete Zone link-zone-*.example.com")
+	become("public names", func(c *regionfile.Config) { c.GCP.Path = regionfile.PublicPath }, "delete Record link-record-*.example.com",
+		"delete Zone link-zone-*.example.com")
 	become("public Google APIs", func(c *regionfile.Config) { c.GCP.GoogleAPIs = regionfile.PublicAPIs },
 		"delete Record link-record-*", "delete Zone link-zone-*", "update Router link-router-gcp")
 	// New runners look for the services that are there when they start.
@@ -216,7 +220,8 @@ func TestModesOfAWholeRegion(t *testing.T) {
 	machines := []string{"update LaunchTemplate fleet-*", "update Group fleet-*", "update LaunchTemplate cache-*", "update Group cache-*"}
 	w.becomes("public", in(regionfile.Public),
 		append(machines, "update Route net-default-cache-*", "delete Route net-default-private-*", "delete * net-nat-instance*")...)
-	w.becomes("none, and public is kept", in(regionfile.None, regionfile.Public), append(machines, "create * net-endpoint*", "delete Route net-default-cache-*")...)
+	w.becomes("none, and public is kept", in(regionfile.None, regionfile.Public),
+		append(machines, "create * net-endpoint*", "delete Route net-default-cache-*")...)
 	w.becomes("none", in(regionfile.None), "delete Route net-default-public")
 	stay("after all modes")
 	w.checkAgree("after all modes")

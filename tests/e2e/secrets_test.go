@@ -47,7 +47,8 @@ func TestSecretsStaySecret(t *testing.T) {
 
 	secrets := tunnelKeys(w)
 	if len(secrets) != gcplink.Tunnels || !knows(w, planted) {
-		t.Fatalf("the cloud has %d keys, want %d, and knows the token: %t; nothing of this proves anything", len(secrets), gcplink.Tunnels, knows(w, planted))
+		t.Fatalf("the cloud has %d keys, want %d, and knows the token: %t; nothing of this proves anything", len(secrets), gcplink.Tunnels,
+			knows(w, planted))
 	}
 	secrets["the token"] = planted
 	hidden(t, "what the commands wrote", said.String(), secrets)

@@ -221,8 +221,8 @@ func (w *world) stateIDs() []string {
 	return ids
 }
 
-// checkAgree fails the test unless cloud and state hold the same things: no orphan, no duplicate, nothing imagined. What the cloud made itself, as a
-// VPC's default group, may be in the state or not.
+// checkAgree fails the test unless cloud and state hold the same things: no orphan, no duplicate, nothing imagined. What the cloud made
+// itself, as a VPC's default group, may be in the state or not.
 func (w *world) checkAgree(what string) {
 	w.t.Helper()
 	var inCloud []string

@@ -18,14 +18,18 @@ type call struct {
 	why  string
 }
 
+// inMain allows calls in main packages.
+const inMain = "main packages"
+
 var calls = []call{
-	{"os", "Exit", []string{"main.go", "cmd", "internal/regionfile/genschema"}, "only main exits the process"},
-	{"log", "Fatal", nil, "only main exits the process"},
-	{"log", "Fatalf", nil, "only main exits the process"},
+	{"os", "Exit", []string{inMain}, "only main exits the process"},
+	{"log", "Fatal", []string{inMain}, "only main exits the process"},
+	{"log", "Fatalf", []string{inMain}, "only main exits the process"},
 	{"github.com/pulumi/pulumi-aws/sdk/v6/go/aws", "NewProvider", []string{"stacks"}, "only stacks creates providers"},
 	{"github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp", "NewProvider", []string{"stacks"}, "only stacks creates providers"},
 	{"", "Export", []string{"stacks"}, "only stacks exports outputs"},
-	{"time", "Now", []string{"!internal/plan", "!internal/regionfile", "!internal/report", "!internal/restype", "!node/shardmap", "!node/spec", "!stacks", "!components"},
+	{"time", "Now", []string{"!internal/plan", "!internal/regionfile", "!internal/report", "!internal/restype", "!node/shardmap", "!node/spec",
+		"!stacks", "!components"},
 		"code that decides has no clock"},
 }
 
@@ -46,7 +50,7 @@ func TestCalls(t *testing.T) {
 					continue
 				}
 				found[c.pkg+"."+c.function] = true
-				if !isAllowed(f.path, c.only) {
+				if !isAllowed(f.path, c.only) && !(slices.Contains(c.only, inMain) && f.syntax.Name.Name == "main") {
 					t.Errorf("%s calls %s.%s: %s", f.set.Position(selector.Pos()), c.pkg, c.function, c.why)
 				}
 			}
@@ -54,7 +58,7 @@ func TestCalls(t *testing.T) {
 		})
 	}
 	for _, c := range calls {
-		if len(c.only) > 0 && !found[c.pkg+"."+c.function] {
+		if c.pkg != "log" && !found[c.pkg+"."+c.function] {
 			t.Errorf("nothing calls %s.%s; the rule needs the function's new name", c.pkg, c.function)
 		}
 	}

@@ -22,8 +22,8 @@ var (
 // group is a box of the picture: a path and all packages below it that are in no other box. The main package's path is main.go.
 type group struct{ name, path string }
 
-// TestDiagram compares the README's picture with the imports. The picture has an arrow for each import between two groups, except where a longer
-// chain of arrows leads to the same group. With UPDATE_GOLDEN set the test writes the arrows; the boxes are written by hand.
+// TestDiagram compares the README's picture with the imports. The picture has an arrow for each import between two groups, except where a
+// longer chain of arrows leads to the same group. With UPDATE_GOLDEN set the test writes the arrows; the boxes are written by hand.
 func TestDiagram(t *testing.T) {
 	file := filepath.Join(root, "README.md")
 	text, err := os.ReadFile(file)
@@ -51,7 +51,8 @@ func TestDiagram(t *testing.T) {
 	if slices.Equal(have, want) {
 		return
 	}
-	t.Errorf("README.md has the arrows\n%s\nwant\n%s\nto accept: UPDATE_GOLDEN=1 go test ./tests/house", strings.Join(have, "\n"), strings.Join(want, "\n"))
+	t.Errorf("README.md has the arrows\n%s\nwant\n%s\nto accept: UPDATE_GOLDEN=1 go test ./tests/house", strings.Join(have, "\n"),
+		strings.Join(want, "\n"))
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		lines := strings.Join(append(boxes, want...), "\n")
 		changed := diagramBlock.ReplaceAllLiteralString(string(text), "```mermaid\nflowchart TD\n"+lines+"\n```")
@@ -80,8 +81,8 @@ func arrows(t *testing.T, groups []group) []string {
 	return lines
 }
 
-// groupImports returns which group imports which. It fails the test for a package without a group, a group without packages, and groups that
-// import each other.
+// groupImports returns which group imports which. It fails the test for a package without a group, a group without packages, and groups
+// that import each other.
 func groupImports(t *testing.T, groups []group) map[string]map[string]bool {
 	t.Helper()
 	edges := map[string]map[string]bool{}

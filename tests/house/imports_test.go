@@ -11,8 +11,8 @@ import (
 type rule struct {
 	// from is a path in this module, without the module's name, and means this package and all below it. "*" means every package.
 	from string
-	// to is a path in this module, of the standard library or of another module, and means this package and all below it; with "$" at the end, this
-	// package alone.
+	// to is a path in this module, of the standard library or of another module, and means this package and all below it; with "$" at the end,
+	// this package alone.
 	to string
 	// except lists the paths that may import to all the same.
 	except []string
@@ -39,10 +39,14 @@ var rules = []rule{
 	{from: "components", to: "stacks", why: "a lower package never imports a higher one"},
 	{from: "stacks", to: "internal/engine", why: "a lower package never imports a higher one"},
 	{from: "stacks", to: "internal/session", why: "a lower package never imports a higher one"},
-	{from: "*", to: "github.com/pulumi/pulumi-aws/sdk/v6/go/aws", except: []string{"stacks", "components"}, direct: true, why: "only the program describes resources"},
-	{from: "*", to: "github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp", except: []string{"stacks", "components"}, direct: true, why: "only the program describes resources"},
-	{from: "*", to: "github.com/pulumi/pulumi-aws/sdk/v6/go/aws$", except: []string{"stacks"}, direct: true, why: "only stacks creates providers"},
-	{from: "*", to: "github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp$", except: []string{"stacks"}, direct: true, why: "only stacks creates providers"},
+	{from: "*", to: "github.com/pulumi/pulumi-aws/sdk/v6/go/aws", except: []string{"stacks", "components"}, direct: true,
+		why: "only the program describes resources"},
+	{from: "*", to: "github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp", except: []string{"stacks", "components"}, direct: true,
+		why: "only the program describes resources"},
+	{from: "*", to: "github.com/pulumi/pulumi-aws/sdk/v6/go/aws$", except: []string{"stacks"}, direct: true,
+		why: "only stacks creates providers"},
+	{from: "*", to: "github.com/pulumi/pulumi-gcp/sdk/v7/go/gcp$", except: []string{"stacks"}, direct: true,
+		why: "only stacks creates providers"},
 
 	// The agent.
 	{from: "node", to: "github.com/pulumi", why: "the agent must stay small and static"},
@@ -67,7 +71,18 @@ var rules = []rule{
 	{from: "internal/emulator", to: "components", why: "an emulated cloud that knew our components would agree with their mistakes"},
 	{from: "internal/emulator", to: "stacks", why: "an emulated cloud that knew our program would agree with its mistakes"},
 	{from: "internal/emulator", to: "internal/plan", why: "an emulated cloud that knew our plan would agree with its mistakes"},
-	{from: "internal/emulator", to: "internal/regionfile", why: "an emulated cloud that knew our region files would agree with their mistakes"},
+	{from: "internal/emulator", to: "internal/regionfile",
+		why: "an emulated cloud that knew our region files would agree with their mistakes"},
+
+	// The emulated cloud in layers.
+	{from: "internal/emulator/cloud", to: "internal/emulator/aws", why: "the cloud's state and rules do not depend on one platform"},
+	{from: "internal/emulator/cloud", to: "internal/emulator/gcp", why: "the cloud's state and rules do not depend on one platform"},
+	{from: "internal/emulator/cloud", to: "internal/emulator/link", why: "the cloud's state and rules do not depend on one platform"},
+	{from: "internal/emulator/cloud", to: "internal/emulator/provider", why: "the provider serves the cloud"},
+	{from: "internal/emulator/aws", to: "internal/emulator/gcp", why: "only the link knows both platforms"},
+	{from: "internal/emulator/aws", to: "internal/emulator/link", why: "only the link knows both platforms"},
+	{from: "internal/emulator/gcp", to: "internal/emulator/aws", why: "only the link knows both platforms"},
+	{from: "internal/emulator/gcp", to: "internal/emulator/link", why: "only the link knows both platforms"},
 
 	// Queries and values.
 	{from: "internal/clouds", to: "internal/session", why: "a lower package never imports a higher one"},
@@ -76,16 +91,20 @@ var rules = []rule{
 	{from: "internal/inventory", to: "internal/clouds", why: "code that decides is pure"},
 	{from: "internal/inventory", to: "github.com/aws", why: "code that decides is pure"},
 	{from: "internal/inventory", to: "github.com/pulumi", why: "code that decides is pure"},
-	{from: "internal/restype", to: "internal", except: []string{"internal/restype"}, why: "the table of resource types is data that every package can read"},
+	{from: "internal/restype", to: "internal", except: []string{"internal/restype"},
+		why: "the table of resource types is data that every package can read"},
 	{from: "internal/restype", to: "github.com/pulumi", why: "the table of resource types is data that every package can read"},
-	{from: "internal/check", to: "internal", except: []string{"internal/check"}, why: "every package that checks something returns check's result"},
+	{from: "internal/check", to: "internal", except: []string{"internal/check"},
+		why: "every package that checks something returns check's result"},
 	{from: "internal/check", to: "node", why: "every package that checks something returns check's result"},
-	{from: "internal/report", to: "internal", except: []string{"internal/report", "internal/check"}, why: "a report shows values that it receives"},
+	{from: "internal/report", to: "internal", except: []string{"internal/report", "internal/check"},
+		why: "a report shows values that it receives"},
 	{from: "internal/verify", to: "github.com/pulumi", why: "verification receives the state as a value"},
 	{from: "internal/verify", to: "internal/engine", why: "verification receives the state as a value"},
 
 	// Clients of the clouds.
-	{from: "*", to: "github.com/aws/aws-sdk-go-v2/service", except: []string{"internal/clouds", "node/aws", "tests"}, direct: true, why: "only internal/clouds and the agent's node/aws call AWS"},
+	{from: "*", to: "github.com/aws/aws-sdk-go-v2/service", except: []string{"internal/clouds", "node/aws", "tests"}, direct: true,
+		why: "only internal/clouds and the agent's node/aws call AWS"},
 	{from: "*", to: "golang.org/x/oauth2", except: []string{"internal/clouds"}, direct: true, why: "only internal/clouds calls GCP"},
 
 	// Code that decides is pure.
@@ -121,8 +140,8 @@ func (r rule) covers(p goPackage) bool {
 	return !exempt && (r.from == "*" || isUnder(p.path, r.from))
 }
 
-// knowsTarget reports whether a package is one that the rule forbids to import, or imports one. A rule whose target no package knows forbids
-// nothing.
+// knowsTarget reports whether a package is one that the rule forbids to import, or imports one. A rule whose target no package knows
+// forbids nothing.
 func (r rule) knowsTarget(p goPackage) bool {
 	return r.forbids(p.path) || slices.ContainsFunc(p.deps, r.forbids)
 }

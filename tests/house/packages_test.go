@@ -18,8 +18,8 @@ const module = "github.com/beachhead-build/beachhead"
 // root is the project's folder, from this package's.
 const root = "../.."
 
-// goPackage is a package of this module. Its paths, and those of packages of this module in imports and deps, are without the module's name;
-// the main package is ".".
+// goPackage is a package of this module. Its paths, and those of packages of this module in imports and deps, are without the module's
+// name; the main package is ".".
 type goPackage struct {
 	path string
 	// imports are what the package itself imports, deps all that this reaches.

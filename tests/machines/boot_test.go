@@ -12,8 +12,8 @@ import (
 	"github.com/beachhead-build/beachhead/tests/machines/lab"
 )
 
-// A machine with a runner's user data fetches the agent with its own role's signature, starts it, and the agent asks the metadata who it is. A
-// reboot by power switch and a second run of user data end in the same place without a second fetch.
+// A machine with a runner's user data fetches the agent with its own role's signature, starts it, and the agent asks the metadata who it
+// is. A reboot by power switch and a second run of user data end in the same place without a second fetch.
 func TestBoot(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, "testdata/lab.yaml")
@@ -43,7 +43,8 @@ func TestBoot(t *testing.T) {
 		return errors.New("it has not")
 	})
 	// cloud-init knew the machine for one of EC2, and its own check finds nothing wrong with what it was told.
-	if out := m.RunCommand("cloud-id; cloud-init query ds.meta_data.instance_id; cloud-init schema --system"); !strings.HasPrefix(out, "aws\n"+m.ID+"\nValid") {
+	if out := m.RunCommand("cloud-id; cloud-init query ds.meta_data.instance_id; cloud-init schema --system"); !strings.HasPrefix(out,
+		"aws\n"+m.ID+"\nValid") {
 		t.Errorf("cloud-init says %s", out)
 	}
 	before := m.RunCommand("cat /proc/sys/kernel/random/boot_id")

@@ -27,9 +27,9 @@ type cacheLab struct {
 	path, mount string
 }
 
-// A shard outlives its servers. Of two that want its volume one gets it, and the other waits for as long as EC2 says that the first lives. A
-// power cut is a cache miss for the runner and no hung process; once EC2 says that the machine is gone the other server takes volume and address
-// by force, and the runner reads on, through the mount and the open file that it had. A server that is told to go hands both over.
+// A shard outlives its servers. Of two that want its volume one gets it, and the other waits for as long as EC2 says that the first lives.
+// A power cut is a cache miss for the runner and no hung process; once EC2 says that the machine is gone the other server takes volume and
+// address by force, and the runner reads on, through the mount and the open file that it had. A server that is told to go hands both over.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	c := newCacheLab(t)
@@ -73,7 +73,8 @@ func (c *cacheLab) bootRacingServers() (first, second *lab.Machine) {
 	})
 	c.WaitFor(lab.BootLimit, "the other one waits", func() error { return c.checkWaits(second) })
 	out := first.RunCommand("ip -4 -o address; findmnt -n /srv/cache; cat /var/lib/nfs/etab /proc/fs/nfsd/max_connections; lsblk -o NAME,SERIAL,SIZE")
-	if !strings.Contains(out, "\n16384\n") || !strings.Contains(out, c.shard.Address.String()+"/") || !strings.Contains(out, strings.ReplaceAll(c.volume, "-", "")) {
+	if !strings.Contains(out, "\n16384\n") || !strings.Contains(out, c.shard.Address.String()+"/") ||
+		!strings.Contains(out, strings.ReplaceAll(c.volume, "-", "")) {
 		c.T.Errorf("the server has\n%s", out)
 	}
 	c.WaitInService(c.runner)
@@ -155,14 +156,15 @@ func (c *cacheLab) mountID() string {
 // compareFiles compares a folder that was pushed with what the server has, byte for byte.
 func (c *cacheLab) compareFiles(folder string) {
 	c.T.Helper()
-	each := "echo 3 >/proc/sys/vm/drop_caches; cd /var/tmp/" + folder + " && for each in *; do diff -r $each " + c.path + "/$each || exit; done"
+	each := "echo 3 >/proc/sys/vm/drop_caches; cd /var/tmp/" + folder + " && for each in *; do diff -r $each " + c.path +
+		"/$each || exit; done"
 	if out, err := c.runner.TryCommand(2*time.Minute, each); err != nil {
 		c.T.Errorf("%s has other files than were pushed: %v\n%s", c.path, err, out)
 	}
 }
 
-// openReader reads from one open file, never from the runner's own memory, and writes how each read ended: its second, what came of it and how
-// long it took.
+// openReader reads from one open file, never from the runner's own memory, and writes how each read ended: its second, what came of it and
+// how long it took.
 const openReader = `cat >/var/tmp/reader.py <<'END'
 import os, sys, time, zlib
 file = os.open(sys.argv[1], os.O_RDONLY)
@@ -184,7 +186,8 @@ func (c *cacheLab) startReader() {
 	c.WaitFor(time.Minute, "a reader has read", func() error { return c.checkReader(time.Time{}, "read") })
 }
 
-// checkReader looks for the end of a read after a time. All of its reads must have ended in time, and those that gave anything have given the same.
+// checkReader looks for the end of a read after a time. All of its reads must have ended in time, and those that gave anything have given
+// the same.
 func (c *cacheLab) checkReader(after time.Time, want string) error {
 	c.T.Helper()
 	seen, content := false, ""
@@ -217,7 +220,8 @@ func (c *cacheLab) checkReader(after time.Time, want string) error {
 // deadLimit is how long a dead shard may hold up the command that builds ask, and a read that is under way.
 const deadLimit = 20 * time.Second
 
-// powerCut ends a server without a word, some seconds after a push. EC2 goes on saying that it runs, so the other one leaves its things alone.
+// powerCut ends a server without a word, some seconds after a push. EC2 goes on saying that it runs, so the other one leaves its things
+// alone.
 func (c *cacheLab) powerCut(first, second *lab.Machine) {
 	c.T.Helper()
 	c.runner.RunCommand("mkdir -p /var/tmp/fresh/fresh; cd /var/tmp/fresh/fresh; for each in 1 2 3 4 5 6 7 8; do head -c 100k /dev/urandom >$each; done")

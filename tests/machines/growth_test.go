@@ -17,8 +17,8 @@ import (
 	"github.com/beachhead-build/beachhead/tests/machines/lab"
 )
 
-// A cache of one shard gets a second one while a runner reads the files of all tenants, over and over. There is no moment in which one of them
-// cannot be read, and in the end every tenant is where the new map says, byte for byte, and is pushed there.
+// A cache of one shard gets a second one while a runner reads the files of all tenants, over and over. There is no moment in which one of
+// them cannot be read, and in the end every tenant is where the new map says, byte for byte, and is pushed there.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, "testdata/lab.yaml")
@@ -35,7 +35,8 @@ func TestGrowth(t *testing.T) {
 	g.pushFiles()
 	g.startReader()
 
-	// The map comes first and the server a boot later, which is the order that is harder on readers: the new place is theirs and nobody is there.
+	// The map comes first and the server a boot later, which is the order that is harder on readers: the new place is theirs and nobody is
+	// there.
 	l.Parameters.SetValue(second.MovedParameter, "{}")
 	g.setMap(2)
 	made := l.LaunchServer(second)
@@ -62,7 +63,8 @@ type growth struct {
 	moves   []shardmap.Move
 }
 
-// newGrowth puts the map of one shard into Parameter Store, and chooses tenants: three that move, each in a slot of its own, and two that stay.
+// newGrowth puts the map of one shard into Parameter Store, and chooses tenants: three that move, each in a slot of its own, and two that
+// stay.
 func newGrowth(l *lab.Lab) *growth {
 	l.T.Helper()
 	l.AcceptAnyMachine()
@@ -97,9 +99,9 @@ func (g *growth) setMap(shards int) shardmap.Table {
 	return table
 }
 
-// pushFiles makes each tenant's files on the runner and pushes them: an empty one, a large one and many small ones. Whether readers look at the old
-// place first while the new one has a part is not shown by this: a shard that did not answer is not asked for 30 s, and copying is done by then.
-// The model in node/cacheclient shows it.
+// pushFiles makes each tenant's files on the runner and pushes them: an empty one, a large one and many small ones. Whether readers look at
+// the old place first while the new one has a part is not shown by this: a shard that did not answer is not asked for 30 s, and copying is
+// done by then. The model in node/cacheclient shows it.
 func (g *growth) pushFiles() {
 	g.T.Helper()
 	for _, tenant := range slices.Concat(g.tenants[:]...) {
@@ -115,8 +117,8 @@ func (g *growth) pushFiles() {
 	}
 }
 
-// growthReader reads all files of all tenants by `cache path`, again and again. Beside that it goes on with the folder that it got for each tenant
-// at the beginning, as a build does that runs for hours. What it cannot read, or finds different, is a line in failures.
+// growthReader reads all files of all tenants by `cache path`, again and again. Beside that it goes on with the folder that it got for each
+// tenant at the beginning, as a build does that runs for hours. What it cannot read, or finds different, is a line in failures.
 const growthReader = `cd /var/tmp
 for tenant in %[1]s; do beachhead-node cache path $tenant >$tenant.began; done
 check() {
@@ -136,7 +138,8 @@ done
 func (g *growth) startReader() {
 	g.T.Helper()
 	script := fmt.Sprintf(growthReader, strings.Join(slices.Concat(g.tenants[:]...), " "))
-	g.runner.RunCommand("cd /var/tmp; : >failures; : >paths; cat >reader <<'END'\n" + script + "END\nsystemd-run --quiet --unit=reader sh /var/tmp/reader")
+	g.runner.RunCommand("cd /var/tmp; : >failures; : >paths; cat >reader <<'END'\n" + script +
+		"END\nsystemd-run --quiet --unit=reader sh /var/tmp/reader")
 	g.waitRounds(1)
 }
 
@@ -180,7 +183,8 @@ func (g *growth) checkAcknowledged(s plan.Shard, want int) error {
 	return nil
 }
 
-// checkSlotOrder looks at all that was acknowledged, in its order: what nothing is in at once, and then each slot that has a tenant by itself.
+// checkSlotOrder looks at all that was acknowledged, in its order: what nothing is in at once, and then each slot that has a tenant by
+// itself.
 func (g *growth) checkSlotOrder(s plan.Shard) {
 	g.T.Helper()
 	var steps []int
@@ -219,7 +223,8 @@ func (g *growth) pushAgain(servers ...*lab.Machine) {
 	g.T.Helper()
 	for shard, tenants := range g.tenants {
 		tenant := tenants[0]
-		said := g.runner.RunCommand("mkdir /var/tmp/more; date +%N >/var/tmp/more/late-" + tenant + "; beachhead-node cache push " + tenant + " /var/tmp/more 2>&1; rm -r /var/tmp/more")
+		said := g.runner.RunCommand("mkdir /var/tmp/more; date +%N >/var/tmp/more/late-" + tenant + "; beachhead-node cache push " + tenant +
+			" /var/tmp/more 2>&1; rm -r /var/tmp/more")
 		if !strings.Contains(said, fmt.Sprintf("to shard %d", shard)) {
 			g.T.Errorf("pushing %s: %s", tenant, said)
 		}

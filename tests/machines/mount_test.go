@@ -11,8 +11,9 @@ import (
 	"github.com/beachhead-build/beachhead/node/cacheclient"
 )
 
-// BenchmarkMount compares the agent's mounts with such as somebody made by hand of the same export with the same options: reading from the server and
-// writing to it, 64 MiB at a time, in turns. In software emulation only the ratios say something; they are of the medians. The aim is 0.98.
+// BenchmarkMount compares the agent's mounts with such as somebody made by hand of the same export with the same options: reading from the
+// server and writing to it, 64 MiB at a time, in turns. In software emulation only the ratios say something; they are of the medians. The
+// aim is 0.98.
 //
 //	go test -tags machines -run '^$' -bench Mount -benchtime 15x ./tests/machines
 func BenchmarkMount(b *testing.B) {
@@ -28,7 +29,8 @@ func BenchmarkMount(b *testing.B) {
 	c.runner.RunCommand("cd /run/beachhead/mounts; mkdir -p read write; source=" + c.shard.Address.String() + ":/; " +
 		"mount -t nfs -o " + read + " $source read && mount -t nfs -o " + write + " $source write")
 	seconds := func(command string) float64 {
-		out := c.runner.RunCommand("cd /run/beachhead/mounts; echo 3 >/proc/sys/vm/drop_caches; LC_ALL=C " + command + " 2>&1 | awk -F ', ' '/copied/ {print $3 + 0}'")
+		out := c.runner.RunCommand("cd /run/beachhead/mounts; echo 3 >/proc/sys/vm/drop_caches; LC_ALL=C " + command +
+			" 2>&1 | awk -F ', ' '/copied/ {print $3 + 0}'")
 		took, err := strconv.ParseFloat(strings.TrimSpace(out), 64)
 		c.Must(err)
 		return took

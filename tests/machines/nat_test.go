@@ -17,8 +17,8 @@ import (
 )
 
 // A NAT instance carries what a machine in the private subnet sends outside, in both directions and in its own name. When its power is cut
-// nothing gets out, and its successor behind the same interface carries on, without any change of a route. The first comes without the package
-// that it needs, as Debian's own image for EC2 does, and installs it from Debian's archive.
+// nothing gets out, and its successor behind the same interface carries on, without any change of a route. The first comes without the
+// package that it needs, as Debian's own image for EC2 does, and installs it from Debian's archive.
 func TestNAT(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, "testdata/nat.yaml")
@@ -62,8 +62,8 @@ type nat struct {
 	client *lab.Machine
 }
 
-// newNAT makes what is there before any machine: the interface, the private subnet's route to it, and the outside. That is the name by which a NAT
-// instance checks its own way out, and echo.example.com, which gives back what it gets, and the address that it came from.
+// newNAT makes what is there before any machine: the interface, the private subnet's route to it, and the outside. That is the name by
+// which a NAT instance checks its own way out, and echo.example.com, which gives back what it gets, and the address that it came from.
 func newNAT(l *lab.Lab) *nat {
 	l.T.Helper()
 	n := &nat{Lab: l, zone: l.Plan.Network.Zones[0]}
@@ -86,8 +86,8 @@ func (n *nat) bootInstance() *lab.Machine {
 	return n.LaunchBehind(n.iface, n.zone.NATInstance.Name, text, n.zone.NATInstance.InstanceType, n.zone.Name)
 }
 
-// sendEcho sends half a MiB to the outside and back, on one connection, and gives the address that the outside saw. The limits are what a build may
-// wait in software emulation.
+// sendEcho sends half a MiB to the outside and back, on one connection, and gives the address that the outside saw. The limits are what a
+// build may wait in software emulation.
 func (n *nat) sendEcho() (string, error) {
 	return n.client.TryCommand(time.Minute, `head -c 500000 /dev/urandom >/tmp/sent &&
 		curl --fail --silent --show-error --connect-timeout 10 --max-time 40 --data-binary @/tmp/sent --output /tmp/got --write-out '%header{from}' \
@@ -107,7 +107,8 @@ func (n *nat) checkMetrics() {
 	n.T.Helper()
 	metrics := n.MetricsNamed("ConntrackPercent")
 	for _, m := range metrics {
-		if m.Namespace != "Beachhead" || fmt.Sprint(m.Dimensions) != "map[NATInstance:"+n.zone.NATInstance.Name+"]" || m.Value < 0 || m.Value > 100 {
+		if m.Namespace != "Beachhead" || fmt.Sprint(m.Dimensions) != "map[NATInstance:"+n.zone.NATInstance.Name+"]" || m.Value < 0 ||
+			m.Value > 100 {
 			n.T.Errorf("published: %v", m)
 		}
 	}

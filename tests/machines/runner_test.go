@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// soon is for what the agent or the worker does within a few seconds: they look each 5 s. It is that long since other machines use the same
-	// processors in software emulation.
+	// soon is for what the agent or the worker does within a few seconds: they look each 5 s. It is that long since other machines use the
+	// same processors in software emulation.
 	soon = 3 * time.Minute
 	// later is for what has a pace of half a minute or a minute: the posture, metrics.
 	later = 4 * time.Minute
@@ -25,8 +25,8 @@ const (
 	nothing = 15 * time.Second
 )
 
-// firstRun is what a job may do and what it may not: it runs an image of Docker Hub in the container engine, which has it from the region's mirror,
-// and does not get at the machine's role.
+// firstRun is what a job may do and what it may not: it runs an image of Docker Hub in the container engine, which has it from the region's
+// mirror, and does not get at the machine's role.
 const firstRun = `set -e
 if curl --silent --max-time 5 http://169.254.169.254/latest/meta-data/; then echo the metadata answers a job; exit 1; fi
 docker run --rm ` + lab.HubImage + ` /beachhead-node version
@@ -34,10 +34,10 @@ until [ -e /tmp/first ]; do sleep 1; done`
 
 const secondRun = `until [ -e /tmp/second ]; do sleep 1; done; id -un`
 
-// A runner of JobServ from its launch to its end: it registers under its instance's id, is in service, takes a job and is protected and counted
-// while it runs, takes none in the posture draining and takes one again in active; told to go it takes none, waits for the one that runs, is
-// removed from the CI server and completes its hook. A spot instance beside it goes on its notice. The registration token is nowhere but in the
-// parameter.
+// A runner of JobServ from its launch to its end: it registers under its instance's id, is in service, takes a job and is protected and
+// counted while it runs, takes none in the posture draining and takes one again in active; told to go it takes none, waits for the one that
+// runs, is removed from the CI server and completes its hook. A spot instance beside it goes on its notice. The registration token is
+// nowhere but in the parameter.
 func TestRunner(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, "testdata/runner.yaml")
@@ -55,7 +55,8 @@ func TestRunner(t *testing.T) {
 	for _, one := range []*lab.Machine{m, spot} {
 		l.WaitInService(one)
 	}
-	if worker := server.WorkerNamed(m.ID); worker.Tags != "amd64" || worker.Concurrency != 2 || worker.Deleted || server.DownloadCount() != 2 || reached() == 0 {
+	if worker := server.WorkerNamed(m.ID); worker.Tags != "amd64" || worker.Concurrency != 2 || worker.Deleted ||
+		server.DownloadCount() != 2 || reached() == 0 {
 		t.Errorf("the worker is %+v, fetched %d times; the service was reached %d times", worker, server.DownloadCount(), reached())
 	}
 	logAgentTime(l, m)
@@ -79,7 +80,8 @@ func TestRunner(t *testing.T) {
 		return nil
 	})
 	m.RunCommand("touch /tmp/first")
-	if log := server.WaitStatus(first, "PASSED", soon).Log; !strings.Contains(log, "description version 1, linux/amd64") || hub.PullCount() == 0 {
+	if log := server.WaitStatus(first, "PASSED", soon).Log; !strings.Contains(log, "description version 1, linux/amd64") ||
+		hub.PullCount() == 0 {
 		t.Errorf("the first run says %s; its image was pulled %d times", log, hub.PullCount())
 	}
 	l.WaitFor(soon, "not protected", func() error { return checkEqual(l.Scaling.IsProtected(m), false) })
@@ -109,13 +111,14 @@ func TestRunner(t *testing.T) {
 	<-m.Gone
 }
 
-// interruptSpot takes an idle machine as EC2 takes a spot instance: a notice of two minutes, for which the machine leaves the CI system at once, and
-// only then the word of its group.
+// interruptSpot takes an idle machine as EC2 takes a spot instance: a notice of two minutes, for which the machine leaves the CI system at
+// once, and only then the word of its group.
 func interruptSpot(l *lab.Lab, m *lab.Machine, server *lab.JobServ) {
 	l.T.Helper()
 	end := time.Now().UTC().Add(2 * time.Minute).Format(time.RFC3339)
 	l.EC2.SetNotice(m, "spot/instance-action", fmt.Sprintf(`{"action": "terminate", "time": %q}`, end))
-	l.WaitFor(soon, "the spot instance is removed from the CI server", func() error { return checkEqual(server.WorkerNamed(m.ID).Deleted, true) })
+	l.WaitFor(soon, "the spot instance is removed from the CI server",
+		func() error { return checkEqual(server.WorkerNamed(m.ID).Deleted, true) })
 	if state := l.Scaling.StateOf(m); state != lab.InService {
 		l.T.Errorf("before its group knows of the notice it is %s", state)
 	}
@@ -150,8 +153,8 @@ func serveBackend(l *lab.Lab) func() int {
 	return func() int { return len(made) }
 }
 
-// waitWorkerStopped waits until the worker of a machine requests no more work. A request that was under way when the loop stopped continues, and
-// the worker executes the run that it returns.
+// waitWorkerStopped waits until the worker of a machine requests no more work. A request that was under way when the loop stopped
+// continues, and the worker executes the run that it returns.
 func waitWorkerStopped(l *lab.Lab, s *lab.JobServ, m *lab.Machine, limit time.Duration) {
 	l.T.Helper()
 	l.WaitFor(limit, "the worker looks no more", func() error {
@@ -172,8 +175,8 @@ func expectQueued(l *lab.Lab, s *lab.JobServ, number int) {
 	}
 }
 
-// logAgentTime prints what the agent took from its start to ready, which has no installation of packages in it: the image has them all. The goal on
-// real hardware is 5 s; software emulation is about ten times slower.
+// logAgentTime prints what the agent took from its start to ready, which has no installation of packages in it: the image has them all. The
+// goal on real hardware is 5 s; software emulation is about ten times slower.
 func logAgentTime(l *lab.Lab, m *lab.Machine) {
 	l.T.Helper()
 	line := regexp.MustCompile(`(?m)^(\w+ +\d+ [\d:.]+) \S+ beachhead-node\[\d+\]: level=INFO msg="([^"]*)"(?: seconds=([\d.]+))?`)
@@ -198,8 +201,8 @@ func logAgentTime(l *lab.Lab, m *lab.Machine) {
 	l.T.Logf("the agent's own time from its start to ready: %.1f s", ready.Sub(started).Seconds())
 }
 
-// expectNoSecrets looks for the registration token and for the worker's own, which is signed by it: the first is nowhere, the second in the worker's
-// settings alone.
+// expectNoSecrets looks for the registration token and for the worker's own, which is signed by it: the first is nowhere, the second in the
+// worker's settings alone.
 func expectNoSecrets(l *lab.Lab, m *lab.Machine, server *lab.JobServ) {
 	l.T.Helper()
 	key, token := strings.Split(server.Key, "\n")[1], server.WorkerNamed(m.ID).Token

@@ -44,7 +44,8 @@ var lists = map[string]string{
 	"DescribeSecurityGroups": "securityGroupInfo", "DescribeRouteTables": "routeTableSet",
 	"DescribeSecurityGroupRules": "securityGroupRuleSet", "DescribeAddresses": "addressesSet",
 	"DescribeVpnGateways": "vpnGatewaySet", "DescribeVpnConnections": "vpnConnectionSet", "DescribeCustomerGateways": "customerGatewaySet",
-	"DescribeNetworkInterfaces": "networkInterfaceSet", "DescribeVolumes": "volumeSet", "DescribeSubnets": "subnetSet", "DescribeVpcs": "vpcSet",
+	"DescribeNetworkInterfaces": "networkInterfaceSet", "DescribeVolumes": "volumeSet", "DescribeSubnets": "subnetSet",
+	"DescribeVpcs":              "vpcSet",
 	"GetSubnetCidrReservations": "subnetIpv4CidrReservationSet",
 }
 

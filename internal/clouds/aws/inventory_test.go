@@ -244,7 +244,8 @@ func TestOwnedIsNotSilentAboutOtherErrors(t *testing.T) {
 	} {
 		(&fakeAccount{things: region("us-west-1"), refuse: map[string]string{call: "ExpiredToken"}}).serve(t)
 		_, err := ask(t, "us-west-1")
-		if err == nil || !strings.Contains(err.Error(), want+` failed with "ExpiredToken"; run the command again`) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), want+` failed with "ExpiredToken"; run the command again`) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v, want one line with %s and the code", err, want)
 		}
 	}
@@ -258,7 +259,8 @@ func TestOwnedEndsWithItsContext(t *testing.T) {
 	}
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	if _, err := NewInventory(cfg).FindOwned(late, "us-west-1"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "run the command again") {
+	if _, err := NewInventory(cfg).FindOwned(late, "us-west-1"); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "run the command again") {
 		t.Errorf("%v, want the deadline and the next step", err)
 	}
 	interrupted, stop := context.WithCancel(t.Context())

@@ -32,7 +32,8 @@ func volume(id, stack, name, status string) thing {
 
 // nic is an interface that is attached; one that a launch made goes with its machine.
 func nic(id, stack, name, goes string) thing {
-	return thing{list: "DescribeNetworkInterfaces", id: id, tags: of(stack, name), has: map[string]string{"attachment.delete-on-termination": goes},
+	return thing{list: "DescribeNetworkInterfaces", id: id, tags: of(stack, name),
+		has:  map[string]string{"attachment.delete-on-termination": goes},
 		body: fmt.Sprintf("<networkInterfaceId>%s</networkInterfaceId>", id)}
 }
 
@@ -80,9 +81,11 @@ func machines(stack string) []thing {
 		{list: "ListKeys", id: id("key"), tags: of(stack, "watch")}, {list: "ListKeys", id: id("key-other")},
 		{list: "ListKeys", id: id("key-closed"), has: map[string]string{"closed": "yes"}},
 		{list: "DescribeParameters", id: "/beachhead/" + stack + "/map", tags: of(stack, "cache-map")},
-		{list: "ListBuckets", id: "beachhead-" + stack + "-210987654321", tags: of(stack, "artifacts"), has: map[string]string{"region": "us-west-1"}},
+		{list: "ListBuckets", id: "beachhead-" + stack + "-210987654321", tags: of(stack, "artifacts"),
+			has: map[string]string{"region": "us-west-1"}},
 		{list: "ListBuckets", id: "beachhead-" + stack + "-untagged", has: map[string]string{"region": "us-west-1"}},
-		{list: "ListBuckets", id: "beachhead-" + stack + "-elsewhere", tags: of(stack, "artifacts"), has: map[string]string{"region": "us-east-2"}},
+		{list: "ListBuckets", id: "beachhead-" + stack + "-elsewhere", tags: of(stack, "artifacts"),
+			has: map[string]string{"region": "us-east-2"}},
 		{list: "GetLifecyclePolicies", id: id("policy"), tags: of(stack, "cache-snapshots")},
 	}
 }
@@ -160,7 +163,8 @@ func TestOwnedNamesThePermissionOfEveryCall(t *testing.T) {
 		"DescribePolicies": "autoscaling:DescribePolicies", "ListTagsForResource": "sns:ListTagsForResource",
 		"CloudWatch.ListDashboards": "cloudwatch:ListDashboards", "CloudWatch.DescribeAlarms": "cloudwatch:DescribeAlarms",
 		"CloudWatch.ListTagsForResource": "cloudwatch:ListTagsForResource", "DLM.GetLifecyclePolicies": "dlm:GetLifecyclePolicies",
-		"TrentService.ListKeys": "kms:ListKeys", "TrentService.ListResourceTags": "kms:ListResourceTags", "TrentService.DescribeKey": "kms:DescribeKey",
+		"TrentService.ListKeys": "kms:ListKeys", "TrentService.ListResourceTags": "kms:ListResourceTags",
+		"TrentService.DescribeKey":     "kms:DescribeKey",
 		"AmazonSSM.DescribeParameters": "ssm:DescribeParameters", "AmazonSSM.ListTagsForResource": "ssm:ListTagsForResource",
 		"Route53.ListHostedZonesByVPC": "route53:ListHostedZonesByVPC", "Route53.ListTagsForResource": "route53:ListTagsForResource",
 		"Route53.ListResourceRecordSets": "route53:ListResourceRecordSets",
@@ -178,7 +182,8 @@ func TestOwnedNamesThePermissionOfEveryCall(t *testing.T) {
 		}
 		(&fakeAccount{things: machines("us"), refuse: map[string]string{call: code}}).serve(t)
 		_, err := ask(t, "us")
-		if want := "denies " + permissions[call] + "; allow these actions"; !errors.Is(err, clouds.ErrNotAllowed) || !strings.Contains(err.Error(), want) {
+		if want := "denies " + permissions[call] + "; allow these actions"; !errors.Is(err, clouds.ErrNotAllowed) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", call, err, want)
 		}
 	}

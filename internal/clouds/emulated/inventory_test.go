@@ -213,7 +213,8 @@ func TestInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := m.NewResource(pulumi.MockResourceArgs{
-		TypeToken: "gcp:compute/securityPolicy:SecurityPolicy", Name: "edge", Custom: true, Inputs: resource.PropertyMap{"name": resource.NewProperty("edge")},
+		TypeToken: "gcp:compute/securityPolicy:SecurityPolicy", Name: "edge", Custom: true,
+		Inputs: resource.PropertyMap{"name": resource.NewProperty("edge")},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +234,8 @@ func TestInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 
 func TestSelectOwned(t *testing.T) {
 	topic := emulator.Resource{
-		Type: "aws:sns/topic:Topic", ID: "one", Managed: true, Tags: map[string]string{plan.StackTag: "us"}, Outputs: map[string]any{"arn": "arn:one"},
+		Type: "aws:sns/topic:Topic", ID: "one", Managed: true, Tags: map[string]string{plan.StackTag: "us"},
+		Outputs: map[string]any{"arn": "arn:one"},
 	}
 	type object = map[string]any
 	cases := []struct {

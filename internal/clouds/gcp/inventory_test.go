@@ -91,13 +91,15 @@ func projectOf(stacks ...string) *fakeProject {
 		var interfaces, peers []object
 		for i := range 4 {
 			add("regions/us-west2/vpnTunnels", object{"kind": "compute#vpnTunnel", "name": name(fmt.Sprint("tunnel-", i)), "status": "ESTABLISHED"})
-			interfaces = append(interfaces, object{"name": name(fmt.Sprint("interface-", i)), "ipRange": "169.254.20.2/30", "managementType": "MANAGED_BY_USER"})
+			interfaces = append(interfaces, object{"name": name(fmt.Sprint("interface-", i)), "ipRange": "169.254.20.2/30",
+				"managementType": "MANAGED_BY_USER"})
 			peers = append(peers, object{"name": name(fmt.Sprint("peer-", i)), "interfaceName": name(fmt.Sprint("interface-", i)), "peerAsn": 64620})
 		}
 		router["interfaces"], router["bgpPeers"] = append(interfaces, object{"name": "theirs"}), append(peers, object{"name": "theirs"})
 		add("regions/us-west2/routers", router)
 		add("regions/us-west2/vpnGateways", object{"kind": "compute#vpnGateway", "name": name("gateway-default")})
-		add("global/externalVpnGateways", object{"kind": "compute#externalVpnGateway", "name": name("aws"), "redundancyType": "FOUR_IPS_REDUNDANCY"})
+		add("global/externalVpnGateways", object{"kind": "compute#externalVpnGateway", "name": name("aws"),
+			"redundancyType": "FOUR_IPS_REDUNDANCY"})
 		add("global/firewalls", object{"kind": "compute#firewall", "name": name("service-api")})
 		rules = append(rules, object{"priority": 100 + n, "description": "Beachhead: runners of " + stack, "action": "allow"})
 	}
@@ -139,7 +141,8 @@ func TestGCPOwnsALinkAndARule(t *testing.T) {
 		"gcp:compute/firewall:Firewall " + twice(global+"firewalls/beachhead-us-service-api") + " name=beachhead-us-service-api",
 		"gcp:compute/haVpnGateway:HaVpnGateway " + twice(here+"vpnGateways/beachhead-us-gateway-default") + " name=beachhead-us-gateway-default",
 		"gcp:compute/router:Router " + twice(here+"routers/beachhead-us-router-default") + " name=beachhead-us-router-default",
-		"gcp:compute/securityPolicyRule:SecurityPolicyRule " + twice(global+"securityPolicies/edge/priority/100") + " priority=100 securityPolicy=edge",
+		"gcp:compute/securityPolicyRule:SecurityPolicyRule " + twice(global+"securityPolicies/edge/priority/100") +
+			" priority=100 securityPolicy=edge",
 	}
 	for i := range 4 {
 		n := strconv.Itoa(i)
@@ -198,7 +201,8 @@ func TestGCPIsNotSilentAboutOtherErrors(t *testing.T) {
 	f := projectOf("us")
 	f.refuse = map[string]string{"global/firewalls": "accessNotConfigured"}
 	_, err := f.serve(t).FindOwned(t.Context(), "us")
-	if want := `GCP in acme-backend: compute.firewalls.list failed with "accessNotConfigured"; run the command again`; err == nil || err.Error() != want {
+	if want := `GCP in acme-backend: compute.firewalls.list failed with "accessNotConfigured"; run the command again`; err == nil ||
+		err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	dead := f.serve(t)
@@ -207,7 +211,10 @@ func TestGCPIsNotSilentAboutOtherErrors(t *testing.T) {
 		t.Errorf("%v, want the next step", err)
 	}
 	// A proxy's page in place of an answer.
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) }))
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		http.Error(w, "<html>", http.StatusBadGateway)
+	}))
 	t.Cleanup(page.Close)
 	dead.root = page.URL + "/"
 	if _, err := dead.FindOwned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "502 Bad Gateway") {
@@ -246,7 +253,8 @@ func TestGCPUsesTheApplicationDefaultCredentials(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	text, err := json.Marshal(object{"type": "service_account", "client_email": "ci@acme-backend.iam.gserviceaccount.com", "token_uri": server.URL + "/token",
+	text, err := json.Marshal(object{"type": "service_account", "client_email": "ci@acme-backend.iam.gserviceaccount.com",
+		"token_uri":   server.URL + "/token",
 		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))})
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +278,8 @@ func TestJoined(t *testing.T) {
 		t.Errorf("%d things and %v, want those of both", len(all), err)
 	}
 	one.refuse, two.refuse = map[string]string{"global/firewalls": "forbidden"}, map[string]string{"regions/us-west2/routers": "forbidden"}
-	if _, err := (clouds.Joined{a, b}).FindOwned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "firewalls") || !strings.Contains(err.Error(), "routers") {
+	if _, err := (clouds.Joined{a, b}).FindOwned(t.Context(), "us"); err == nil || !strings.Contains(err.Error(), "firewalls") ||
+		!strings.Contains(err.Error(), "routers") {
 		t.Errorf("%v, want what both refuse", err)
 	}
 	if all, err := (clouds.Joined{}).FindOwned(t.Context(), "us"); err != nil || len(all) != 0 {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/beachhead-build/beachhead/node/aws"
@@ -188,11 +189,37 @@ func TestForwards(t *testing.T) {
 	}
 }
 
+// Serve continues while the machine forwards, and ends with an error within a minute when it does not.
+func TestServe(t *testing.T) {
+	m := startMachine(t)
+	if err := m.role.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		if err := m.role.Serve(ctx); err != nil || time.Since(started) < 5*time.Minute {
+			t.Errorf("%v after %s", err, time.Since(started))
+		}
+		if err := os.Remove(m.record + ".loaded"); err != nil {
+			t.Fatal(err)
+		}
+		started = time.Now()
+		err := m.role.Serve(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "the NAT rules are missing") || time.Since(started) > time.Minute {
+			t.Errorf("%v after %s", err, time.Since(started))
+		}
+	})
+}
+
 // A route line has at least the eight columns up to the mask; shorter lines are ignored.
 func TestParseDefaultDevice(t *testing.T) {
 	for text, want := range map[string]string{
 		"ens5 00000000 0100000A 0003 0 0 100 00000000": "ens5", "ens5 00000000 0100000A 0003 0 0 100": "",
 		"ens6 00000000 0100000A 0003 0 0 200 00000000\nens5 00000000 0100000A 0003 0 0 100 00000000": "ens5",
+		"ens5 00000000 0100000A 0003 0 0 100 00000000\nens6 00000000 0100000A 0003 0 0 200 00000000": "ens5",
+		"ens6 00000000 0100000A 0003 0 0 none 00000000":                                              "",
 	} {
 		if got, err := parseDefaultDevice(text); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v; want %q", text, got, err, want)

@@ -42,6 +42,14 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// A description with an agent that this release does not know is an error, and starts nothing.
+func TestPrepareRefusesUnknownAgent(t *testing.T) {
+	b := newTestRunner(t, func(r *spec.Runner) { r.Agent.Kind = "jenkins" })
+	if err := b.Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), `"jenkins"`) || len(b.machine.CommandLog()) > 0 {
+		t.Errorf("%v, ran %v", err, b.machine.CommandLog())
+	}
+}
+
 // After a reboot Prepare repeats the self-check and the registration, but not the installation.
 func TestReboot(t *testing.T) {
 	b := newTestRunner(t, nil)

@@ -102,7 +102,8 @@ func (r *Role) checkClock(ctx context.Context) error {
 	_ = response.Body.Close()
 	right, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {
-		return fmt.Errorf("comparing the clock with AWS: the answer of %s contains no time: %w; check for a proxy between the machine and AWS", r.clockURL, err)
+		return fmt.Errorf("comparing the clock with AWS: the answer of %s contains no time: %w; check for a proxy between the machine and AWS",
+			r.clockURL, err)
 	}
 	// The Date header has a resolution of one second.
 	if off := time.Until(right).Abs(); off > maxClockSkew+time.Since(began)+time.Second {

@@ -187,7 +187,8 @@ func TestCountFails(t *testing.T) {
 	waitUntil(t, "told", func() bool { return b.journal.count("step failed; retrying\" step=\"counting the running jobs\"") == 1 })
 	time.Sleep(20 * time.Millisecond)
 	stop()
-	if told := b.account.protectionCalls(); len(told) != 1 || b.journal.count("step failed; retrying\" step=\"counting the running jobs\"") != 1 {
+	if told := b.account.protectionCalls(); len(told) != 1 ||
+		b.journal.count("step failed; retrying\" step=\"counting the running jobs\"") != 1 {
 		t.Errorf("protections %v", told)
 	}
 }

@@ -2,8 +2,8 @@
 //
 // The AWS SDK can lose an answer. Its client closes the body of a request as soon as the head of the answer has arrived. When the transport
 // has sent that body but has not yet looked for its end, it takes the closed body for a failure and closes the connection. The part of the
-// answer that has not arrived by then is lost: "use of closed network connection" (aws/aws-sdk-go-v2, issue 2737). moto makes this likely. It
-// writes the head of an answer and its body separately, and closes the connection after each answer.
+// answer that has not arrived by then is lost: "use of closed network connection" (aws/aws-sdk-go-v2, issue 2737). moto makes this likely.
+// It writes the head of an answer and its body separately, and closes the connection after each answer.
 //
 // The proxy protects the client in four ways:
 //   - It reads a whole request before it forwards it.

@@ -216,7 +216,8 @@ func TestForwards(t *testing.T) {
 		wantStatus         int
 		wantBody           string
 	}{
-		"chunked":     {"POST", "/a%2Fb?x=1", "in", "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nout\r\n0\r\n\r\n", 200, "out"},
+		"chunked": {"POST", "/a%2Fb?x=1", "in", "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nout\r\n0\r\n\r\n",
+			200, "out"},
 		"until close": {"GET", "/", "", "HTTP/1.0 404 Not Found\r\nX-Kept: yes\r\n\r\nnothing", 404, "nothing"},
 		"no content":  {"DELETE", "/bucket", "", "HTTP/1.1 204 No Content\r\nX-Kept: yes\r\nConnection: close\r\n\r\n", 204, ""},
 		"head":        {"HEAD", "/bucket", "", "HTTP/1.1 200 OK\r\nX-Kept: yes\r\nContent-Length: 7\r\n\r\n", 200, ""},

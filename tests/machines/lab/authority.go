@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// authority signs the certificates of all servers in the lab. The build of the image creates it, and the image trusts it. Its key never leaves
-// the cache directory.
+// authority signs the certificates of all servers in the lab. The build of the image creates it, and the image trusts it. Its key never
+// leaves the cache directory.
 type authority struct {
 	key         *ecdsa.PrivateKey
 	certificate *x509.Certificate

@@ -21,8 +21,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/plan"
 )
 
-// newInstanceClient is an instance without QEMU, and an AWS configuration with which Amazon's own SDK speaks from it: through the network, by name, with the
-// laboratory's authority.
+// newInstanceClient is an instance without QEMU, and an AWS configuration with which Amazon's own SDK speaks from it: through the network,
+// by name, with the laboratory's authority.
 func newInstanceClient(t *testing.T) (*Lab, *Machine, aws.Config) {
 	t.Helper()
 	folder := t.TempDir()

@@ -95,7 +95,8 @@ func encodeDatagram(payload []byte, from netip.Addr) []byte {
 	packet := make([]byte, size)
 	source, everybody := tcpip.AddrFrom4(from.As4()), tcpip.AddrFrom4([4]byte{255, 255, 255, 255})
 	ip := header.IPv4(packet)
-	ip.Encode(&header.IPv4Fields{TotalLength: uint16(size), TTL: 64, Protocol: uint8(header.UDPProtocolNumber), SrcAddr: source, DstAddr: everybody})
+	ip.Encode(&header.IPv4Fields{TotalLength: uint16(size), TTL: 64, Protocol: uint8(header.UDPProtocolNumber), SrcAddr: source,
+		DstAddr: everybody})
 	ip.SetChecksum(^ip.CalculateChecksum())
 	udp := header.UDP(ip.Payload())
 	udp.Encode(&header.UDPFields{SrcPort: 67, DstPort: 68, Length: uint16(header.UDPMinimumSize + len(payload))})

@@ -159,7 +159,8 @@ func (e *EC2) ReportTerminated(id string) {
 func (e *EC2) credentialsOf(one *instance) aws.Credentials {
 	sum := sha256.Sum256([]byte(one.id))
 	return aws.Credentials{
-		AccessKeyID: "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:8])), SecretAccessKey: hex.EncodeToString(sum[8:28]), SessionToken: "session/" + one.id + "+==",
+		AccessKeyID: "ASIA" + strings.ToUpper(hex.EncodeToString(sum[:8])), SecretAccessKey: hex.EncodeToString(sum[8:28]),
+		SessionToken: "session/" + one.id + "+==",
 	}
 }
 
@@ -229,7 +230,8 @@ func (e *EC2) writeFault(w http.ResponseWriter, err error) {
 	if errors.As(err, &f) {
 		code = http.StatusBadRequest
 	}
-	writeXML(w, code, newElement("Response", newElement("Errors", newElement("Error", newLeaf("Code", f.code), newLeaf("Message", f.message))), newLeaf("RequestID", "lab")))
+	writeXML(w, code, newElement("Response", newElement("Errors", newElement("Error", newLeaf("Code", f.code), newLeaf("Message", f.message))),
+		newLeaf("RequestID", "lab")))
 }
 
 func (e *EC2) describeInstances(f *form) ([]element, error) {
@@ -242,8 +244,9 @@ func (e *EC2) describeInstances(f *form) ([]element, error) {
 			return nil, faultf("InvalidInstanceID.NotFound", "The instance ID '%s' does not exist", id)
 		}
 		codes := map[string]int{"running": 16, "shutting-down": 32, "terminated": 48}
-		set.Children = append(set.Children, newElement("item", newElement("instancesSet", newElement("item", newLeaf("instanceId", one.id), newLeaf("instanceType", one.kind),
-			newElement("instanceState", newLeaf("code", codes[one.state]), newLeaf("name", one.state)), newLeaf("privateIpAddress", one.address)))))
+		set.Children = append(set.Children, newElement("item",
+			newElement("instancesSet", newElement("item", newLeaf("instanceId", one.id), newLeaf("instanceType", one.kind),
+				newElement("instanceState", newLeaf("code", codes[one.state]), newLeaf("name", one.state)), newLeaf("privateIpAddress", one.address)))))
 	}
 	return []element{set}, nil
 }
@@ -263,7 +266,8 @@ func (e *EC2) describeVolumes(f *form) ([]element, error) {
 		state, attachments := "available", newElement("attachmentSet")
 		if v.holder != "" {
 			state = "in-use"
-			attachments.Children = []element{newElement("item", newLeaf("volumeId", v.id), newLeaf("instanceId", v.holder), newLeaf("device", v.device), newLeaf("status", v.state))}
+			attachments.Children = []element{newElement("item", newLeaf("volumeId", v.id), newLeaf("instanceId", v.holder),
+				newLeaf("device", v.device), newLeaf("status", v.state))}
 		}
 		set.Children = append(set.Children, newElement("item", newLeaf("volumeId", v.id), newLeaf("size", v.sizeGiB), newLeaf("snapshotId", ""),
 			newLeaf("availabilityZone", v.zone), newLeaf("status", state), attachments, tagSet(v.tags)))
@@ -283,7 +287,8 @@ func (e *EC2) describeInterfaces(f *form) ([]element, error) {
 		if !ok {
 			continue
 		}
-		item := newElement("item", newLeaf("networkInterfaceId", n.id), newLeaf("macAddress", n.card.mac), newLeaf("privateIpAddress", n.card.address),
+		item := newElement("item", newLeaf("networkInterfaceId", n.id), newLeaf("macAddress", n.card.mac),
+			newLeaf("privateIpAddress", n.card.address),
 			newLeaf("sourceDestCheck", n.card.checked), newLeaf("status", "available"))
 		if n.holder != "" {
 			item.Children[4] = newLeaf("status", "in-use")

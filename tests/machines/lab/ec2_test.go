@@ -16,7 +16,8 @@ func TestEC2(t *testing.T) {
 	volume, iface := l.CreateShard(l.Plan.Cache.Shards[0], 1)
 	filters := []types.Filter{{Name: aws.String("tag:Name"), Values: []string{"cache-shard-00"}}}
 	volumes, err := client.DescribeVolumes(t.Context(), &ec2.DescribeVolumesInput{Filters: filters})
-	if err != nil || len(volumes.Volumes) != 1 || *volumes.Volumes[0].VolumeId != volume || volumes.Volumes[0].State != types.VolumeStateAvailable {
+	if err != nil || len(volumes.Volumes) != 1 || *volumes.Volumes[0].VolumeId != volume ||
+		volumes.Volumes[0].State != types.VolumeStateAvailable {
 		t.Errorf("volumes: %v, %+v", err, volumes)
 	}
 	interfaces, err := client.DescribeNetworkInterfaces(t.Context(), &ec2.DescribeNetworkInterfacesInput{Filters: filters})

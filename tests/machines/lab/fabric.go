@@ -41,8 +41,8 @@ type card struct {
 	to io.Writer
 }
 
-// fabric is a VPC's network. As in a VPC, the network itself answers ARP and never floods a frame. The implicit router forwards packets by their
-// destination and by the sender's subnet.
+// fabric is a VPC's network. As in a VPC, the network itself answers ARP and never floods a frame. The implicit router forwards packets by
+// their destination and by the sender's subnet.
 type fabric struct {
 	mutex sync.Mutex
 	cards map[mac]*card
@@ -166,7 +166,8 @@ func (f *fabric) cardAt(address netip.Addr) *card {
 	return nil
 }
 
-// writeFrame writes a frame to a machine. A machine that does not read it within a second loses it, so that a stopped machine stops no other.
+// writeFrame writes a frame to a machine. A machine that does not read it within a second loses it, so that a stopped machine stops no
+// other.
 func (f *fabric) writeFrame(to *card, from mac, kind uint16, payload []byte) {
 	if to.to == nil || to.cut {
 		return
@@ -182,7 +183,8 @@ func (f *fabric) writeFrame(to *card, from mac, kind uint16, payload []byte) {
 	}
 }
 
-// answerARP answers a request for a hardware address, for the machines of the subnet and for the addresses that AWS reserves in each subnet.
+// answerARP answers a request for a hardware address, for the machines of the subnet and for the addresses that AWS reserves in each
+// subnet.
 func (f *fabric) answerARP(from *card, question []byte) {
 	if len(question) < 28 || binary.BigEndian.Uint16(question[6:8]) != 1 {
 		return

@@ -92,7 +92,8 @@ func TestFabric(t *testing.T) {
 func readFrom(g *outside, at netip.AddrPort, limit time.Duration) string {
 	done := make(chan string, 1)
 	go func() {
-		conn, err := gonet.DialTCP(g.stack, tcpip.FullAddress{NIC: nic, Addr: tcpip.AddrFrom4(at.Addr().As4()), Port: at.Port()}, header.IPv4ProtocolNumber)
+		conn, err := gonet.DialTCP(g.stack, tcpip.FullAddress{NIC: nic, Addr: tcpip.AddrFrom4(at.Addr().As4()), Port: at.Port()},
+			header.IPv4ProtocolNumber)
 		if err != nil {
 			done <- ""
 			return

@@ -39,7 +39,8 @@ func (e *EC2) attachVolume(f *form) ([]element, error) {
 	case v.zone != one.zone:
 		return nil, faultf("InvalidVolume.ZoneMismatch", "The volume '%s' is not in the same availability zone as instance '%s'", id, one.id)
 	case !strings.HasPrefix(device, "/dev/sd") && !strings.HasPrefix(device, "/dev/xvd"):
-		return nil, faultf("InvalidParameterValue", "Value (%s) for parameter device is invalid. %s is not a valid EBS device name.", device, device)
+		return nil, faultf("InvalidParameterValue", "Value (%s) for parameter device is invalid. %s is not a valid EBS device name.", device,
+			device)
 	}
 	for _, other := range e.volumes {
 		if other.holder == one.id && other.device == device {
@@ -141,7 +142,8 @@ func (e *EC2) detachVolume(f *form) ([]element, error) {
 	}
 	v.state = "detaching"
 	answer := attachmentElements(v)
-	go e.detachDevice(e.instances[v.holder].machine, v.id, "blockdev-del", map[string]string{"node-name": v.id}, func() { v.holder, v.state, v.device = "", "", "" })
+	go e.detachDevice(e.instances[v.holder].machine, v.id, "blockdev-del", map[string]string{"node-name": v.id},
+		func() { v.holder, v.state, v.device = "", "", "" })
 	return answer, nil
 }
 
@@ -230,7 +232,8 @@ func (e *EC2) detachInterface(f *form) ([]element, error) {
 			return nil, faultf("OperationNotPermitted", "The network interface at device index 0 cannot be detached.")
 		}
 		n.state = "detaching"
-		go e.detachDevice(e.instances[n.holder].machine, n.id, "netdev_del", map[string]string{"id": n.id}, func() { n.holder, n.state, n.attachment = "", "", "" })
+		go e.detachDevice(e.instances[n.holder].machine, n.id, "netdev_del", map[string]string{"id": n.id},
+			func() { n.holder, n.state, n.attachment = "", "", "" })
 		return []element{newLeaf("return", true)}, nil
 	}
 	return nil, faultf("InvalidAttachmentID.NotFound", "The attachment '%s' does not exist", id)

@@ -81,8 +81,9 @@ func buildImage() (image, error) {
 	return i, os.Rename(making, i.directory)
 }
 
-// findAccelerator returns kvm if a kernel boots with it, and otherwise tcg, software emulation. A test boot is necessary: in a virtual machine of
-// some hosts /dev/kvm exists, QEMU accepts it, and the machine hangs. The kernel has no root in this test, panics, and QEMU ends.
+// findAccelerator returns kvm if a kernel boots with it, and otherwise tcg, software emulation. A test boot is necessary: in a virtual
+// machine of some hosts /dev/kvm exists, QEMU accepts it, and the machine hangs. The kernel has no root in this test, panics, and QEMU
+// ends.
 func (i image) findAccelerator() string {
 	if file, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err != nil {
 		return "tcg"

@@ -32,8 +32,8 @@ const leastFree = 30 << 30
 //go:embed jobserv_worker.py
 var workerScript []byte
 
-// JobServ is the CI server, with the rules of foundriesio/jobserv's api/worker.py and worker_jwt.py for workers that have a token. It serves a worker
-// that runs scripts without JobServ's own images.
+// JobServ is the CI server, with the rules of foundriesio/jobserv's api/worker.py and worker_jwt.py for workers that have a token. It
+// serves a worker that runs scripts without JobServ's own images.
 type JobServ struct {
 	// Key is what signs workers' tokens: the fleet's registration token.
 	Key string
@@ -77,7 +77,8 @@ func (l *Lab) NewJobServ(name string) *JobServ {
 	sum := sha256.Sum256(public)
 	s := &JobServ{
 		Key: string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: private})),
-		lab: l, url: "https://" + name, script: workerScript, public: &key.PublicKey, keyID: hex.EncodeToString(sum[:]), workers: map[string]*CIWorker{},
+		lab: l, url: "https://" + name, script: workerScript, public: &key.PublicKey, keyID: hex.EncodeToString(sum[:]),
+		workers: map[string]*CIWorker{},
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /worker", s.serveScript)
@@ -245,7 +246,8 @@ func (s *JobServ) offerRun(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		run.Status = "RUNNING"
-		definition, _ := json.Marshal(map[string]string{"run_url": fmt.Sprintf("%s/runs/%d/", s.url, number), "api_key": run.secret, "script": run.Script})
+		definition, _ := json.Marshal(map[string]string{"run_url": fmt.Sprintf("%s/runs/%d/", s.url, number), "api_key": run.secret,
+			"script": run.Script})
 		told["run-defs"] = []string{string(definition)}
 		break
 	}
@@ -268,7 +270,8 @@ func (s *JobServ) recordProgress(w http.ResponseWriter, r *http.Request) {
 	text, fault := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := errors.Join(err, fault); err != nil || number < 0 || number >= len(s.runs) || r.Header.Get("Authorization") != "Token "+s.runs[number].secret {
+	if err := errors.Join(err, fault); err != nil || number < 0 || number >= len(s.runs) ||
+		r.Header.Get("Authorization") != "Token "+s.runs[number].secret {
 		s.lab.T.Errorf("JobServ: %s: %v, by %q", r.URL.Path, err, r.Header.Get("Authorization"))
 		http.Error(w, "not authenticated", http.StatusUnauthorized)
 		return

@@ -1,7 +1,7 @@
 //go:build machines
 
-// Package lab boots Debian in QEMU with the user data that a plan creates. The machines have a network of their own, where stand-ins for AWS
-// answer at AWS's own names. The agent runs as it does on EC2 and has no switch for these tests.
+// Package lab boots Debian in QEMU with the user data that a plan creates. The machines have a network of their own, where stand-ins for
+// AWS answer at AWS's own names. The agent runs as it does on EC2 and has no switch for these tests.
 package lab
 
 import (
@@ -112,8 +112,8 @@ func newRegion(t testing.TB, file string, trust *authority) *Lab {
 	return l
 }
 
-// publishAgent copies the agent into the bucket: a build that ends in the middle of the test would not have the digest that user data names.
-// All machines of the lab have one architecture, also those that are ARM machines in the plan, as NAT instances are.
+// publishAgent copies the agent into the bucket: a build that ends in the middle of the test would not have the digest that user data
+// names. All machines of the lab have one architecture, also those that are ARM machines in the plan, as NAT instances are.
 func (l *Lab) publishAgent() {
 	l.T.Helper()
 	build, err := os.ReadFile(filepath.Join(repositoryRoot(l.T), agentBinary))
@@ -228,7 +228,8 @@ func (l *Lab) ServeDebianMirror() (asked func() int) {
 // SetName resolves a name to an address. A connection to an address without a listener hangs.
 func (l *Lab) SetName(name string, address netip.Addr) { l.names.setAddress(name, address) }
 
-// RouteThrough sends the subnets' traffic to the internet through an interface, as the default route of their table. An empty id removes the route.
+// RouteThrough sends the subnets' traffic to the internet through an interface, as the default route of their table. An empty id removes
+// the route.
 func (l *Lab) RouteThrough(id string, subnets ...netip.Prefix) {
 	l.T.Helper()
 	l.fabric.mutex.Lock()

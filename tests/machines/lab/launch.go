@@ -72,7 +72,8 @@ func (e *EC2) newInstance(group, userData, kind, zone string, first *netInterfac
 		id: e.newID("i"), kind: kind, zone: zone, userData: userData, state: "running", address: first.card.address, notices: map[string]string{},
 	}
 	first.holder, first.state, first.attachment = one.id, "attached", e.newID("eni-attach")
-	one.machine = &Machine{ID: one.id, Name: fmt.Sprintf("%s-%d", group, len(e.instances)+1), lab: e.lab, Gone: make(chan struct{}), ports: map[string]string{}}
+	one.machine = &Machine{ID: one.id, Name: fmt.Sprintf("%s-%d", group, len(e.instances)+1), lab: e.lab, Gone: make(chan struct{}),
+		ports: map[string]string{}}
 	e.instances[one.id] = one
 	return one
 }

@@ -33,8 +33,8 @@ type Machine struct {
 // slots is the number of volumes and interfaces that can be plugged in at a time.
 const slots = 6
 
-// processors are the models by accelerator. In software emulation a simple model is faster: the kernel would use, and test, instructions that are
-// expensive to emulate.
+// processors are the models by accelerator. In software emulation a simple model is faster: the kernel would use, and test, instructions
+// that are expensive to emulate.
 var processors = map[string]string{"kvm": "host", "tcg": "Nehalem"}
 
 // bootMachine boots a machine with its first interface.
@@ -61,17 +61,20 @@ func (l *Lab) bootMachine(m *Machine, first *card) {
 		kernel += " lab.without=" + l.MissingPackage
 	}
 	arguments := []string{
-		"-name", name, "-machine", "q35", "-accel", l.accelerator, "-cpu", processors[l.accelerator], "-m", fmt.Sprint(l.MemoryMiB), "-smp", "1", "-nodefaults", "-no-user-config",
+		"-name", name, "-machine", "q35", "-accel", l.accelerator, "-cpu", processors[l.accelerator], "-m", fmt.Sprint(l.MemoryMiB), "-smp", "1",
+		"-nodefaults", "-no-user-config",
 		"-display", "none", "-serial", "file:" + l.LogFile(name+".console"),
 		"-kernel", l.image.filePath("vmlinuz"), "-initrd", l.image.filePath("initrd"),
 		"-append", kernel,
 		// cloud-init recognizes a machine of EC2 if both are equal and begin with ec2.
 		"-smbios", fmt.Sprintf("type=1,uuid=%[1]s,serial=%[1]s", serialNumber(id)),
-		"-drive", "file=" + disk + ",if=none,id=root,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=root", "-device", "virtio-rng-pci",
+		"-drive", "file=" + disk + ",if=none,id=root,format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=root", "-device",
+		"virtio-rng-pci",
 		"-netdev", "stream,id=first,server=off,addr.type=unix,addr.path=" + m.socketPath("first"),
 		"-device", "virtio-net-pci,netdev=first,mac=" + first.mac.String(),
 		"-device", "virtio-serial-pci",
-		"-chardev", "socket,id=guest,server=on,wait=off,path=" + m.socketPath("guest"), "-device", "virtserialport,chardev=guest,name=org.qemu.guest_agent.0",
+		"-chardev", "socket,id=guest,server=on,wait=off,path=" + m.socketPath("guest"), "-device",
+		"virtserialport,chardev=guest,name=org.qemu.guest_agent.0",
 		"-chardev", "file,id=journal,path=" + l.LogFile(name+".journal"), "-device", "virtserialport,chardev=journal,name=lab.journal",
 		"-qmp", "unix:" + m.socketPath("qmp") + ",server=on,wait=off",
 	}
@@ -140,8 +143,8 @@ func (m *Machine) RunCommand(command string) string {
 	return out
 }
 
-// TryCommand runs a shell command as root. It returns an error if the command fails, if it does not end within the limit, and if the machine does
-// not answer, as during boot.
+// TryCommand runs a shell command as root. It returns an error if the command fails, if it does not end within the limit, and if the
+// machine does not answer, as during boot.
 func (m *Machine) TryCommand(limit time.Duration, command string) (string, error) {
 	out, code, err := m.guest.runShell(limit, command)
 	if err == nil && code != 0 {

@@ -84,7 +84,8 @@ func (m *monitor) finishGreeting() error {
 	return m.execute(10*time.Second, "qmp_capabilities", struct{}{}, nil)
 }
 
-// syncGuest waits for the guest agent. The byte 0xff makes it drop a half-read command, and the number distinguishes the answer from an older one.
+// syncGuest waits for the guest agent. The byte 0xff makes it drop a half-read command, and the number distinguishes the answer from an
+// older one.
 func (m *monitor) syncGuest(limit time.Duration) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -121,7 +122,8 @@ func (m *monitor) runShell(limit time.Duration, command string) (string, int, er
 		return "", 0, err
 	}
 	var started struct{ Pid int }
-	err := m.execute(limit, "guest-exec", map[string]any{"path": "/bin/sh", "arg": []string{"-c", "exec 2>&1\n" + command}, "capture-output": true}, &started)
+	err := m.execute(limit, "guest-exec", map[string]any{"path": "/bin/sh", "arg": []string{"-c", "exec 2>&1\n" + command},
+		"capture-output": true}, &started)
 	if err != nil {
 		return "", 0, err
 	}

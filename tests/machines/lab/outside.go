@@ -20,8 +20,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 )
 
-// outside is a TCP/IP stack in this process with the addresses of everything that machines reach and that is not a machine. The host's own stack
-// would need root, and could have only one 169.254.169.254.
+// outside is a TCP/IP stack in this process with the addresses of everything that machines reach and that is not a machine. The host's own
+// stack would need root, and could have only one 169.254.169.254.
 type outside struct {
 	stack *stack.Stack
 	link  *channel.Endpoint

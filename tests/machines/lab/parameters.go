@@ -117,7 +117,8 @@ func (p *Parameters) getParameter(body []byte) (any, error) {
 		return nil, err
 	}
 	name, _, _ := strings.Cut(question.Name, ":")
-	return map[string]any{"Parameter": map[string]any{"Name": name, "Type": "String", "Value": value, "Version": number, "DataType": "text"}}, nil
+	return map[string]any{"Parameter": map[string]any{"Name": name, "Type": "String", "Value": value, "Version": number, "DataType": "text"}},
+		nil
 }
 
 func (p *Parameters) putParameter(body []byte) (any, error) {

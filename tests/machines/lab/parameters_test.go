@@ -42,10 +42,12 @@ func TestParametersAndMetrics(t *testing.T) {
 	}
 	_, err = cloudwatch.NewFromConfig(config).PutMetricData(t.Context(), &cloudwatch.PutMetricDataInput{
 		Namespace: aws.String("Beachhead"), MetricData: []cloudwatchtypes.MetricDatum{{
-			MetricName: aws.String("Busy"), Value: aws.Float64(12.5), Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("Fleet"), Value: aws.String("f")}},
+			MetricName: aws.String("Busy"), Value: aws.Float64(12.5),
+			Dimensions: []cloudwatchtypes.Dimension{{Name: aws.String("Fleet"), Value: aws.String("f")}},
 		}},
 	})
-	if got := l.MetricsNamed("Busy"); err != nil || len(got) != 1 || got[0].Value != 12.5 || got[0].Namespace != "Beachhead" || got[0].Dimensions["Fleet"] != "f" {
+	if got := l.MetricsNamed("Busy"); err != nil || len(got) != 1 || got[0].Value != 12.5 || got[0].Namespace != "Beachhead" ||
+		got[0].Dimensions["Fleet"] != "f" {
 		t.Errorf("metrics: %v, %v", err, got)
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/beachhead-build/beachhead/internal/regionfile"
 )
 
-// HubImage is the name of an image of Docker Hub. No server answers as Docker Hub in the lab: an engine can pull it only from its region's mirror.
+// HubImage is the name of an image of Docker Hub. No server answers as Docker Hub in the lab: an engine can pull it only from its region's
+// mirror.
 const HubImage = "beachhead/agent"
 
 // The media types of an image's parts. Source: Docker's "Image Manifest Version 2, Schema 2".
@@ -28,8 +29,8 @@ const (
 	layerType    = "application/vnd.docker.image.rootfs.diff.tar"
 )
 
-// Registry is a mirror of Docker Hub that has one image, HubImage:latest, and accepts none. Source: OCI's distribution specification 1.1, category
-// Pull.
+// Registry is a mirror of Docker Hub that has one image, HubImage:latest, and accepts none. Source: OCI's distribution specification 1.1,
+// category Pull.
 type Registry struct {
 	parts map[string]part // by the path of a request
 	mutex sync.Mutex
@@ -73,8 +74,8 @@ func archiveFile(name string, program []byte) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// newRegistry creates an image of one layer. The layer is not compressed, since software emulation fetches faster than it unpacks. Its digest
-// is therefore also the one in the configuration.
+// newRegistry creates an image of one layer. The layer is not compressed, since software emulation fetches faster than it unpacks. Its
+// digest is therefore also the one in the configuration.
 func newRegistry(tree []byte) *Registry {
 	r := &Registry{parts: map[string]part{}, asked: map[string]int{}}
 	r.parts["/v2/"] = part{kind: "application/json", text: []byte("{}")}
@@ -82,7 +83,8 @@ func newRegistry(tree []byte) *Registry {
 	config := r.addPart("blobs", configType,
 		fmt.Appendf(nil, `{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[%q]}}`, layer.digest))
 	manifest := r.addPart("manifests", manifestType,
-		fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":%s,"layers":[%s]}`, manifestType, config.encodeDescriptor(), layer.encodeDescriptor()))
+		fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":%s,"layers":[%s]}`, manifestType, config.encodeDescriptor(),
+			layer.encodeDescriptor()))
 	r.parts[imagePath("manifests", "latest")] = manifest
 	return r
 }

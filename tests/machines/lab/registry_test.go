@@ -52,7 +52,8 @@ type pulled struct {
 // fetchPart looks for what a descriptor names and fetches it, and ends the test unless it is just that.
 func (p puller) fetchPart(sort string, d pulled) []byte {
 	p.t.Helper()
-	if status, header, _ := p.sendRequest(http.MethodHead, imagePath(sort, d.Digest)); status != http.StatusOK || header.Get("Content-Length") != strconv.Itoa(d.Size) {
+	if status, header, _ := p.sendRequest(http.MethodHead, imagePath(sort, d.Digest)); status != http.StatusOK ||
+		header.Get("Content-Length") != strconv.Itoa(d.Size) {
 		p.t.Fatalf("%s: %d, %v, want %+v", sort, status, header, d)
 	}
 	status, header, text := p.sendRequest(http.MethodGet, imagePath(sort, d.Digest))
@@ -63,12 +64,13 @@ func (p puller) fetchPart(sort string, d pulled) []byte {
 	return text
 }
 
-// The image is pulled as Docker's engine does it: the registry known by its version, the tag's digest, the manifest, its configuration and its layer
-// by their digests. In the layer is the agent.
+// The image is pulled as Docker's engine does it: the registry known by its version, the tag's digest, the manifest, its configuration and
+// its layer by their digests. In the layer is the agent.
 func TestRegistry(t *testing.T) {
 	l, _, config := newInstanceClient(t)
 	mirror, p := l.NewRegistry("mirror.example.com"), puller{t, config.HTTPClient}
-	if status, header, _ := p.sendRequest(http.MethodGet, "/v2/"); status != http.StatusOK || header.Get("Docker-Distribution-Api-Version") != "registry/2.0" {
+	if status, header, _ := p.sendRequest(http.MethodGet, "/v2/"); status != http.StatusOK ||
+		header.Get("Docker-Distribution-Api-Version") != "registry/2.0" {
 		t.Errorf("the version: %d, %v", status, header)
 	}
 	status, header, _ := p.sendRequest(http.MethodHead, imagePath("manifests", "latest"))
@@ -98,7 +100,8 @@ func TestRegistry(t *testing.T) {
 		}
 	}
 	text = p.fetchPart("blobs", manifest.Config)
-	if err := json.Unmarshal(text, &image); err != nil || image.Architecture != "amd64" || image.OS != "linux" || image.RootFS.Type != "layers" ||
+	if err := json.Unmarshal(text, &image); err != nil || image.Architecture != "amd64" || image.OS != "linux" ||
+		image.RootFS.Type != "layers" ||
 		len(image.RootFS.DiffIDs) != 1 || image.RootFS.DiffIDs[0] != manifest.Layers[0].Digest {
 		t.Errorf("the configuration: %v, %s", err, text)
 	}
@@ -140,12 +143,14 @@ func TestRegistryRefuses(t *testing.T) {
 	} {
 		var body struct{ Errors []struct{ Code string } }
 		status, header, text := p.sendRequest(wrong.method, wrong.path)
-		if err := json.Unmarshal(text, &body); err != nil || status != http.StatusNotFound || len(body.Errors) != 1 || body.Errors[0].Code != wrong.code ||
+		if err := json.Unmarshal(text, &body); err != nil || status != http.StatusNotFound || len(body.Errors) != 1 ||
+			body.Errors[0].Code != wrong.code ||
 			!strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 			t.Errorf("%s %s: %d, %s, want %s: %v", wrong.method, wrong.path, status, text, wrong.code, err)
 		}
 	}
-	if status, _, text := p.sendRequest(http.MethodHead, imagePath("blobs", none)); status != http.StatusNotFound || len(text) != 0 || mirror.PullCount() != 0 {
+	if status, _, text := p.sendRequest(http.MethodHead, imagePath("blobs", none)); status != http.StatusNotFound || len(text) != 0 ||
+		mirror.PullCount() != 0 {
 		t.Errorf("a HEAD of nothing: %d, %q; pulled %d times", status, text, mirror.PullCount())
 	}
 }

@@ -61,7 +61,8 @@ func (l *Lab) WaitInService(m *Machine) {
 	})
 }
 
-// StartTermination starts the termination of an instance. The instance sees it in its metadata and may run until it completes its drain hook.
+// StartTermination starts the termination of an instance. The instance sees it in its metadata and may run until it completes its drain
+// hook.
 func (s *Scaling) StartTermination(m *Machine) {
 	s.mutex.Lock()
 	s.members[m.ID].state = TerminatingWait
@@ -108,7 +109,8 @@ func (s *Scaling) serveQuery(w http.ResponseWriter, r *http.Request) {
 		s.writeFault(w, err)
 		return
 	}
-	root := newElement(action+"Response", newElement(action+"Result", children...), newElement("ResponseMetadata", newLeaf("RequestId", "lab")))
+	root := newElement(action+"Response", newElement(action+"Result", children...),
+		newElement("ResponseMetadata", newLeaf("RequestId", "lab")))
 	root.XMLName.Space = "http://autoscaling.amazonaws.com/doc/2011-01-01/"
 	writeXML(w, http.StatusOK, root)
 }
@@ -116,7 +118,8 @@ func (s *Scaling) serveQuery(w http.ResponseWriter, r *http.Request) {
 func (s *Scaling) writeFault(w http.ResponseWriter, err error) {
 	f := faultf("InternalFailure", "%v", err)
 	_ = errors.As(err, &f)
-	writeXML(w, http.StatusBadRequest, newElement("ErrorResponse", newElement("Error", newLeaf("Type", "Sender"), newLeaf("Code", f.code), newLeaf("Message", f.message)), newLeaf("RequestId", "lab")))
+	writeXML(w, http.StatusBadRequest, newElement("ErrorResponse", newElement("Error", newLeaf("Type", "Sender"), newLeaf("Code", f.code),
+		newLeaf("Message", f.message)), newLeaf("RequestId", "lab")))
 }
 
 func (s *Scaling) describeInstances(f *form) ([]element, error) {

@@ -21,7 +21,8 @@ func TestScaling(t *testing.T) {
 	}
 	complete := func(hook string) error {
 		_, err := client.CompleteLifecycleAction(t.Context(), &autoscaling.CompleteLifecycleActionInput{
-			AutoScalingGroupName: aws.String("containers"), InstanceId: &m.ID, LifecycleHookName: &hook, LifecycleActionResult: aws.String("CONTINUE"),
+			AutoScalingGroupName: aws.String("containers"), InstanceId: &m.ID, LifecycleHookName: &hook,
+			LifecycleActionResult: aws.String("CONTINUE"),
 		})
 		return err
 	}
