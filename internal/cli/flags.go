@@ -45,7 +45,7 @@ func (f *targetFlags) target() (session.Target, error) {
 	target := session.Target{Emulated: f.emulated, Pace: f.pace}
 	for _, text := range f.faults {
 		if err := target.AddFault(text); err != nil {
-			return session.Target{}, usageError("--fault: %w", err)
+			return session.Target{}, usageError("--fault %s: %w", text, err)
 		}
 	}
 	return target, nil
