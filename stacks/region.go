@@ -61,9 +61,9 @@ func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 	}
 }
 
-// createAll registers every resource. The order is only that in which later steps read the results of earlier ones. The engine does not wait
-// between steps: it orders resources by their data. The link takes longest and comes as early as possible; only its own parts and its alarms
-// wait for it.
+// createAll registers every resource. The order is only that in which later steps read the results of earlier ones. The engine does not
+// wait between steps: it orders resources by their data. The link takes longest and comes as early as possible; only its own parts and its
+// alarms wait for it.
 func (r *region) createAll() error {
 	for _, step := range []func() error{
 		r.createProviders, r.createArtifacts, r.createNetwork, r.createAdmission, r.createLink, r.createCache, r.createFleets, r.createWatch,

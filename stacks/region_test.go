@@ -279,8 +279,8 @@ func (s *traces) NewResource(args pulumi.MockResourceArgs) (string, resource.Pro
 
 func (*traces) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
-// The GCP provider has the link's project and region. With the admission rule alone it has a project and no region, since the rule is global;
-// without either there is no such provider.
+// The GCP provider has the link's project and region. With the admission rule alone it has a project and no region, since the rule is
+// global; without either there is no such provider.
 func TestGCPProviderHasProjectAndRegion(t *testing.T) {
 	p := shipped(t)[0]
 	link := record(t, p).Named(t, "pulumi:providers:gcp", "gcp").Inputs

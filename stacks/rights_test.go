@@ -13,7 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
-// calls are what the agent's package writes for a call of AWS: a method of a client, a client's pages, or a call of Systems Manager by name.
+// calls are what the agent's package writes for a call of AWS: a method of a client, a client's pages, or a call of Systems Manager by
+// name.
 var calls = regexp.MustCompile(`\.(ec2|autoscaling|cloudwatch)\.([A-Z]\w+)\(ctx|(ec2|autoscaling)\.New([A-Z]\w+)Paginator\(|ssm\.callAction\(ctx, "(\w+)"`)
 
 // called lists what the agent calls, as IAM names it.

@@ -115,7 +115,8 @@ func TestSecurityGroupRules(t *testing.T) {
 	expect(t, all.Named(t, "aws:ec2/securityGroup:SecurityGroup", "part"), map[resource.PropertyKey]string{
 		"vpcId": "vpc-1", "description": "Machines", "tags": "map[Name:part]", "ingress": "<nil>", "egress": "<nil>",
 	})
-	const ingress, egress = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+	const ingress, egress = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+		"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 	expect(t, all.Named(t, ingress, "part-in"), map[resource.PropertyKey]string{
 		"securityGroupId": "part-id", "ipProtocol": "tcp", "fromPort": "443", "toPort": "443", "cidrIpv4": "10.0.0.0/8",
 		"referencedSecurityGroupId": "<nil>", "tags": "map[Name:part-in]",

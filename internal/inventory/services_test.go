@@ -45,7 +45,8 @@ func TestRecordsOfAZone(t *testing.T) {
 
 func TestNamesOfAStack(t *testing.T) {
 	for got, want := range map[string]string{
-		inventory.LogGroupPrefix("us"): "/beachhead/us/", inventory.BucketPrefix("us"): "beachhead-us-", inventory.LinkPrefix("us"): "beachhead-us-",
+		inventory.LogGroupPrefix("us"): "/beachhead/us/", inventory.BucketPrefix("us"): "beachhead-us-",
+		inventory.LinkPrefix("us"):    "beachhead-us-",
 		inventory.DashboardName("us"): "beachhead-us", inventory.RuleDescription("us"): "Beachhead: runners of us",
 	} {
 		if got != want {

@@ -34,7 +34,8 @@ func FailOne(t testing.TB, config map[string]string, program pulumi.RunFunc, ref
 	var returned error
 	_, _ = run(refuseInSDK(program, refused, &returned), &monitor{answers: answers}, config) // the program's own error is checked below
 	if returned == nil || !strings.Contains(returned.Error(), refused.Name) {
-		t.Errorf("the SDK refused %s %s, and the program returned %v; want an error with the resource's name", refused.Type, refused.Name, returned)
+		t.Errorf("the SDK refused %s %s, and the program returned %v; want an error with the resource's name", refused.Type, refused.Name,
+			returned)
 	}
 	refusal := "no capacity for " + refused.Name
 	refuses := &monitor{answers: answers, refused: &refused, refusal: errors.New(refusal)}
