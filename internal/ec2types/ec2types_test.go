@@ -131,6 +131,12 @@ func TestGravitonGenerationOfEveryFamily(t *testing.T) {
 	}
 }
 
+func TestNamesAreSorted(t *testing.T) {
+	if !slices.IsSorted(TypeNames()) || !slices.IsSorted(RegionNames()) {
+		t.Error("the names of types or regions are not sorted")
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
 		parseInstances(instancesTSV)

@@ -478,3 +478,24 @@ func TestUserDataIsSmall(t *testing.T) {
 		t.Errorf("the script is not indented by six blanks:\n%.200s", text)
 	}
 }
+
+// Build refuses user data that is too large for any kind of machine.
+func TestUserDataOfEveryMachineIsBounded(t *testing.T) {
+	for name, enlarge := range map[string]func(p *Plan){
+		"fleet": func(p *Plan) { p.Fleets[0].Agent.URL = "https://ci.example.com/" + strings.Repeat("x", UserDataLimit) },
+		"shard": func(p *Plan) { p.Cache.Clients = slices.Repeat(p.Cache.Clients, 500) },
+		"NAT instance": func(p *Plan) {
+			p.Network.Zones[0].NATInstance.Name = "net-nat-instance-" + strings.Repeat("x", UserDataLimit)
+		},
+	} {
+		_, p := buildFleetOf(t, nil, func(c *regionfile.Config) {
+			c.Network.Egress, c.Cache = regionfile.NATInstance, configWithCache(1, nil).Cache
+		})
+		if err := p.checkUserData(); err != nil {
+			t.Fatal(err)
+		}
+		if enlarge(p); p.checkUserData() == nil {
+			t.Errorf("%s: user data of more than %d bytes is accepted", name, UserDataLimit)
+		}
+	}
+}
