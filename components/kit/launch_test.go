@@ -82,7 +82,8 @@ func TestMachinesWithANewInterface(t *testing.T) {
 	})
 	group := all.Named(t, "aws:autoscaling/group:Group", "part")
 	expect(t, group, map[resource.PropertyKey]string{
-		"initialLifecycleHooks": "[map[defaultResult:ABANDON heartbeatTimeout:600 lifecycleTransition:autoscaling:EC2_INSTANCE_LAUNCHING name:ready] " +
+		"initialLifecycleHooks": "[map[defaultResult:ABANDON heartbeatTimeout:600 " +
+			"lifecycleTransition:autoscaling:EC2_INSTANCE_LAUNCHING name:ready] " +
 			"map[defaultResult:CONTINUE heartbeatTimeout:180 lifecycleTransition:autoscaling:EC2_INSTANCE_TERMINATING name:drain]]",
 		"launchTemplate": "map[id:part-id version:1]",
 		"tags": "[map[key:a propagateAtLaunch:false value:1] map[key:b propagateAtLaunch:false value:2] " +
