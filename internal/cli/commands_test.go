@@ -139,7 +139,7 @@ func TestTargetFlags(t *testing.T) {
 		suffix string
 		want   string
 	}{
-		{targetFlags{}, "", "{false 0 []}"},
+		{targetFlags{}, " --yes", "{false 0 []}"},
 		{targetFlags{emulated: true, pace: 2.5, faults: []string{"kill-after=7"}}, " --emulated", "{true 2.5 [kill-after=7]}"},
 	} {
 		target, err := c.flags.target()
