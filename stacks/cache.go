@@ -71,8 +71,8 @@ func (r *region) describeShard(s plan.Shard) (cache.Shard, error) {
 	}, nil
 }
 
-// listCopyTargets returns the AWS regions to which snapshots are copied, each once. A region that seeds from this one and is in the same AWS
-// region needs no copies.
+// listCopyTargets returns the AWS regions to which snapshots are copied, each once. A region that seeds from this one and is in the same
+// AWS region needs no copies.
 func listCopyTargets(c *plan.Cache, here string) []string {
 	var targets []string
 	seen := map[string]bool{}
@@ -86,8 +86,8 @@ func listCopyTargets(c *plan.Cache, here string) []string {
 }
 
 // findSeeds returns the newest snapshot of each shard's namesake in the region from which this one is seeded, or nil if there is no such
-// region. Seeds apply to new volumes only. A volume without a snapshot here starts blank. The command line reports that, since it knows which
-// volumes are new, and this program does not.
+// region. Seeds apply to new volumes only. A volume without a snapshot here starts blank. The command line reports that, since it knows
+// which volumes are new, and this program does not.
 func (r *region) findSeeds() []pulumi.StringPtrOutput {
 	c := r.plan.Cache
 	if c.Seed == "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/beachhead-build/beachhead/node/shardmap"
 )
 
-// busyPercent is the percentage of busy machines that scaling aims at: a quarter of the fleet is free for jobs that start at the same time. It
-// is our estimate.
+// busyPercent is the percentage of busy machines that scaling aims at: a quarter of the fleet is free for jobs that start at the same
+// time. It is our estimate.
 const busyPercent = 75
 
 // readSecrets returns the stack secrets that the plan names. It returns an error for each one that is missing.
@@ -69,8 +69,9 @@ func (r *region) createFleets() error {
 }
 
 // listCacheParameters returns the parameters that runners read to find a tenant's files: the shard map, its older versions, and what each
-// shard has copied. AWS does not document under which name IAM sees a parameter that is read as NAME:VERSION; no other parameter has a colon
-// in its name. The last name stands for a folder that contains only such parameters, so that one more shard changes no fleet's role.
+// shard has copied. AWS does not document under which name IAM sees a parameter that is read as NAME:VERSION; no other parameter has a
+// colon in its name. The last name stands for a folder that contains only such parameters, so that one more shard changes no fleet's
+// role.
 func listCacheParameters(c *plan.Cache) []string {
 	return []string{c.MapParameter, c.MapParameter + ":*", path.Dir(shardmap.MovedParameter(c.MapParameter, 0)) + "/*"}
 }

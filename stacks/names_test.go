@@ -16,7 +16,7 @@ import (
 
 var description = regexp.MustCompile(`'END_OF_DESCRIPTION'\n\s*(\{[^\n]*\})\n\s*END_OF_DESCRIPTION\n`)
 
-// told is what a launch template tells its machines.
+// told returns the description that a launch template passes to its machines.
 func told(t *testing.T, template recorder.Registration) spec.Description {
 	t.Helper()
 	text, err := base64.StdEncoding.DecodeString(template.Inputs["userData"].StringValue())
@@ -34,8 +34,8 @@ func told(t *testing.T, template recorder.Registration) spec.Description {
 	return d
 }
 
-// The plan tells machines by which names to call things, and the components call them something: both must be the same.
-func TestMachinesKnowThingsByTheirNames(t *testing.T) {
+// The machines' descriptions come from the plan, and resource names from the components. The names in both must be equal.
+func TestMachinesKnowResourcesByTheirNames(t *testing.T) {
 	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	recorded := record(t, p)
 	parameters := names(recorded.OfType("aws:ssm/parameter:Parameter"), "name")
@@ -96,7 +96,7 @@ func tagged(all recorder.Recording) []string {
 	return out
 }
 
-// hooksOf gives a group's hooks as if they were resources.
+// hooksOf returns a group's hooks in the form of registrations.
 func hooksOf(group recorder.Registration) recorder.Recording {
 	var out recorder.Recording
 	for _, hook := range group.Inputs["initialLifecycleHooks"].ArrayValue() {
@@ -105,8 +105,8 @@ func hooksOf(group recorder.Registration) recorder.Recording {
 	return out
 }
 
-// AWS tells nothing of a group's first hooks, so one that a killed run made is taken up without them: a group that minded would be
-// replaced.
+// AWS does not return a group's initial hooks, so a group that a killed run created is adopted without them. If changes of them counted,
+// the group would be replaced.
 func TestGroupsAreNotReplacedForTheirHooks(t *testing.T) {
 	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	groups := record(t, p).OfType("aws:autoscaling/group:Group")

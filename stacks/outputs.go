@@ -70,7 +70,8 @@ func ParseOutputs(plain map[string]any) (*Outputs, error) {
 		return nil, fmt.Errorf("reading the stack's outputs: %w", err)
 	}
 	if o.Version != OutputsVersion {
-		return nil, fmt.Errorf("the stack's outputs have version %d; this version of Beachhead reads version %d. Run `beachhead up` with it once", o.Version, OutputsVersion)
+		return nil, fmt.Errorf("the stack's outputs have version %d; this version of Beachhead reads version %d. Run `beachhead up` with it once",
+			o.Version, OutputsVersion)
 	}
 	return o, nil
 }

@@ -39,8 +39,8 @@ type region struct {
 }
 
 // Region returns the program of one region: every resource of the plan, with as few dependencies as possible. The folder bin contains the
-// builds of the node agent, which `make agent` creates. The program fails before it registers a resource if a build is missing (ErrNoAgent;
-// a region without machines needs none), or if stack secrets are missing, with an error for each.
+// builds of the node agent, which `make agent` creates. The program fails before it registers a resource if a build is missing
+// (ErrNoAgent; a region without machines needs none), or if stack secrets are missing, with an error for each.
 func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		secrets, err := readSecrets(ctx, p)
@@ -61,9 +61,9 @@ func Region(p *plan.Plan, bin string) pulumi.RunFunc {
 	}
 }
 
-// createAll registers every resource. The order is only that in which later steps read the results of earlier ones. The engine does not wait
-// between steps: it orders resources by their data. The link takes longest and comes as early as possible; only its own parts and its alarms
-// wait for it.
+// createAll registers every resource. The order is only that in which later steps read the results of earlier ones. The engine does not
+// wait between steps: it orders resources by their data. The link takes longest and comes as early as possible; only its own parts and
+// its alarms wait for it.
 func (r *region) createAll() error {
 	for _, step := range []func() error{
 		r.createProviders, r.createArtifacts, r.createNetwork, r.createAdmission, r.createLink, r.createCache, r.createFleets, r.createWatch,
@@ -104,7 +104,7 @@ func (r *region) createProviders() error {
 }
 
 // findProject returns the GCP project and the GCP region of the region's resources. A region without resources in GCP has no project and
-// needs no credentials for it. Where the only resource is the admission rule, there is a project and no GCP region.
+// needs no credentials for it. If the only resource is the admission rule, it returns a project and no GCP region.
 func (r *region) findProject() (project, location string) {
 	switch {
 	case r.plan.Link != nil:

@@ -66,7 +66,7 @@ const (
 	plantedKey = "planted.key."
 )
 
-// cloud answers what clouds make up: addresses and keys of the link, and snapshots that were copied here.
+// cloud answers with outputs of clouds: addresses and keys of the link, and copied snapshots.
 func cloud(token, name string) resource.PropertyMap {
 	switch token {
 	case "gcp:compute/haVpnGateway:HaVpnGateway":
@@ -111,7 +111,7 @@ func TestGoldenRegistrations(t *testing.T) {
 	}
 }
 
-// Every resource is made by an explicit provider; a default provider would take whatever region the environment names.
+// Every resource has an explicit provider; a default provider would use the region of the environment.
 func TestEveryResourceHasAnExplicitProvider(t *testing.T) {
 	for _, r := range record(t, shipped(t)[0]) {
 		cloud, _, _ := strings.Cut(r.Type, ":")
@@ -132,7 +132,7 @@ func TestProviderRefusesOtherAccountsAndTags(t *testing.T) {
 	}
 }
 
-// A region without machines and without GCP asks for neither agent nor credentials of GCP.
+// A region without machines and without GCP needs no agent and no credentials of GCP.
 func TestPartsCanBeAbsent(t *testing.T) {
 	p := shipped(t, func(c *regionfile.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0]
 	recorded := recorder.Record(t, stacks.Region(p, ""))
@@ -144,7 +144,7 @@ func TestPartsCanBeAbsent(t *testing.T) {
 	recorded.Named(t, "aws:ec2/vpc:Vpc", "net-vpc")
 }
 
-func TestMissingSecretsAreToldBeforeAnythingIsMade(t *testing.T) {
+func TestMissingSecretsAreReportedBeforeAnyRegistration(t *testing.T) {
 	p := shipped(t)[0]
 	made := 0
 	err := pulumi.RunErr(stacks.Region(p, bin(t)), pulumi.WithMocks("beachhead", "test", counter{&made}))
@@ -172,7 +172,7 @@ func (counter) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	return nil, errors.New("nothing to look up")
 }
 
-// A volume that is yet to be made starts from the newest snapshot; with none that is here, blank.
+// A new volume starts from the newest snapshot, or blank if there is none.
 func TestSeed(t *testing.T) {
 	for _, p := range shipped(t) {
 		if p.Cache == nil || p.Cache.Seed == "" {
@@ -197,7 +197,7 @@ func TestSeed(t *testing.T) {
 	t.Error("no shipped region is seeded")
 }
 
-// Outputs of another version are not read as if they were of this one.
+// Outputs of another version are refused.
 func TestParseOutputs(t *testing.T) {
 	plain := map[string]any{"version": stacks.OutputsVersion, "region": "us-west-1", "fleets": map[string]any{"a": "b"},
 		"cache": map[string]any{"volumeIds": map[string]any{"00": "vol-1"}}}
@@ -221,7 +221,7 @@ func TestMachinesNeedTheirAgent(t *testing.T) {
 
 // Only its own parts and its alarms wait for the link; and the alarms wait for its connections, not for its BGP sessions, which
 // are minutes later and the last of all.
-func TestNobodyWaitsForTheLink(t *testing.T) {
+func TestNoResourceWaitsForTheLink(t *testing.T) {
 	waiting := 0
 	for _, r := range record(t, shipped(t)[0]) {
 		for _, need := range r.Dependencies {
@@ -240,7 +240,7 @@ func TestNobodyWaitsForTheLink(t *testing.T) {
 	}
 }
 
-// The engine writes each resource's stack trace into the state. The program's own frames are all that anybody could use.
+// The engine writes each resource's stack trace into the state. Only the program's own frames are useful.
 func TestStackTracesEndInTheProgram(t *testing.T) {
 	frames := &traces{}
 	if err := pulumi.RunErr(stacks.Region(shipped(t, func(c *regionfile.Config) { c.Runners, c.Cache, c.GCP = nil, nil, nil })[0], ""),
@@ -279,8 +279,8 @@ func (s *traces) NewResource(args pulumi.MockResourceArgs) (string, resource.Pro
 
 func (*traces) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
-// The GCP provider has the link's project and region. With the admission rule alone it has a project and no region, since the rule is global;
-// without either there is no such provider.
+// The GCP provider has the link's project and region. With the admission rule alone it has a project and no region, since the rule is
+// global; without either there is no such provider.
 func TestGCPProviderHasProjectAndRegion(t *testing.T) {
 	p := shipped(t)[0]
 	link := record(t, p).Named(t, "pulumi:providers:gcp", "gcp").Inputs

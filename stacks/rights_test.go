@@ -13,10 +13,12 @@ import (
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
-// calls are what the agent's package writes for a call of AWS: a method of a client, a client's pages, or a call of Systems Manager by name.
-var calls = regexp.MustCompile(`\.(ec2|autoscaling|cloudwatch)\.([A-Z]\w+)\(ctx|(ec2|autoscaling)\.New([A-Z]\w+)Paginator\(|ssm\.callAction\(ctx, "(\w+)"`)
+// calls are what the agent's package writes for a call of AWS: a method of a client, a client's pages, or a call of Systems Manager by
+// name.
+var calls = regexp.MustCompile(`\.(ec2|autoscaling|cloudwatch)\.([A-Z]\w+)\(ctx|(ec2|autoscaling)\.New([A-Z]\w+)Paginator\(|` +
+	`ssm\.callAction\(ctx, "(\w+)"`)
 
-// called lists what the agent calls, as IAM names it.
+// called lists the agent's calls, as IAM names them.
 func called(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("../node/aws/*.go")
@@ -41,7 +43,7 @@ func called(t *testing.T) []string {
 	return slices.Compact(all)
 }
 
-// needs are the calls by the roles that make them. One that is in none is one that a machine would be refused.
+// needs are the agent's calls by role. AWS would refuse a call that is in none of them.
 var needs = map[spec.Role][]string{
 	spec.NATRole: {
 		"autoscaling:CompleteLifecycleAction", "autoscaling:DescribeAutoScalingInstances", "autoscaling:RecordLifecycleActionHeartbeat",
@@ -58,7 +60,7 @@ var needs = map[spec.Role][]string{
 	},
 }
 
-// What the agent calls, its machine's role may do, and no call of it is forgotten here.
+// A machine's role allows every call of its agent, and the table above contains every call.
 func TestRolesMayDoWhatTheAgentCalls(t *testing.T) {
 	p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
 	recorded := record(t, p)

@@ -16,7 +16,7 @@ import (
 	"github.com/beachhead-build/beachhead/tests/recorder"
 )
 
-// every records the shipped regions in each egress mode: what is safe must be so in all of them.
+// every records the shipped regions in each egress mode, because security must hold in all of them.
 func every(t *testing.T, check func(t *testing.T, p *plan.Plan, r recorder.Recording)) {
 	t.Helper()
 	for _, egress := range []regionfile.Egress{regionfile.NATGatewayPerZone, regionfile.NATInstance, regionfile.Public, regionfile.None} {
@@ -54,9 +54,10 @@ var nameless = []string{
 	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSnapshots", "ec2:DescribeVolumes",
 }
 
-// No role may do anything on everything where IAM can name a thing.
+// No role allows an action on every resource where IAM can name resources.
 func TestRolesMayDoWhatTheyNeed(t *testing.T) {
 	every(t, func(t *testing.T, _ *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		policies := recorded.OfType("aws:iam/rolePolicy:RolePolicy")
 		if len(policies) == 0 {
 			t.Fatal("no policies")
@@ -80,7 +81,7 @@ func TestRolesMayDoWhatTheyNeed(t *testing.T) {
 	})
 }
 
-// mayRead says whether a role may read a parameter, by its name or by one with stars in it.
+// mayRead reports whether a role may read a parameter, by its name or by a pattern with stars.
 func mayRead(t *testing.T, role recorder.Registration, parameter string) bool {
 	t.Helper()
 	var p policy
@@ -101,9 +102,10 @@ func mayRead(t *testing.T, role recorder.Registration, parameter string) bool {
 	return false
 }
 
-// A fleet's role reads its own token and no other fleet's, nor does a cache server's read any.
+// A fleet's role may read its own token and no other fleet's. A cache server's role may read none.
 func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		read := 0
 		for _, r := range recorded.OfType("aws:iam/rolePolicy:RolePolicy") {
 			for _, f := range p.Fleets {
@@ -122,10 +124,11 @@ func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 	})
 }
 
-// Security groups let in NFS and questions about hashes from runner subnets, NFS among cache servers, HTTPS to endpoints and traffic to NAT
-// instances from the network, and nothing else.
+// Security groups let in NFS and hash-equivalence requests from runner subnets, NFS among cache servers, HTTPS to endpoints and traffic
+// to NAT instances from the network, and nothing else.
 func TestNothingIsReachableFromTheInternet(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		cache := 0
 		for _, r := range recorded.OfType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule") {
 			if group := r.Inputs["referencedSecurityGroupId"]; group.IsString() {
@@ -162,9 +165,10 @@ func TestNothingIsReachableFromTheInternet(t *testing.T) {
 	})
 }
 
-// Machines have metadata version 2, encrypted disks, no keys to log in with, and no user data beyond what EC2 takes.
+// Machines have metadata version 2, encrypted disks, no SSH keys, and user data within EC2's limit.
 func TestMachinesAreSafe(t *testing.T) {
 	every(t, func(t *testing.T, _ *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		templates := recorded.OfType("aws:ec2/launchTemplate:LaunchTemplate")
 		if len(templates) == 0 {
 			t.Fatal("no launch templates")
@@ -196,7 +200,7 @@ func TestMachinesAreSafe(t *testing.T) {
 	})
 }
 
-// untagged are the types that take no tags, or whose tags nothing here could use.
+// untagged are the types that accept no tags, or whose tags have no use here.
 var untagged = []string{
 	"aws:autoscaling/group:Group", // tags of its own shape, below
 	"aws:autoscaling/policy:Policy", "aws:cloudwatch/dashboard:Dashboard", "aws:ec2/eipAssociation:EipAssociation", "aws:ec2/route:Route",
@@ -209,9 +213,10 @@ var untagged = []string{
 	"aws:sns/topicSubscription:TopicSubscription",
 }
 
-// Everything that takes tags has its name as a tag, by which it is found again; the provider's default tags add the stack's.
+// Every resource that accepts tags has its name as Name tag, by which Beachhead finds it. The provider's default tags add the stack's.
 func TestEverythingIsTagged(t *testing.T) {
 	every(t, func(t *testing.T, _ *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		for _, r := range recorded {
 			if !r.Custom || !strings.HasPrefix(r.Type, "aws:") || slices.Contains(untagged, r.Type) {
 				continue
@@ -231,6 +236,7 @@ func TestEverythingIsTagged(t *testing.T) {
 // Tokens and keys are in secret inputs only: parameters and GCP's tunnels.
 func TestSecretsStaySecret(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		tokens, keys := 0, 0
 		for _, r := range recorded {
 			for key, value := range r.Inputs {

@@ -28,7 +28,8 @@ func (r *region) createWatch() error {
 	}
 	if l := r.plan.Link; l != nil {
 		// While GCP establishes the BGP sessions, the alarms go off: one mail reports that the link is down, and one that it is up. Waiting for
-		// the sessions would not avoid that, since a new alarm evaluates earlier minutes too, and the alarms would be the last resources of all.
+		// the sessions would not avoid that, since a new alarm evaluates earlier minutes too, and the alarms would be the last resources of
+		// all.
 		for side := range l.Tunnels[len(l.Tunnels)-1].Connection + 1 {
 			key := fmt.Sprint(side)
 			args.Connections = append(args.Connections, watch.Named{Name: key, ID: r.link.ConnectionIDs[key]})

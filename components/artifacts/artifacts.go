@@ -95,12 +95,12 @@ func (b *builder) blockPublicAccess() error {
 
 func (b *builder) encryptObjects() error {
 	byDefault := s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{SseAlgorithm: pulumi.String("AES256")}
-	_, err := kit.Create(b.Component, s3.NewBucketServerSideEncryptionConfigurationV2, b.Name(),
-		&s3.BucketServerSideEncryptionConfigurationV2Args{
-			Bucket: b.bucket.Bucket, Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{
-				s3.BucketServerSideEncryptionConfigurationV2RuleArgs{ApplyServerSideEncryptionByDefault: byDefault},
-			},
-		})
+	args := &s3.BucketServerSideEncryptionConfigurationV2Args{
+		Bucket: b.bucket.Bucket, Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{
+			s3.BucketServerSideEncryptionConfigurationV2RuleArgs{ApplyServerSideEncryptionByDefault: byDefault},
+		},
+	}
+	_, err := kit.Create(b.Component, s3.NewBucketServerSideEncryptionConfigurationV2, b.Name(), args)
 	return err
 }
 

@@ -152,3 +152,11 @@ func (echo) NewResource(a pulumi.MockResourceArgs) (string, resource.PropertyMap
 }
 
 func (echo) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
+
+// The bucket never keeps a region from being deleted: its objects are deleted with it.
+func TestBucketIsDeletedWithItsObjects(t *testing.T) {
+	bucket := record(t).Named(t, "aws:s3/bucketV2:BucketV2", "artifacts").Inputs
+	if !bucket["forceDestroy"].IsBool() || !bucket["forceDestroy"].BoolValue() {
+		t.Errorf("forceDestroy is %v", bucket["forceDestroy"])
+	}
+}

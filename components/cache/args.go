@@ -1,5 +1,5 @@
-// Package cache is the component for a region's sharded NFS cache: data volumes and fixed addresses that outlive every machine, one server
-// for each shard in a scaling group of one, the DNS names and the shard map by which runners find them, and snapshots.
+// Package cache is the component for a region's sharded NFS cache: data volumes and fixed addresses that outlive every machine, one
+// server for each shard in a scaling group of one, the DNS names and the shard map by which runners find them, and snapshots.
 package cache
 
 import (
@@ -49,8 +49,8 @@ type Args struct {
 type Subnet struct {
 	Zone string
 	CIDR netip.Prefix
-	// Fixed is the part of the subnet that holds the fixed addresses, with room for later shards. It is reserved, because otherwise EC2 could
-	// assign one of them to a server's own interface and a new shard would not get its address. Zero: nothing is reserved.
+	// Fixed is the part of the subnet that holds the fixed addresses, with room for later shards. It is reserved, because otherwise EC2
+	// could assign one of them to a server's own interface and a new shard would not get its address. Zero: nothing is reserved.
 	Fixed netip.Prefix
 	// ID is the subnet's id.
 	ID pulumi.StringInput

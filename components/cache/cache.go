@@ -87,7 +87,7 @@ func (b *builder) publishOutputs() error {
 	})
 }
 
-// reserveAddresses reserves the fixed addresses. Without the reservation EC2 may assign the address of a later shard to a server's own
+// reserveAddresses reserves the fixed addresses. Otherwise EC2 may assign the address of a later shard to a server's own
 // interface, and the creation of that shard then fails until the server is replaced.
 func (b *builder) reserveAddresses() error {
 	for _, s := range b.args.Subnets {

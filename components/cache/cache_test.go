@@ -112,7 +112,7 @@ func (o options) NewResource(a pulumi.MockResourceArgs) (string, resource.Proper
 
 func (options) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) { return nil, nil }
 
-func TestVolumesAreSeededOnceAndTakenUp(t *testing.T) {
+func TestVolumesAreSeededOnceAndAdopted(t *testing.T) {
 	o := options{recorded: make(chan string, 10)}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		_, err := cache.New(ctx, "cache", args(func(a *cache.Args) {
@@ -137,7 +137,7 @@ func TestVolumesAreSeededOnceAndTakenUp(t *testing.T) {
 	}
 }
 
-// open lists what rules of a type let through: the port and with whom.
+// open lists the ports and the other sides that rules of a type allow.
 func open(recorded recorder.Recording, way string) []string {
 	var all []string
 	for _, rule := range recorded.OfType(fmt.Sprintf("aws:vpc/securityGroup%[1]sRule:SecurityGroup%[1]sRule", way)) {
@@ -153,7 +153,7 @@ func open(recorded recorder.Recording, way string) []string {
 	return all
 }
 
-// Runners reach NFS and the hash-equivalence server, servers each other's NFS, and nobody anything else.
+// Runners reach NFS and the hash-equivalence server, and servers reach each other's NFS. No other traffic is allowed.
 func TestOnlyRunnersAndServersReachServers(t *testing.T) {
 	recorded := record(t, nil)
 	in := []string{
@@ -225,8 +225,8 @@ func TestGroupsOfOne(t *testing.T) {
 		if !slices.Equal(types, []string{"m7g.4xlarge", "m6g.4xlarge"}) {
 			t.Errorf("%s: types %v, want them in the given order", g.Name, types)
 		}
-		if want := []string{"autoscaling:EC2_INSTANCE_LAUNCHING ABANDON", "autoscaling:EC2_INSTANCE_TERMINATING CONTINUE"}; !slices.Equal(hooks,
-			want) {
+		want := []string{"autoscaling:EC2_INSTANCE_LAUNCHING ABANDON", "autoscaling:EC2_INSTANCE_TERMINATING CONTINUE"}
+		if !slices.Equal(hooks, want) {
 			t.Errorf("%s: hooks %v, want %v", g.Name, hooks, want)
 		}
 	}
@@ -257,7 +257,8 @@ func TestShardsAreInTheirZones(t *testing.T) {
 	}
 }
 
-// What the cloud checks and no property says must be an explicit edge, and no shard may wait for another or for another's subnet.
+// A requirement that the cloud checks and that no property refers to must be an explicit edge. No shard waits for another or for
+// another's subnet.
 func TestEdges(t *testing.T) {
 	recorded := recorder.Record(t, func(ctx *pulumi.Context) error {
 		a := args(nil)

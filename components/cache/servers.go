@@ -21,8 +21,8 @@ const (
 	drainSeconds = 180
 )
 
-// createServer creates a shard's scaling group of one, with a role of its own: a server can attach its own volume and address and no other
-// shard's, and one more shard changes no existing policy.
+// createServer creates a shard's scaling group of one, with a role of its own: a server can attach its own volume and address and no
+// other shard's, and one more shard changes no existing policy.
 func (b *builder) createServer(s *shard) error {
 	policy := pulumi.All(s.volume.Arn, s.iface.Arn, b.parameter.Arn, s.moved.Arn, b.args.Bucket).ApplyT(func(values []any) (string, error) {
 		return allowServerCalls(serverScope{
@@ -89,9 +89,9 @@ func (b *builder) createGroup(s *shard, template *ec2.LaunchTemplate, policy *ia
 
 // listServerNeeds returns the resources that a server needs and that no property of its group refers to. Without its role's policy AWS
 // refuses it its volume and address, without the HTTPS rule it cannot even call AWS, and without the reservation EC2 may assign it a
-// shard's address. When a cache is deleted, the same edges keep policy and rule until the server has detached everything. Without them the
-// deletion of a group waits for a hook that no machine can complete, and the deletion of an attached interface fails. The edges cost two
-// seconds: the policy refers to the interface.
+// shard's address. When a cache is deleted, the same edges keep policy and rule until the server has detached everything. Without them
+// the deletion of a group waits for a hook that no machine can complete, and the deletion of an attached interface fails. The edges cost
+// two seconds: the policy refers to the interface.
 func (b *builder) listServerNeeds(s *shard, policy *iam.RolePolicy) []pulumi.Resource {
 	needs := []pulumi.Resource{policy, b.https}
 	if reserved, ok := b.reserved[s.Zone]; ok {

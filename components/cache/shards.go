@@ -92,8 +92,8 @@ func (b *builder) createDNSRecord(s *shard) error {
 }
 
 // createMovedParameter creates the parameter in which the shard's server reports what it has copied from other shards. The stack creates
-// it, not the server: so the server's role may write this parameter and create none, and the parameter is deleted with the cache. It takes
-// two seconds, beside the volume's ten.
+// it, not the server: so the server's role may write this parameter and create none, and the parameter is deleted with the cache. It
+// takes two seconds, beside the volume's ten.
 func (b *builder) createMovedParameter(s *shard) error {
 	var err error
 	name := s.name + "-moved"

@@ -7,8 +7,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// createSnapshotPolicy creates the lifecycle policy that takes a snapshot of each data volume once a day and copies it to the regions that
-// seed from this one. It finds the volumes by tag, so it includes a new shard without a change.
+// createSnapshotPolicy creates the lifecycle policy that takes a snapshot of each data volume once a day and copies it to the regions
+// that seed from this one. It finds the volumes by tag, so it includes a new shard without a change.
 func (b *builder) createSnapshotPolicy() error {
 	name := b.ChildName("snapshots")
 	schedule := b.args.Snapshots
@@ -29,14 +29,15 @@ func (b *builder) createSnapshotPolicy() error {
 			ResourceTypes: pulumi.ToStringArray([]string{"VOLUME"}),
 			// One tag only: Data Lifecycle Manager includes volumes that have any of several tags, not all of them.
 			TargetTags: pulumi.StringMap{CacheTag: pulumi.String(b.args.Stack)},
-			Schedules:  dlm.LifecyclePolicyPolicyDetailsScheduleArray{schedule.daily()},
+			Schedules:  dlm.LifecyclePolicyPolicyDetailsScheduleArray{schedule.runDaily()},
 		},
 		Tags: kit.NameTag(name),
 	})
 	return err
 }
 
-func (s Snapshots) daily() dlm.LifecyclePolicyPolicyDetailsScheduleArgs {
+// runDaily returns the schedule with its copies to other regions.
+func (s Snapshots) runDaily() dlm.LifecyclePolicyPolicyDetailsScheduleArgs {
 	return dlm.LifecyclePolicyPolicyDetailsScheduleArgs{
 		Name: pulumi.String("daily"),
 		CreateRule: dlm.LifecyclePolicyPolicyDetailsScheduleCreateRuleArgs{

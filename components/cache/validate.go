@@ -38,8 +38,7 @@ func (a *Args) Validate() error {
 
 func (a *Args) checkPlace(p *kit.Problems) {
 	p.RefuseIf(a.Stack == "" || a.Region == "" || a.Account == "" || a.Domain == "",
-		"stack %q, region %q, account %q, domain %q; want all of them",
-		a.Stack, a.Region, a.Account, a.Domain)
+		"stack %q, region %q, account %q, domain %q; want all of them", a.Stack, a.Region, a.Account, a.Domain)
 	p.RefuseIf(a.VPC == nil || a.Bucket == nil, "the VPC or the bucket is missing")
 	p.RefuseIf(len(a.InstanceTypes) == 0, "instance types are missing")
 	p.RefuseIf(!strings.HasPrefix(a.Image, "/"), "image %q; want the name of a parameter, which begins with a slash", a.Image)
@@ -89,8 +88,8 @@ func (a *Args) checkAddress(p *kit.Problems, s Shard) {
 		p.RefuseIf(true, "shard %d: zone %s has no cache subnet", s.Number, s.Zone)
 		return
 	}
-	p.RefuseIf(!subnet.CIDR.Contains(s.Address), "shard %d: address %s is not in %s, the cache subnet of %s", s.Number, s.Address, subnet.CIDR,
-		s.Zone)
+	p.RefuseIf(!subnet.CIDR.Contains(s.Address), "shard %d: address %s is not in %s, the cache subnet of %s",
+		s.Number, s.Address, subnet.CIDR, s.Zone)
 	p.RefuseIf(isReservedByAWS(subnet.CIDR, s.Address), "shard %d: AWS reserves the address %s of %s", s.Number, s.Address, subnet.CIDR)
 	p.RefuseIf(subnet.Fixed.IsValid() && !subnet.Fixed.Contains(s.Address), "shard %d: address %s is not among the fixed addresses %s of %s",
 		s.Number, s.Address, subnet.Fixed, s.Zone)

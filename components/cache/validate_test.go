@@ -94,7 +94,7 @@ func try(a *cache.Args) error {
 	}, pulumi.WithMocks("beachhead", "test", refuser{}))
 }
 
-// User data of exactly what EC2 takes, and a subnet with nothing reserved, are fine.
+// User data of exactly EC2's limit and a subnet without reserved addresses are accepted.
 func TestBounds(t *testing.T) {
 	recorded := record(t, func(a *cache.Args) {
 		a.Shards[0].UserData = strings.Repeat("x", 16<<10)

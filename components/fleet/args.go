@@ -1,5 +1,5 @@
-// Package fleet is the component for one fleet of runner machines: launch template, scaling group with its lifecycle hooks, scaling policy,
-// security group, and a role that allows exactly the calls of the machines' agent.
+// Package fleet is the component for one fleet of runner machines: launch template, scaling group with its lifecycle hooks, scaling
+// policy, security group, and a role that allows exactly the calls of the machines' agent.
 package fleet
 
 import (
@@ -29,7 +29,7 @@ type Args struct {
 	Path string
 	// Types are the machine types, best first.
 	Types []Type
-	// Min and Max are the bounds of the group, in the unit of the types' weights. Both are 0 where nothing may run.
+	// Min and Max are the bounds of the group, in the unit of the types' weights. They are 0 where no machine may run.
 	Min, Max int
 	// OnDemandBase is the capacity that is on demand before any is spot. OnDemandPercent is the share of on-demand capacity above it.
 	OnDemandBase, OnDemandPercent int
@@ -77,7 +77,8 @@ type Type struct {
 // TokenParameter returns the name of the parameter that holds the registration token.
 func (a *Args) TokenParameter() string { return a.Path + "/token" }
 
-// PostureParameter returns the name of the parameter from which running machines read the posture. User data would reach new machines only.
+// PostureParameter returns the name of the parameter from which running machines read the posture. User data would reach new machines
+// only.
 func (a *Args) PostureParameter() string { return a.Path + "/posture" }
 
 // Validate returns an error that lists every problem of the arguments.

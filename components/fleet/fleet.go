@@ -34,8 +34,8 @@ type builder struct {
 	group         *autoscaling.Group
 }
 
-// New creates a fleet. By the model durations, the group's creation begins 18 seconds after the subnets exist (profile 10, template 2, and
-// the role before them). New does not wait for the group's machines.
+// New creates a fleet. By the model durations, the group's creation begins 18 seconds after the subnets exist (profile 10, template 2,
+// and the role before them). New does not wait for the group's machines.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Fleet, error) {
 	f := &Fleet{}
 	component, err := kit.Register(ctx, kit.Kind{Noun: "fleet", Token: ComponentType}, name, f, args, opts...)

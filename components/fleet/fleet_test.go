@@ -71,7 +71,7 @@ func TestGroup(t *testing.T) {
 	}
 }
 
-// A machine that does not say that it is ready is not taken for one, and one that goes is asked to drain.
+// A machine that never reports ready is abandoned, and a machine that goes drains first.
 func TestHooks(t *testing.T) {
 	seen := map[string]bool{}
 	for _, hook := range group(t, nil)["initialLifecycleHooks"].ArrayValue() {
@@ -86,7 +86,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// Postures change bounds, suspended processes and what machines read of the posture: nothing is replaced.
+// Postures change bounds, suspended processes and the posture parameter. They replace no resource.
 func TestPosturesChangeTheGroupAlone(t *testing.T) {
 	active := record(t, nil)
 	standby := record(t, func(a *fleet.Args) { a.Min, a.Max, a.Posture = 0, 0, "standby" })
@@ -101,7 +101,8 @@ func TestPosturesChangeTheGroupAlone(t *testing.T) {
 			}
 		}
 	}
-	if got := group(t, func(a *fleet.Args) { a.Launching = false })["suspendedProcesses"].ArrayValue(); fmt.Sprint(got) != "[{AlarmNotification} {Launch}]" {
+	got := group(t, func(a *fleet.Args) { a.Launching = false })["suspendedProcesses"].ArrayValue()
+	if fmt.Sprint(got) != "[{AlarmNotification} {Launch}]" {
 		t.Errorf("draining suspends %v, want alarms and launches", got)
 	}
 }
@@ -155,7 +156,7 @@ func TestNothingGetsIn(t *testing.T) {
 	}
 }
 
-// The role may read its own token and no other fleet's, and touch its own group; what cannot be named is listed here.
+// The role may read its own fleet's token only, and change its own group only. The test lists the calls that IAM cannot limit.
 func TestRole(t *testing.T) {
 	text := record(t, nil).Named(t, "aws:iam/rolePolicy:RolePolicy", "fleet-containers-arm64").Inputs["policy"].StringValue()
 	var document struct {

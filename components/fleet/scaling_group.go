@@ -9,8 +9,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// Metric is the name of the metric that machines publish in kit.Namespace: the percentage of busy machines. Its only dimension, Fleet, has
-// the fleet's path as its value.
+// Metric is the name of the metric that machines publish in kit.Namespace: the percentage of busy machines. Its only dimension, Fleet,
+// has the fleet's path as its value.
 const Metric = "BusyPercent"
 
 // CapacityMetric is the name of the metric that the group publishes each minute: its capacity in service, in the unit of the types'
@@ -63,8 +63,8 @@ func (b *builder) suspendedProcesses() pulumi.StringArray {
 	return pulumi.ToStringArray([]string{"AlarmNotification", "Launch"})
 }
 
-// createScalingPolicy scales by the percentage of busy machines, which the machines publish. Processor load does not show whether a runner
-// is free to accept a job.
+// createScalingPolicy scales by the percentage of busy machines, which the machines publish. Processor load does not show whether a
+// runner is free to accept a job.
 func (b *builder) createScalingPolicy() error {
 	_, err := kit.Create(b.Component, autoscaling.NewPolicy, b.Name(), &autoscaling.PolicyArgs{
 		AutoscalingGroupName: b.group.Name, PolicyType: pulumi.String("TargetTrackingScaling"),

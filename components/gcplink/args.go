@@ -22,7 +22,7 @@ type Args struct {
 	AWSASN, GCPASN int64
 	// Inside are the /30 ranges inside the four tunnels, by tunnel number. AWS gets the first host of each, and GCP the second.
 	Inside [Tunnels]netip.Prefix
-	// Advertised are the ranges that GCP advertises to AWS: those of its subnets, and that of Google APIs if they are reached over the link.
+	// Advertised are the ranges that GCP advertises to AWS: those of its subnets, and that of Google APIs if traffic to them uses the link.
 	Advertised []netip.Prefix
 	// Sources are the ranges from which GCP lets traffic in: the runners' subnets.
 	Sources []netip.Prefix
@@ -62,8 +62,8 @@ type Record struct {
 const Tunnels = 4
 
 // place is where a tunnel ends on either side. Source of the pairing: Google Cloud, "Create HA VPN connections between Google Cloud and
-// AWS". Interface 0 of GCP's gateway is the customer gateway of connection 0. The four AWS addresses are the external gateway's interfaces
-// in the order of the connections and of their tunnels.
+// AWS". Interface 0 of GCP's gateway is the customer gateway of connection 0. The four AWS addresses are the external gateway's
+// interfaces in the order of the connections and of their tunnels.
 type place struct {
 	// side is the AWS connection and the interface of GCP's gateway, 0 or 1.
 	side int
@@ -77,8 +77,8 @@ func placeTunnel(tunnel int) place {
 	return place{side: tunnel / 2, second: tunnel%2 == 1, external: tunnel}
 }
 
-// awsAddress and gcpAddress return the two ends of a tunnel in its inside range. AWS always gets the first host. Both come from the plan's
-// range and not from the connection's outputs, so that a preview shows the effect of an update.
+// awsAddress and gcpAddress return the two ends of a tunnel in its inside range. AWS always gets the first host. The addresses come from
+// the plan's range and not from the connection's outputs, so that a preview shows the effect of an update.
 func awsAddress(inside netip.Prefix) netip.Addr { return inside.Addr().Next() }
 
 func gcpAddress(inside netip.Prefix) netip.Addr { return awsAddress(inside).Next() }

@@ -70,13 +70,13 @@ func (b *builder) createCustomerGateway(side int) (*ec2.CustomerGateway, error) 
 	return kit.Create(b.Component, ec2.NewCustomerGateway, name, args)
 }
 
-// connectionArgs returns the arguments of a connection's two tunnels. They contain no keys: AWS creates the keys and returns them as secret
-// outputs, so that a key is never an input.
+// connectionArgs returns the arguments of a connection's two tunnels. They contain no keys: AWS creates the keys and returns them as
+// secret outputs, so that a key is never an input.
 func (b *builder) connectionArgs(side int) *ec2.VpnConnectionArgs {
-	ike, start, restart, dead := pulumi.ToStringArray([]string{"ikev2"}), pulumi.String("start"), pulumi.String("restart"),
-		pulumi.Int(deadPeerSeconds)
-	ciphers, hashes, groups := pulumi.ToStringArray([]string{encryption}), pulumi.ToStringArray([]string{integrity}),
-		pulumi.ToIntArray([]int{dhGroup})
+	ike, start := pulumi.ToStringArray([]string{"ikev2"}), pulumi.String("start")
+	restart, dead := pulumi.String("restart"), pulumi.Int(deadPeerSeconds)
+	ciphers, hashes := pulumi.ToStringArray([]string{encryption}), pulumi.ToStringArray([]string{integrity})
+	groups := pulumi.ToIntArray([]int{dhGroup})
 	inside := func(second int) pulumi.String { return pulumi.String(b.args.Inside[2*side+second].String()) }
 	return &ec2.VpnConnectionArgs{
 		Type: pulumi.String("ipsec.1"), VpnGatewayId: b.vpnGateway.ID(), StaticRoutesOnly: pulumi.Bool(false),
@@ -116,10 +116,10 @@ func (b *builder) presharedKey(tunnel int) pulumi.StringOutput {
 func (b *builder) propagateRoutes() error {
 	// AWS refuses to attach a gateway that has pending connections, and no property here refers to them. Connections that wait for the
 	// attachment would work too, but they would put it and the VPC on the critical path; it is needed only when routes come, minutes later.
-	attachment, err := kit.Create(b.Component, ec2.NewVpnGatewayAttachment, b.ChildName("gateway", "attachment"),
-		&ec2.VpnGatewayAttachmentArgs{
-			VpcId: b.args.VPC, VpnGatewayId: b.vpnGateway.ID(),
-		},
+	name := b.ChildName("gateway", "attachment")
+	attachment, err := kit.Create(b.Component, ec2.NewVpnGatewayAttachment, name, &ec2.VpnGatewayAttachmentArgs{
+		VpcId: b.args.VPC, VpnGatewayId: b.vpnGateway.ID(),
+	},
 		pulumi.DependsOn([]pulumi.Resource{b.connections[0], b.connections[1]}),
 		pulumi.DeleteBeforeReplace(true), // a VPC has one gateway at a time
 	)

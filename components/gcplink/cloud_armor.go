@@ -75,8 +75,8 @@ func (a *AdmissionArgs) Validate() error {
 		return errors.New("arguments are missing")
 	}
 	p := &kit.Problems{}
-	p.RefuseIf(a.Stack == "" || a.Project == "" || a.Policy == "", "stack %q, project %q, policy %q; want all of them", a.Stack, a.Project,
-		a.Policy)
+	p.RefuseIf(a.Stack == "" || a.Project == "" || a.Policy == "",
+		"stack %q, project %q, policy %q; want all of them", a.Stack, a.Project, a.Policy)
 	p.RefuseIf(a.Priority < 0 || a.Priority >= lastPriority,
 		"priority %d; want 0 to %d: the next one belongs to the default rule", a.Priority, lastPriority-1)
 	p.RefuseIf(a.Addresses == nil, "addresses are missing; a region that reaches GCP over the link only needs no rule")
@@ -90,8 +90,8 @@ func listRanges(addresses map[string]string) ([]string, error) {
 	case n == 0:
 		return nil, errors.New("the region has no fixed addresses to let in: set network.egress to a mode with NAT, or remove gcp.securityPolicy")
 	case n > MaxAdmitted:
-		return nil, fmt.Errorf("%d addresses to let in; one rule accepts at most %d: set network.addresses lower, or network.egress to nat-gateway",
-			n, MaxAdmitted)
+		return nil, fmt.Errorf("%d addresses to let in; one rule accepts at most %d: "+
+			"set network.addresses lower, or network.egress to nat-gateway", n, MaxAdmitted)
 	}
 	ranges := make([]netip.Prefix, 0, len(addresses))
 	for key, text := range addresses {

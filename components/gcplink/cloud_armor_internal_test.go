@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the addresses and their names, each is a range of its own, once, in the order of addresses.
+// For any addresses and names, each address is one range, and the ranges are sorted.
 func TestAdmitted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bytes := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 4, 4), 1, MaxAdmitted).Draw(t, "addresses")

@@ -71,7 +71,7 @@ func TestAdmissionRefusals(t *testing.T) {
 	}
 }
 
-// More addresses than a rule takes are an error with the way out, not a rule that lets in some of them.
+// Too many addresses are an error with its remedy, not a rule that lets in some of them.
 func TestAdmissionOfTooMany(t *testing.T) {
 	many := pulumi.StringMap{}
 	for i := range gcplink.MaxAdmitted + 1 {
@@ -87,7 +87,7 @@ func TestAdmissionOfTooMany(t *testing.T) {
 	}
 }
 
-// accepter takes every registration.
+// accepter accepts every registration.
 type accepter struct{ refuser }
 
 func (accepter) NewResource(a pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {

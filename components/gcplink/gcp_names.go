@@ -23,8 +23,8 @@ func (b *builder) nameInGCP(role string, key ...string) pulumi.String {
 // joinName joins parts to a name that GCP accepts (RFC 1035: small letters, digits and hyphens, a letter first, at most 63). A name that
 // had to be shortened or spelled differently ends with a hash of the whole, so that different parts never have the same name.
 //
-// The names are fixed, and the engine adds no random tails: routers, interfaces and firewall rules have no tags, so a computed name is the
-// only way to find a resource that a killed run created and could not record in the state.
+// The names are fixed, and the engine adds no random tails: routers, interfaces and firewall rules have no tags, so a computed name is
+// the only way to find a resource that a killed run created and could not record in the state.
 func joinName(parts ...string) string {
 	whole := strings.Join(parts, "-")
 	name := strings.Map(func(r rune) rune {

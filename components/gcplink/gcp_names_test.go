@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// label is RFC 1035's, as GCP takes it.
+// label is the form of names in RFC 1035, as GCP accepts it.
 var label = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 func TestNamesAreWhatGCPTakes(t *testing.T) {
@@ -21,14 +21,14 @@ func TestNamesAreWhatGCPTakes(t *testing.T) {
 		if !label.MatchString(name) {
 			t.Fatalf("%q is no name", name)
 		}
-		// Parts that read the same when joined are the same name; nothing else is.
+		// Only parts that are equal when joined have the same name.
 		if strings.Join(a, "-") != strings.Join(b, "-") && name == joinName(b...) {
 			t.Fatalf("%q and %q are both %s", a, b, name)
 		}
 	})
 }
 
-// Fixed for ever: another name is another thing, made anew.
+// The names are fixed for ever: with another name, GCP's resource is replaced.
 func TestNames(t *testing.T) {
 	long := strings.Repeat("long-", 12)
 	for want, parts := range map[string][]string{

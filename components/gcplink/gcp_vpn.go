@@ -64,11 +64,11 @@ func (b *builder) createExternalGateway() error {
 		})
 	}
 	var err error
-	b.external, err = kit.Create(b.Component, compute.NewExternalVpnGateway, b.ChildName("gateway", "external"),
-		&compute.ExternalVpnGatewayArgs{
-			Name: b.nameInGCP("aws"), RedundancyType: pulumi.String("FOUR_IPS_REDUNDANCY"), Interfaces: interfaces,
-			Description: pulumi.String("Beachhead: the link's four AWS addresses"),
-		}, deleteFirst())
+	name := b.ChildName("gateway", "external")
+	b.external, err = kit.Create(b.Component, compute.NewExternalVpnGateway, name, &compute.ExternalVpnGatewayArgs{
+		Name: b.nameInGCP("aws"), RedundancyType: pulumi.String("FOUR_IPS_REDUNDANCY"), Interfaces: interfaces,
+		Description: pulumi.String("Beachhead: the link's four AWS addresses"),
+	}, deleteFirst())
 	return err
 }
 

@@ -61,12 +61,12 @@ func args(edit func(*gcplink.Args)) *gcplink.Args {
 	return a
 }
 
-// planted is the key that the cloud makes for a tunnel, 1 or 2, of a connection.
+// planted returns the key that the cloud creates for a tunnel, 1 or 2, of a connection.
 func planted(connection string, tunnel int) string {
 	return fmt.Sprintf("planted.%s.%d", connection, tunnel)
 }
 
-// cloud makes up what clouds do: addresses of GCP's interfaces, listed backwards, and addresses and keys of AWS's tunnels.
+// cloud answers with outputs of clouds: addresses of GCP's interfaces, listed backwards, and addresses and keys of AWS's tunnels.
 func cloud(token, name string) resource.PropertyMap {
 	switch token {
 	case gatewayType:
@@ -120,7 +120,7 @@ func texts(t *testing.T, v resource.PropertyValue) []string {
 	return all
 }
 
-// The two ends of each tunnel, found from what was asked of either cloud, agree on everything that decides whether it comes up.
+// The two ends of each tunnel, as the inputs for each cloud describe them, agree on everything that decides whether it comes up.
 func TestBothEndsOfEachTunnelAgree(t *testing.T) {
 	all := record(t, nil)
 	router, vpn := all.Named(t, routerType, "link-router-gcp"), all.Named(t, "aws:ec2/vpnGateway:VpnGateway", "link-gateway-aws")
@@ -135,7 +135,7 @@ func TestBothEndsOfEachTunnelAgree(t *testing.T) {
 		tunnel := all.Named(t, tunnelType, "link-tunnel-"+number)
 		iface, peer := all.Named(t, interfaceType, "link-interface-"+number), all.Named(t, peerType, "link-peer-"+number)
 
-		// GCP's end names an address of AWS's. Whose tunnel is it?
+		// GCP's end refers to an address of AWS's, which belongs to one tunnel.
 		address := outside[text(t, tunnel, "peerExternalGatewayInterface")]
 		parts := strings.Split(address, ".") // 52.0.<side>.<tunnel>
 		side, second := parts[2], parts[3]
@@ -155,7 +155,7 @@ func TestBothEndsOfEachTunnelAgree(t *testing.T) {
 			"gateway":                    {text(t, tunnel, "vpnGateway"), "link-gateway-gcp-id"},
 			"IKE version":                {text(t, tunnel, "ikeVersion"), "2"},
 		}
-		// AWS takes the first host of the range that its tunnel has, so GCP must have the second and say so to BGP.
+		// AWS has the first host of its tunnel's range, so GCP and its BGP session must have the second.
 		inside := netip.MustParsePrefix(text(t, connection, "tunnel"+second+"InsideCidr"))
 		first := inside.Addr().Next()
 		want["AWS's inside address"] = [2]string{text(t, peer, "peerIpAddress"), first.String()}
@@ -196,7 +196,7 @@ func TestOneProposal(t *testing.T) {
 	}
 }
 
-// A key is in one place, GCP's tunnel, and there it is a secret; what a cloud gives back of it is one too.
+// A key is an input of GCP's tunnel only, and a secret there. Outputs that a cloud derives from it are secrets too.
 func TestKeysAreSecret(t *testing.T) {
 	all, carried := record(t, nil), 0
 	for _, r := range all {
@@ -274,7 +274,7 @@ func TestLargeASNs(t *testing.T) {
 	}
 }
 
-// The longest path: gateways wait for nothing, connections for the gateways, and nothing on it for the VPC.
+// The critical path: gateways wait for no resource, connections for the gateways only, and none of them for the VPC.
 func TestEdges(t *testing.T) {
 	all := record(t, func(a *gcplink.Args) {
 		a.VPC, a.RouteTables["private-us-west-1a"] = slow("the-vpc"), slow("the-table")
@@ -311,7 +311,7 @@ func TestEdges(t *testing.T) {
 	}
 }
 
-// slow is an id that an update learns from elsewhere.
+// slow is an id that is an output of another resource.
 func slow(id string) pulumi.StringOutput {
 	return pulumi.String(id).ToStringOutput().ApplyT(func(s string) string { return s }).(pulumi.StringOutput)
 }
@@ -330,7 +330,7 @@ func TestEveryTableLearnsRoutes(t *testing.T) {
 	}
 }
 
-// Which way names resolve touches names and nothing else.
+// A change between private and public names changes DNS resources only.
 func TestPathTouchesNamesOnly(t *testing.T) {
 	private := record(t, nil)
 	public := record(t, func(a *gcplink.Args) { a.Zones = a.Zones[1:] })
@@ -353,8 +353,8 @@ func TestPathTouchesNamesOnly(t *testing.T) {
 	}
 }
 
-// Everything that takes tags has its Name tag equal to its name, and everything in GCP a name that can be computed: that is how a
-// killed run's resources are found again. What has a fixed name goes before its replacement comes, but for the two whose names change.
+// Every resource that accepts tags has its name as Name tag, and every resource in GCP has a computed name: Beachhead finds a killed
+// run's resources by them. A resource with a fixed name is deleted before its replacement, except the two whose names change.
 func TestNameTagsAndNames(t *testing.T) {
 	tagged := map[string]int{}
 	for _, r := range record(t, nil) {

@@ -10,8 +10,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// maxRoutes is the number of routes that AWS accepts from one BGP session. With one more it drops the session. Source: AWS Site-to-Site VPN
-// quotas.
+// maxRoutes is the number of routes that AWS accepts from one BGP session. With one more it drops the session. Source: AWS Site-to-Site
+// VPN quotas.
 const maxRoutes = 100
 
 var (

@@ -11,7 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/gcplink"
 )
 
-func TestBadArgumentsAreRefusedBeforeAnythingIsMade(t *testing.T) {
+func TestBadArgumentsAreRefusedBeforeAnyRegistration(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	cases := map[string]struct {
 		edit func(*gcplink.Args)

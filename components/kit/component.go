@@ -1,6 +1,6 @@
-// Package kit has the code that all components share. A Component registers a component and creates its child resources, all with the same
-// parent, names and tags. The other files create the resources that fleets, cache servers and NAT instances have in common: IAM roles and
-// policies, security groups, launch templates and lifecycle hooks.
+// Package kit has the code that all components share. A Component registers a component and creates its child resources, all with the
+// same parent, names and tags. The other files create the resources that fleets, cache servers and NAT instances have in common: IAM
+// roles and policies, security groups, launch templates and lifecycle hooks.
 package kit
 
 import (
@@ -47,9 +47,9 @@ func Register(
 	return c, nil
 }
 
-// RunSteps runs the steps that create a component's resources, in order, up to the first error, which it returns with the component's name.
-// The order is only that in which later steps read the results of earlier ones. The engine does not wait between steps: it orders resources
-// by their data.
+// RunSteps runs the steps that create a component's resources, in order, up to the first error, which it returns with the component's
+// name. The order is only that in which later steps read the results of earlier ones. The engine does not wait between steps: it orders
+// resources by their data.
 func (c *Component) RunSteps(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {

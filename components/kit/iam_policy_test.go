@@ -37,7 +37,8 @@ func TestPolicyTexts(t *testing.T) {
 				},
 			)
 		},
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ec2.amazonaws.com"}}]}`: func() (string, error) {
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",` +
+			`"Principal":{"Service":"ec2.amazonaws.com"}}]}`: func() (string, error) {
 			return kit.TrustPolicy(kit.EC2Service)
 		},
 	} {
@@ -57,7 +58,8 @@ func TestMachineBasicsAreNarrow(t *testing.T) {
 	for _, want := range []string{
 		`{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::bucket/agent/*"]}`,
 		`{"Effect":"Allow","Action":["autoscaling:DescribeAutoScalingInstances"],"Resource":["*"]}`,
-		`{"Effect":"Allow","Action":["cloudwatch:PutMetricData"],"Resource":["*"],"Condition":{"StringEquals":{"cloudwatch:namespace":"Beachhead"}}}`,
+		`{"Effect":"Allow","Action":["cloudwatch:PutMetricData"],"Resource":["*"],` +
+			`"Condition":{"StringEquals":{"cloudwatch:namespace":"Beachhead"}}}`,
 		`{"Effect":"Allow","Action":["ssm:UpdateInstanceInformation"],"Resource":["arn:aws:ec2:us-west-1:210987654321:instance/*"]}`,
 		`{"Effect":"Allow","Action":["ssmmessages:CreateControlChannel","ssmmessages:CreateDataChannel","ssmmessages:OpenControlChannel",` +
 			`"ssmmessages:OpenDataChannel"],"Resource":["*"]}`,

@@ -36,22 +36,21 @@ type LaunchTemplate struct {
 
 // CreateLaunchTemplate creates a launch template. It has no SSH key: people connect by Session Manager, which needs the machine's role.
 func (c *Component) CreateLaunchTemplate(name string, l LaunchTemplate) (*ec2.LaunchTemplate, error) {
+	launched := ec2.LaunchTemplateTagSpecificationArray{tagLaunched("instance", l.InstanceTags), tagLaunched("volume", l.Tags)}
+	// An interface that exists already has its own tags.
+	if l.Interface.NetworkInterfaceId == nil {
+		launched = append(launched, tagLaunched("network-interface", l.Tags))
+	}
 	args := &ec2.LaunchTemplateArgs{
 		ImageId: pulumi.String(l.Image), UpdateDefaultVersion: pulumi.Bool(true),
 		UserData:           encodeUserData(l.Bucket, l.UserData),
 		IamInstanceProfile: ec2.LaunchTemplateIamInstanceProfileArgs{Arn: l.Profile.Arn},
 		MetadataOptions:    requireMetadataTokens(), BlockDeviceMappings: encryptRootDisk(l.DiskGiB),
 		NetworkInterfaces: ec2.LaunchTemplateNetworkInterfaceArray{l.Interface},
-		TagSpecifications: ec2.LaunchTemplateTagSpecificationArray{tagLaunched("instance", l.InstanceTags), tagLaunched("volume", l.Tags)},
-		Tags:              NameTag(name),
+		TagSpecifications: launched, Tags: NameTag(name),
 	}
 	if l.InstanceType != "" {
 		args.InstanceType = pulumi.String(l.InstanceType)
-	}
-	// An interface that exists already has its own tags.
-	if l.Interface.NetworkInterfaceId == nil {
-		args.TagSpecifications = append(args.TagSpecifications.(ec2.LaunchTemplateTagSpecificationArray),
-			tagLaunched("network-interface", l.Tags))
 	}
 	return Create(c, ec2.NewLaunchTemplate, name, args)
 }
@@ -77,8 +76,8 @@ func LatestVersion(template *ec2.LaunchTemplate) pulumi.StringOutput {
 	return template.LatestVersion.ApplyT(strconv.Itoa).(pulumi.StringOutput)
 }
 
-// encodeUserData encodes a machine's user data. The output depends on the bucket's name, which is known once the agent is in the bucket: a
-// machine that starts earlier finds no agent.
+// encodeUserData encodes a machine's user data. The output depends on the bucket's name, which exists once the agent is in the bucket:
+// a machine that starts earlier finds no agent.
 func encodeUserData(bucket pulumi.StringInput, text string) pulumi.StringOutput {
 	encoded := base64.StdEncoding.EncodeToString([]byte(text))
 	return bucket.ToStringOutput().ApplyT(func(string) string { return encoded }).(pulumi.StringOutput)

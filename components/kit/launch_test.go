@@ -82,7 +82,8 @@ func TestMachinesWithANewInterface(t *testing.T) {
 	})
 	group := all.Named(t, "aws:autoscaling/group:Group", "part")
 	expect(t, group, map[resource.PropertyKey]string{
-		"initialLifecycleHooks": "[map[defaultResult:ABANDON heartbeatTimeout:600 lifecycleTransition:autoscaling:EC2_INSTANCE_LAUNCHING name:ready] " +
+		"initialLifecycleHooks": "[map[defaultResult:ABANDON heartbeatTimeout:600 " +
+			"lifecycleTransition:autoscaling:EC2_INSTANCE_LAUNCHING name:ready] " +
 			"map[defaultResult:CONTINUE heartbeatTimeout:180 lifecycleTransition:autoscaling:EC2_INSTANCE_TERMINATING name:drain]]",
 		"launchTemplate": "map[id:part-id version:1]",
 		"tags": "[map[key:a propagateAtLaunch:false value:1] map[key:b propagateAtLaunch:false value:2] " +
@@ -115,7 +116,8 @@ func TestSecurityGroupRules(t *testing.T) {
 	expect(t, all.Named(t, "aws:ec2/securityGroup:SecurityGroup", "part"), map[resource.PropertyKey]string{
 		"vpcId": "vpc-1", "description": "Machines", "tags": "map[Name:part]", "ingress": "<nil>", "egress": "<nil>",
 	})
-	const ingress, egress = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+	const ingress, egress = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+		"aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 	expect(t, all.Named(t, ingress, "part-in"), map[resource.PropertyKey]string{
 		"securityGroupId": "part-id", "ipProtocol": "tcp", "fromPort": "443", "toPort": "443", "cidrIpv4": "10.0.0.0/8",
 		"referencedSecurityGroupId": "<nil>", "tags": "map[Name:part-in]",

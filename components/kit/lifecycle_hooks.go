@@ -22,8 +22,8 @@ const (
 
 // LifecycleHooks returns a group's launch and terminate hooks. They are part of the group from its creation: as resources of their own
 // they would come when the first machine is already past them. The seconds are how long a machine may send no heartbeat while it starts
-// and while it drains. A machine that never reports ready is abandoned, and the group launches another one. The last argument is the result
-// for a machine that falls silent while it drains: Abandon or Continue.
+// and while it drains. A machine that never reports ready is abandoned, and the group launches another one. The last argument is the
+// result for a machine that falls silent while it drains: Abandon or Continue.
 func LifecycleHooks(readySeconds, drainSeconds int, undrained string) autoscaling.GroupInitialLifecycleHookArray {
 	return autoscaling.GroupInitialLifecycleHookArray{
 		newHook(LaunchHook, "autoscaling:EC2_INSTANCE_LAUNCHING", Abandon, readySeconds),
@@ -38,9 +38,9 @@ func newHook(name, transition, result string, seconds int) autoscaling.GroupInit
 	}
 }
 
-// IgnoreHookChanges returns the option that keeps a group's hooks as they were at its creation. AWS does not return them with the group, so
-// a group that a killed run created has none in the state, and any difference in them replaces the group with every machine in it. A new
-// number of seconds therefore applies to new groups only.
+// IgnoreHookChanges returns the option that keeps a group's hooks as they were at its creation. AWS does not return them with the group,
+// so a group that a killed run created has none in the state, and any difference in them replaces the group with every machine in it. A
+// new number of seconds therefore applies to new groups only.
 func IgnoreHookChanges() pulumi.ResourceOption {
 	return pulumi.IgnoreChanges([]string{"initialLifecycleHooks"})
 }

@@ -74,7 +74,8 @@ const (
 	ViaInternet    RouteKind = "internet-gateway"
 )
 
-// Validate returns an error that lists every egress route whose target the network does not have, and everything that a NAT instance lacks.
+// Validate returns an error that lists every egress route whose target the network does not have, and everything that a NAT instance
+// lacks.
 func (a *Args) Validate() error {
 	if a == nil {
 		return errors.New("arguments are missing")

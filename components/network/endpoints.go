@@ -9,7 +9,8 @@ import (
 
 const httpsPort = 443
 
-// createEndpoints creates the S3 gateway endpoint, which exists in every egress mode, and the interface endpoints that the arguments list.
+// createEndpoints creates the S3 gateway endpoint, which exists in every egress mode, and the interface endpoints that the arguments
+// list.
 func (b *builder) createEndpoints() error {
 	name := b.ChildName("s3")
 	if _, err := kit.Create(b.Component, ec2.NewVpcEndpoint, name, &ec2.VpcEndpointArgs{
@@ -33,8 +34,8 @@ func (b *builder) createEndpoints() error {
 		name := b.ChildName("endpoint", service)
 		if _, err := kit.Create(b.Component, ec2.NewVpcEndpoint, name, &ec2.VpcEndpointArgs{
 			VpcId: b.vpc.ID(), ServiceName: b.serviceName(service), VpcEndpointType: pulumi.String("Interface"),
-			PrivateDnsEnabled: pulumi.Bool(true),
-			SubnetIds:         subnets, SecurityGroupIds: pulumi.StringArray{securityGroup.ID()}, Tags: kit.NameTag(name),
+			PrivateDnsEnabled: pulumi.Bool(true), SubnetIds: subnets, SecurityGroupIds: pulumi.StringArray{securityGroup.ID()},
+			Tags: kit.NameTag(name),
 		}); err != nil {
 			return err
 		}

@@ -27,9 +27,10 @@ type natInstance struct {
 	group *autoscaling.Group
 }
 
-// createNATInstances creates a group of one machine in each zone that has a NAT instance. Address and interface are resources of their own
-// that outlive the machine: the group's launch template names the interface as the machine's first, so a new machine takes over address
-// and routes by starting. (A second interface that the machine attaches was refused: the machine must work before it can attach one.)
+// createNATInstances creates a group of one machine in each zone that has a NAT instance. Address and interface are resources of their
+// own that outlive the machine: the group's launch template names the interface as the machine's first, so a new machine takes over
+// address and routes by starting. (A second interface that the machine attaches was refused: the machine must work before it can attach
+// one.)
 func (b *builder) createNATInstances() error {
 	var securityGroup *ec2.SecurityGroup
 	for _, z := range b.args.Zones {
@@ -116,9 +117,9 @@ func (b *builder) createNATGroup(
 	if err != nil {
 		return nil, err
 	}
-	// Zones and not subnets: a template that names an interface has its subnet already, and EC2 Auto Scaling refuses both. The provider waits
-	// until a machine is in service, so that a change of the egress mode moves no route to one that does not forward traffic. A new version
-	// of the template replaces no machine; the next machine starts from it.
+	// Zones and not subnets: a template that names an interface has its subnet already, and EC2 Auto Scaling refuses both. The provider
+	// waits until a machine is in service, so that a change of the egress mode moves no route to one that does not forward traffic. A new
+	// version of the template replaces no machine; the next machine starts from it.
 	return kit.Create(b.Component, autoscaling.NewGroup, name, &autoscaling.GroupArgs{
 		MinSize: pulumi.Int(1), MaxSize: pulumi.Int(1), DesiredCapacity: pulumi.Int(1),
 		AvailabilityZones:     pulumi.ToStringArray([]string{z.Name}),

@@ -52,8 +52,8 @@ type builder struct {
 }
 
 // New creates a network. By the model durations, the first subnet is usable after 17 seconds. Internet access takes 105 seconds more by a
-// NAT gateway, and 103 more by a NAT instance: interface 2, template 2, group 20, login 26, and 53 until its agent reports that it forwards
-// traffic. The NAT instance's role, whose profile takes 12 seconds, exists before the subnet.
+// NAT gateway, and 103 more by a NAT instance: interface 2, template 2, group 20, login 26, and 53 until its agent reports that it
+// forwards traffic. The NAT instance's role, whose profile takes 12 seconds, exists before the subnet.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Network, error) {
 	n := &Network{}
 	component, err := kit.Register(ctx, kit.Kind{Noun: "network", Token: Type}, name, n, args, opts...)
@@ -106,7 +106,8 @@ func (b *builder) createVPC() error {
 	// The VPC's own security group lets its members connect to each other. Adopted without rules, it allows nothing to a machine whose
 	// creator names no group.
 	name = b.ChildName("locked")
-	_, err = kit.Create(b.Component, ec2.NewDefaultSecurityGroup, name,
-		&ec2.DefaultSecurityGroupArgs{VpcId: b.vpc.ID(), Tags: kit.NameTag(name)})
+	_, err = kit.Create(b.Component, ec2.NewDefaultSecurityGroup, name, &ec2.DefaultSecurityGroupArgs{
+		VpcId: b.vpc.ID(), Tags: kit.NameTag(name),
+	})
 	return err
 }

@@ -57,8 +57,8 @@ func record(t *testing.T, edit func(*network.Args)) recorder.Recording {
 func toInstances(a *network.Args) {
 	for i := range a.Zones {
 		z := &a.Zones[i]
-		way := network.Route{Kind: network.ViaNATInstance, Zone: z.Name}
-		z.NATAddresses, z.RunnerRoute, z.CacheRoute = 0, way, way
+		egress := network.Route{Kind: network.ViaNATInstance, Zone: z.Name}
+		z.NATAddresses, z.RunnerRoute, z.CacheRoute = 0, egress, egress
 		z.NATInstance = &network.NATInstance{
 			InstanceType: "t4g.medium", Address: z.Public.Addr().Next(), Image: "resolve:ssm:/image", UserData: "#!/bin/sh\nexec planted\n",
 		}
@@ -68,8 +68,8 @@ func toInstances(a *network.Args) {
 func toNone(a *network.Args) {
 	a.Internet, a.InterfaceEndpoints = false, []string{"ssm", "ec2"}
 	for i := range a.Zones {
-		way := network.Route{Kind: network.NoRoute}
-		a.Zones[i].NATAddresses, a.Zones[i].RunnerRoute, a.Zones[i].CacheRoute = 0, way, way
+		egress := network.Route{Kind: network.NoRoute}
+		a.Zones[i].NATAddresses, a.Zones[i].RunnerRoute, a.Zones[i].CacheRoute = 0, egress, egress
 	}
 }
 
@@ -82,7 +82,7 @@ func TestAddressesReplaceNoGateway(t *testing.T) {
 	}
 }
 
-// The gateway stays where nothing may lead to it: AWS does not let it go while a machine has a public address.
+// The internet gateway exists also without a route to it: AWS does not detach it while a machine has a public address.
 func TestGatewayWithoutARoute(t *testing.T) {
 	recorded := record(t, toNone)
 	recorded.Named(t, "aws:ec2/internetGateway:InternetGateway", "net-internet")
@@ -109,7 +109,7 @@ func TestDefaultRoutesAreOneResourceInEveryMode(t *testing.T) {
 	target(func(a *network.Args) { a.Zones[1].RunnerRoute = network.Route{Kind: network.ViaInternet} }, "gatewayId")
 }
 
-// What the cloud checks and no property says must be an explicit edge; see the comments beside each.
+// A requirement that the cloud checks and that no property refers to must be an explicit edge; the comments name each reason.
 func TestHiddenEdges(t *testing.T) {
 	after := func(r recorder.Registration, name string) bool {
 		return slices.ContainsFunc(r.Dependencies, func(urn string) bool { return resource.URN(urn).Name() == name })
@@ -126,7 +126,7 @@ func TestHiddenEdges(t *testing.T) {
 	if !slices.ContainsFunc(route.Dependencies, func(urn string) bool { return resource.URN(urn).Type() == groupType }) {
 		t.Errorf("the route does not wait for the NAT instance's group: %v", route.Dependencies)
 	}
-	// On the way back a machine says that it goes, for which it needs its rights and its way out.
+	// When the group is deleted, its machine completes the terminate hook, for which it needs its rights and its egress route.
 	group := instances.Named(t, groupType, "net-nat-instance-us-west-1a")
 	for _, want := range []string{"RolePolicy", "EipAssociation", "Route", "RouteTableAssociation"} {
 		if !slices.ContainsFunc(group.Dependencies, func(urn string) bool { return string(resource.URN(urn).Type().Name()) == want }) {
@@ -135,7 +135,7 @@ func TestHiddenEdges(t *testing.T) {
 	}
 }
 
-// NAT gateways must not wait for what they do not need: they are on the longest path.
+// NAT gateways wait for no resource that they do not need: they are on the critical path.
 func TestNATGatewayWaitsForNothingElse(t *testing.T) {
 	nat := record(t, nil).Named(t, "aws:ec2/natGateway:NatGateway", "net-nat-us-west-1a")
 	for _, urn := range nat.Dependencies {
@@ -183,8 +183,8 @@ func TestNATInstanceIsSafe(t *testing.T) {
 		string(got) != "#!/bin/sh\nexec planted\n" {
 		t.Errorf("user data %q, %v", got, err)
 	}
-	if profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue(); !strings.HasSuffix(profile,
-		"net-nat-instance-us-west-1a") {
+	profile := template.Inputs["iamInstanceProfile"].ObjectValue()["arn"].StringValue()
+	if !strings.HasSuffix(profile, "net-nat-instance-us-west-1a") {
 		t.Errorf("the machine has the profile %s", profile)
 	}
 	iface := recorded.Named(t, "aws:ec2/networkInterface:NetworkInterface", "net-nat-instance-us-west-1a")
@@ -193,8 +193,8 @@ func TestNATInstanceIsSafe(t *testing.T) {
 	}
 }
 
-// A route may move to the machine once the group is there, so the group waits for it, and the machine says when it carries traffic. A
-// silent one is replaced while the provider still waits, ten minutes by itself.
+// A route may move to the machine once the group exists. So the provider waits for the machine, which reports when it forwards traffic.
+// A silent machine is replaced within the ten minutes for which the provider waits.
 func TestNATInstanceIsWaitedFor(t *testing.T) {
 	group := record(t, toInstances).Named(t, groupType, "net-nat-instance-us-west-1a").Inputs
 	if group.HasValue("waitForCapacityTimeout") {
@@ -242,7 +242,7 @@ func TestFlowLogPolicyNamesWhatItAllows(t *testing.T) {
 	}
 }
 
-// A NAT instance completes the hooks of its own group, and attaches nothing: its interface comes with the template.
+// A NAT instance completes the hooks of its own group. It attaches no interface: the template names it.
 func TestNATInstanceMayDoWhatItNeeds(t *testing.T) {
 	recorded := record(t, toInstances)
 	for _, zone := range []string{"us-west-1a", "us-west-1b"} {
@@ -270,7 +270,7 @@ func TestNATInstanceMayDoWhatItNeeds(t *testing.T) {
 	}
 }
 
-// Everything that takes tags has its Name tag equal to its name: that is how a killed run's resources are found again.
+// Every resource that accepts tags has its name as Name tag: Beachhead finds a killed run's resources by it.
 func TestNameTags(t *testing.T) {
 	for _, edit := range []func(*network.Args){nil, toInstances, toNone} {
 		for _, r := range record(t, edit) {
@@ -293,7 +293,7 @@ func TestChildrenHaveTheComponentAsParent(t *testing.T) {
 	}
 }
 
-func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
+func TestEgressRoutesWithoutTargetAreRefused(t *testing.T) {
 	cases := map[string]func(*network.Args){
 		"no gateway in that zone": func(a *network.Args) { a.Zones[0].NATAddresses = 0 },
 		"no instance in that zone": func(a *network.Args) {
@@ -301,7 +301,7 @@ func TestWaysThatLeadToNothingAreRefused(t *testing.T) {
 		},
 		"no internet gateway":       func(a *network.Args) { a.Internet = false },
 		"a NAT instance without it": func(a *network.Args) { toInstances(a); a.Internet = false },
-		"a way that does not exist": func(a *network.Args) { a.Zones[0].CacheRoute = network.Route{Kind: "tunnel"} },
+		"an unknown kind of route":  func(a *network.Args) { a.Zones[0].CacheRoute = network.Route{Kind: "tunnel"} },
 	}
 	for name, edit := range cases {
 		err := pulumi.RunErr(func(ctx *pulumi.Context) error {

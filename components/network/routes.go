@@ -9,8 +9,8 @@ import (
 	"github.com/beachhead-build/beachhead/components/kit"
 )
 
-// createDefaultRoute creates a table's default route to the target of the egress route. It is one resource with one name in every mode, so a
-// change of mode is an update in place: the engine creates the new target first, moves the route, and deletes the old target last.
+// createDefaultRoute creates a table's default route to the target of the egress route. It is one resource with one name in every mode,
+// so a change of mode is an update in place: the engine creates the new target first, moves the route, and deletes the old target last.
 func (b *builder) createDefaultRoute(name string, table *ec2.RouteTable, egress Route) error {
 	route := &ec2.RouteArgs{RouteTableId: table.ID(), DestinationCidrBlock: pulumi.String(kit.Anywhere)}
 	var ready []pulumi.Resource

@@ -32,14 +32,14 @@ func (b *builder) createSubnet(tier, zone string, block netip.Prefix, table *ec2
 	return zoneSubnet{subnet: subnet, association: association}, err
 }
 
-// createPublicSubnets creates the public tier with the internet gateway. Both exist in every egress mode: NAT gateways are in the public
+// createPublicSubnets creates the public tier with the internet gateway. They exist in every egress mode: NAT gateways are in the public
 // tier, and runners under public egress.
 func (b *builder) createPublicSubnets() error {
 	var err error
 	if b.publicTable, err = b.createRouteTable("public"); err != nil {
 		return err
 	}
-	// Without a route to it the gateway forwards nothing. AWS does not detach it while any machine has a public address, so a change of mode
+	// A gateway without a route to it forwards nothing. AWS does not detach it while any machine has a public address, so a change of mode
 	// that deleted it would stop half-way for as long as one machine lives.
 	name := b.ChildName("internet")
 	if b.internet, err = kit.Create(b.Component, ec2.NewInternetGateway, name, &ec2.InternetGatewayArgs{
@@ -63,8 +63,8 @@ func (b *builder) createPublicSubnets() error {
 }
 
 // createPrivateSubnets creates the private runner, cache and link subnets. Runner and cache subnets have a route table for each zone in
-// every mode, also where one table would do: a table costs nothing, and a change of mode then moves one route in place. With a shared table
-// it would need new tables, and a moment in which the associations move.
+// every mode, also where one table would do: a table costs nothing, and a change of mode then moves one route in place. With a shared
+// table it would need new tables, and a moment in which the associations move.
 func (b *builder) createPrivateSubnets() error {
 	linkTable, err := b.createRouteTable("link")
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 type alarm struct {
 	// name is the alarm's resource name without the component's.
 	name, description string
-	// metrics are the alarm's metrics. Of several, the greatest counts, so that the alarm goes off when all of them fail and not when one
-	// does.
+	// metrics are the alarm's metrics. If there are several, the greatest counts, so that the alarm goes off when all of them fail and not
+	// when one does.
 	metrics    []metric
 	statistic  string
 	comparison string
@@ -51,9 +51,11 @@ func listAlarms(a *Args) []alarm {
 	var all []alarm
 	for _, nat := range a.NATGateways {
 		all = append(all, alarm{
-			name:        "ports-" + nat.Name,
-			description: "NAT gateway " + nat.Name + " has no free ports, so new connections hang. Raise network.addresses, or change network.egress",
-			// One error is too many: each is a connection that hung. Source: Amazon VPC user guide, "Monitor NAT gateways using Amazon CloudWatch".
+			name: "ports-" + nat.Name,
+			description: "NAT gateway " + nat.Name + " has no free ports, so new connections hang. " +
+				"Raise network.addresses, or change network.egress",
+			// One error is too many: each is a connection that hung. Source: Amazon VPC user guide, "Monitor NAT gateways using Amazon
+			// CloudWatch".
 			metrics:   []metric{{"AWS/NATGateway", "ErrorPortAllocation", map[string]pulumi.StringInput{"NatGatewayId": nat.ID}}},
 			statistic: "Sum", comparison: above, threshold: 0, period: 60, periods: 1, missing: missingIsFine,
 		})
@@ -68,10 +70,10 @@ func listAlarms(a *Args) []alarm {
 }
 
 // linkAlarms returns the alarms about the link to GCP. AWS has one metric for tunnel and session: with BGP it is 1 while the session is
-// established, and 0 in every other state, also when the tunnel is down. For a connection it is between 0 and 1 when one of its two tunnels
-// is down, which happens during AWS's own maintenance. Below a quarter, both are down. Source: AWS Site-to-Site VPN user guide, "Monitor
-// AWS Site-to-Site VPN tunnels using Amazon CloudWatch". (Alarms on traffic were refused: AWS reports traffic for tunnels that are down
-// too.)
+// established, and 0 in every other state, also when the tunnel is down. For a connection it is between 0 and 1 when one of its two
+// tunnels is down, which happens during AWS's own maintenance. Below a quarter, both are down. Source: AWS Site-to-Site VPN user guide,
+// "Monitor AWS Site-to-Site VPN tunnels using Amazon CloudWatch". (Alarms on traffic were refused: AWS reports traffic for tunnels that
+// are down too.)
 func linkAlarms(connections []Named) []alarm {
 	// Silence is the failure itself: a deleted tunnel publishes nothing.
 	down := alarm{statistic: "Maximum", comparison: below, threshold: 0.25, period: 60, missing: missingIsFailure}
@@ -80,8 +82,8 @@ func linkAlarms(connections []Named) []alarm {
 	for _, c := range connections {
 		one := down
 		one.name = "tunnels-" + c.Name
-		one.description = "Both tunnels of VPN connection " + c.Name +
-			" are down, or have no BGP session. The link works with its other half only"
+		one.description = "Both tunnels of VPN connection " + c.Name + " are down, or have no BGP session. " +
+			"The link works with its other half only"
 		one.metrics = []metric{{"AWS/VPN", "TunnelState", map[string]pulumi.StringInput{"VpnId": c.ID}}}
 		one.periods = 3
 		all, link.metrics = append(all, one), append(link.metrics, one.metrics...)
@@ -89,7 +91,8 @@ func linkAlarms(connections []Named) []alarm {
 	if len(connections) > 0 {
 		// The alarm about the whole link goes off sooner, because backend names lead nowhere.
 		link.name, link.periods = "bgp", 2
-		link.description = "No VPN connection has an established BGP session, so GCP is unreachable over the link. Set gcp.path to public until it works"
+		link.description = "No VPN connection has an established BGP session, so GCP is unreachable over the link. " +
+			"Set gcp.path to public until it works"
 		all = append(all, link)
 	}
 	return all
@@ -167,11 +170,11 @@ func (a alarm) metricQueries() cloudwatch.MetricAlarmMetricQueryArray {
 	for i, m := range a.metrics {
 		id := "m" + strconv.Itoa(i)
 		ids = append(ids, id)
-		queries = append(queries, cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String(id),
-			Metric: cloudwatch.MetricAlarmMetricQueryMetricArgs{
-				Namespace: pulumi.String(m.namespace), MetricName: pulumi.String(m.name), Dimensions: pulumi.StringMap(m.dimensions),
-				Stat: pulumi.String(a.statistic), Period: pulumi.Int(a.period),
-			}})
+		read := cloudwatch.MetricAlarmMetricQueryMetricArgs{
+			Namespace: pulumi.String(m.namespace), MetricName: pulumi.String(m.name), Dimensions: pulumi.StringMap(m.dimensions),
+			Stat: pulumi.String(a.statistic), Period: pulumi.Int(a.period),
+		}
+		queries = append(queries, cloudwatch.MetricAlarmMetricQueryArgs{Id: pulumi.String(id), Metric: read})
 	}
 	return append(queries, cloudwatch.MetricAlarmMetricQueryArgs{
 		Id: pulumi.String("greatest"), Expression: pulumi.String("MAX([" + strings.Join(ids, ",") + "])"), Label: pulumi.String(a.name),

@@ -66,7 +66,7 @@ func (a *Args) Validate() error {
 		p.RefuseIf(slices.Contains(a.Webhooks[:i], hook), "webhooks[%d]: the address is listed twice", i)
 	}
 	p.RefuseIf(len(a.Connections) > maxMetrics, "%d VPN connections; one alarm reads at most %d metrics", len(a.Connections), maxMetrics)
-	p.RefuseIf(a.Stack == "" || a.Region == "" || a.Account == "", "stack %q, region %q, account %q; want all of them", a.Stack, a.Region,
-		a.Account)
+	p.RefuseIf(a.Stack == "" || a.Region == "" || a.Account == "",
+		"stack %q, region %q, account %q; want all of them", a.Stack, a.Region, a.Account)
 	return p.Combine()
 }

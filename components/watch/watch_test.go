@@ -44,7 +44,7 @@ func alarm(t *testing.T, name string) resource.PropertyMap {
 	return record(t, nil).Named(t, "aws:cloudwatch/metricAlarm:MetricAlarm", name).Inputs
 }
 
-// watched is what an alarm looks at: its metric, or the expression of its metric math.
+// watched returns an alarm's metric, or the expression of its metric math.
 func watched(a resource.PropertyMap) string {
 	if a.HasValue("metricName") {
 		return a["metricName"].StringValue()
@@ -80,8 +80,8 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-// One tunnel down is AWS's maintenance and makes the connection's mean one half; only both wake somebody, and so does silence.
-func TestOneTunnelDownWakesNobody(t *testing.T) {
+// One tunnel is down during AWS's maintenance, and the connection's metric is one half. The alarm goes off when both are down, or silent.
+func TestNoAlarmForOneTunnelDown(t *testing.T) {
 	a := alarm(t, "watch-tunnels-0")
 	if threshold := a["threshold"].NumberValue(); threshold <= 0 || threshold >= 0.5 {
 		t.Errorf("goes off below %g, want above 0 and below one half", threshold)
@@ -133,7 +133,7 @@ func TestNoLinkNoAlarm(t *testing.T) {
 	}
 }
 
-// A fleet that need not run, as in standby, has no alarm for not running.
+// A fleet with a minimum of 0, as in standby, has no alarm about its machines.
 func TestStandbyIsSilent(t *testing.T) {
 	for _, a := range record(t, func(w *watch.Args) { w.Fleets[0].Min = 0 }).OfType("aws:cloudwatch/metricAlarm:MetricAlarm") {
 		if strings.HasPrefix(a.Name, "watch-machines-") {
@@ -156,7 +156,7 @@ func TestSubscriptions(t *testing.T) {
 	}
 }
 
-// A webhook's path is a secret, which names show to everybody and state to whoever reads it.
+// A webhook's path is a secret. Resource names must not contain it, and the state must have it encrypted.
 func TestWebhooksTellTheirHostAlone(t *testing.T) {
 	hooks := []string{"https://chat.example.com:8443/hook/planted-1", "https://chat.example.com:8443/hook/planted-2"}
 	names := map[string]bool{}
@@ -210,7 +210,7 @@ func TestDashboardShowsEveryAlarm(t *testing.T) {
 	}
 }
 
-// The topic is encrypted with a key that CloudWatch may use for this account's alarms and for nobody else's.
+// The topic's key can be used by CloudWatch for alarms of this account only.
 func TestNotificationsAreEncrypted(t *testing.T) {
 	recorded := record(t, nil)
 	if topic := recorded.Named(t, "aws:sns/topic:Topic", "watch"); topic.Inputs["kmsMasterKeyId"].StringValue() != "watch-id" {

@@ -17,3 +17,11 @@ func TestBlockYAML(t *testing.T) {
 		t.Errorf("%s %v", text, err)
 	}
 }
+
+// JSON is for programs and people: it keeps <, > and & as they are.
+func TestWriteJSON(t *testing.T) {
+	var out strings.Builder
+	if err := writeJSON(&out, map[string]any{"a": []string{"x<y & z"}}); err != nil || out.String() != "{\n  \"a\": [\n    \"x<y & z\"\n  ]\n}\n" {
+		t.Errorf("%q %v", out.String(), err)
+	}
+}

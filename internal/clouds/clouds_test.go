@@ -73,8 +73,10 @@ func TestSummarize(t *testing.T) {
 			"missing permissions, sorted and each once", t.Context(), []clouds.Failure{denied("b:B"), expired, denied("a:A"), denied("b:B")},
 			"AWS denies a:A, b:B; allow these actions", clouds.ErrNotAllowed,
 		},
-		{"the first failure, in one line", t.Context(), []clouds.Failure{expired, {Permission: "x"}}, `AWS: iam:GetRole failed with "ExpiredToken"`, broken},
-		{"a deadline", late, []clouds.Failure{expired}, "AWS did not answer iam:GetRole within 1m0s; run the command again", context.DeadlineExceeded},
+		{"the first failure, in one line", t.Context(), []clouds.Failure{expired, {Permission: "x"}},
+			`AWS: iam:GetRole failed with "ExpiredToken"`, broken},
+		{"a deadline", late, []clouds.Failure{expired}, "AWS did not answer iam:GetRole within 1m0s; run the command again",
+			context.DeadlineExceeded},
 		{"missing permissions, at the deadline", late, []clouds.Failure{denied("a:A")}, "denies a:A", clouds.ErrNotAllowed},
 		{"an interruption", interrupted, []clouds.Failure{expired}, "context canceled", context.Canceled},
 	}

@@ -97,7 +97,8 @@ func TestMatchRefuses(t *testing.T) {
 	}{
 		{"one of one name", []Step{wanted}, []inventory.Resource{volume(as)}, nil},
 		{"one, listed twice", []Step{wanted}, []inventory.Resource{volume(as), volume(as)}, nil},
-		{"two of one name", []Step{wanted}, []inventory.Resource{volume(other), volume(as)}, []string{"vol-1 and vol-2", "beachhead:stack tag"}},
+		{"two of one name", []Step{wanted}, []inventory.Resource{volume(other), volume(as)},
+			[]string{"vol-1 and vol-2", "beachhead:stack tag"}},
 		{"two of a name that nobody asks for", nil, []inventory.Resource{volume(other), volume(as)}, nil},
 		{"one for two resources", []Step{wanted, wanted}, []inventory.Resource{volume(as)}, []string{"vol-1", "may be cache-shard-00 or"}},
 		{"in its zone", []Step{wanted}, []inventory.Resource{volume(place("us-west-2a"))}, nil},

@@ -178,8 +178,8 @@ func anyState(t *rapid.T) []apitype.ResourceV3 {
 	return all
 }
 
-// intact fails unless a state is as Pulumi itself wants it, or it would refuse to read it: what an entry names is before it, and of those
-// with one URN at most one, the first, is not yet to be deleted.
+// mustBeReadable fails unless Pulumi can read a state: everything that an entry names is before it, and of the entries with one URN only
+// the first may be one that is not marked for deletion.
 func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	t.Helper()
 	before := map[string]bool{}
@@ -200,8 +200,8 @@ func mustBeReadable(t require, resources []apitype.ResourceV3) {
 	}
 }
 
-// mustPrecede gives what an entry must be gone before and does not say yet: for a group, all in the cloud that comes after no group which
-// leaves no later than it.
+// mustPrecede returns what an entry must be gone before and does not depend on yet: for a group, everything in the cloud that depends on
+// no group of the same or an earlier wave.
 func mustPrecede(all []apitype.ResourceV3, r apitype.ResourceV3) []resource.URN {
 	if r.Type != restype.ScalingGroup || r.External {
 		return nil

@@ -11,7 +11,8 @@ func TestFailureHasOneLineForEachThing(t *testing.T) {
 		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating EIP: AddressLimitExceeded"},
 		{URN: "urn:pulumi:a::beachhead::pulumi:pulumi:Stack::beachhead-a", Message: "update failed"},
 	}}
-	if got, want := f.Error(), "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded; request an increase of quota L-0263D0A3"; !strings.HasPrefix(got, want) {
+	const want = "net-nat-0 (aws:ec2/eip:Eip): creating EIP: AddressLimitExceeded; request an increase of quota L-0263D0A3"
+	if got := f.Error(); !strings.HasPrefix(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := (&Failure{Rest: "no pulumi"}).Error(); got != "no pulumi" {

@@ -29,9 +29,9 @@ type Node struct {
 	protect, retain bool
 }
 
-// DeclaredResources returns every resource that a program declares for a stack with the given name, sorted by URN: no components and no providers. It
-// runs the program as a preview does, in this process alone, with no cloud and no state; look-ups find nothing. Secrets are the names of
-// those that the program reads from its configuration. It fails when the program does.
+// DeclaredResources returns every resource that a program declares for a stack with the given name, sorted by URN: no components and no
+// providers. It runs the program as a preview does, in this process alone, with no cloud and no state; look-ups find nothing. Secrets are
+// the names of those that the program reads from its configuration. It fails when the program does.
 func DeclaredResources(name string, program pulumi.RunFunc, secrets []string) ([]Node, error) {
 	config := map[string]string{}
 	for _, secret := range secrets {

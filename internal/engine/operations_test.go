@@ -195,6 +195,22 @@ func TestDownWritesNoStateWithoutNeed(t *testing.T) {
 	f.wants(t, "export", "destroy")
 }
 
+// A down writes the state for each of its two reasons alone: a kept resource, which must lose its protection, or machines, which need an
+// order.
+func TestDownWritesTheStateForEitherReason(t *testing.T) {
+	kept := entryOf(restype.Volume, "volume", "vol-1")
+	kept.Protect, kept.RetainOnDelete = true, true
+	for name, resources := range map[string][]apitype.ResourceV3{
+		"a kept volume": {kept}, "machines": {entryOf(restype.ScalingGroup, "runners", "runners"), entryOf(restype.VPC, "vpc", "vpc-1")},
+	} {
+		f := &fakeStack{state: apitype.DeploymentV3{Resources: resources}}
+		if _, err := f.open(nil).Down(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		f.wants(t, "export", "import", "destroy")
+	}
+}
+
 func TestOutputsHideSecrets(t *testing.T) {
 	f := &fakeStack{}
 	outputs, err := f.open(nil).Outputs(t.Context())

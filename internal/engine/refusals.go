@@ -35,7 +35,7 @@ func (s Step) refusal() error {
 	switch {
 	case s.Protected && s.RemovesResource():
 		return s.protectionError()
-	case s.replaces() && row.Permanent():
+	case s.replaces() && row.IsPermanent():
 		return fmt.Errorf("%s (%s) would be %s: %s", s.Name, s.Type, s.describeRemoval(), row.ReplaceAdvice)
 	case s.shrinks():
 		return fmt.Errorf("%s (%s) has a %s of %s and would get %s: %s", s.Name, s.Type, row.GrowsOnly,

@@ -98,7 +98,8 @@ func TestRefusalsNameTheCause(t *testing.T) {
 func TestReadProtections(t *testing.T) {
 	const urn = "urn:pulumi:a::beachhead::beachhead:aws:ShardedCache$aws:ebs/volume:Volume::cache-shard-01"
 	for message, want := range map[string]string{
-		"unable to replace resource \"x\"\nas it is currently marked for protection.": "cache-shard-01 (aws:ebs/volume:Volume) is protected and " +
+		"unable to replace resource \"x\"\nas it is currently marked for protection.": "" +
+			"cache-shard-01 (aws:ebs/volume:Volume) is protected and " +
 			"would be replaced: a data volume cannot leave its zone",
 		"resource \"x\" cannot be deleted\nbecause it is protected.": "would be deleted: it holds a part of the cache",
 	} {

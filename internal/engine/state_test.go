@@ -63,7 +63,7 @@ func TestPlanDeletions(t *testing.T) {
 	}
 }
 
-// What is taken up is protected as the program says: else the next down would delete what an earlier one kept.
+// An adopted resource is protected as the program declares it: otherwise the next down would delete what an earlier one kept.
 func TestNewEntriesAreProtected(t *testing.T) {
 	const provider = "urn:pulumi:a::beachhead::pulumi:providers:aws::aws"
 	found := step(func(s *Step) { s.Op, s.ID, s.provider = "create", "vpc-1", provider+"::unknown" })
@@ -86,8 +86,8 @@ func TestKeptIsNoChange(t *testing.T) {
 	}
 }
 
-// What the cloud has and the state lacks is taken up; what the state has and the cloud does not list is asked about, and so is what was
-// being changed. Components, providers, what was only read and what is on its way out are none of these.
+// The engine adopts what the cloud has and the state lacks. It refreshes entries that the cloud does not list, and those of pending
+// updates. Components, providers, resources that the program only reads and entries that are marked for deletion are none of these.
 func TestCompare(t *testing.T) {
 	entry := func(id string, edit func(*apitype.ResourceV3)) apitype.ResourceV3 {
 		r := apitype.ResourceV3{URN: resource.URN("urn:" + id), Type: "aws:ec2/vpc:Vpc", ID: resource.ID(id), Custom: true}

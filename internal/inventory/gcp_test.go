@@ -10,7 +10,8 @@ import (
 func TestLinkOnGCP(t *testing.T) {
 	place := inventory.LinkPlace{Project: "acme", Region: "us-west2"}
 	owned := place.OwnedIn("regions/us-west2/routers", restype.GCPRouter, "us", []inventory.LinkResource{
-		{Name: "beachhead-us-router-default", Interfaces: []string{"beachhead-us-interface-0", "theirs"}, Peers: []string{"beachhead-us-peer-0", "theirs"}},
+		{Name: "beachhead-us-router-default", Interfaces: []string{"beachhead-us-interface-0", "theirs"},
+			Peers: []string{"beachhead-us-peer-0", "theirs"}},
 		{Name: "beachhead-us-west-1-router-default", Interfaces: []string{"beachhead-us-west-1-interface-0"}},
 		{Name: "beachhead-us-router-old", Status: "DEPROVISIONING", Interfaces: []string{"beachhead-us-interface-1"}},
 		{Name: "beachhead-us-tunnel-0"}, {Name: "beachhead-us-routers"}, {Name: "router"},

@@ -28,7 +28,8 @@ func TestResourcesWithoutTags(t *testing.T) {
 
 func TestRecordsOfAZone(t *testing.T) {
 	for _, c := range []struct{ name, typ, want string }{
-		{"shard-00.cache.internal.", "A", "Z1_shard-00.cache.internal_A Z1_shard-00.cache.internal_A  name=shard-00.cache.internal type=A zoneId=Z1"},
+		{"shard-00.cache.internal.", "A", "Z1_shard-00.cache.internal_A " +
+			"Z1_shard-00.cache.internal_A  name=shard-00.cache.internal type=A zoneId=Z1"},
 		{`\052.cache.internal.`, "CNAME", "Z1_*.cache.internal_CNAME Z1_*.cache.internal_CNAME  name=*.cache.internal type=CNAME zoneId=Z1"},
 		{"cache.internal.", "NS", ""},
 		{"cache.internal.", "SOA", ""},
@@ -45,7 +46,8 @@ func TestRecordsOfAZone(t *testing.T) {
 
 func TestNamesOfAStack(t *testing.T) {
 	for got, want := range map[string]string{
-		inventory.LogGroupPrefix("us"): "/beachhead/us/", inventory.BucketPrefix("us"): "beachhead-us-", inventory.LinkPrefix("us"): "beachhead-us-",
+		inventory.LogGroupPrefix("us"): "/beachhead/us/", inventory.BucketPrefix("us"): "beachhead-us-",
+		inventory.LinkPrefix("us"):    "beachhead-us-",
 		inventory.DashboardName("us"): "beachhead-us", inventory.RuleDescription("us"): "Beachhead: runners of us",
 	} {
 		if got != want {

@@ -12,8 +12,8 @@ import (
 
 type object = map[string]any
 
-// cloud is what clouds made of a small region, as they tell it: outputs repeat the inputs. Tests edit it by name.
-func cloud(edit func(map[string]*Made)) []Made {
+// cloudResources returns the resources of a small region as clouds create them, after the test's edits by name. Outputs repeat the inputs.
+func cloudResources(edit func(map[string]*Made)) []Made {
 	all := []Made{
 		{Type: "aws:ec2/vpc:Vpc", ID: "vpc-0a", Name: "vpc", Inputs: object{"cidrBlock": "10.42.0.0/16"}, Seconds: 15},
 		{Type: types.InternetGateway, ID: "igw-0a", Name: "internet", Inputs: object{"vpcId": "vpc-0a"}, Seconds: 30},
@@ -37,20 +37,20 @@ func cloud(edit func(map[string]*Made)) []Made {
 	}
 	edit(byName)
 	for i := range all {
-		told := object{"id": all[i].ID, "ownerId": "210987654321", "state": "available"}
+		outputs := object{"id": all[i].ID, "ownerId": "210987654321", "state": "available"}
 		for k, v := range all[i].Inputs {
-			told[k] = v
+			outputs[k] = v
 		}
 		for k, v := range all[i].Outputs {
-			told[k] = v
+			outputs[k] = v
 		}
-		all[i].Outputs = told
+		all[i].Outputs = outputs
 	}
 	return all
 }
 
-// starts gives when a thing starts, and what it waits for.
-func starts(spans []Span, name string) string {
+// formatStart returns when a resource starts, and the id of the resource that it waits for.
+func formatStart(spans []Span, name string) string {
 	for _, s := range spans {
 		if s.Name == name {
 			_, id, _ := strings.Cut(s.WaitedFor, "::")
@@ -60,7 +60,7 @@ func starts(spans []Span, name string) string {
 	return "never"
 }
 
-func TestForcedByValues(t *testing.T) {
+func TestForcedSpansByValues(t *testing.T) {
 	policy := func(text string) func(map[string]*Made) {
 		return func(m map[string]*Made) { m["policy"].Inputs["policy"] = text }
 	}
@@ -90,33 +90,33 @@ func TestForcedByValues(t *testing.T) {
 		"a description":                     {input("description", "for nat-000a"), "policy", "0 "},
 		"its own name":                      {input("name", "agents"), "policy", "0 "},
 		"what the program gave a network":   {input("cidr", "10.42.0.0/16"), "policy", "0 "},
-		"a value that two hold":             {twoHold, "policy", "0 "},
-		"a value that others hold in part":  {aRegion, "policy", "0 "},
+		"a value that two hold":             {shareValue, "policy", "0 "},
+		"a value that others hold in part":  {showRegion, "policy", "0 "},
 		"a NAT gateway and the internet":    {func(map[string]*Made) {}, "nat", "45 igw-0a"},
 		"a private one": {func(m map[string]*Made) { m["nat"].Inputs["connectivityType"] = "private" }, "nat",
 			"17 subnet-0a"},
 		"a NAT gateway of another VPC":        {func(m map[string]*Made) { m["subnet"].Inputs["vpcId"] = "vpc-0b" }, "nat", "2 subnet-0a"},
 		"an id that is known and a long text": {policy(strings.Repeat("x", 1000) + " vol-0a"), "policy", "0 "},
 	} {
-		if got := starts(types.ForcedSpans(cloud(c.edit)), c.who); got != c.want {
+		if got := formatStart(types.ForcedSpans(cloudResources(c.edit)), c.who); got != c.want {
 			t.Errorf("%s: %s starts at %q, want %q", name, c.who, got, c.want)
 		}
 	}
 }
 
-func twoHold(m map[string]*Made) {
+func shareValue(m map[string]*Made) {
 	m["vpc"].Outputs, m["address"].Outputs = object{"set": "dopt-12345"}, object{"set": "dopt-12345"}
 	m["policy"].Inputs["policy"] = "dopt-12345"
 }
 
-// aRegion has the VPC alone tell its region, which the ARN of the volume has in it as well.
-func aRegion(m map[string]*Made) {
+// showRegion makes the VPC the only resource with its region as an output. The ARN of the volume contains the region too.
+func showRegion(m map[string]*Made) {
 	m["vpc"].Outputs = object{"serviceRegion": "us-west-1"}
 	m["policy"].Inputs["policy"] = "arn:aws:logs:us-west-1:1:*"
 }
 
-// A link to GCP: names instead of ids, and rules that no value shows. Peers take turns.
-func TestForcedLink(t *testing.T) {
+// A link to GCP refers to resources by name, and follows rules that no value shows. BGP peers take turns.
+func TestForcedSpansOfALink(t *testing.T) {
 	spans := types.ForcedSpans([]Made{
 		{Type: "gcp:compute/haVpnGateway:HaVpnGateway", ID: "projects/p/regions/r/vpnGateways/gw", Name: "gateway", Inputs: object{"name": "gw"},
 			Outputs: object{"vpnInterfaces": []any{object{"id": 0.0, "ipAddress": "192.0.2.1"}, object{"id": 1.0, "ipAddress": "192.0.2.2"}}},
@@ -127,14 +127,19 @@ func TestForcedLink(t *testing.T) {
 		{Type: "aws:ec2/vpnGateway:VpnGateway", ID: "vgw-0a", Name: "vgw", Outputs: object{"vpcId": "vpc-0a"}, Seconds: 40},
 		{Type: types.VPNConnection, ID: "vpn-0a", Name: "connection", Inputs: object{"vpnGatewayId": "vgw-0a", "customerGatewayId": "cgw-0a"},
 			Outputs: object{"tunnel1Address": "198.51.100.1", "tunnel1PresharedKey": "abcdefgh"}, Seconds: 235},
-		{Type: types.VPNGatewayAttachment, ID: "vpn-attachment-1", Name: "attachment", Inputs: object{"vpcId": "vpc-0a", "vpnGatewayId": "vgw-0a"}, Seconds: 40},
-		{Type: types.VPNRoutePropagation, ID: "vgw-0a_rtb-0a", Name: "routes", Inputs: object{"routeTableId": "rtb-0a", "vpnGatewayId": "vgw-0a"}, Seconds: 2},
+		{Type: types.VPNGatewayAttachment, ID: "vpn-attachment-1", Name: "attachment",
+			Inputs: object{"vpcId": "vpc-0a", "vpnGatewayId": "vgw-0a"}, Seconds: 40},
+		{Type: types.VPNRoutePropagation, ID: "vgw-0a_rtb-0a", Name: "routes", Inputs: object{"routeTableId": "rtb-0a", "vpnGatewayId": "vgw-0a"},
+			Seconds: 2},
 		{Type: types.VPNTunnel, ID: "projects/p/regions/r/vpnTunnels/t", Name: "tunnel", Seconds: 15,
 			Inputs:  object{"name": "t", "router": "projects/p/regions/r/routers/rt", "sharedSecret": "abcdefgh"},
 			Outputs: object{"peerIp": "203.0.113.1"}},
-		{Type: types.RouterInterface, ID: "r/rt/if", Name: "interface", Inputs: object{"name": "if", "router": "rt", "vpnTunnel": "t"}, Seconds: 20},
-		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/a", Name: "peer-a", Inputs: object{"name": "a", "router": "rt", "interface": "if"}, Seconds: 32},
-		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/b", Name: "peer-b", Inputs: object{"name": "b", "router": "rt", "interface": "if"}, Seconds: 32},
+		{Type: types.RouterInterface, ID: "r/rt/if", Name: "interface", Inputs: object{"name": "if", "router": "rt", "vpnTunnel": "t"},
+			Seconds: 20},
+		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/a", Name: "peer-a",
+			Inputs: object{"name": "a", "router": "rt", "interface": "if"}, Seconds: 32},
+		{Type: types.RouterPeer, ID: "projects/p/regions/r/routers/rt/b", Name: "peer-b",
+			Inputs: object{"name": "b", "router": "rt", "interface": "if"}, Seconds: 32},
 	})
 	for name, want := range map[string]string{
 		"gateway": "0 ", "router": "0 ", "vpc": "0 ", "vgw": "0 ", "customer": "12 projects/p/regions/r/vpnGateways/gw",
@@ -143,14 +148,13 @@ func TestForcedLink(t *testing.T) {
 		"interface": "290 projects/p/regions/r/vpnTunnels/t",
 		"peer-a":    "310 r/rt/if", "peer-b": "342 projects/p/regions/r/routers/rt/a",
 	} {
-		if got := starts(spans, name); got != want {
+		if got := formatStart(spans, name); got != want {
 			t.Errorf("%s starts at %q, want %q", name, got, want)
 		}
 	}
 }
 
-// A program that declares at least the edges that values show takes at least as long as the clouds force, and the overhead says by how
-// much.
+// A program that declares at least the edges that values show takes at least as long as the clouds force. The overhead is the difference.
 func TestForcedIsALowerBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := drawNodes(t, true)
@@ -174,7 +178,7 @@ func TestForcedIsALowerBound(t *testing.T) {
 		for i := range nodes { // and some that are not, on what was drawn before, so that there are no rings, and has no turn
 			for range rapid.IntRange(0, 2).Draw(t, "more") {
 				before := nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, "before")]
-				if drawn(before) < drawn(nodes[i]) && before.Turn == "" {
+				if drawPosition(before) < drawPosition(nodes[i]) && before.Turn == "" {
 					nodes[i].After = append(nodes[i].After, before.URN)
 				}
 			}
@@ -185,8 +189,8 @@ func TestForcedIsALowerBound(t *testing.T) {
 	})
 }
 
-// drawn is the place of a drawn node in the order in which they were.
-func drawn(n Node) int {
+// drawPosition returns the position at which a node was drawn.
+func drawPosition(n Node) int {
 	place, _ := strconv.Atoi(n.URN)
 	return place
 }

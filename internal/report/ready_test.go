@@ -12,8 +12,8 @@ import (
 
 var machine = Machine{LaunchToLogin: 26, Packages: 45, AttachVolume: 25, SelfCheck: 3, Register: 5}
 
-// region is a small region with everything; tests edit it by name.
-func region(edit func(map[string]*Node)) []Node {
+// smallRegion returns a small region with one of everything, after the test's edits by name.
+func smallRegion(edit func(map[string]*Node)) []Node {
 	nodes := []Node{
 		{Name: "net-vpc", Type: "aws:ec2/vpc:Vpc", Seconds: 15},
 		{Name: "net-public", Type: "aws:ec2/subnet:Subnet", Seconds: 2, After: []string{"net-vpc"}},
@@ -47,8 +47,8 @@ func region(edit func(map[string]*Node)) []Node {
 	return nodes
 }
 
-// without takes nodes away: those whose names are given.
-func without(nodes []Node, names ...string) []Node {
+// withoutNodes removes the nodes with the given names.
+func withoutNodes(nodes []Node, names ...string) []Node {
 	return slices.DeleteFunc(nodes, func(n Node) bool { return slices.Contains(names, n.Name) })
 }
 
@@ -60,35 +60,35 @@ func TestReady(t *testing.T) {
 		fleets []string
 		want   string
 	}{
-		// The way out is there at 124; the second fleet's login at 73, the first's at 63, the server's at 63.
-		"waiting for the way out": {region(as), both, "builds 177 yocto 197 link 299"},
-		"waiting for login": {region(func(n map[string]*Node) { n["net-nat"].Seconds = 0 }), both,
+		// Machines are online at 124; the second fleet's login is at 73, the first's at 63, the server's at 63.
+		"waiting for internet access": {smallRegion(as), both, "builds 177 yocto 197 link 299"},
+		"waiting for login": {smallRegion(func(n map[string]*Node) { n["net-nat"].Seconds = 0 }), both,
 			"builds 126 yocto 136 link 299"},
-		"one fleet starts machines": {region(func(n map[string]*Node) { n["net-nat"].Seconds = 0 }), both[:1],
+		"one fleet starts machines": {smallRegion(func(n map[string]*Node) { n["net-nat"].Seconds = 0 }), both[:1],
 			"builds 116 yocto 136 link 299"},
-		"waiting for an endpoint": {region(func(n map[string]*Node) { n["net-s3"].Seconds = 200 }), both, "builds 268 yocto 288 link 299"},
-		"waiting for the agent":   {region(func(n map[string]*Node) { n["agents-arm64"].Seconds = 200 }), both, "builds 253 yocto 273 link 299"},
-		"waiting for a volume": {region(func(n map[string]*Node) { n["cache-shard-00"].Seconds = 400 }), both,
+		"waiting for an endpoint": {smallRegion(func(n map[string]*Node) { n["net-s3"].Seconds = 200 }), both, "builds 268 yocto 288 link 299"},
+		"waiting for the agent":   {smallRegion(func(n map[string]*Node) { n["agents-arm64"].Seconds = 200 }), both, "builds 253 yocto 273 link 299"},
+		"waiting for a volume": {smallRegion(func(n map[string]*Node) { n["cache-shard-00"].Seconds = 400 }), both,
 			"builds 177 yocto 428 link 299"},
-		"waiting for an interface": {region(func(n map[string]*Node) { n["cache-shard-00"+types.NetworkInterface].Seconds = 383 }), both,
+		"waiting for an interface": {smallRegion(func(n map[string]*Node) { n["cache-shard-00"+types.NetworkInterface].Seconds = 383 }), both,
 			"builds 177 yocto 428 link 299"},
-		"waiting for the attachment": {region(func(n map[string]*Node) { n["link-gateway-attachment"].Seconds = 100 }), both,
+		"waiting for the attachment": {smallRegion(func(n map[string]*Node) { n["link-gateway-attachment"].Seconds = 100 }), both,
 			"builds 177 yocto 197 link 337"},
-		"waiting for a name": {region(func(n map[string]*Node) { n["link-record-api"].Seconds = 500 }), both, "builds 177 yocto 197 link 500"},
-		"no fleets":          {region(as), nil, "builds none yocto none link 299"},
-		"no cache":           {without(region(as), "cache-shard-00-server"), both, "builds 177 yocto none link 299"},
-		"no link":            {without(region(as), "link-peer-0", "link-peer-1"), both, "builds 177 yocto 197 link none"},
-		"builds last": {region(func(n map[string]*Node) { n["fleet-x86"].Seconds = 500 }), both,
+		"waiting for a name": {smallRegion(func(n map[string]*Node) { n["link-record-api"].Seconds = 500 }), both, "builds 177 yocto 197 link 500"},
+		"no fleets":          {smallRegion(as), nil, "builds none yocto none link 299"},
+		"no cache":           {withoutNodes(smallRegion(as), "cache-shard-00-server"), both, "builds 177 yocto none link 299"},
+		"no link":            {withoutNodes(smallRegion(as), "link-peer-0", "link-peer-1"), both, "builds 177 yocto 197 link none"},
+		"builds last": {smallRegion(func(n map[string]*Node) { n["fleet-x86"].Seconds = 500 }), both,
 			"builds 596 yocto 596 link 299"},
-		"nothing": {nil, both, "builds none yocto none link none"},
+		"no resources": {nil, both, "builds none yocto none link none"},
 	} {
-		if got := toldTimes(types.TimesToReady(Timeline(c.nodes), machine, c.fleets)); got != c.want {
+		if got := formatTimes(types.TimesToReady(Timeline(c.nodes), machine, c.fleets)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
 
-// Where only the link leads out, machines can install nothing before it is there.
+// If machines reach their packages over the link only, they install them after the link is up.
 func TestReadyOverTheLink(t *testing.T) {
 	overLink := machine
 	overLink.OverLink = true
@@ -97,16 +97,16 @@ func TestReadyOverTheLink(t *testing.T) {
 		nodes []Node
 		want  string
 	}{
-		"a new region":      {region(as), "builds 352 yocto 372 link 299"},
-		"the link is there": {without(region(as), "link-peer-0", "link-peer-1"), "builds 177 yocto 197 link none"},
+		"a new region":     {smallRegion(as), "builds 352 yocto 372 link 299"},
+		"an existing link": {withoutNodes(smallRegion(as), "link-peer-0", "link-peer-1"), "builds 177 yocto 197 link none"},
 	} {
-		if got := toldTimes(types.TimesToReady(Timeline(c.nodes), overLink, []string{"arm", "x86"})); got != c.want {
+		if got := formatTimes(types.TimesToReady(Timeline(c.nodes), overLink, []string{"arm", "x86"})); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
 
-func toldTimes(times Times) string {
+func formatTimes(times Times) string {
 	text := ""
 	for _, m := range []struct {
 		name string
@@ -122,9 +122,9 @@ func toldTimes(times Times) string {
 	return text
 }
 
-// A moment tells why it is when it is: the chain of resources, then the stages of the machine.
+// A moment contains the steps that decide it: the chain of resources, then the stages of the machine.
 func TestReadySteps(t *testing.T) {
-	times := types.TimesToReady(Timeline(region(func(map[string]*Node) {})), machine, []string{"arm"})
+	times := types.TimesToReady(Timeline(smallRegion(func(map[string]*Node) {})), machine, []string{"arm"})
 	want := []Step{
 		{"net-vpc", "aws:ec2/vpc:Vpc", 15}, {"net-public", "aws:ec2/subnet:Subnet", 2}, {"net-nat", types.NATGateway, 105},
 		{"net-default", types.Route, 2}, {"fleet-arm: packages", "", 45}, {"fleet-arm: self-check", "", 3}, {"fleet-arm: registration", "", 5},
@@ -141,7 +141,7 @@ func TestReadySteps(t *testing.T) {
 
 // drawRegion draws durations and edges for the resources of a region.
 func drawRegion(t *rapid.T) []Node {
-	nodes := region(func(map[string]*Node) {})
+	nodes := smallRegion(func(map[string]*Node) {})
 	for i := range nodes {
 		if nodes[i].Turn == "" {
 			nodes[i].Seconds = float64(rapid.IntRange(0, 300).Draw(t, "seconds"))
@@ -177,7 +177,7 @@ func TestReadyStepsAddUp(t *testing.T) {
 	})
 }
 
-// What takes longer makes nothing ready earlier. BGP peers, which take turns, are alike.
+// A resource that takes longer makes no goal ready earlier. All BGP peers, which take turns, take equally long.
 func TestReadyIsMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := drawRegion(t)

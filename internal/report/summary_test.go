@@ -13,9 +13,9 @@ import (
 	"github.com/beachhead-build/beachhead/tests/golden"
 )
 
-// example is the run of the small region, with a thing in it that the clouds do not force.
-func example() Run {
-	forced := without(region(func(n map[string]*Node) { n["cache-shard-00"+types.DNSRecord].Seconds = 35 }), "net-nat-instance")
+// exampleRun returns the run of the small region, with an edge that the clouds do not force.
+func exampleRun() Run {
+	forced := withoutNodes(smallRegion(func(n map[string]*Node) { n["cache-shard-00"+types.DNSRecord].Seconds = 35 }), "net-nat-instance")
 	nodes := slices.Clone(forced)
 	for i := range nodes {
 		if nodes[i].Name == "link-connection" {
@@ -31,7 +31,7 @@ func example() Run {
 
 func TestWriteSummary(t *testing.T) {
 	var b strings.Builder
-	if err := WriteSummary(&b, example()); err != nil {
+	if err := WriteSummary(&b, exampleRun()); err != nil {
 		t.Fatal(err)
 	}
 	golden.Compare(t, "summary.txt", b.String())
@@ -39,7 +39,7 @@ func TestWriteSummary(t *testing.T) {
 
 // A region in standby has a cache and no fleets, and promises nothing.
 func TestWriteSummaryOfStandby(t *testing.T) {
-	r := example()
+	r := exampleRun()
 	r.Times, r.Promised, r.Forced = types.TimesToReady(r.Spans, machine, nil), 0, nil
 	r.Times.Link = nil
 	var b strings.Builder
@@ -50,7 +50,7 @@ func TestWriteSummaryOfStandby(t *testing.T) {
 }
 
 func TestWrite(t *testing.T) {
-	r := example()
+	r := exampleRun()
 	r.Kind, r.Began = Measured, time.Date(2026, 3, 1, 4, 5, 6, 0, time.FixedZone("", 3600))
 	var b bytes.Buffer
 	if err := Write(&b, r); err != nil {
@@ -67,8 +67,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A reader finds lists where there is nothing in them, and no time at which a model began.
-func TestWriteNothing(t *testing.T) {
+// Empty lists are in the JSON, and the time at which a model began is not.
+func TestWriteAnEmptyRun(t *testing.T) {
 	var b bytes.Buffer
 	if err := Write(&b, Run{Region: "none", Kind: Model}); err != nil {
 		t.Fatal(err)
@@ -82,14 +82,14 @@ func TestWriteNothing(t *testing.T) {
 
 var errFull = errors.New("full")
 
-type full struct{}
+type fullWriter struct{}
 
-func (full) Write([]byte) (int, error) { return 0, errFull }
+func (fullWriter) Write([]byte) (int, error) { return 0, errFull }
 
-func TestWritingFails(t *testing.T) {
-	for name, err := range map[string]error{"write": Write(full{}, example()), "summary": WriteSummary(full{}, example())} {
+func TestWriteErrors(t *testing.T) {
+	for name, err := range map[string]error{"write": Write(fullWriter{}, exampleRun()), "summary": WriteSummary(fullWriter{}, exampleRun())} {
 		if !errors.Is(err, errFull) || !strings.Contains(err.Error(), "us-west-1") {
-			t.Errorf("%s: %v, want an error that says what and why", name, err)
+			t.Errorf("%s: %v, want an error with the region and the cause", name, err)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestCompareTo(t *testing.T) {
 	}
 }
 
-// The published figures, as docs and people quote them.
+// The published figures, as the documentation quotes them.
 func TestBaselines(t *testing.T) {
 	var said []string
 	for _, b := range Baselines() {

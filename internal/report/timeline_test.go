@@ -19,7 +19,7 @@ func TestCriticalPath(t *testing.T) {
 		{URN: "nat", Name: "nat", Seconds: 105, After: []string{"subnet", "address"}},
 		{URN: "address", Name: "address", Seconds: 1},
 	})
-	if got, want := told(CriticalPath(spans)), "vpc 0-15 subnet 15-17 nat 17-122 route 122-123 "; got != want {
+	if got, want := formatSpans(CriticalPath(spans)), "vpc 0-15 subnet 15-17 nat 17-122 route 122-123 "; got != want {
 		t.Errorf("critical path %q, want %q", got, want)
 	}
 	if CriticalPath(nil) != nil {
@@ -27,7 +27,7 @@ func TestCriticalPath(t *testing.T) {
 	}
 }
 
-func told(spans []Span) string {
+func formatSpans(spans []Span) string {
 	text := ""
 	for _, s := range spans {
 		text += fmt.Sprintf("%s %g-%g ", cmp.Or(s.Name, s.URN), s.Start, s.End)
@@ -40,12 +40,12 @@ func TestTimelineLeavesOutRings(t *testing.T) {
 		{URN: "a", Seconds: 1, After: []string{"b"}}, {URN: "b", Seconds: 1, After: []string{"a"}},
 		{URN: "behind", Seconds: 1, After: []string{"a"}}, {URN: "c", Seconds: 2},
 	})
-	if got, want := told(spans), "c 0-2 "; got != want {
+	if got, want := formatSpans(spans), "c 0-2 "; got != want {
 		t.Errorf("beside a ring: %q, want %q", got, want)
 	}
 }
 
-// Nodes of one turn come one at a time, whichever can start first, then by URN; others do not wait for them.
+// Nodes of one turn run one at a time: first the one that can start first, then by URN. Other nodes do not wait for them.
 func TestTurns(t *testing.T) {
 	for name, c := range map[string]struct {
 		nodes []Node
@@ -54,7 +54,7 @@ func TestTurns(t *testing.T) {
 		"by URN": {[]Node{
 			{URN: "c", Seconds: 32, Turn: "router"}, {URN: "a", Seconds: 32, Turn: "router"}, {URN: "b", Seconds: 32, Turn: "router"},
 		}, "a 0-32 b 32-64 c 64-96 "},
-		"whoever can first": {[]Node{
+		"the first that can": {[]Node{
 			{URN: "a", Seconds: 32, Turn: "router", After: []string{"slow"}}, {URN: "b", Seconds: 32, Turn: "router"}, {URN: "slow", Seconds: 20},
 		}, "slow 0-20 b 0-32 a 32-64 "},
 		"a gap": {[]Node{
@@ -68,12 +68,12 @@ func TestTurns(t *testing.T) {
 		}, "a 0-5 b 5-10 end 10-11 "},
 	} {
 		spans := Timeline(c.nodes)
-		if got := told(spans); got != c.want {
+		if got := formatSpans(spans); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 	path := CriticalPath(Timeline([]Node{{URN: "a", Seconds: 5, Turn: "router"}, {URN: "b", Seconds: 5, Turn: "router"}}))
-	if got, want := told(path), "a 0-5 b 5-10 "; got != want {
+	if got, want := formatSpans(path), "a 0-5 b 5-10 "; got != want {
 		t.Errorf("critical path %q, want %q: waiting for a turn is waiting", got, want)
 	}
 }
@@ -155,7 +155,7 @@ func TestTimelineProperties(t *testing.T) {
 	})
 }
 
-// Of a real run, only what was worked on has a span, and each names what it waited for.
+// In a real run, only resources with an interval have a span, and each span names the resource that it waited for.
 func TestObserved(t *testing.T) {
 	nodes := []Node{
 		{URN: "route", After: []string{"vpc", "nat", "there"}}, {URN: "nat", After: []string{"vpc"}}, {URN: "vpc"}, {URN: "there"},
@@ -173,7 +173,7 @@ func TestObserved(t *testing.T) {
 	}
 }
 
-// What a timeline works out is seen again when it is observed.
+// Observing the intervals of a timeline results in the same timeline.
 func TestObservedProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := drawNodes(t, true)

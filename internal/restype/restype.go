@@ -40,8 +40,8 @@ type Type struct {
 	PlacedBy string
 }
 
-// Permanent reports whether no change may replace a resource of the type.
-func (t Type) Permanent() bool { return t.ReplaceAdvice != "" }
+// IsPermanent reports whether no change may replace a resource of the type.
+func (t Type) IsPermanent() bool { return t.ReplaceAdvice != "" }
 
 var byToken = func() map[string]Type {
 	rows := map[string]Type{}
@@ -70,8 +70,8 @@ func FromID(id string) (string, bool) {
 	return "", false
 }
 
-// Permissions returns every permission that the search for what a stack owns needs, sorted and each once.
-func Permissions() []string {
+// SearchPermissions returns every permission that the search for what a stack owns needs, sorted and each once.
+func SearchPermissions() []string {
 	var all []string
 	for _, row := range table {
 		all = append(all, row.Permissions...)

@@ -140,7 +140,7 @@ func TestFromID(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	all := restype.Permissions()
+	all := restype.SearchPermissions()
 	if !slices.IsSorted(all) || len(slices.Compact(slices.Clone(all))) != len(all) {
 		t.Errorf("not sorted, or with repetitions: %q", all)
 	}
@@ -153,6 +153,6 @@ func TestPermissions(t *testing.T) {
 
 func ExampleLookup() {
 	volume := restype.Lookup(restype.Volume)
-	fmt.Println(volume.Tagged, volume.Permanent(), volume.GrowsOnly, volume.PlacedBy)
+	fmt.Println(volume.Tagged, volume.IsPermanent(), volume.GrowsOnly, volume.PlacedBy)
 	// Output: true true size availabilityZone
 }

@@ -15,10 +15,9 @@ import (
 	"github.com/beachhead-build/beachhead/internal/report"
 )
 
-// predictShippedRegions is how long each of the shipped regions takes from nothing, by the model, as tests edit them.
-func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
+// addAgents writes stand-ins for the builds of the agent into a project.
+func addAgents(t *testing.T, dir string) {
 	t.Helper()
-	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +26,13 @@ func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[stri
 			t.Fatal(err)
 		}
 	}
+}
+
+// predictShippedRegions predicts the runs of the shipped regions, after the test's edits of the region files.
+func predictShippedRegions(t *testing.T, edit func(*regionfile.Config)) map[string]report.Run {
+	t.Helper()
+	dir := t.TempDir()
+	addAgents(t, dir)
 	files, err := regionfile.ListFiles(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +81,7 @@ func TestTimesToReady(t *testing.T) {
 	}
 }
 
-// Runners never wait for the link: without it, builds are ready at the same second.
+// Runners never wait for the link: without a link, builds are ready at the same second.
 func TestNothingWaitsForTheLink(t *testing.T) {
 	for _, egress := range []regionfile.Egress{regionfile.NATGatewayPerZone, regionfile.Public} {
 		with := predictShippedRegions(t, func(c *regionfile.Config) { c.Network.Egress = egress })
@@ -92,7 +98,7 @@ func TestNothingWaitsForTheLink(t *testing.T) {
 	}
 }
 
-// A rehearsal previews before it ups: the clock starts with the first step that is begun, and what is planned or deleted is not on it.
+// A drill previews before its up: the clock starts when the first step does, and planned steps and deletions are not on it.
 func TestTimerStartsWithTheFirstStep(t *testing.T) {
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	step := func(name, op string) engine.Step {
@@ -117,7 +123,7 @@ func TestTimerStartsWithTheFirstStep(t *testing.T) {
 	}
 }
 
-// A time that is longer than promised is an error that says by how much and what to do; one that is just as long keeps the promise.
+// A time longer than promised is an error with the difference and the next step. A time that is exactly as long keeps the promise.
 func TestCheckPromise(t *testing.T) {
 	run := report.Run{Promised: 600, Times: report.Times{Builds: &report.Moment{Seconds: 600}, Link: &report.Moment{Seconds: 660}}}
 	err := CheckPromise(run, "regions/us-west-1.yaml")
@@ -131,7 +137,7 @@ func TestCheckPromise(t *testing.T) {
 	}
 }
 
-// Only a new volume of a cache that is to be seeded, and that no snapshot is there for, gets a warning.
+// Only a new volume without a snapshot, of a cache with a seed, gets a warning.
 func TestWarnAboutVolumesThatStartEmpty(t *testing.T) {
 	seeded := &Region{Plan: &plan.Plan{Cache: &plan.Cache{Seed: "us-east-2"}}}
 	volume := engine.Step{Name: "cache-shard-00", Type: "aws:ebs/volume:Volume", Op: "create"}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T) *machine {
+	t.Helper()
 	m := &machine{Shards: cachetest.NewShards(t), store: &cachetest.Store{}}
 	h := host.Host{Root: m.Root}
 	m.access = command{
@@ -140,10 +142,20 @@ func TestPathWithoutCache(t *testing.T) {
 		prepare func(*testing.T, *machine)
 		says    string
 	}{
-		"no map":       {func(t *testing.T, m *machine) { m.store.SetAway(true) }, "the control plane is unreachable"},
-		"dead shard":   {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, m.NewTable(1, nil)) }, "going on without shard 0"},
-		"no addresses": {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, newTable(t, 1, nil)) }, "run `beachhead up`"},
+		"no map": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.store.SetAway(true)
+		}, "the control plane is unreachable"},
+		"dead shard": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+		}, "going on without shard 0"},
+		"no addresses": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.WriteTable(m.store, mapName, newTable(t, 1, nil))
+		}, "run `beachhead up`"},
 		"nothing pushed": {func(t *testing.T, m *machine) {
+			t.Helper()
 			m.ServeShard(m.NewTable(1, nil), 0)
 			m.WriteTable(m.store, mapName, m.NewTable(1, nil))
 		}, "no files of tenant acme"},
@@ -159,6 +171,35 @@ func TestPathWithoutCache(t *testing.T) {
 				t.Errorf("warned %q, want %q", m.warnings.String(), c.says)
 			}
 		})
+	}
+}
+
+// The agent creates folders as root; builds of every user must be able to enter and read them.
+func TestEveryUserReadsTheFolders(t *testing.T) {
+	m := newMachine(t)
+	table := m.NewTable(2, map[string]int{"acme": 0, "other": 1})
+	m.WriteTable(m.store, mapName, table)
+	export, _ := m.ServeShard(table, 0)
+	m.ServeShard(table, 1)
+	lay(t, filepath.Join(export, TenantFolder("acme")), map[string]string{"object": "content"})
+	m.run(t, "path", "acme")
+	m.run(t, "path", "nobody")
+	m.SetSwitch("hang", true) // leaves a mount point without a mount
+	m.access.mounts.Limits = shortLimits
+	m.run(t, "path", "other")
+	folders := 0
+	err := filepath.WalkDir(m.access.host.Path("/run/beachhead"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if folders++; err == nil && info.Mode().Perm()&0o005 != 0o005 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil || folders < 5 {
+		t.Errorf("%d folders, %v", folders, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package golden compares what a test got with a file that a reviewer has read.
+// Package golden compares the output of a test with a file that a reviewer has read.
 package golden
 
 import (
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Compare fails the test when got is not what the file under testdata holds. With UPDATE_GOLDEN set it writes the file and fails all the
-// same, so that no pipeline can accept a change that nobody has read.
+// Compare fails the test if got differs from the file under testdata. With UPDATE_GOLDEN set it writes the file and fails the test too, so
+// that no pipeline can accept a change that no reviewer has read.
 func Compare(t testing.TB, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -24,7 +24,7 @@ func Compare(t testing.TB, name, got string) {
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatalf("%v; to make it, run the test with UPDATE_GOLDEN=1", err)
+		t.Fatalf("%v; to create it, run the test with UPDATE_GOLDEN=1", err)
 	}
 	if string(want) != got {
 		t.Errorf("%s differs; got:\n%s\nwant:\n%s\nto accept: UPDATE_GOLDEN=1 go test, then read the diff", file, got, want)

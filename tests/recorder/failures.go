@@ -23,9 +23,9 @@ func FailEach(t testing.TB, program pulumi.RunFunc, answers ...Answer) {
 	}
 }
 
-// FailOne runs a program, with the stack's configuration, and makes the SDK refuse one registration. The program must return an error that
-// contains the resource's name; one that ignores the refusal fails the test. A refused resource has no outputs, so a program that continues
-// may also panic, which fails the test too.
+// FailOne runs a program, with the stack's configuration, and makes the SDK refuse one registration. The program must return an error
+// that contains the resource's name; one that ignores the refusal fails the test. A refused resource has no outputs, so a program that
+// continues may also panic, which fails the test too.
 //
 // FailOne then runs the program again and makes the engine refuse the registration, as it does for a cloud's error. The SDK reports that
 // error after the program has returned, so the run as a whole must fail.
@@ -34,7 +34,8 @@ func FailOne(t testing.TB, config map[string]string, program pulumi.RunFunc, ref
 	var returned error
 	_, _ = run(refuseInSDK(program, refused, &returned), &monitor{answers: answers}, config) // the program's own error is checked below
 	if returned == nil || !strings.Contains(returned.Error(), refused.Name) {
-		t.Errorf("the SDK refused %s %s, and the program returned %v; want an error with the resource's name", refused.Type, refused.Name, returned)
+		t.Errorf("the SDK refused %s %s, and the program returned %v; want an error with the resource's name",
+			refused.Type, refused.Name, returned)
 	}
 	refusal := "no capacity for " + refused.Name
 	refuses := &monitor{answers: answers, refused: &refused, refusal: errors.New(refusal)}

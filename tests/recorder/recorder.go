@@ -26,15 +26,15 @@ type Registration struct {
 	Inputs           resource.PropertyMap
 }
 
-// Answer returns outputs of one resource beyond those that every resource gets, or the result of a look-up, which has a token and no name.
-// It returns nil for none. It may be called from many goroutines.
+// Answer returns outputs of one resource beyond those that every resource gets, or the result of a look-up, which has a token and no
+// name. It returns nil for none. It may be called from many goroutines.
 type Answer func(token, name string) resource.PropertyMap
 
 // Recording is a list of all registrations of one run, sorted by type and name.
 type Recording []Registration
 
-// Record runs a program as an update and as a preview, in which no value of the cloud is known, and returns the update's recording. It
-// fails the test if either run fails, or if two resources have the same URN, which the mock monitor accepts silently.
+// Record runs a program as an update and as a preview, in which every value of the cloud is unknown, and returns the update's recording.
+// It fails the test if either run fails, or if two resources have the same URN, which the mock monitor accepts silently.
 //
 // A test of a program that computes with values of the cloud passes answers. In the preview they are unknown all the same, except those
 // that the program marks secret: the SDK's mock monitor fails on an unknown secret, and the engine does not.

@@ -49,7 +49,8 @@ func (f *fakeAccount) profiles(w http.ResponseWriter, form url.Values) {
 	for _, t := range page {
 		fmt.Fprintf(w, "<member><InstanceProfileName>%s</InstanceProfileName></member>", t.id)
 	}
-	fmt.Fprintf(w, "</InstanceProfiles><IsTruncated>%t</IsTruncated><Marker>%s</Marker></ListInstanceProfilesResult></ListInstanceProfilesResponse>",
+	fmt.Fprintf(w, "</InstanceProfiles><IsTruncated>%t</IsTruncated><Marker>%s</Marker></ListInstanceProfilesResult>"+
+		"</ListInstanceProfilesResponse>",
 		next != "", next)
 }
 

@@ -32,7 +32,8 @@ func table(id, stack, name, subnet string) thing {
 		<item><destinationCidrBlock>10.42.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId><origin>CreateRouteTable</origin></item>
 		<item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><natGatewayId>nat-1</natGatewayId><origin>CreateRoute</origin></item>
 		<item><destinationPrefixListId>pl-1</destinationPrefixListId><gatewayId>vpce-1</gatewayId><origin>CreateRoute</origin></item>
-		<item><destinationCidrBlock>10.9.0.0/16</destinationCidrBlock><gatewayId>vgw-1</gatewayId><origin>EnableVgwRoutePropagation</origin></item>
+		<item><destinationCidrBlock>10.9.0.0/16</destinationCidrBlock><gatewayId>vgw-1</gatewayId>
+			<origin>EnableVgwRoutePropagation</origin></item>
 		</routeSet><associationSet>
 		<item><routeTableAssociationId>rtbassoc-main</routeTableAssociationId><main>true</main></item>
 		<item><routeTableAssociationId>rtbassoc-%[2]s</routeTableAssociationId><routeTableId>%[1]s</routeTableId><subnetId>%[2]s</subnetId>
@@ -183,7 +184,7 @@ func TestOwnedAsksForNoMoreNamesAtOnceThanEC2Takes(t *testing.T) {
 	}
 }
 
-// What EC2 and others still show while or after it is deleted must not be taken up.
+// Resources that EC2 and others still list while or after they are deleted must not be adopted.
 func TestOwnedLeavesOutWhatIsGone(t *testing.T) {
 	account := &fakeAccount{things: []thing{
 		gateway("nat-1", "us-west-1", "net-nat-a", "deleted"), gateway("nat-2", "us-west-1", "net-nat-a", "deleting"),

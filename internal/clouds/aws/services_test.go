@@ -20,7 +20,8 @@ import (
 )
 
 func state(list, element, id, stack, name, state string) thing {
-	return thing{list: list, id: id, tags: of(stack, name), body: fmt.Sprintf("<%[1]s>%[2]s</%[1]s><state>%[3]s</state>", element, id, state)}
+	return thing{list: list, id: id, tags: of(stack, name), body: fmt.Sprintf("<%[1]s>%[2]s</%[1]s><state>%[3]s</state>", element, id,
+		state)}
 }
 
 func volume(id, stack, name, status string) thing {
@@ -241,7 +242,7 @@ func TestPermissionsAreThoseOfTheCalls(t *testing.T) {
 	if _, err := NewInventory(cfg).FindOwned(t.Context(), "us"); err != nil {
 		t.Fatal(err)
 	}
-	want := slices.DeleteFunc(restype.Permissions(), func(p string) bool { return strings.HasPrefix(p, "compute.") })
+	want := slices.DeleteFunc(restype.SearchPermissions(), func(p string) bool { return strings.HasPrefix(p, "compute.") })
 	if got := slices.Sorted(maps.Keys(called)); !slices.Equal(got, want) {
 		t.Errorf("the search calls\n%q\nthe table of resource types has\n%q", got, want)
 	}

@@ -298,7 +298,7 @@ func TestPermissionsAreThoseOfTheRequests(t *testing.T) {
 		got = append(got, (&apiError{path: path}).permission())
 	}
 	slices.Sort(got)
-	want := slices.DeleteFunc(restype.Permissions(), func(p string) bool { return !strings.HasPrefix(p, "compute.") })
+	want := slices.DeleteFunc(restype.SearchPermissions(), func(p string) bool { return !strings.HasPrefix(p, "compute.") })
 	if got = slices.Compact(got); !slices.Equal(got, want) {
 		t.Errorf("the search needs %q, the table of resource types has %q", got, want)
 	}

@@ -60,7 +60,7 @@ func insertTable(text []byte) ([]byte, error) {
 func permissionTable() string {
 	actions := map[string][]string{}
 	var services, compute []string
-	for _, permission := range restype.Permissions() {
+	for _, permission := range restype.SearchPermissions() {
 		if strings.HasPrefix(permission, computePrefix) {
 			compute = append(compute, "`"+permission+"`")
 			continue

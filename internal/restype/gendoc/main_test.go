@@ -46,3 +46,33 @@ func TestPageWithoutMarks(t *testing.T) {
 		t.Errorf("%s, %v", got, err)
 	}
 }
+
+func TestWritePage(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	if err := os.MkdirAll("docs", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll("internal/restype", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("internal/restype")
+	if err := writePage(); err == nil || !strings.Contains(err.Error(), "go generate") {
+		t.Errorf("without a page: %v, want the command", err)
+	}
+	for before, want := range map[string]string{"no marks\n": "", begin + end: begin + permissionTable() + end} {
+		if err := os.WriteFile(page, []byte(before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := writePage(); (err == nil) != (want != "") {
+			t.Errorf("%q: %v", before, err)
+		}
+		after, err := os.ReadFile(page)
+		if want == "" {
+			want = before
+		}
+		if err != nil || string(after) != want {
+			t.Errorf("%q became %q (%v), want %q", before, after, err, want)
+		}
+	}
+}

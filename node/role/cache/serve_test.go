@@ -31,6 +31,7 @@ func served(t *testing.T, l *lab) *machine {
 
 func TestServeEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := served(t, l)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
@@ -50,6 +51,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 		"nothing is mounted":      func(_ *lab, m *machine) { m.write("/proc/self/mountinfo", "") },
 	} {
 		bubble(t, func(t *testing.T, l *lab) {
+			t.Helper()
 			m := served(t, l)
 			hurt(l, m)
 			begin := time.Now()
@@ -60,6 +62,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 		})
 	}
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := served(t, l)
 		m.write("/nfsd", "")
 		// Two bad minutes, one good minute, and two bad minutes again.
@@ -77,6 +80,7 @@ func TestServeEndsWhenItCannot(t *testing.T) {
 // A server stays healthy while the control plane is unreachable.
 func TestHealthWithoutAWS(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := served(t, l)
 		m.write("/kill", "1\n") // every call fails
 		if err := m.role.checkHealth(t.Context()); err != nil {
@@ -92,6 +96,7 @@ func TestHealthWithoutAWS(t *testing.T) {
 // The alarms of components/watch use these metrics.
 func TestMetrics(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := served(t, l)
 		want := func(healthy float64) {
 			t.Helper()
@@ -116,6 +121,7 @@ func TestMetrics(t *testing.T) {
 // After a volume grew, its file system grows, once.
 func TestFileSystemGrowsWithVolume(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := served(t, l)
 		m.write("/sys/block/image/size", "32768\n") // the device is a file with this name
 		m.write("/log", "")

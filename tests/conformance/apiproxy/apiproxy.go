@@ -105,7 +105,7 @@ func roundTrip(q *http.Request, address string, body []byte) (*http.Response, []
 	out.TransferEncoding, out.Close = nil, true
 	out.ContentLength, out.Body = int64(len(body)), io.NopCloser(bytes.NewReader(body))
 	sent := out.Write(conn)
-	answer, err := http.ReadResponse(bufio.NewReader(conn), out)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), out) //nolint:bodyclose // closing the connection closes it
 	if err != nil {
 		if sent != nil {
 			err = fmt.Errorf("%w (sending the request: %w)", err, sent)

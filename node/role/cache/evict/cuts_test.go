@@ -102,3 +102,17 @@ func TestOldestFirst(t *testing.T) {
 		t.Errorf("%v go, and b, whose file is the oldest, has no more than its share", cuts)
 	}
 }
+
+// A cut that is reached exactly takes no file more.
+func TestSelectFileEndsAtTheCut(t *testing.T) {
+	c := &cut{bucket: 3, part: 10}
+	for i, step := range []struct {
+		bucket int
+		amount int64
+		want   bool
+	}{{2, 1, false}, {4, 100, true}, {3, 4, true}, {3, 6, true}, {3, 1, false}, {4, 1, true}} {
+		if got := c.selectFile(step.bucket, step.amount); got != step.want {
+			t.Errorf("file %d of bucket %d: selected %t, want %t", i, step.bucket, got, step.want)
+		}
+	}
+}

@@ -6,7 +6,7 @@ import (
 	"github.com/beachhead-build/beachhead/components/fleet"
 )
 
-// A group publishes nothing about itself unless told to, and an alarm about its capacity in service would never hear of it.
+// A group publishes its metrics on request only, and the alarm about its capacity in service needs one.
 func TestGroupPublishesItsCapacity(t *testing.T) {
 	g := group(t, nil)
 	metrics := g["enabledMetrics"].ArrayValue()

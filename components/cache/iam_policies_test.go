@@ -29,7 +29,7 @@ func statements(t *testing.T, policy recorder.Registration) []statement {
 	return document.Statement
 }
 
-// unnamed are the calls for which IAM knows no resource. Source: AWS, "Service authorization reference".
+// unnamed are the calls for which IAM has no resources. Source: AWS, "Service authorization reference".
 var unnamed = []string{
 	"autoscaling:DescribeAutoScalingInstances",
 	"cloudwatch:PutMetricData",
@@ -59,7 +59,7 @@ func TestPoliciesNameWhatTheyAllow(t *testing.T) {
 	}
 }
 
-// allowed lists on what a policy allows an action; a condition on tags is told beside.
+// allowed lists the resources on which a policy allows an action, each with its conditions.
 func allowed(t *testing.T, policy recorder.Registration, action string) []string {
 	t.Helper()
 	var on []string
@@ -80,8 +80,9 @@ func allowed(t *testing.T, policy recorder.Registration, action string) []string
 
 func TestAServerTouchesItsOwnShardOnly(t *testing.T) {
 	const (
-		machine = "arn:aws:ec2:us-west-1:210987654321:instance/* aws:ResourceTag/Name=cache-shard-01-server aws:ResourceTag/beachhead:cache=us-west-1"
-		group   = "arn:aws:autoscaling:us-west-1:210987654321:autoScalingGroup:*:autoScalingGroupName/* " +
+		machine = "arn:aws:ec2:us-west-1:210987654321:instance/* " +
+			"aws:ResourceTag/Name=cache-shard-01-server aws:ResourceTag/beachhead:cache=us-west-1"
+		group = "arn:aws:autoscaling:us-west-1:210987654321:autoScalingGroup:*:autoScalingGroupName/* " +
 			"autoscaling:ResourceTag/Name=cache-shard-01-server autoscaling:ResourceTag/beachhead:cache=us-west-1"
 		own   = "arn:aws:test:::cache-shard-01"
 		moved = "arn:aws:test:::cache-shard-01-moved"
@@ -99,7 +100,7 @@ func TestAServerTouchesItsOwnShardOnly(t *testing.T) {
 			t.Errorf("%s on %q, want %q", action, got, want)
 		}
 	}
-	// The tags that the policy goes by are those that servers and their groups have.
+	// The policy's tags are those of servers and their groups.
 	tags := launched(t, record(t, nil), "cache-shard-01-server")
 	if tags["instance"]["Name"] != "cache-shard-01-server" || tags["instance"][cache.CacheTag] != "us-west-1" {
 		t.Errorf("instances are tagged %v", tags["instance"])
@@ -119,8 +120,8 @@ func launched(t *testing.T, recorded recorder.Recording, template string) map[st
 	return all
 }
 
-// Everything that takes tags has its Name tag equal to its name: that is how a killed run's resources are found again. What a launch makes
-// has the Name of no resource of its type, or it would be taken for that.
+// Every resource that accepts tags has its name as Name tag: Beachhead finds a killed run's resources by it. A resource that a launch
+// creates never has the Name of another resource of its type, so that the two are never mistaken for each other.
 func TestTags(t *testing.T) {
 	recorded := record(t, nil)
 	for _, r := range recorded {
@@ -143,7 +144,7 @@ func TestTags(t *testing.T) {
 			t.Errorf("a launched %s is tagged %v", what, all[what])
 		}
 	}
-	// Snapshots are made of what carries the cache's tag.
+	// A lifecycle policy takes snapshots of every volume with the cache's tag.
 	if _, tagged := all["volume"][cache.CacheTag]; tagged {
 		t.Error("root disks would be snapshotted")
 	}
@@ -192,7 +193,7 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
-// The map is no secret: a preview shows which slots a change moves.
+// The map is not a secret: a preview shows which slots a change moves.
 func TestMapIsReadable(t *testing.T) {
 	in := record(t, nil).Named(t, "aws:ssm/parameter:Parameter", "cache-map").Inputs
 	if text(in, "name") != "/beachhead/us-west-1/cache/map" || text(in, "insecureValue") != args(nil).Map.Document || in.HasValue("value") {
@@ -200,9 +201,9 @@ func TestMapIsReadable(t *testing.T) {
 	}
 }
 
-// What a server has copied is the server's to say: neither an up nor an up after a refresh sets it back. All else of it is fixed, since the
-// provider would write the value along with it.
-func TestWhatMovedIsTheServersToSay(t *testing.T) {
+// The server owns the parameter's value: no up resets it, also not after a refresh. Every other property is fixed, since the provider
+// would write the value along with a change of it.
+func TestServerOwnsTheMovedParameter(t *testing.T) {
 	recorded := record(t, nil)
 	for number := range 2 {
 		name := fmt.Sprintf("cache-shard-%02d-moved", number)
