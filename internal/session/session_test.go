@@ -42,7 +42,8 @@ func TestLoadRegion(t *testing.T) {
 	if err != nil || r.Plan.Name != "us-west-1" || r.Config.Name != "us-west-1" || filepath.Base(r.Path) != "us-west-1.yaml" {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if len(*notes) == 0 || !strings.Contains((*notes)[0], "us-west-2.yaml is not valid") || !strings.Contains((*notes)[0], "`beachhead validate ") {
+	if len(*notes) == 0 || !strings.Contains((*notes)[0], "us-west-2.yaml is not valid") ||
+		!strings.Contains((*notes)[0], "`beachhead validate ") {
 		t.Errorf("notes %q, want one about us-west-2", *notes)
 	}
 	p.Note = nil

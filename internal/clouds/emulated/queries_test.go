@@ -90,10 +90,11 @@ func TestQueriesTellTwoRegionsApart(t *testing.T) {
 			t.Fatalf("%d groups and %d tunnels, want those of two regions", groups, len(tunnels))
 		}
 		for _, tunnel := range tunnels {
-			if got, found, err := c.FindTunnel(ctx, tunnel.AWS, tunnel.Number, tunnel.Name); err != nil || !found || !got.AWS || !got.GCP || got.Why != "" {
+			got, found, err := c.FindTunnel(ctx, tunnel.AWS, tunnel.Number, tunnel.Name)
+			if err != nil || !found || !got.AWS || !got.GCP || got.Why != "" {
 				t.Errorf("%s: %+v, found %t, %v; want it established", tunnel.Name, got, found, err)
 			}
-			got, found, err := c.FindTunnel(ctx, tunnel.AWS, tunnel.Number, "another-tunnel")
+			got, found, err = c.FindTunnel(ctx, tunnel.AWS, tunnel.Number, "another-tunnel")
 			if err != nil || !found || !got.AWS || got.GCP || !strings.Contains(got.Why, tunnel.Name+", not another-tunnel") {
 				t.Errorf("%s for another name: %+v, found %t, %v", tunnel.Name, got, found, err)
 			}
