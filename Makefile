@@ -59,7 +59,7 @@ tools: ## build bin/pulumi, unless a new enough pulumi exists (about four minute
 	@scripts/ensure-pulumi $(PULUMI_VERSION) "$(PULUMI_LDFLAGS)"
 
 .PHONY: generate
-generate: ## generate regions/schema.json and docs/region-file.md from the Go types
+generate: ## generate regions/schema.json, docs/region-file.md and the table of permissions from the Go code
 	go generate ./...
 
 .PHONY: golden

@@ -57,6 +57,7 @@ var nameless = []string{
 // No role allows an action on every resource where IAM can name resources.
 func TestRolesMayDoWhatTheyNeed(t *testing.T) {
 	every(t, func(t *testing.T, _ *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		policies := recorded.OfType("aws:iam/rolePolicy:RolePolicy")
 		if len(policies) == 0 {
 			t.Fatal("no policies")
@@ -104,6 +105,7 @@ func mayRead(t *testing.T, role recorder.Registration, parameter string) bool {
 // A fleet's role may read its own token and no other fleet's. A cache server's role may read none.
 func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		read := 0
 		for _, r := range recorded.OfType("aws:iam/rolePolicy:RolePolicy") {
 			for _, f := range p.Fleets {
@@ -126,6 +128,7 @@ func TestTokensAreReadByTheirFleetAlone(t *testing.T) {
 // to NAT instances from the network, and nothing else.
 func TestNothingIsReachableFromTheInternet(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		cache := 0
 		for _, r := range recorded.OfType("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule") {
 			if group := r.Inputs["referencedSecurityGroupId"]; group.IsString() {
@@ -165,6 +168,7 @@ func TestNothingIsReachableFromTheInternet(t *testing.T) {
 // Machines have metadata version 2, encrypted disks, no SSH keys, and user data within EC2's limit.
 func TestMachinesAreSafe(t *testing.T) {
 	every(t, func(t *testing.T, _ *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		templates := recorded.OfType("aws:ec2/launchTemplate:LaunchTemplate")
 		if len(templates) == 0 {
 			t.Fatal("no launch templates")
@@ -212,6 +216,7 @@ var untagged = []string{
 // Every resource that accepts tags has its name as Name tag, by which Beachhead finds it. The provider's default tags add the stack's.
 func TestEverythingIsTagged(t *testing.T) {
 	every(t, func(t *testing.T, _ *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		for _, r := range recorded {
 			if !r.Custom || !strings.HasPrefix(r.Type, "aws:") || slices.Contains(untagged, r.Type) {
 				continue
@@ -231,6 +236,7 @@ func TestEverythingIsTagged(t *testing.T) {
 // Tokens and keys are in secret inputs only: parameters and GCP's tunnels.
 func TestSecretsStaySecret(t *testing.T) {
 	every(t, func(t *testing.T, p *plan.Plan, recorded recorder.Recording) {
+		t.Helper()
 		tokens, keys := 0, 0
 		for _, r := range recorded {
 			for key, value := range r.Inputs {

@@ -56,7 +56,7 @@ func (c *Component) CreateLaunchTemplate(name string, l LaunchTemplate) (*ec2.La
 }
 
 // NewInterface returns a network interface that a launch creates and a termination deletes. Subnets assign no public addresses by
-// themselves, so it says in either case whether the machine has one.
+// themselves, so it states in either case whether the machine has one.
 func NewInterface(publicAddress bool, group *ec2.SecurityGroup) ec2.LaunchTemplateNetworkInterfaceArgs {
 	return ec2.LaunchTemplateNetworkInterfaceArgs{
 		DeviceIndex: pulumi.Int(0), AssociatePublicIpAddress: pulumi.String(strconv.FormatBool(publicAddress)),

@@ -139,7 +139,7 @@ func TestTargetFlags(t *testing.T) {
 		suffix string
 		want   string
 	}{
-		{targetFlags{}, "", "{false 0 []}"},
+		{targetFlags{}, " --yes", "{false 0 []}"},
 		{targetFlags{emulated: true, pace: 2.5, faults: []string{"kill-after=7"}}, " --emulated", "{true 2.5 [kill-after=7]}"},
 	} {
 		target, err := c.flags.target()
@@ -195,6 +195,17 @@ func TestWriteDrill(t *testing.T) {
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q lacks %q", out.String(), want)
+		}
+	}
+}
+
+// Only an operation that had begun continues when the same command runs again.
+func TestIsResumable(t *testing.T) {
+	for err, want := range map[error]bool{
+		engine.ErrRefused: false, engine.ErrUntouched: false, engine.ErrLocked: false, &engine.Failure{Rest: "broken"}: true,
+	} {
+		if got := isResumable(fmt.Errorf("up: %w", err)); got != want {
+			t.Errorf("%v: %t, want %t", err, got, want)
 		}
 	}
 }

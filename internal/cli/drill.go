@@ -38,7 +38,8 @@ func (a *app) drillCommand() *cobra.Command {
 			return session.CheckPromise(found.Run, name)
 		})
 	cmd.Long = "Rehearse every step from validate to down in a fresh emulated cloud, and report.\n" +
-		"A drill needs no account and changes nothing real."
+		"A drill needs no account and changes nothing real. It exits with 3 if a probe of the verification did not pass, and with 1\n" +
+		"if the region is ready later than its region file promises."
 	addJSONFlag(cmd, &asJSON)
 	flags.addEmulation(cmd)
 	return cmd

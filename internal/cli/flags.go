@@ -26,12 +26,12 @@ func (f *targetFlags) addEmulation(cmd *cobra.Command) {
 		"inject a fault into the emulated cloud, such as fail=create:TYPE or kill-after=7; repeatable")
 }
 
-// suffix returns the flag that a suggested command needs to work on the same cloud.
+// suffix returns the flag that a suggested up or down needs to change the same cloud.
 func (f *targetFlags) suffix() string {
 	if f.emulated {
 		return " --emulated"
 	}
-	return ""
+	return " --yes"
 }
 
 // target returns the cloud that the flags choose. It refuses flags that contradict each other.

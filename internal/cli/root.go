@@ -10,19 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/beachhead-build/beachhead/internal/check"
-	"github.com/beachhead-build/beachhead/internal/engine"
 	"github.com/beachhead-build/beachhead/internal/session"
-)
-
-// The exit codes. The README lists them.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitUnverified  = check.ExitNotPassed
-	exitLocked      = 4
-	exitInterrupted = 130
 )
 
 // app is what all commands share.
@@ -48,21 +36,6 @@ func Run(ctx context.Context, args []string, out, log io.Writer) int {
 	}
 	fmt.Fprintln(log, colour(log, red, "error:"), err)
 	return code
-}
-
-func exitCode(ctx context.Context, err error) int {
-	var usage session.UsageError
-	switch {
-	case ctx.Err() != nil:
-		return exitInterrupted
-	case errors.As(err, &usage):
-		return exitUsage
-	case errors.Is(err, check.ErrNotPassed):
-		return exitUnverified
-	case errors.Is(err, engine.ErrLocked):
-		return exitLocked
-	}
-	return exitFailed
 }
 
 func usageError(format string, args ...any) error {

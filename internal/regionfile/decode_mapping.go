@@ -167,7 +167,7 @@ func (d *decoder) decodeList(n *yaml.Node, v reflect.Value, p keyPath, l limits)
 	}
 }
 
-// describeItem says what to write for an item of a list or map of strings. Other types describe themselves.
+// describeItem returns what to write for an item of a list or map of strings. Other types describe themselves.
 func describeItem(t reflect.Type) string {
 	if t == reflect.TypeFor[string]() {
 		return "a string"

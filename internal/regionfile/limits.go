@@ -70,7 +70,7 @@ func (l limits) checkList(n int) string {
 	return ""
 }
 
-// describeWanted says what to write for a key of the given type: the want tag if the key has one, otherwise a description of
+// describeWanted returns what to write for a key of the given type: the want tag if the key has one, otherwise a description of
 // type and limits.
 func (l limits) describeWanted(t reflect.Type) string {
 	if l.want != "" {

@@ -18,7 +18,7 @@ type Problem struct { //nolint:errname // a problem can also be a warning
 	Line int
 	// Path is the key (network.cidr, aws.zones[1]). Empty means the file as a whole.
 	Path string
-	// Wrong describes the fault. Want says what to write instead.
+	// Wrong describes the fault. Want is what to write instead.
 	Wrong, Want string
 	// Warning marks a problem that stops no command.
 	Warning bool

@@ -59,7 +59,7 @@ func (k *checker) checkRegistryMirrors() {
 	})
 }
 
-// findHTTPSFault says why a text is not a plain https address, or returns "". secret means that the text may contain a
+// findHTTPSFault returns why a text is not a plain https address, or returns "". secret means that the text may contain a
 // secret, so messages must not print it.
 func findHTTPSFault(text string) (wrong string, secret bool) {
 	u, err := url.Parse(text)

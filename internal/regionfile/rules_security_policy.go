@@ -37,7 +37,7 @@ func (k *checker) checkSecurityPolicy() {
 	}
 }
 
-// suggestFewerAddresses says how to reduce the region's addresses to the size of one rule. Without kept modes, only a NAT
+// suggestFewerAddresses returns how to reduce the region's addresses to the size of one rule. Without kept modes, only a NAT
 // gateway per zone can exceed it.
 func (k *checker) suggestFewerAddresses() string {
 	if len(k.Network.Keep) > 0 {

@@ -42,9 +42,9 @@ type rehearsal struct {
 	report   *DrillReport
 }
 
-// RunDrill brings a region up in a fresh emulated cloud, verifies it, brings it up again, and takes it down. It stops at the first step that
-// fails. It runs in a folder of its own, so that neither an earlier drill nor the emulated cloud in .beachhead/ influences it, and notes
-// the name of each step when it begins.
+// RunDrill brings a region up in a fresh emulated cloud, verifies it, brings it up again, and takes it down. It stops at the first step
+// that fails. It runs in a folder of its own, so that neither an earlier drill nor the emulated cloud in .beachhead/ influences it, and
+// notes the name of each step when it begins.
 func (p Project) RunDrill(ctx context.Context, name string, target Target) (*DrillReport, error) {
 	if err := os.MkdirAll(p.privateDir(), 0o700); err != nil {
 		return nil, fmt.Errorf("creating a folder for the drill: %w", err)

@@ -195,3 +195,37 @@ func TestFormatCount(t *testing.T) {
 		}
 	}
 }
+
+// Only an operation that makes resources, and has made some, has a timeline. A timeline that cannot be written is a note.
+func TestTryKeepTimeline(t *testing.T) {
+	p, notes := newProject(t, map[string]string{"us-west-1": validRegion})
+	addAgents(t, p.Dir)
+	r, err := p.LoadRegion("us-west-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := &Session{Region: r, project: p, timer: newTimer()}
+	busy := &Session{Region: r, project: p, timer: newTimer()}
+	busy.timer.ops["a resource"] = "create"
+	for name, c := range map[string]struct {
+		session *Session
+		op      Operation
+		want    bool
+	}{"an up": {busy, Up, true}, "an up that changed nothing": {idle, Up, false}, "a down": {busy, Down, false}} {
+		done := &Changed{}
+		c.session.tryKeepTimeline(c.op, done)
+		if (done.Timeline != "") != c.want || (done.Times != nil) != c.want || len(*notes) > 0 {
+			t.Errorf("%s: timeline %q, times %v, notes %q", name, done.Timeline, done.Times, *notes)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(p.Dir, ".beachhead")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.Dir, ".beachhead"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy.tryKeepTimeline(Up, &Changed{})
+	if len(*notes) != 1 || !strings.Contains((*notes)[0], "no timeline of this run") {
+		t.Errorf("notes %q", *notes)
+	}
+}

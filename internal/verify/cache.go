@@ -91,6 +91,6 @@ func (v verification) checkShardMap(ctx context.Context) check.Result {
 			}
 			return fmt.Sprintf("the map of epoch %d", table.Epoch()), document == string(planned)
 		},
-		nextStep: "runners look for their tenants where this map says, and not where the plan says: " + v.restore(),
+		nextStep: "runners look for their tenants on the shards of this map, not on those of the plan: " + v.restore(),
 	}.run(ctx, v.outputs)
 }

@@ -1,4 +1,4 @@
-// Package verify checks whether a region that is up does what its plan says. The plan alone decides the probes; then they run.
+// Package verify checks whether a region that is up agrees with its plan. The plan alone decides the probes; then they run.
 //
 // A probe reads from the stack's outputs which objects of the cloud to query: vpcId, the subnets by tier and zone, addresses, fleets.NAME,
 // cache.volumeIds.KEY, cache.interfaceAddresses.KEY, cache.groups.KEY, cache.mapParameter, link.connectionIds.SIDE and

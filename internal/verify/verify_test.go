@@ -175,6 +175,7 @@ func probeCases(t *testing.T) map[string]struct {
 	outcome check.Outcome
 	says    string
 } {
+	t.Helper()
 	return map[string]struct {
 		edit    func(Outputs, *fakeCloud)
 		failed  int

@@ -13,6 +13,7 @@ import (
 
 // runLives runs a test in fake time and ends the last life after it.
 func runLives(t *testing.T, g *group, w *fakeRole, test func(t *testing.T, m *machine)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w.t = t
 		m := &machine{group: g, work: w}
@@ -27,6 +28,7 @@ func runLives(t *testing.T, g *group, w *fakeRole, test func(t *testing.T, m *ma
 func TestFromLaunchToEnd(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: 150 * time.Second, drainTakes: 3*time.Hour + 30*time.Second}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(140 * time.Second)
 		m.checkState(t, "Pending:Wait")
 		if have := g.seen(); have != (seen{ready: 2}) {
@@ -64,6 +66,7 @@ func TestKilledInEveryStep(t *testing.T) {
 		w := &fakeRole{prepareTakes: prepare, drainTakes: drain}
 		g := newLaunchedGroup()
 		runLives(t, g, w, func(t *testing.T, m *machine) {
+			t.Helper()
 			go func() { time.Sleep(takenAt); g.terminate() }()
 			for _, span := range []time.Duration{at, 7 * time.Second, time.Second} {
 				time.Sleep(span)
@@ -87,6 +90,7 @@ func TestKilledAtEachCall(t *testing.T) {
 		w := &fakeRole{prepareTakes: 10 * time.Second}
 		g := newLaunchedGroup()
 		runLives(t, g, w, func(t *testing.T, m *machine) {
+			t.Helper()
 			time.Sleep(at)
 			_ = m.kill()
 			m.start()
@@ -103,6 +107,7 @@ func TestStopDoesNotDrain(t *testing.T) {
 	w := &fakeRole{}
 	g := newLaunchedGroup()
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Minute)
 		if err := m.kill(); err != nil {
 			t.Errorf("stopped: %v", err)
@@ -120,6 +125,7 @@ func TestRestartWhileDraining(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{drainTakes: time.Minute}
 	g.terminate()
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(2 * time.Minute)
 		m.checkState(t, "Terminating:Proceed", "drain")
 		if have := w.seen(); have != (done{drains: 1, drained: true}) {
@@ -131,6 +137,7 @@ func TestRestartWhileDraining(t *testing.T) {
 func TestTerminatedWhilePreparing(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: time.Hour}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Minute)
 		g.terminate()
 		sleepAndSettle(time.Minute)
@@ -146,6 +153,7 @@ func TestReadyBeforeTheGroupWaits(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	g.state = "Pending"
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Minute)
 		m.checkState(t, "Pending")
 		g.withLock(func() { g.state = "Pending:Wait" })
@@ -179,6 +187,7 @@ func TestPrepareFails(t *testing.T) {
 	} {
 		g, w := newLaunchedGroup(), &fakeRole{prepareTakes: c.takes, failures: c.failures}
 		runLives(t, g, w, func(t *testing.T, m *machine) {
+			t.Helper()
 			if c.ready == 0 {
 				sleepAndSettle(20 * time.Hour)
 				m.checkState(t, "Pending:Wait")
@@ -200,6 +209,7 @@ func TestPrepareFails(t *testing.T) {
 func TestPrepareFailsFastThenSlow(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{prepareTakes: 150 * time.Second, failures: 5, failsAfter: time.Second}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(10 * time.Minute)
 		m.checkState(t, "InService", "ready")
 		if have := g.seen(); have.ready != 2 {
@@ -211,6 +221,7 @@ func TestPrepareFailsFastThenSlow(t *testing.T) {
 func TestDrainFails(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{drainFailures: 3}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(10 * time.Second)
 		g.terminate()
 		sleepAndSettle(30 * time.Second)
@@ -226,6 +237,7 @@ func TestDrainFails(t *testing.T) {
 func TestSpotNotice(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Minute)
 		g.withLock(func() { g.notice = aws.RebalanceNotice })
 		sleepAndSettle(10 * time.Minute)
@@ -251,6 +263,7 @@ func TestSpotNotice(t *testing.T) {
 func TestControlPlaneUnavailable(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Minute)
 		for i, away := range []error{
 			fmt.Errorf("request 1: %w", aws.ErrUnavailable), fmt.Errorf("request 2: %w", aws.ErrUnavailable), aws.ErrDenied, nil,
@@ -276,6 +289,7 @@ func TestStartsWhileAWSIsUnavailable(t *testing.T) {
 	g, w := newLaunchedGroup(), &fakeRole{}
 	g.unavailable = aws.ErrUnavailable
 	runLives(t, g, w, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Hour)
 		if have := w.seen(); have != (done{prepares: 1, serving: 1, prepared: true}) {
 			t.Errorf("%+v", have)
@@ -289,6 +303,7 @@ func TestStartsWhileAWSIsUnavailable(t *testing.T) {
 // A stop is not an error, even when Serve ignores it.
 func TestStopWhileServeHangs(t *testing.T) {
 	runLives(t, newLaunchedGroup(), &fakeRole{deaf: true}, func(t *testing.T, m *machine) {
+		t.Helper()
 		sleepAndSettle(time.Minute)
 		if err := m.kill(); err != nil {
 			t.Error(err)

@@ -53,6 +53,7 @@ type volume struct{ id, state, snapshot, holder, attachment, name string }
 type networkInterface struct{ id, mac, address, holder, attachment, name string }
 
 func newFakeAWS(t *testing.T) *fakeAWS {
+	t.Helper()
 	s := &fakeAWS{
 		t: t, token: "session-1", hang: make(chan struct{}),
 		values: map[string]string{

@@ -28,6 +28,7 @@ type machine struct {
 }
 
 func newMachine(t *testing.T) *machine {
+	t.Helper()
 	m := &machine{Shards: cachetest.NewShards(t), store: &cachetest.Store{}}
 	h := host.Host{Root: m.Root}
 	m.access = command{
@@ -141,10 +142,20 @@ func TestPathWithoutCache(t *testing.T) {
 		prepare func(*testing.T, *machine)
 		says    string
 	}{
-		"no map":       {func(t *testing.T, m *machine) { m.store.SetAway(true) }, "the control plane is unreachable"},
-		"dead shard":   {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, m.NewTable(1, nil)) }, "going on without shard 0"},
-		"no addresses": {func(t *testing.T, m *machine) { m.WriteTable(m.store, mapName, newTable(t, 1, nil)) }, "run `beachhead up`"},
+		"no map": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.store.SetAway(true)
+		}, "the control plane is unreachable"},
+		"dead shard": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.WriteTable(m.store, mapName, m.NewTable(1, nil))
+		}, "going on without shard 0"},
+		"no addresses": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.WriteTable(m.store, mapName, newTable(t, 1, nil))
+		}, "run `beachhead up`"},
 		"nothing pushed": {func(t *testing.T, m *machine) {
+			t.Helper()
 			m.ServeShard(m.NewTable(1, nil), 0)
 			m.WriteTable(m.store, mapName, m.NewTable(1, nil))
 		}, "no files of tenant acme"},

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -201,6 +204,35 @@ func (m Mounts) checkDead(address netip.Addr) error {
 	if since := time.Since(info.ModTime()); since >= 0 && since < m.limits().Dead {
 		return fmt.Errorf("%w: %s did not answer %s ago; the next try is %s after that",
 			ErrUnreachable, address, since.Round(time.Second), m.limits().Dead)
+	}
+	return nil
+}
+
+// UnmountUnused unmounts the shards that are not in inUse. A busy mount stays, because a process still reads there; the
+// next call retries it.
+func (m Mounts) UnmountUnused(ctx context.Context, inUse []int) error {
+	table, err := m.readMountTable()
+	if err != nil {
+		return err
+	}
+	for point := range table {
+		if filepath.Dir(point) != m.Host.Path(m.Folder) {
+			continue
+		}
+		number, _, _ := strings.Cut(filepath.Base(point), "-")
+		shard, err := strconv.Atoi(number)
+		if err != nil || slices.Contains(inUse, shard) {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, m.limits().Mount)
+		err = runWithin(limited, func() error {
+			_, err := m.Host.Run(limited, "umount", point)
+			return err
+		})
+		cancel()
+		if err != nil {
+			slog.Debug("cannot unmount an unused shard; it stays mounted for now", "point", point, "fault", err)
+		}
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func (m Machine) readToken(ctx context.Context) (string, error) {
 // value.
 func (m Machine) tokenRemedy() string {
 	return fmt.Sprintf("set the stack secret NAME of the fleet's agent.token with `pulumi config set --secret NAME --stack REGION`, then run "+
-		"`beachhead up REGION`, which writes the parameter %s; the machine retries by itself", m.Agent.TokenParameter)
+		"`beachhead up REGION --yes`, which writes the parameter %s; the machine retries by itself", m.Agent.TokenParameter)
 }
 
 // redactSecret returns the error with the secret removed from its text.

@@ -88,6 +88,7 @@ func wantSecretIn(t *testing.T, m *machinetest.Machine, secret string, files ...
 
 // listAgents returns each kind that calls its CI server, with a token of its format.
 func listAgents(t *testing.T) map[string]string {
+	t.Helper()
 	return map[string]string{
 		"jobserv": signingKey(t), "github": "ghp_planted4711", "gitlab": "glrt-planted4711", "buildkite": "planted-4711",
 	}

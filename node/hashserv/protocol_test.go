@@ -19,6 +19,7 @@ import (
 
 // each runs a test with the clients of each release.
 func each(t *testing.T, test func(t *testing.T, c *client, address string)) {
+	t.Helper()
 	for name, hello := range map[string]string{"kirkstone": kirkstone, "scarthgap": scarthgap} {
 		t.Run(name, func(t *testing.T) {
 			address, _ := start(t, fresh(t))
@@ -45,6 +46,7 @@ func TestHeadersAreAnsweredWhenAskedFor(t *testing.T) {
 
 func TestReportAndLookUp(t *testing.T) {
 	each(t, func(t *testing.T, c *client, _ string) {
+		t.Helper()
 		same(t, "unknown", c.stream(t, "get-stream", method+" t1"), []string{""})
 		same(t, "unknown", c.ask(t, `{"get": {"taskhash": "t1", "method": "`+method+`", "all": false}}`), nil)
 		same(t, "unknown", c.ask(t, `{"get": {"taskhash": "t1", "method": "`+method+`", "all": true}}`), nil)
@@ -88,6 +90,7 @@ func TestEquivalence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, c *client, _ string) {
+				t.Helper()
 				for i, s := range steps {
 					var answer any
 					if s.outhash == "" {
@@ -107,9 +110,11 @@ func TestLongMessagesGoInChunks(t *testing.T) {
 	// Sizes near the limits, and text in which every second byte is a space, or the middle of a character: a chunk may
 	// end with neither.
 	for _, siginfo := range []string{
-		strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit), strings.Repeat("x", chunkLimit-300),
+		strings.Repeat("0", 4*chunkLimit), strings.Repeat("a ", 3*chunkLimit), strings.Repeat("é ü", chunkLimit),
+		strings.Repeat("x", chunkLimit-300),
 	} {
 		each(t, func(t *testing.T, c *client, _ string) {
+			t.Helper()
 			// Python's JSON is pure ASCII; for these characters Go's quoting is too.
 			answer, err := c.report("t1", "o1", "u1", `"outhash_siginfo": `+strconv.QuoteToASCII(siginfo)+", ")
 			if unihashOf(answer) != "u1" || err != nil {
@@ -125,6 +130,7 @@ func TestLongMessagesGoInChunks(t *testing.T) {
 
 func TestStatistics(t *testing.T) {
 	each(t, func(t *testing.T, c *client, _ string) {
+		t.Helper()
 		numbers := func(request string) map[string]any {
 			answer, _ := c.ask(t, request).(map[string]any)
 			requests, _ := answer["requests"].(map[string]any)
@@ -215,6 +221,7 @@ func TestMessagesAreLimited(t *testing.T) {
 // A client that sends and does not read must neither make the server grow nor stop it.
 func TestManyRequestsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, c *client, _ string) {
+		t.Helper()
 		if _, err := c.report("t7", "o", "u7", ""); err != nil {
 			t.Fatal(err)
 		}
@@ -231,6 +238,7 @@ func TestManyRequestsAtOnce(t *testing.T) {
 // The network may split a client's data anywhere: an answer must not wait for the rest of the next request.
 func TestHalfRequestDelaysNoAnswer(t *testing.T) {
 	each(t, func(t *testing.T, c *client, _ string) {
+		t.Helper()
 		if err := c.send("{\"ping\": {}}\n{\"pi"); err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,10 @@ func (i taggedInventory) FindOwned(context.Context, string) ([]inventory.Resourc
 // keeper is a stage whose stack finds again what a down kept.
 type keeper struct{ *stage }
 
-func newKeeper(t *testing.T) keeper { return keeper{newStage(t)} }
+func newKeeper(t *testing.T) keeper {
+	t.Helper()
+	return keeper{newStage(t)}
+}
 
 // openWith opens the stage's stack with an inventory and further options.
 func (k keeper) openWith(program pulumi.RunFunc, edit func(*engine.Options)) (*engine.Stack, error) {

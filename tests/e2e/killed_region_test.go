@@ -46,6 +46,7 @@ func TestKilledRegion(t *testing.T) {
 // A region is killed right after the first creation of each type of thing, in a row: each up takes up what the one before left, and is
 // killed at the next type. In the end cloud and state hold the same things, once each, and no volume was made twice.
 func killedAtEachType(t *testing.T, program string) {
+	t.Helper()
 	undisturbed := wholeWorld(t, killable)
 	undisturbed.must("up")
 	types := created(t, undisturbed)
@@ -89,6 +90,7 @@ func killedAtTypes(t *testing.T, program string, types []string) (missed []strin
 
 // killedAtTheBackend kills a region at the one thing that it makes in what is somebody else's: its rule in the backend's policy.
 func killedAtTheBackend(t *testing.T, program string) {
+	t.Helper()
 	w := wholeWorld(t, bare, func(c *regionfile.Config) {
 		c.Network.Egress, c.GCP.SecurityPolicy = regionfile.NATGateway, &regionfile.SecurityPolicy{Name: "edge", Priority: 4200}
 	})
@@ -104,6 +106,7 @@ func killedAtTheBackend(t *testing.T, program string) {
 
 // killedThroughLife kills a region over and over: coming up, growing, going down and coming up again.
 func killedThroughLife(t *testing.T, program string) {
+	t.Helper()
 	w := wholeWorld(t, killable)
 	w.survive(program, 25, "up", 4)
 	w.whole("up", 2)
@@ -145,6 +148,7 @@ func killedThroughLife(t *testing.T, program string) {
 
 // killedDownThenUp follows a killed down by an up instead of another down.
 func killedDownThenUp(t *testing.T, program string) {
+	t.Helper()
 	w := wholeWorld(t, killable)
 	w.must("up")
 	volumes := w.volumes()
@@ -163,6 +167,7 @@ func killedDownThenUp(t *testing.T, program string) {
 
 // cutOff kills Pulumi together with the program, as a machine does that loses power: what was under way stays pending in the state.
 func cutOff(t *testing.T, program string) {
+	t.Helper()
 	w := wholeWorld(t, killable)
 	for range 2 {
 		w.powerCut(program, 30)

@@ -15,6 +15,7 @@ const snapshotType = "aws:ebs/snapshot:Snapshot"
 
 // seeded is a region that is a cache alone, with its first content from the region us-east-2.
 func seeded(t *testing.T, cidr string) text {
+	t.Helper()
 	return whole(t, func(c *regionfile.Config) {
 		bare(c)
 		c.GCP, c.Network.CIDR = nil, prefix(t, cidr)

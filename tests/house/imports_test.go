@@ -119,7 +119,7 @@ func TestImportDirection(t *testing.T) {
 	all := listPackages(t)
 	for _, r := range rules {
 		t.Run(r.from+" imports no "+r.to, func(t *testing.T) {
-			if !slices.ContainsFunc(all, func(p goPackage) bool { return r.covers(p) }) {
+			if !slices.ContainsFunc(all, r.covers) {
 				t.Fatalf("no package is below %q; the rule needs the package's new path", r.from)
 			}
 			if !slices.ContainsFunc(all, r.knowsTarget) {

@@ -141,7 +141,7 @@ func (s *ec2Search) findVolumes(ctx context.Context) error {
 	})
 }
 
-// findReservations queries each subnet of the stack: the provider gives reservations no tags.
+// findReservations queries each subnet of the stack: the provider sets no tags on reservations.
 func (s *ec2Search) findReservations(ctx context.Context) error {
 	var subnets []types.Subnet
 	if err := forEachPage(ctx, ec2.NewDescribeSubnetsPaginator(s.client, &ec2.DescribeSubnetsInput{Filters: byStackTag(s.stack)}),

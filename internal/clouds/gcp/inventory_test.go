@@ -303,3 +303,12 @@ func TestPermissionsAreThoseOfTheRequests(t *testing.T) {
 		t.Errorf("the search needs %q, the table of resource types has %q", got, want)
 	}
 }
+
+// A request that cannot even be built is an error, and not a project without resources.
+func TestGCPReportsARequestThatCannotBeBuilt(t *testing.T) {
+	g := projectOf("us").serve(t)
+	g.root = "http://no host/"
+	if all, err := g.FindOwned(t.Context(), "us"); err == nil || len(all) > 0 || !strings.Contains(err.Error(), "run the command again") {
+		t.Errorf("%v, %v; want an error with the next step", all, err)
+	}
+}

@@ -34,7 +34,7 @@ type Resource struct {
 	// Computed names the outputs that are no inputs, AlwaysSet the outputs that are never absent.
 	Computed  []string `json:"computed"`
 	AlwaysSet []string `json:"alwaysSet"`
-	// SecretOutputs names the outputs that are secret whatever the program says.
+	// SecretOutputs names the outputs that are secret whatever the program declares.
 	SecretOutputs []string `json:"secretOutputs"`
 }
 
@@ -54,7 +54,7 @@ type Property struct {
 	// Type is string, boolean, integer, number, Asset, Archive, [T] for a list, {T} for a map or @Name for an Object.
 	Type     string `json:"type"`
 	Required bool   `json:"required"`
-	// CreateOnly says that another value means another resource.
+	// CreateOnly means that another value needs another resource.
 	CreateOnly bool `json:"createOnly"`
 	Secret     bool `json:"secret"`
 	// Default is the value that the provider takes for an absent one; nil when the table names none.
@@ -121,7 +121,7 @@ func decode(name string) (*Table, error) {
 	return t, nil
 }
 
-// OptionalComputed says whether an input may be left out and then has a value of the cloud's choosing. Taking such an
+// OptionalComputed reports whether an input may be left out and then has a value of the cloud's choosing. Taking such an
 // input out of a program changes nothing: the value that it had stays.
 func (r *Resource) OptionalComputed(property string) bool {
 	p, ok := r.Inputs[property]

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// Failure says what is wrong with one property.
+// Failure describes what is wrong with one property.
 type Failure struct {
 	Property string // its path: networkInterfaces[0].subnetId
 	Reason   string

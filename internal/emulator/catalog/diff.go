@@ -7,7 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// Comparison says how two sets of inputs of one resource are compared.
+// Comparison describes how to compare two sets of inputs of one resource.
 type Comparison struct {
 	// Sets names lists of objects whose order means nothing. Lists of plain values are sets unless Ordered names them.
 	Sets, Ordered []string
@@ -17,7 +17,7 @@ type Comparison struct {
 }
 
 // Diff returns what changed from the inputs old to the inputs news, by property path. The state holds all outputs of the
-// resource: an input that newly says what is so already is no change.
+// resource: an input that newly sets the current value is no change.
 func (r *Resource) Diff(how Comparison, old, state, news resource.PropertyMap) map[string]plugin.PropertyDiff {
 	old, news = r.comparable(how, old, state, news)
 	diff := old.Diff(news, resource.IsInternalPropertyKey)
@@ -69,7 +69,7 @@ func (r *Resource) createOnly(how Comparison, path string) bool {
 	return r.Inputs[root].CreateOnly || slices.Contains(how.CreateOnly, root)
 }
 
-// same compares two values; lists of plain values, and those of objects when set says so, are compared as sets.
+// same compares two values; lists of plain values, and lists of objects if set is true, are compared as sets.
 func same(a, b resource.PropertyValue, set, ordered bool) bool {
 	switch {
 	case a.IsArray() && b.IsArray():

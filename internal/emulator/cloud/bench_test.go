@@ -32,6 +32,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 func crowd(b *testing.B) *driver {
+	b.Helper()
 	d := emulatortest.Start(b, "quota=L-F678F1CE:100")
 	for i := range 8 {
 		vpc := d.VPC(fmt.Sprintf("10.%d.0.0/16", i))

@@ -44,7 +44,7 @@ func ParseFault(s string) (Fault, error) {
 	kind, rest, _ := strings.Cut(s, "=")
 	f := Fault{kind: kind, of: rest}
 	if accept, ok := faultForms[kind]; !ok || rest == "" || !accept(&f) {
-		return Fault{}, fmt.Errorf("fault %q: want one of\n%s", s, FaultForms)
+		return Fault{}, fmt.Errorf("not a fault; want one of\n%s", FaultForms)
 	}
 	return f, nil
 }

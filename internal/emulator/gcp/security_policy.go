@@ -36,7 +36,7 @@ func securityPolicyKind() *cloud.Kind {
 // GiveSecurityPolicy creates a Cloud Armor policy in a GCP project that no program manages, unless the name exists already. Programs
 // add rules to policies that they do not create. The operation takes no model time, and the journal records it.
 func GiveSecurityPolicy(ctx context.Context, c *cloud.Cloud, project, name string) error {
-	kind, inputs := c.KindOf(SecurityPolicyType), map[string]any{"name": name, "project": project, "description": "Somebody else's"}
+	kind, inputs := c.KindOf(SecurityPolicyType), map[string]any{"name": name, "project": project, "description": "not managed by Beachhead"}
 	_, err := c.Do(ctx, &cloud.Request{Scope: cloud.Scope{Account: project}, Kind: kind, Op: "create", Run: func(call *cloud.Call) error {
 		if call.State.RecordAt(call.State.KeyIn(cloud.Scope{Account: project}, SecurityPolicyType, name)) != nil {
 			return nil

@@ -26,7 +26,7 @@ One YAML file describes one CI build region. Its name without ` + "`.yaml`" + ` 
 digits and hyphens, starting with a letter.
 
 Beachhead reads the file strictly. It reports all problems at once: unknown keys, repeated keys, values of the wrong type, missing
-keys and broken rules. Each problem has its line and says what to write instead:
+keys and broken rules. Each problem has its line and what to write instead:
 
     regions/us-west-1.yaml:7: network.cidr: "10.0.0.0/30" is too small; want /16 to /20, for example 10.42.0.0/16
 

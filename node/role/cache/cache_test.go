@@ -56,6 +56,7 @@ func bubble(t *testing.T, test func(t *testing.T, l *lab)) {
 
 func TestPrepare(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -98,6 +99,7 @@ func TestPrepare(t *testing.T) {
 func TestKilledAnywhere(t *testing.T) {
 	steps := 0
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -119,6 +121,7 @@ func TestKilledAnywhere(t *testing.T) {
 	for n := 1; n <= steps; n++ {
 		end := ends[n%len(ends)]
 		bubble(t, func(t *testing.T, l *lab) {
+			t.Helper()
 			m := l.start("i-1")
 			m.write("/kill", strconv.Itoa(n)+"\n")
 			if err := m.role.Prepare(t.Context()); err == nil {
@@ -140,6 +143,7 @@ func TestKilledAnywhere(t *testing.T) {
 // server takes over.
 func TestDrainReleasesEverything(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		first := l.start("i-1")
 		if err := first.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -184,6 +188,7 @@ func TestDrainReleasesEverything(t *testing.T) {
 // A drain does not wait without limit for EC2 to detach a resource that Linux has released.
 func TestDrainEnds(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -203,6 +208,7 @@ func TestDrainEnds(t *testing.T) {
 func TestDrainResumesAfterKill(t *testing.T) {
 	for n := 1; n < 14; n++ {
 		bubble(t, func(t *testing.T, l *lab) {
+			t.Helper()
 			m := l.start("i-1")
 			if err := m.role.Prepare(t.Context()); err != nil {
 				t.Fatal(err)
@@ -234,6 +240,7 @@ func TestFencing(t *testing.T) {
 		"terminated": true, "stopped": true, "": true, "shutting-down": true, "stopping": true, "running": false, "pending": false, "odd": false,
 	} {
 		bubble(t, func(t *testing.T, l *lab) {
+			t.Helper()
 			first := l.start("i-1")
 			if err := first.role.Prepare(t.Context()); err != nil {
 				t.Fatal(err)
@@ -263,6 +270,7 @@ func TestFencing(t *testing.T) {
 // prepares it.
 func TestFencedServerStopsServing(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		first := l.start("i-1")
 		if err := first.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -282,6 +290,7 @@ func TestFencedServerStopsServing(t *testing.T) {
 func TestLostVolumeIsNotPrepared(t *testing.T) {
 	for command, cause := range map[string]string{"umount": "target is busy", "systemctl": "cannot stop"} {
 		bubble(t, func(t *testing.T, l *lab) {
+			t.Helper()
 			m := l.start("i-1")
 			if err := m.role.Prepare(t.Context()); err != nil {
 				t.Fatal(err)
@@ -315,6 +324,7 @@ func TestLostVolumeIsNotPrepared(t *testing.T) {
 // A mount that the kernel made read-only is checked and mounted again.
 func TestReadOnlyMountIsRepaired(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -336,6 +346,7 @@ func TestReadOnlyMountIsRepaired(t *testing.T) {
 // An agent that finds everything else in order restarts an NFS server that hangs.
 func TestHangingServerIsRestarted(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		if err := m.role.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -352,6 +363,7 @@ func TestHangingServerIsRestarted(t *testing.T) {
 // On an image without D-Bus the agent restarts networkd instead of a reload. A server that serves does neither again.
 func TestNetworkdWithoutDBus(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		networkctl := "#!/bin/sh\necho 'Failed to connect system bus' >&2; exit 1\n"
 		if err := os.WriteFile(l.bin+"/networkctl", []byte(networkctl), 0o755); err != nil {

@@ -47,6 +47,7 @@ func TestDecideStep(t *testing.T) {
 // gets the volume.
 func TestOneServerWins(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		l.pause = 100 * time.Millisecond // so that all of them have seen it free before one attaches it
 		var all []*machine
 		for _, id := range []string{"i-1", "i-2", "i-3", "i-4"} {
@@ -108,6 +109,7 @@ func TestOneServerWins(t *testing.T) {
 // A claim ends with its context, and reports why it waited.
 func TestClaimStops(t *testing.T) {
 	bubble(t, func(t *testing.T, l *lab) {
+		t.Helper()
 		m := l.start("i-1")
 		l.volume, l.states["i-9"] = holding{holder: "i-9", state: "attached"}, "running"
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

@@ -143,16 +143,24 @@ func TestPrepareRefuses(t *testing.T) {
 		spoil func(*testing.T, *machine)
 		want  string
 	}{
-		"no way out": {func(t *testing.T, m *machine) { m.role.internetAddress = "127.0.0.1:1" }, "no internet access: dial tcp 127.0.0.1:1"},
-		"no forwarding": {func(t *testing.T, m *machine) { t.Setenv("BROKEN", "yes") }, "ip_forward contains 0, want 1; the agent restarts and " +
+		"no way out": {func(t *testing.T, m *machine) {
+			t.Helper()
+			m.role.internetAddress = "127.0.0.1:1"
+		}, "no internet access: dial tcp 127.0.0.1:1"},
+		"no forwarding": {func(t *testing.T, m *machine) {
+			t.Helper()
+			t.Setenv("BROKEN", "yes")
+		}, "ip_forward contains 0, want 1; the agent restarts and " +
 			"loads"},
 		"no default route": {func(t *testing.T, m *machine) {
+			t.Helper()
 			if _, err := m.role.host.WriteFile("/proc/net/route", 0o644, strings.ReplaceAll(routes, "00000000\t0100000A",
 				"00000001\t0100000A")); err != nil {
 				t.Error(err)
 			}
 		}, "no default route; check `ip route`"},
 		"no memory": {func(t *testing.T, m *machine) {
+			t.Helper()
 			if _, err := m.role.host.WriteFile("/proc/meminfo", 0o644, "MemFree: 5 kB\n"); err != nil {
 				t.Error(err)
 			}

@@ -68,7 +68,7 @@ func forwardTo(address string) http.Handler {
 			http.Error(w, "reading the request: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer, content, err := roundTrip(q, address, body)
+		answer, content, err := roundTrip(q, address, body) //nolint:bodyclose // roundTrip has read it and closed the connection
 		if err != nil {
 			http.Error(w, fmt.Sprintf("%s %s at %s: %v", q.Method, q.URL, address, err), http.StatusNotImplemented)
 			return

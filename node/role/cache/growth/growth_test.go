@@ -93,6 +93,7 @@ func until(t *testing.T, what string, is func() bool) {
 }
 
 func (w *world) all(t *testing.T) func() bool {
+	t.Helper()
 	moves := shardmap.MovesBetween(w.one, w.two)
 	return func() bool {
 		a := w.acknowledged(t)

@@ -38,6 +38,7 @@ func write(t *testing.T, s *cachetest.Store, table shardmap.Table) {
 }
 
 func newReader(t *testing.T) (Reader, *cachetest.Store) {
+	t.Helper()
 	store := &cachetest.Store{}
 	return Reader{Host: host.Host{Root: t.TempDir()}, Parameters: store, Name: mapName}, store
 }

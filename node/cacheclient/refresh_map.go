@@ -4,10 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/beachhead-build/beachhead/node/host"
 )
@@ -49,33 +45,4 @@ func refreshOnce(ctx context.Context, r Reader, mounts Mounts) error {
 		return err
 	}
 	return mounts.UnmountUnused(ctx, m.ListShards())
-}
-
-// UnmountUnused unmounts the shards that are not in inUse. A busy mount stays, because a process still reads there; the
-// next call retries it.
-func (m Mounts) UnmountUnused(ctx context.Context, inUse []int) error {
-	table, err := m.readMountTable()
-	if err != nil {
-		return err
-	}
-	for point := range table {
-		if filepath.Dir(point) != m.Host.Path(m.Folder) {
-			continue
-		}
-		number, _, _ := strings.Cut(filepath.Base(point), "-")
-		shard, err := strconv.Atoi(number)
-		if err != nil || slices.Contains(inUse, shard) {
-			continue
-		}
-		limited, cancel := context.WithTimeout(ctx, m.limits().Mount)
-		err = runWithin(limited, func() error {
-			_, err := m.Host.Run(limited, "umount", point)
-			return err
-		})
-		cancel()
-		if err != nil {
-			slog.Debug("cannot unmount an unused shard; it stays mounted for now", "point", point, "fault", err)
-		}
-	}
-	return nil
 }
