@@ -333,3 +333,59 @@ func TestEveryRefusalReachesTheCaller(t *testing.T) {
 		}
 	}
 }
+
+// User data that is too long ends the program with an error that names the machine.
+func TestUserDataErrorsReachTheCaller(t *testing.T) {
+	long := strings.Repeat("x", 20000)
+	for want, edit := range map[string]func(p *plan.Plan){
+		"user data of " + long: func(p *plan.Plan) { p.Network.Zones[0].NATInstance.Name = long },
+		"user data of fleet ":  func(p *plan.Plan) { p.Fleets[0].Agent.URL = long },
+		"user data of x":       func(p *plan.Plan) { p.Cache.Shards[0].Name = "x" + long },
+	} {
+		p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = regionfile.NATInstance })[0]
+		secrets := map[string]string{}
+		for _, name := range p.SecretNames() {
+			secrets["beachhead:"+name] = planted
+		}
+		p.Link = nil // its outputs are not what this test is about
+		edit(p)
+		err := pulumi.RunErr(stacks.Region(p, bin(t)), pulumi.WithMocks("beachhead", "test", &traces{}),
+			func(info *pulumi.RunInfo) { info.Config = secrets })
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.200v; want %.40q", err, want)
+		}
+	}
+}
+
+// Fleets are in the subnets of their tier: public subnets under public egress, and private ones otherwise.
+func TestFleetsAreInTheSubnetsOfTheirTier(t *testing.T) {
+	for egress, tier := range map[regionfile.Egress]string{regionfile.Public: "public", regionfile.NATGatewayPerZone: "private"} {
+		p := shipped(t, func(c *regionfile.Config) { c.Network.Egress = egress })[0]
+		recorded := record(t, p)
+		for _, f := range p.Fleets {
+			var want []any
+			for _, z := range p.Network.Zones {
+				want = append(want, "net-"+tier+"-"+z.Name+"-id")
+			}
+			group := recorded.Named(t, "aws:autoscaling/group:Group", "fleet-"+f.Name)
+			if got := recorder.Plain(group.Inputs["vpcZoneIdentifiers"]); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s under %s is in %v, want %v", f.Name, egress, got, want)
+			}
+		}
+	}
+}
+
+// Snapshots are copied to each AWS region once, and not to the region's own.
+func TestSnapshotsAreCopiedToEachRegionOnce(t *testing.T) {
+	p := shipped(t)[0]
+	p.Cache.CopyTo = []plan.CopyTarget{{Name: "a", Region: "eu-west-1"}, {Name: "b", Region: p.Region}, {Name: "c", Region: "eu-west-1"},
+		{Name: "d", Region: "eu-west-2"}}
+	details := record(t, p).Named(t, "aws:dlm/lifecyclePolicy:LifecyclePolicy", "cache-snapshots").Inputs["policyDetails"].ObjectValue()
+	var targets []string
+	for _, rule := range details["schedules"].ArrayValue()[0].ObjectValue()["crossRegionCopyRules"].ArrayValue() {
+		targets = append(targets, rule.ObjectValue()["target"].StringValue())
+	}
+	if fmt.Sprint(targets) != "[eu-west-1 eu-west-2]" {
+		t.Errorf("copied to %v, want eu-west-1 and eu-west-2", targets)
+	}
+}

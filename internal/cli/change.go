@@ -26,8 +26,8 @@ func (a *app) changeCommand(op session.Operation, short string) *cobra.Command {
 		}
 		changed, err := a.runChange(ctx, name, op, target)
 		switch {
-		case changed == nil || errors.Is(err, engine.ErrRefused) || errors.Is(err, engine.ErrUntouched) || errors.Is(err, engine.ErrLocked):
-			return err // the same command again would not continue anything
+		case changed == nil || err != nil && !isResumable(err):
+			return err
 		case err != nil:
 			return fmt.Errorf("%w\n  to continue from here, run `beachhead %s %s%s` again", err, op.Name, name, flags.suffix())
 		case asJSON:
@@ -40,6 +40,11 @@ func (a *app) changeCommand(op session.Operation, short string) *cobra.Command {
 	cmd.Flags().BoolVar(&yes, "yes", false, "confirm that the command changes a real account; without it, nothing real is changed")
 	flags.add(cmd)
 	return cmd
+}
+
+// isResumable reports whether an operation that failed had begun, so that the same command continues it.
+func isResumable(err error) bool {
+	return !errors.Is(err, engine.ErrRefused) && !errors.Is(err, engine.ErrUntouched) && !errors.Is(err, engine.ErrLocked)
 }
 
 // runChange runs an operation and writes its progress to the log. It returns nil if the region could not be opened.

@@ -75,7 +75,8 @@ func TestValidate(t *testing.T) {
 	}
 	wrong := newProject(t, map[string]string{"us-west-1": strings.Replace(validRegion, "public", "teleport", 1), "us-west-2": "aws: {}\n"})
 	code, out, log := runCommand(t, wrong, "validate")
-	if code != exitUsage || out != "" || !strings.Contains(log, "us-west-1.yaml:2") || !strings.Contains(log, "in 2 files; nothing was changed") {
+	if code != exitUsage || out != "" || !strings.Contains(log, "us-west-1.yaml:2") ||
+		!strings.Contains(log, "in 2 files; nothing was changed") {
 		t.Errorf("exit code %d, output %q, log %q", code, out, log)
 	}
 	one := filepath.Join(wrong, "regions", "us-west-1.yaml")
@@ -96,7 +97,8 @@ func TestShow(t *testing.T) {
 	dir := newProject(t, map[string]string{"us-west-1": validRegion})
 	code, out, log := runCommand(t, dir, "show", "us-west-1")
 	config, planned, found := strings.Cut(out, "---\n# the plan that follows from it\n")
-	if code != 0 || !found || !strings.HasPrefix(config, "# ") || !strings.Contains(config, "posture: active") || !strings.Contains(planned, "name: us-west-1") {
+	if code != 0 || !found || !strings.HasPrefix(config, "# ") || !strings.Contains(config, "posture: active") ||
+		!strings.Contains(planned, "name: us-west-1") {
 		t.Errorf("exit code %d, output %q, log %q", code, out, log)
 	}
 	code, out, _ = runCommand(t, dir, "show", "us-west-1", "--json")
@@ -156,10 +158,12 @@ func TestWritePreview(t *testing.T) {
 		{Op: "create", Name: "net-vpc", Type: "aws:ec2/vpc:Vpc", Custom: true},
 		{Op: "update", Name: "r", Type: "aws:ec2/route:Route", Custom: true, Diffs: []string{"a", "b"}},
 	}}
-	if err := a.writePreview(&session.Previewed{Changes: changes, Predicted: report.Run{Region: "us-west-1", Kind: report.Model}}); err != nil {
+	predicted := report.Run{Region: "us-west-1", Kind: report.Model}
+	if err := a.writePreview(&session.Previewed{Changes: changes, Predicted: predicted}); err != nil {
 		t.Fatal(err)
 	}
-	want := "create  net-vpc  aws:ec2/vpc:Vpc      \nupdate  r        aws:ec2/route:Route  a, b\n1 create, 1 update, 2 unchanged\n\nTime to ready of us-west-1 (model)\n"
+	want := "create  net-vpc  aws:ec2/vpc:Vpc      \nupdate  r        aws:ec2/route:Route  a, b\n" +
+		"1 create, 1 update, 2 unchanged\n\nTime to ready of us-west-1 (model)\n"
 	if !strings.HasPrefix(out.String(), want) {
 		t.Errorf("%q, want %q", out.String(), want)
 	}
@@ -183,18 +187,32 @@ func TestWriteDrill(t *testing.T) {
 	a := &app{out: &out}
 	if err := a.writeDrill(&session.DrillReport{
 		Region: "us-west-1", Resources: 1, Timeline: "a.json", Run: report.Run{Region: "us-west-1", Kind: report.Model},
-		Steps:      []session.DrillStep{{Name: "validate", Outcome: "regions/us-west-1.yaml", Seconds: 0.04}, {Name: "up", Outcome: "1 create", Seconds: 2}},
+		Steps: []session.DrillStep{
+			{Name: "validate", Outcome: "regions/us-west-1.yaml", Seconds: 0.04}, {Name: "up", Outcome: "1 create", Seconds: 2},
+		},
 		Unverified: []check.Result{{Probe: "fleet", Target: "arm", Outcome: check.Fail, Want: "2", Got: "1", Why: "a quota"}},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		"Drill of us-west-1 in the emulated cloud; nothing real was changed\n\n",
-		"  validate  regions/us-west-1.yaml  0.0 s\n  up        1 create                2.0 s\n\n1 resource\nTime to ready of us-west-1 (model)\n",
+		"  validate  regions/us-west-1.yaml  0.0 s\n  up        1 create                2.0 s\n\n" +
+			"1 resource\nTime to ready of us-west-1 (model)\n",
 		"The whole timeline is in a.json\n  fail  fleet, arm  want 2, got 1: a quota\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q lacks %q", out.String(), want)
+		}
+	}
+}
+
+// Only an operation that had begun continues when the same command runs again.
+func TestIsResumable(t *testing.T) {
+	for err, want := range map[error]bool{
+		engine.ErrRefused: false, engine.ErrUntouched: false, engine.ErrLocked: false, &engine.Failure{Rest: "broken"}: true,
+	} {
+		if got := isResumable(fmt.Errorf("up: %w", err)); got != want {
+			t.Errorf("%v: %t, want %t", err, got, want)
 		}
 	}
 }

@@ -21,7 +21,8 @@ func TestBlockYAML(t *testing.T) {
 // JSON is for programs and people: it keeps <, > and & as they are.
 func TestWriteJSON(t *testing.T) {
 	var out strings.Builder
-	if err := writeJSON(&out, map[string]any{"a": []string{"x<y & z"}}); err != nil || out.String() != "{\n  \"a\": [\n    \"x<y & z\"\n  ]\n}\n" {
+	const want = "{\n  \"a\": [\n    \"x<y & z\"\n  ]\n}\n"
+	if err := writeJSON(&out, map[string]any{"a": []string{"x<y & z"}}); err != nil || out.String() != want {
 		t.Errorf("%q %v", out.String(), err)
 	}
 }

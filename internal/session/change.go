@@ -56,12 +56,18 @@ func (p Project) RunChange(ctx context.Context, name string, op Operation, targe
 	defer opened.Close()
 	done := &Changed{Region: opened.Plan.Name}
 	done.Changes, err = op.change(opened.stack, ctx)
-	if op.MakesResources && len(opened.timer.ops) > 0 { // also of a failed run, whose timeline shows where it failed
-		if lost := opened.keepTimeline(op, done); lost != nil {
-			p.sendNote("no timeline of this run was written: " + lost.Error())
-		}
-	}
+	opened.tryKeepTimeline(op, done) // also of a failed run, whose timeline shows where it failed
 	return done, err
+}
+
+// tryKeepTimeline keeps the timeline of an operation that has made something. A failure is only a note: the operation has done its work.
+func (s *Session) tryKeepTimeline(op Operation, done *Changed) {
+	if !op.MakesResources || len(s.timer.ops) == 0 {
+		return
+	}
+	if err := s.keepTimeline(op, done); err != nil {
+		s.project.sendNote("no timeline of this run was written: " + err.Error())
+	}
 }
 
 // keepTimeline writes the timeline of an operation, and adds its times and its path to what changed.

@@ -33,8 +33,8 @@ func ServeEmulator(dir string, target Target) (*Emulator, error) {
 // Close stops serving the cloud, and closes it.
 func (e *Emulator) Close() error { return errors.Join(e.server.Close(), e.cloud.Close()) }
 
-// PulumiEnv returns the environment in which a Pulumi command line works on the emulated cloud and stores its state beside it. The passphrase
-// protects nothing: the secrets of an emulated cloud open nothing.
+// PulumiEnv returns the environment in which a Pulumi command line works on the emulated cloud and stores its state beside it. The
+// passphrase protects nothing: the secrets of an emulated cloud open nothing.
 func (e *Emulator) PulumiEnv() (map[string]string, error) {
 	backend, err := engine.LocalBackend(filepath.Join(e.dir, "state"))
 	if err != nil {

@@ -42,7 +42,8 @@ func TestLoadRegion(t *testing.T) {
 	if err != nil || r.Plan.Name != "us-west-1" || r.Config.Name != "us-west-1" || filepath.Base(r.Path) != "us-west-1.yaml" {
 		t.Fatalf("%+v %v", r, err)
 	}
-	if len(*notes) == 0 || !strings.Contains((*notes)[0], "us-west-2.yaml is not valid") || !strings.Contains((*notes)[0], "`beachhead validate ") {
+	if len(*notes) == 0 || !strings.Contains((*notes)[0], "us-west-2.yaml is not valid") ||
+		!strings.Contains((*notes)[0], "`beachhead validate ") {
 		t.Errorf("notes %q, want one about us-west-2", *notes)
 	}
 	p.Note = nil
@@ -193,5 +194,39 @@ func TestFormatCount(t *testing.T) {
 		if got := FormatCount(n, "probe"); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// Only an operation that makes resources, and has made some, has a timeline. A timeline that cannot be written is a note.
+func TestTryKeepTimeline(t *testing.T) {
+	p, notes := newProject(t, map[string]string{"us-west-1": validRegion})
+	addAgents(t, p.Dir)
+	r, err := p.LoadRegion("us-west-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := &Session{Region: r, project: p, timer: newTimer()}
+	busy := &Session{Region: r, project: p, timer: newTimer()}
+	busy.timer.ops["a resource"] = "create"
+	for name, c := range map[string]struct {
+		session *Session
+		op      Operation
+		want    bool
+	}{"an up": {busy, Up, true}, "an up that changed nothing": {idle, Up, false}, "a down": {busy, Down, false}} {
+		done := &Changed{}
+		c.session.tryKeepTimeline(c.op, done)
+		if (done.Timeline != "") != c.want || (done.Times != nil) != c.want || len(*notes) > 0 {
+			t.Errorf("%s: timeline %q, times %v, notes %q", name, done.Timeline, done.Times, *notes)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(p.Dir, ".beachhead")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.Dir, ".beachhead"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy.tryKeepTimeline(Up, &Changed{})
+	if len(*notes) != 1 || !strings.Contains((*notes)[0], "no timeline of this run") {
+		t.Errorf("notes %q", *notes)
 	}
 }

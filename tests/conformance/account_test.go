@@ -280,7 +280,8 @@ func inCloudWatch(ctx context.Context, cfg aws.Config, action, field string) ([]
 	}
 	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	// moto reads the region and the service in this, and nothing else.
-	q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20250101/"+cfg.Region+"/monitoring/aws4_request, SignedHeaders=host, Signature=0")
+	q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20250101/"+cfg.Region+
+		"/monitoring/aws4_request, SignedHeaders=host, Signature=0")
 	answer, err := http.DefaultClient.Do(q)
 	if err != nil {
 		return nil, err

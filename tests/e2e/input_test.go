@@ -76,7 +76,7 @@ func TestBadInput(t *testing.T) {
 func TestUnknownFault(t *testing.T) {
 	w := newWorld(t, file{zones: 1, egress: "public"})
 	code, _, errs := w.run("up", name, "--emulated", "--fault", "flood")
-	if code != 2 || !strings.Contains(errs, `"flood"`) || !strings.Contains(errs, "kill-after=N") {
+	if code != 2 || !strings.Contains(errs, "--fault flood: not a fault") || !strings.Contains(errs, "kill-after=N") {
 		t.Errorf("exit code %d, want 2 and the list of faults:\n%s", code, errs)
 	}
 }

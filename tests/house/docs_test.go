@@ -19,7 +19,8 @@ var (
 )
 
 // TestDocsPointToFiles fails for a link between pages and for a path in code quotes that lead to no file. Pages rot when code moves; this
-// test notices. A path with an upper-case placeholder, such as node/ci/NAME.go, is not checked, and neither is the record of past decisions.
+// test notices. A path with an upper-case placeholder, such as node/ci/NAME.go, is not checked, and neither is the record of past
+// decisions.
 func TestDocsPointToFiles(t *testing.T) {
 	placeholder := regexp.MustCompile(`[A-Z]{3,}`)
 	pages := 0

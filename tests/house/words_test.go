@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// refusedWords are words that docs/glossary.md replaces by better ones, as far as a pattern can find them. forbidigo cannot do this: it matches
-// identifiers, never the text of a literal.
+// refusedWords are words that docs/glossary.md replaces by better ones, as far as a pattern can find them. forbidigo cannot do this: it
+// matches identifiers, never the text of a literal.
 var refusedWords = []struct{ pattern, use string }{
 	{`\btak(e|es|ing) up\b`, "adopt"},
 	{`\blet(s|ting)? go\b`, "release, detach"},

@@ -49,6 +49,7 @@ func TestCache(t *testing.T) {
 }
 
 func newCacheLab(t testing.TB) *cacheLab {
+	t.Helper()
 	l := lab.New(t, "testdata/lab.yaml")
 	l.DiskGiB, l.MemoryMiB = l.Plan.Fleets[0].DiskGiB, 768 // the runner's engine has two daemons
 	l.AcceptAnyMachine()

@@ -90,8 +90,8 @@ func (n *nat) bootInstance() *lab.Machine {
 // build may wait in software emulation.
 func (n *nat) sendEcho() (string, error) {
 	return n.client.TryCommand(time.Minute, `head -c 500000 /dev/urandom >/tmp/sent &&
-		curl --fail --silent --show-error --connect-timeout 10 --max-time 40 --data-binary @/tmp/sent --output /tmp/got --write-out '%header{from}' \
-			https://echo.example.com/ 2>&1 && cmp /tmp/sent /tmp/got`)
+		curl --fail --silent --show-error --connect-timeout 10 --max-time 40 --data-binary @/tmp/sent --output /tmp/got \
+			--write-out '%header{from}' https://echo.example.com/ 2>&1 && cmp /tmp/sent /tmp/got`)
 }
 
 // checkEcho is at once, since a machine in service carries traffic: a change of egress mode moves routes to it then.

@@ -189,9 +189,9 @@ func (m *monitor) requireOwned(stack string, want map[string]string) {
 	}
 }
 
-// There are two whole regions in one cloud, and one's name is the beginning of the other's. The inventory of each has everything of its own
-// and nothing else. The cloud also holds resources of neither: machines and their disks, and a security policy.
-func TestInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
+// newMonitor returns a monitor with an emulated cloud that has room for two regions, and a security policy that neither owns.
+func newMonitor(t *testing.T) *monitor {
+	t.Helper()
 	var quotas []emulator.Fault
 	for _, code := range []string{"L-0263D0A3", "L-F678F1CE", "L-A4707A72", "L-FE5A380F"} {
 		fault, err := emulator.ParseFault("quota=" + code + ":50")
@@ -218,6 +218,13 @@ func TestInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// There are two whole regions in one cloud, and one's name is the beginning of the other's. The inventory of each has everything of its own
+// and nothing else. The cloud also holds resources of neither: machines and their disks, and a security policy.
+func TestInventoryFindsAllOfAStackAndNothingElse(t *testing.T) {
+	m := newMonitor(t)
 	small, large := m.createRegion("us", 100), m.createRegion("us-west-1", 200)
 	types := map[string]bool{}
 	for key := range small {

@@ -2,9 +2,12 @@ package emulated
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/beachhead-build/beachhead/internal/emulator"
+	"github.com/beachhead-build/beachhead/internal/emulator/link"
+	"github.com/beachhead-build/beachhead/internal/restype"
 	"github.com/beachhead-build/beachhead/internal/verify"
 )
 
@@ -62,5 +65,42 @@ func TestTypeWeights(t *testing.T) {
 		if got := typeWeights(group); !maps.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// The cloud holds two regions: a group counts its own machines only, and a tunnel is established only if its other end is the planned one.
+func TestQueriesTellTwoRegionsApart(t *testing.T) {
+	m := newMonitor(t)
+	m.createRegion("us", 100)
+	m.createRegion("us-west-1", 200)
+	if err := m.cloud.View(func(now *emulator.State) error {
+		c, ctx := Queries{State: now}, t.Context()
+		groups := 0
+		for _, group := range now.List(restype.ScalingGroup) {
+			if group.Name != "fleet-containers" {
+				continue
+			}
+			groups++
+			if got, found, err := c.FindGroup(ctx, group.ID); err != nil || !found || got.Machines != 1 || got.InService < 1 {
+				t.Errorf("%s: %+v, found %t, %v; want its one machine", group.ID, got, found, err)
+			}
+		}
+		tunnels := link.Tunnels(now)
+		if groups != 2 || len(tunnels) != 8 {
+			t.Fatalf("%d groups and %d tunnels, want those of two regions", groups, len(tunnels))
+		}
+		for _, tunnel := range tunnels {
+			got, found, err := c.FindTunnel(ctx, tunnel.AWS, tunnel.Number, tunnel.Name)
+			if err != nil || !found || !got.AWS || !got.GCP || got.Why != "" {
+				t.Errorf("%s: %+v, found %t, %v; want it established", tunnel.Name, got, found, err)
+			}
+			got, found, err = c.FindTunnel(ctx, tunnel.AWS, tunnel.Number, "another-tunnel")
+			if err != nil || !found || !got.AWS || got.GCP || !strings.Contains(got.Why, tunnel.Name+", not another-tunnel") {
+				t.Errorf("%s for another name: %+v, found %t, %v", tunnel.Name, got, found, err)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -68,7 +68,7 @@ func forwardTo(address string) http.Handler {
 			http.Error(w, "reading the request: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer, content, err := roundTrip(q, address, body)
+		answer, content, err := roundTrip(q, address, body) //nolint:bodyclose // roundTrip has read it and closed the connection
 		if err != nil {
 			http.Error(w, fmt.Sprintf("%s %s at %s: %v", q.Method, q.URL, address, err), http.StatusNotImplemented)
 			return
@@ -105,7 +105,7 @@ func roundTrip(q *http.Request, address string, body []byte) (*http.Response, []
 	out.TransferEncoding, out.Close = nil, true
 	out.ContentLength, out.Body = int64(len(body)), io.NopCloser(bytes.NewReader(body))
 	sent := out.Write(conn)
-	answer, err := http.ReadResponse(bufio.NewReader(conn), out) //nolint:bodyclose // closing the connection closes it
+	answer, err := http.ReadResponse(bufio.NewReader(conn), out)
 	if err != nil {
 		if sent != nil {
 			err = fmt.Errorf("%w (sending the request: %w)", err, sent)

@@ -312,6 +312,7 @@ func (l *Lab) WaitFor(limit time.Duration, what string, try func() error) {
 	}
 }
 
+// LogFile returns the path of a file among the test's artifacts.
 func (l *Lab) LogFile(name string) string { return filepath.Join(l.artifacts, name) }
 
 // logJournals logs the ends of the machines' journals if the test failed.
@@ -327,6 +328,7 @@ func (l *Lab) logJournals() {
 	}
 }
 
+// Must ends the test if err is not nil.
 func (l *Lab) Must(err error) {
 	l.T.Helper()
 	if err != nil {
