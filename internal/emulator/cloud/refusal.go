@@ -19,6 +19,7 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Text }
 
+// Refuse returns the error for inputs that the cloud refuses.
 func Refuse(format string, args ...any) error {
 	return &Refusal{Code: codes.InvalidArgument, Text: fmt.Sprintf(format, args...)}
 }
