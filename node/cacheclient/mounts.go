@@ -199,7 +199,7 @@ func (m Mounts) markDead(ctx context.Context, address netip.Addr) {
 func (m Mounts) checkDead(address netip.Addr) error {
 	info, err := os.Stat(m.deadFile(address))
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // no readable mark: the caller tries the server
 	}
 	if since := time.Since(info.ModTime()); since >= 0 && since < m.limits().Dead {
 		return fmt.Errorf("%w: %s did not answer %s ago; the next try is %s after that",

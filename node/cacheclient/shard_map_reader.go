@@ -115,11 +115,12 @@ func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (Shard
 		if _, asked := m.Moved[move.To]; asked {
 			continue
 		}
-		m.Moved[move.To], err = r.fetchAcknowledgement(ctx, move.To)
+		acknowledgement, err := r.fetchAcknowledgement(ctx, move.To)
 		if err != nil {
 			// The places are correct without it; only their order may be the previous one.
-			m.Moved[move.To] = known.Moved[move.To]
+			acknowledgement = known.Moved[move.To]
 		}
+		m.Moved[move.To] = acknowledgement
 	}
 	return m, nil
 }
