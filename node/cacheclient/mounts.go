@@ -124,8 +124,7 @@ func (m Mounts) mountExport(ctx context.Context, point, source, options string) 
 	}
 	return runWithin(ctx, func() error {
 		if at != "" {
-			// The shard has another address now. Unmount lazily: processes that still read there get nothing from it
-			// any more.
+			// The shard has another address now. Unmount lazily: processes that still read there get nothing from it any more.
 			if _, err := m.Host.Run(ctx, "umount", "--lazy", point); err != nil {
 				return err
 			}

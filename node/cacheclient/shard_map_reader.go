@@ -115,12 +115,11 @@ func (r Reader) fetchMap(ctx context.Context, known ShardMap, there bool) (Shard
 		if _, asked := m.Moved[move.To]; asked {
 			continue
 		}
-		acknowledgement, err := r.fetchAcknowledgement(ctx, move.To)
+		m.Moved[move.To], err = r.fetchAcknowledgement(ctx, move.To)
 		if err != nil {
 			// The places are correct without it; only their order may be the previous one.
-			acknowledgement = known.Moved[move.To]
+			m.Moved[move.To] = known.Moved[move.To]
 		}
-		m.Moved[move.To] = acknowledgement
 	}
 	return m, nil
 }
@@ -144,7 +143,7 @@ func (r Reader) findPrevious(ctx context.Context, version, epoch int64) (first i
 			return first, &table, nil
 		}
 	}
-	return first, nil, nil
+	return first, nil, nil //nolint:nilerr // a version that cannot be parsed ends the search
 }
 
 // ReadAcknowledgement reads the current acknowledgement of a map by a shard's server.
