@@ -33,11 +33,19 @@ func small(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := ec2.NewSubnet(ctx, "subnet", &ec2.SubnetArgs{
+	subnet, err := ec2.NewSubnet(ctx, "subnet", &ec2.SubnetArgs{
 		VpcId: vpc.ID(), CidrBlock: pulumi.String("10.0.0.0/24"),
-	}, pulumi.Parent(p)); err != nil {
+	}, pulumi.Parent(p))
+	if err != nil {
 		return err
 	}
+	// Pulumi resolves a dependency on a component to the children that are registered by then, and it registers in the background.
+	registered := make(chan struct{})
+	subnet.URN().ApplyT(func(pulumi.URN) bool {
+		close(registered)
+		return true
+	})
+	<-registered
 	if _, err := ec2.NewEip(ctx, "address", &ec2.EipArgs{}, in, pulumi.DependsOn([]pulumi.Resource{p})); err != nil {
 		return err
 	}

@@ -128,7 +128,8 @@ func TestHostileFiles(t *testing.T) {
 			if len(err.Error()) > 1<<20 {
 				t.Errorf("the error has %d bytes", len(err.Error()))
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			// Milliseconds on an idle machine. The limit finds exponential growth, and leaves room for the race detector on a busy one.
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 		})
