@@ -55,7 +55,7 @@ type lifecycle struct {
 func (l *lifecycle) run(ctx context.Context) error {
 	err := l.serveUntilEnd(ctx)
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // systemd stops the agent: Serve is expected to fail then
 	}
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (l *lifecycle) serveRole(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil:
 		l.logChange("serve", err)
-		return nil
+		return nil //nolint:nilerr // logChange logs the error
 	case err == nil:
 		return fmt.Errorf("role %s stopped although nothing asked it to; systemd starts the agent again, see `journalctl -u beachhead-node -e`",
 			l.description.Role)

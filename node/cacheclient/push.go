@@ -154,7 +154,7 @@ func (p *push) copyPass(ctx context.Context, companions bool) error {
 func (p *push) skipRepository(name string) error {
 	for _, part := range []string{"HEAD", "objects"} {
 		if _, err := p.from.Lstat(path.Join(name, part)); err != nil {
-			return nil
+			return nil //nolint:nilerr // not a repository; the walk itself fails if the folder cannot be read
 		}
 	}
 	return fs.SkipDir
@@ -244,7 +244,7 @@ func (p *push) copyLink(name string) error {
 	}
 	if _, err := p.from.Stat(name); err != nil {
 		p.refused.CompareAndSwap(nil, &name)
-		return nil
+		return nil //nolint:nilerr // refused reports the link
 	}
 	if err := p.to.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err

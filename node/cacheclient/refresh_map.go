@@ -22,7 +22,7 @@ func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string)
 	for {
 		err := refreshOnce(ctx, reader, mounts)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		}
 		// Log each fault once, and once when it is over.
 		switch {
@@ -34,7 +34,7 @@ func MaintainAccess(ctx context.Context, h host.Host, p Parameters, name string)
 			slog.Info("the shard map is fresh again")
 		}
 		if host.Sleep(ctx, mapAge) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		}
 	}
 }

@@ -143,7 +143,7 @@ func (r Reader) findPrevious(ctx context.Context, version, epoch int64) (first i
 			return first, &table, nil
 		}
 	}
-	return first, nil, nil
+	return first, nil, nil //nolint:nilerr // a version that cannot be parsed ends the search
 }
 
 // ReadAcknowledgement reads the current acknowledgement of a map by a shard's server.

@@ -109,8 +109,7 @@ func (b *buildkite) EnsureRunning(ctx context.Context) error {
 		settings: []string{
 			"EnvironmentFile=" + buildkiteSecret, "Restart=always", "RestartSec=5",
 			// The first SIGTERM makes the agent accept no new job and end with the last one; a second SIGTERM ends its
-			// jobs. There is no timeout, because a job may take hours: EC2 itself ends a machine that does not shut
-			// down.
+			// jobs. There is no timeout, because a job may take hours: EC2 itself ends a machine that does not shut down.
 			"KillMode=mixed", "TimeoutStopSec=infinity",
 			// A killed agent does not remove the marks of its jobs.
 			"ExecStopPost=/bin/sh -c 'rm -f " + jobsFolder + "/*'",

@@ -44,7 +44,10 @@ func start(t testing.TB, database string) (address string, stop func()) {
 	return listener.Addr().String(), stop
 }
 
-func fresh(t testing.TB) string { return filepath.Join(t.TempDir(), "hashserv.db") }
+func fresh(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "hashserv.db")
+}
 
 // client sends byte for byte the messages of BitBake's clients, and reads as they do.
 type client struct {

@@ -2,7 +2,10 @@ package hashserv
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +29,20 @@ func startSession(t *testing.T) (c *client, ended <-chan error) {
 	return c, errs
 }
 
+// checkTimedOut checks that a timeout has ended the session. If the session goes on, open describes the fault.
+func checkTimedOut(t *testing.T, ended <-chan error, open string) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the session ended with %v; want a timeout", err)
+		}
+	default:
+		t.Error(open)
+	}
+}
+
 // A build may be silent for hours between two messages, because it keeps its connection until its end.
 func TestSilentConnectionStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -37,12 +54,7 @@ func TestSilentConnectionStays(t *testing.T) {
 			}
 		}
 		time.Sleep(idleTimeout + time.Minute)
-		synctest.Wait()
-		select {
-		case <-ended:
-		default:
-			t.Errorf("a connection that was silent for more than %s is still open", idleTimeout)
-		}
+		checkTimedOut(t, ended, fmt.Sprintf("a connection that was silent for more than %s is still open", idleTimeout))
 	})
 }
 
@@ -60,12 +72,7 @@ func TestStalledLineEndsConnection(t *testing.T) {
 				}
 			}
 			time.Sleep(stallTimeout + time.Second)
-			synctest.Wait()
-			select {
-			case <-ended:
-			default:
-				t.Errorf("half a line behind %q holds its connection for more than %s", before, stallTimeout)
-			}
+			checkTimedOut(t, ended, fmt.Sprintf("half a line behind %q holds its connection for more than %s", before, stallTimeout))
 		})
 	}
 }
@@ -78,11 +85,6 @@ func TestUnreadAnswerEndsConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(stallTimeout + time.Second)
-		synctest.Wait()
-		select {
-		case <-ended:
-		default:
-			t.Errorf("an answer that nobody reads holds its connection for more than %s", stallTimeout)
-		}
+		checkTimedOut(t, ended, fmt.Sprintf("an answer that nobody reads holds its connection for more than %s", stallTimeout))
 	})
 }

@@ -47,7 +47,7 @@ func (h host) Run(ctx context.Context, r *pulumirpc.RunRequest) (*pulumirpc.RunR
 		fmt.Sprintf("PULUMI_PARALLEL=%d", r.GetParallel()), "PULUMI_ORGANIZATION="+r.GetOrganization(),
 	)
 	if out, err := process.CombinedOutput(); err != nil {
-		return &pulumirpc.RunResponse{Error: err.Error() + "\n" + string(out)}, nil
+		return &pulumirpc.RunResponse{Error: err.Error() + "\n" + string(out)}, nil //nolint:nilerr // the response carries the error
 	}
 	return &pulumirpc.RunResponse{}, nil
 }

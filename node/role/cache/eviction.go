@@ -16,7 +16,7 @@ func (r *Role) keepSpaceFree(ctx context.Context) error {
 			r.log.Error("eviction failed; the server retries it in a minute", "error", err)
 		}
 		if host.Sleep(ctx, checkInterval) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		}
 	}
 }

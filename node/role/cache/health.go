@@ -18,7 +18,7 @@ func (r *Role) watchHealth(ctx context.Context) error {
 	for failures := 0; ; {
 		switch err := r.checkHealth(ctx); {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		case err == nil:
 			failures = 0
 			grown = r.growFileSystem(ctx, grown)
@@ -29,7 +29,7 @@ func (r *Role) watchHealth(ctx context.Context) error {
 			r.log.Warn("the server is unhealthy", "error", err)
 		}
 		if host.Sleep(ctx, checkInterval) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		}
 	}
 }

@@ -26,7 +26,8 @@ func (r *Role) renderNFSSettings() string {
 	return fmt.Sprintf(`# Written by beachhead-node.
 [nfsd]
 threads=%d
-# Only version 4, which needs one port and no port mapper. Only 4.1 and later, whose clients report the end of their recovery after a restart.
+# Only version 4, which needs one port and no port mapper. Only 4.1 and later, whose clients report the end of their recovery after a
+# restart.
 vers3=n
 vers4.0=n
 # After a restart of this server, clients have this many seconds to reclaim open files before any new file may be opened. A client that is

@@ -211,10 +211,10 @@ func TestEvictOnce(t *testing.T) {
 	}
 }
 
-// A connection without an answer is a fault, and so is a wrong answer.
 // readCall reads a whole call. A server that closes a connection with unread data resets it, and the client may see the reset first.
 func readCall(c net.Conn) { _, _ = io.CopyN(io.Discard, c, (1+callWords)*4) }
 
+// A connection without an answer is a fault, and so is a wrong answer.
 func TestCheckNFS(t *testing.T) {
 	for what, c := range map[string]struct {
 		serve func(net.Conn)
@@ -222,10 +222,13 @@ func TestCheckNFS(t *testing.T) {
 		// limit is short only where the server never answers: a busy machine may take seconds for the others.
 		limit time.Duration
 	}{
-		"silence":    {func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout", 200 * time.Millisecond},
-		"closed":     {readCall, "EOF", time.Minute},
-		"web server": {func(c net.Conn) { readCall(c); _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, "unexpected reply", time.Minute},
-		"nfs":        {func(c net.Conn) { nfsReply(c) }, "", time.Minute},
+		"silence": {func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "timeout", 200 * time.Millisecond},
+		"closed":  {readCall, "EOF", time.Minute},
+		"web server": {func(c net.Conn) {
+			readCall(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+		}, "unexpected reply", time.Minute},
+		"nfs": {func(c net.Conn) { nfsReply(c) }, "", time.Minute},
 	} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -68,7 +68,7 @@ func (r *Role) Serve(ctx context.Context) error {
 // runRound runs one round. No error ends the role: the CI agent works without it, and the next round retries.
 func (s *serveLoop) runRound(ctx context.Context) {
 	if time.Since(s.postureReadAt) >= s.times.posture {
-		s.posture, s.postureReadAt = s.Role.readPosture(ctx), time.Now()
+		s.posture, s.postureReadAt = s.readPosture(ctx), time.Now()
 	}
 	s.followPosture(ctx)
 	// When the count fails, the last count stays: a machine with a job must not lose its protection for that.

@@ -107,7 +107,7 @@ func walkFiles(ctx context.Context, root *os.Root, visit func(name string, entry
 			return err
 		}
 		if err != nil || entry.IsDir() || cacheclient.IsTemporary(name) {
-			return nil
+			return nil //nolint:nilerr // ignoreGone has passed: the entry was evicted
 		}
 		return visit(name, entry)
 	})
@@ -185,7 +185,7 @@ func (c copier) copyLink(name string) error {
 		return err
 	}
 	if _, err := c.from.Stat(name); err != nil {
-		return nil
+		return nil //nolint:nilerr // the target is outside the folder or is gone
 	}
 	if err := c.createFolders(path.Dir(name)); err != nil {
 		return err

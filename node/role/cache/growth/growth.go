@@ -60,7 +60,7 @@ func Run(ctx context.Context, s Server) error {
 	for {
 		err := s.copyPending(ctx, reader)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		}
 		// Log each fault once, and once when it is over.
 		switch now := faultKind(err); {
@@ -72,7 +72,7 @@ func Run(ctx context.Context, s Server) error {
 			slog.Info("tenants that move to this shard can be copied again", "shard", s.Shard)
 		}
 		if host.Sleep(ctx, s.interval) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of the context is the normal end
 		}
 	}
 }
