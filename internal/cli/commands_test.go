@@ -209,7 +209,7 @@ func TestWriteDrill(t *testing.T) {
 // Only an operation that had begun continues when the same command runs again.
 func TestIsResumable(t *testing.T) {
 	for err, want := range map[error]bool{
-		engine.ErrRefused: false, engine.ErrUntouched: false, engine.ErrLocked: false, &engine.Failure{Rest: "broken"}: true,
+		engine.ErrRefused: false, engine.ErrUntouched: false, engine.ErrLocked: false, &engine.OperationError{Rest: "broken"}: true,
 	} {
 		if got := isResumable(fmt.Errorf("up: %w", err)); got != want {
 			t.Errorf("%v: %t, want %t", err, got, want)

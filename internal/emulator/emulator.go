@@ -26,14 +26,22 @@ import (
 
 // The types that callers of an emulated cloud need. Package cloud and package provider document them.
 type (
-	Options   = cloud.Options
-	Cloud     = cloud.Cloud
-	State     = cloud.State
-	Resource  = cloud.Resource
+	// Options states where an emulated cloud is stored and how it behaves.
+	Options = cloud.Options
+	// Cloud is an emulated cloud. Its methods are safe for concurrent use.
+	Cloud = cloud.Cloud
+	// State is the emulated cloud at one moment, for reading.
+	State = cloud.State
+	// Resource is one resource in the emulated cloud.
+	Resource = cloud.Resource
+	// Operation is one committed change of the emulated cloud.
 	Operation = cloud.Operation
-	Fault     = cloud.Fault
-	Machine   = cloud.Machine
-	Server    = provider.Server
+	// Fault makes an open emulated cloud misbehave.
+	Fault = cloud.Fault
+	// Machine holds the durations of the stages of a new machine, in seconds.
+	Machine = cloud.Machine
+	// Server serves a cloud to the Pulumi engine.
+	Server = provider.Server
 )
 
 // FaultForms lists the forms that ParseFault accepts, for help texts.

@@ -67,7 +67,7 @@ func TestInterfaceEndpoint(t *testing.T) {
 		"not supported for interface endpoints")
 	e := d.Create(aws.VPCEndpointType, "ssm", more(d.subnet))
 	d.RequireCreateRefusal(aws.VPCEndpointType, more(b), "conflicting DNS domain")
-	d.Create(aws.VPCEndpointType, "elsewhere", endpointProps(d.driver.VPC("10.43.0.0/16"), "Interface", "ssm",
+	d.Create(aws.VPCEndpointType, "elsewhere", endpointProps(d.VPC("10.43.0.0/16"), "Interface", "ssm",
 		props{"privateDnsEnabled": true}))
 	emulatortest.RequireRefusal(t, d.subnet.TryDelete(), "has dependencies", "used by "+e.ID+")")
 	e.Update(more(d.subnet, b))

@@ -164,7 +164,7 @@ func TestVPNGatewayRefusals(t *testing.T) {
 		"already has a virtual private gateway attached")
 	table := e.Create(aws.RouteTableType, "t", props{"vpcId": e.vpc.ID})
 	e.RequireCreateRefusal(aws.RoutePropagationType, props{"routeTableId": table.ID, "vpnGatewayId": other.ID}, "Gateway.NotAttached")
-	second := e.driver.VPC("10.43.0.0/16")
+	second := e.VPC("10.43.0.0/16")
 	attachment := e.Create(aws.VPNGatewayAttachmentType, "a", props{"vpcId": second.ID, "vpnGatewayId": other.ID})
 	e.RequireCreateRefusal(aws.VPNGatewayAttachmentType, props{"vpcId": second.ID, "vpnGatewayId": other.ID},
 		"attached to "+second.ID+" already")

@@ -28,15 +28,15 @@ func lockedError(stack, since string) error {
 	return fmt.Errorf("%w%s; wait until it ends, or, if its machine no longer exists, run `pulumi cancel --stack %s`", ErrLocked, since, stack)
 }
 
-// Failure is an operation that the cloud or the engine ended. It wraps no other error: its Diagnostics have everything.
-type Failure struct {
+// OperationError reports an operation that failed in the cloud or in the engine. It wraps no other error: its Diagnostics have everything.
+type OperationError struct {
 	Diagnostics []Diagnostic
 	// Rest is the engine's last error message, for an operation without diagnostics.
 	Rest string
 }
 
 // Error returns one line for each resource that failed.
-func (f *Failure) Error() string {
+func (f *OperationError) Error() string {
 	var lines []string
 	for _, d := range f.Diagnostics {
 		if line := d.formatLine(); line != "" && !slices.Contains(lines, line) {
@@ -109,7 +109,7 @@ func classifyError(stack string, err error, r *record) error {
 	case strings.Contains(err.Error(), "passphrase must be set") || strings.Contains(err.Error(), "incorrect passphrase"):
 		return fmt.Errorf("%w: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE", ErrPassphrase)
 	}
-	f := &Failure{Rest: findErrorLine(err.Error())}
+	f := &OperationError{Rest: findErrorLine(err.Error())}
 	if r != nil {
 		f.Diagnostics = r.errors
 	}

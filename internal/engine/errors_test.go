@@ -6,7 +6,7 @@ import (
 )
 
 func TestFailureHasOneLineForEachThing(t *testing.T) {
-	f := &Failure{Rest: "exit status 1", Diagnostics: []Diagnostic{
+	f := &OperationError{Rest: "exit status 1", Diagnostics: []Diagnostic{
 		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating\n  EIP: AddressLimitExceeded"},
 		{URN: "urn:pulumi:a::beachhead::aws:ec2/eip:Eip::net-nat-0", Message: "creating EIP: AddressLimitExceeded"},
 		{URN: "urn:pulumi:a::beachhead::pulumi:pulumi:Stack::beachhead-a", Message: "update failed"},
@@ -15,7 +15,7 @@ func TestFailureHasOneLineForEachThing(t *testing.T) {
 	if got := f.Error(); !strings.HasPrefix(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := (&Failure{Rest: "no pulumi"}).Error(); got != "no pulumi" {
+	if got := (&OperationError{Rest: "no pulumi"}).Error(); got != "no pulumi" {
 		t.Errorf("without diagnostics %q", got)
 	}
 }

@@ -23,15 +23,25 @@ type lock struct {
 	Hostname string `json:"hostname"`
 }
 
+// fileBackendDir returns the directory of a file backend. It returns false for every other backend, and for an address that does not
+// parse: the engine itself reports that one.
+func fileBackendDir(backend string) (string, bool) {
+	address, err := url.Parse(backend)
+	if err != nil || address.Scheme != "file" {
+		return "", false
+	}
+	return address.Path, true
+}
+
 // waitForLock returns when no other process locks the stack, and removes the locks of dead processes. After the timeout it returns
 // ErrLocked. It knows the locks of the file backend only; for another backend it returns at once, and the engine itself finds out.
 func waitForLock(ctx context.Context, backend, stack string, timeout time.Duration) error {
-	address, err := url.Parse(backend)
-	if err != nil || address.Scheme != "file" {
+	dir, ok := fileBackendDir(backend)
+	if !ok {
 		return nil
 	}
 	for deadline := time.Now().Add(timeout); ; {
-		files, err := filepath.Glob(filepath.Join(address.Path, ".pulumi", "locks", "organization", Project, stack, "*.json"))
+		files, err := filepath.Glob(filepath.Join(dir, ".pulumi", "locks", "organization", Project, stack, "*.json"))
 		if err != nil {
 			return fmt.Errorf("finding locks: %w", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -15,11 +14,11 @@ import (
 //
 // A running Pulumi that writes at that very moment loses the attributes too, which does no harm.
 func removeBrokenAttributes(backend, stack string) error {
-	address, err := url.Parse(backend)
-	if err != nil || address.Scheme != "file" {
+	dir, ok := fileBackendDir(backend)
+	if !ok {
 		return nil
 	}
-	state := filepath.Join(address.Path, ".pulumi")
+	state := filepath.Join(dir, ".pulumi")
 	// The state, compressed or not, and the backend's own description.
 	var all []string
 	for _, pattern := range []string{filepath.Join("stacks", Project, stack+".json*.attrs"), "*.attrs"} {

@@ -30,16 +30,20 @@ func (c Queries) findFirst(typ string, is func(emulator.Resource) bool) (emulato
 	return emulator.Resource{}, false
 }
 
+// FindDefaultRoute returns the target of a subnet's default route and whether packets on it reach the internet.
 func (c Queries) FindDefaultRoute(_ context.Context, subnetID string) (verify.Route, error) {
 	route := aws.DefaultRoute(c.State, subnetID)
 	return verify.Route{Kind: route.Kind, Live: route.Live, Why: route.Why}, nil
 }
 
+// FindSubnet returns a subnet's CIDR block and availability zone. It returns false when no subnet has the id.
 func (c Queries) FindSubnet(_ context.Context, subnetID string) (cidr, zone string, ok bool, err error) {
 	subnet, found := c.findByID(restype.Subnet, subnetID)
 	return asText(subnet.Outputs["cidrBlock"]), asText(subnet.Outputs["availabilityZone"]), found, nil
 }
 
+// ListPropagatedRoutes returns the ranges that VPN gateways propagate to a subnet's route table. The list is empty when the subnet has no
+// route table of its own.
 func (c Queries) ListPropagatedRoutes(_ context.Context, subnetID string) ([]string, bool, error) {
 	association, found := c.findFirst(restype.RouteTableAssociation, func(r emulator.Resource) bool {
 		return r.Outputs["subnetId"] == subnetID
@@ -50,6 +54,8 @@ func (c Queries) ListPropagatedRoutes(_ context.Context, subnetID string) ([]str
 	return link.PropagatedRoutes(c.State, asText(association.Outputs["routeTableId"])), true, nil
 }
 
+// FindGroup returns a scaling group's machines, and the capacity of those that are InService, in the unit of the instance types' weights
+// (1 for a type without a weight).
 func (c Queries) FindGroup(_ context.Context, name string) (verify.Group, bool, error) {
 	group, found := c.findByID(restype.ScalingGroup, name)
 	if !found {
@@ -84,6 +90,7 @@ func typeWeights(group emulator.Resource) map[string]int {
 	return weights
 }
 
+// FindVolume returns a volume's zone, size in GiB, encryption and tags. It returns false when no volume has the id.
 func (c Queries) FindVolume(_ context.Context, id string) (verify.Volume, bool, error) {
 	volume, found := c.findByID(restype.Volume, id)
 	size, _ := volume.Outputs["size"].(float64)
@@ -92,6 +99,7 @@ func (c Queries) FindVolume(_ context.Context, id string) (verify.Volume, bool, 
 	}, found, nil
 }
 
+// FindInterface returns the id of the network interface that has a private address in a subnet, and false when none has it.
 func (c Queries) FindInterface(_ context.Context, subnetID, address string) (string, bool, error) {
 	nic, found := c.findFirst(restype.NetworkInterface, func(r emulator.Resource) bool {
 		return r.Outputs["subnetId"] == subnetID && slices.Contains(asTexts(r.Outputs["privateIps"]), address)
@@ -99,6 +107,8 @@ func (c Queries) FindInterface(_ context.Context, subnetID, address string) (str
 	return nic.ID, found, nil
 }
 
+// FindParameter returns a parameter's value: insecureValue where the program set it, else its secret value. It returns false when no
+// parameter has the name.
 func (c Queries) FindParameter(_ context.Context, name string) (string, bool, error) {
 	parameter, found := c.findByID(restype.Parameter, name)
 	if value, plain := parameter.Outputs["insecureValue"].(string); plain && value != "" {
@@ -121,6 +131,7 @@ func (c Queries) FindTunnel(_ context.Context, connectionID string, number int, 
 	return found, true, nil
 }
 
+// ListPrivateRecords returns the records of all hosted zones that are associated with a VPC.
 func (c Queries) ListPrivateRecords(_ context.Context, vpcID string) ([]verify.Record, error) {
 	zones := map[string]bool{}
 	for _, zone := range c.State.List(restype.DNSZone) {

@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// AutoScalingGroupType is the Pulumi type token of an Auto Scaling group.
 const AutoScalingGroupType = "aws:autoscaling/group:Group"
 
 // The inputs that state what a group launches, and where. Exactly one of each must be set.

@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// ScalingPolicyType is the Pulumi type token of a scaling policy of an Auto Scaling group.
 const ScalingPolicyType = "aws:autoscaling/policy:Policy"
 
 // Ids contain the group's name, as those of hooks do. Policies never scale a group in the emulator, because no metrics are published.

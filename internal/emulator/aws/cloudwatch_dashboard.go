@@ -13,6 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// DashboardType is the Pulumi type token of a CloudWatch dashboard.
 const DashboardType = "aws:cloudwatch/dashboard:Dashboard"
 
 var dashboardName = regexp.MustCompile(`^[\w-]{1,255}$`)

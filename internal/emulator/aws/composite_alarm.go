@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// CompositeAlarmType is the Pulumi type token of a CloudWatch alarm whose rule combines other alarms.
 const CompositeAlarmType = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 
 // checkNotInComposite refuses to delete an alarm that the rule of another alarm names.

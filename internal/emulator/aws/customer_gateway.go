@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// CustomerGatewayType is the Pulumi type token of a customer gateway, AWS's record of the far end of a VPN connection.
 const CustomerGatewayType = "aws:ec2/customerGateway:CustomerGateway"
 
 const defaultCustomerASN = "65000"
@@ -58,6 +59,7 @@ func checkASN(in *cloud.Inputs, name string, least, most uint64) {
 	}
 }
 
+// CustomerASN returns a customer gateway's BGP ASN as text: bgpAsn, else bgpAsnExtended, else AWS's default, 65000.
 func CustomerASN(r *cloud.Record) string {
 	for _, name := range []string{"bgpAsn", "bgpAsnExtended"} {
 		if s := r.Text(name); s != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// LifecyclePolicyType is the Pulumi type token of a Data Lifecycle Manager policy, which takes snapshots on a schedule.
 const LifecyclePolicyType = "aws:dlm/lifecyclePolicy:LifecyclePolicy"
 
 var (

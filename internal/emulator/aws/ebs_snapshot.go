@@ -4,6 +4,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SnapshotType is the Pulumi type token of an EBS snapshot of a volume.
 const SnapshotType = "aws:ebs/snapshot:Snapshot"
 
 // anySnapshot lists the types that a volume can be restored from. EC2 does not distinguish a snapshot from a copy.

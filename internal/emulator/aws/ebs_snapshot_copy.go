@@ -8,6 +8,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SnapshotCopyType is the Pulumi type token of a copy of an EBS snapshot, possibly from another region.
 const SnapshotCopyType = "aws:ebs/snapshotCopy:SnapshotCopy"
 
 // copiedVolume is the volume that EC2 reports for a copy.

@@ -12,6 +12,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VolumeType is the Pulumi type token of an EBS volume.
 const VolumeType = "aws:ebs/volume:Volume"
 
 // The limits of gp3 (docs/facts.md, section 5).

@@ -8,6 +8,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// EIPType is the Pulumi type token of an Elastic IP address.
 const EIPType = "aws:ec2/eip:Eip"
 
 var eipKind = &cloud.Kind{

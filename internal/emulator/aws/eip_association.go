@@ -4,6 +4,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// EIPAssociationType is the Pulumi type token of the association of an Elastic IP address with a network interface.
 const EIPAssociationType = "aws:ec2/eipAssociation:EipAssociation"
 
 var eipAssociationKind = &cloud.Kind{

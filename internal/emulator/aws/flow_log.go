@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// FlowLogType is the Pulumi type token of a VPC flow log.
 const FlowLogType = "aws:ec2/flowLog:FlowLog"
 
 var flowLogKind = &cloud.Kind{

@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// InstanceProfileType is the Pulumi type token of an IAM instance profile.
 const InstanceProfileType = "aws:iam/instanceProfile:InstanceProfile"
 
 var instanceProfileKind = &cloud.Kind{

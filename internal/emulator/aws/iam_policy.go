@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// PolicyType is the Pulumi type token of a customer managed IAM policy.
 const PolicyType = "aws:iam/policy:Policy"
 
 const maxPolicy = 6144 // characters other than white space

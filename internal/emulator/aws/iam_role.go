@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RoleType is the Pulumi type token of an IAM role.
 const RoleType = "aws:iam/role:Role"
 
 var roleKind = &cloud.Kind{

@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RolePolicyType is the Pulumi type token of an inline policy of an IAM role.
 const RolePolicyType = "aws:iam/rolePolicy:RolePolicy"
 
 var rolePolicyKind = &cloud.Kind{

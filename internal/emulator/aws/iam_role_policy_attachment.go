@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RolePolicyAttachmentType is the Pulumi type token of the attachment of a managed IAM policy to a role.
 const RolePolicyAttachmentType = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
 const awsPolicy = "arn:aws:iam::aws:policy/"

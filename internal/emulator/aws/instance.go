@@ -4,6 +4,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// InstanceType is the Pulumi type token of an EC2 instance.
 const InstanceType = "aws:ec2/instance:Instance"
 
 // instanceKind holds the rules of the machines that groups launch. No program creates machines one by one.

@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// InternetGatewayType is the Pulumi type token of an internet gateway.
 const InternetGatewayType = "aws:ec2/internetGateway:InternetGateway"
 
 var internetGatewayKind = &cloud.Kind{

@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// KMSAliasType is the Pulumi type token of an alias of a KMS key.
 const KMSAliasType = "aws:kms/alias:Alias"
 
 var aliasName = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]{1,250}$`)

@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// KMSKeyType is the Pulumi type token of a KMS key.
 const KMSKeyType = "aws:kms/key:Key"
 
 var kmsKeyKind = &cloud.Kind{

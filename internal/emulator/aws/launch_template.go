@@ -13,6 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// LaunchTemplateType is the Pulumi type token of an EC2 launch template.
 const LaunchTemplateType = "aws:ec2/launchTemplate:LaunchTemplate"
 
 // maxUserData is EC2's limit in bytes, before base64.

@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// LifecycleHookType is the Pulumi type token of a lifecycle hook of an Auto Scaling group.
 const LifecycleHookType = "aws:autoscaling/lifecycleHook:LifecycleHook"
 
 // The transitions at which a hook holds a machine.
@@ -47,6 +48,8 @@ var lifecycleHookKind = &cloud.Kind{
 	Update: checkHookTarget,
 }
 
+// AbandonResult is the result of a lifecycle hook that terminates a machine which does not become ready in time. AWS uses it where a hook
+// sets no defaultResult.
 const AbandonResult = "ABANDON"
 
 // checkHook checks hooks of both kinds: those in a group's inputs, and those that are resources.

@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// LogGroupType is the Pulumi type token of a CloudWatch Logs log group.
 const LogGroupType = "aws:cloudwatch/logGroup:LogGroup"
 
 var (

@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// LogMetricFilterType is the Pulumi type token of a metric filter of a log group.
 const LogMetricFilterType = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 
 const filtersPerGroup = 100 // of metric filters in a log group

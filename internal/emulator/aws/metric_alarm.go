@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// MetricAlarmType is the Pulumi type token of a CloudWatch alarm on a metric.
 const MetricAlarmType = "aws:cloudwatch/metricAlarm:MetricAlarm"
 
 const alarmARN = "arn:aws:cloudwatch:%s:%s:alarm:%s"

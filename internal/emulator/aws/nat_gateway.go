@@ -6,6 +6,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// NATGatewayType is the Pulumi type token of a NAT gateway.
 const NATGatewayType = "aws:ec2/natGateway:NatGateway"
 
 var natGatewayKind = &cloud.Kind{

@@ -8,6 +8,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// NetworkInterfaceType is the Pulumi type token of an EC2 network interface.
 const NetworkInterfaceType = "aws:ec2/networkInterface:NetworkInterface"
 
 var networkInterfaceKind = &cloud.Kind{

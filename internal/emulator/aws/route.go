@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RouteType is the Pulumi type token of one route in a route table.
 const RouteType = "aws:ec2/route:Route"
 
 // The inputs that state a route's destination and target. Exactly one of each must be set.

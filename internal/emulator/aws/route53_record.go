@@ -113,4 +113,5 @@ func fullRecordName(zone, name string) (string, error) {
 	return name + "." + zone, nil
 }
 
+// Route53RecordType is the Pulumi type token of a Route 53 record set.
 const Route53RecordType = "aws:route53/record:Record"

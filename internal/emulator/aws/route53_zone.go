@@ -12,6 +12,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// Route53ZoneType is the Pulumi type token of a Route 53 hosted zone.
 const Route53ZoneType = "aws:route53/zone:Zone"
 
 var domainNamePattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z0-9-]{1,63}$`)

@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RouteTableType is the Pulumi type token of a VPC route table.
 const RouteTableType = "aws:ec2/routeTable:RouteTable"
 
 var routeTableKind = &cloud.Kind{

@@ -4,6 +4,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RouteTableAssociationType is the Pulumi type token of the association of a subnet with a route table.
 const RouteTableAssociationType = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 
 var routeTableAssociationKind = &cloud.Kind{

@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// BucketType is the Pulumi type token of an S3 bucket.
 const BucketType = "aws:s3/bucketV2:BucketV2"
 
 const noBucket = "NoSuchBucket: The specified bucket does not exist: %s"

@@ -10,14 +10,19 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// BucketPublicAccessBlockType is the Pulumi type token of a bucket's block of public access.
 const BucketPublicAccessBlockType = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 
+// BucketEncryptionType is the Pulumi type token of a bucket's default encryption.
 const BucketEncryptionType = "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2"
 
+// BucketVersioningType is the Pulumi type token of a bucket's versioning.
 const BucketVersioningType = "aws:s3/bucketVersioningV2:BucketVersioningV2"
 
+// BucketPolicyType is the Pulumi type token of a bucket's policy.
 const BucketPolicyType = "aws:s3/bucketPolicy:BucketPolicy"
 
+// BucketOwnershipType is the Pulumi type token of a bucket's rule for who owns uploaded objects.
 const BucketOwnershipType = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 
 // bucketAspectKind holds the rules of a setting that a bucket has once, and that is deleted with it: its policy, its encryption.

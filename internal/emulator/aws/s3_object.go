@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// BucketObjectType is the Pulumi type token of an object in an S3 bucket.
 const BucketObjectType = "aws:s3/bucketObjectv2:BucketObjectv2"
 
 // Ids are bucket and key. A key alone, the real provider's id, is not unique across buckets.

@@ -11,8 +11,10 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SecurityGroupType is the Pulumi type token of a security group that a program creates.
 const SecurityGroupType = "aws:ec2/securityGroup:SecurityGroup"
 
+// DefaultSecurityGroupType is the Pulumi type token of a VPC's default security group, which AWS creates with the VPC.
 const DefaultSecurityGroupType = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 
 var (

@@ -10,8 +10,10 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// IngressRuleType is the Pulumi type token of one ingress rule of a security group.
 const IngressRuleType = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
+// EgressRuleType is the Pulumi type token of one egress rule of a security group.
 const EgressRuleType = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 var rulePeers = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}

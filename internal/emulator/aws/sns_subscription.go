@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// TopicSubscriptionType is the Pulumi type token of a subscription to an SNS topic.
 const TopicSubscriptionType = "aws:sns/topicSubscription:TopicSubscription"
 
 // Subscriptions stay unconfirmed: a person or an endpoint would need to answer.

@@ -11,8 +11,10 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// TopicType is the Pulumi type token of an SNS topic.
 const TopicType = "aws:sns/topic:Topic"
 
+// TopicPolicyType is the Pulumi type token of the access policy of an SNS topic.
 const TopicPolicyType = "aws:sns/topicPolicy:TopicPolicy"
 
 var topicName = regexp.MustCompile(`^[\w-]{1,256}$`)

@@ -12,6 +12,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// ParameterType is the Pulumi type token of a parameter in Systems Manager's Parameter Store.
 const ParameterType = "aws:ssm/parameter:Parameter"
 
 // The limits of Parameter Store, in bytes, levels and parameters in a region.

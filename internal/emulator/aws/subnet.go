@@ -13,6 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SubnetType is the Pulumi type token of a VPC subnet.
 const SubnetType = "aws:ec2/subnet:Subnet"
 
 var subnetKind = &cloud.Kind{

@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SubnetReservationType is the Pulumi type token of a subnet CIDR reservation.
 const SubnetReservationType = "aws:ec2/subnetCidrReservation:SubnetCidrReservation"
 
 // A reservation excludes addresses of a subnet from automatic assignment. A program can still request one of them, and an interface

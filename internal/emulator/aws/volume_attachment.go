@@ -11,6 +11,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VolumeAttachmentType is the Pulumi type token of the attachment of an EBS volume to an instance.
 const VolumeAttachmentType = "aws:ec2/volumeAttachment:VolumeAttachment"
 
 // deviceName is the pattern of the device names that AWS recommends for data volumes; /dev/sda1 and /dev/xvda are root devices.

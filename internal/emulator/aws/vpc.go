@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VPCType is the Pulumi type token of a VPC.
 const VPCType = "aws:ec2/vpc:Vpc"
 
 var vpcKind = &cloud.Kind{

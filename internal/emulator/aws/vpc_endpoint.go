@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VPCEndpointType is the Pulumi type token of a VPC endpoint, of the gateway or the interface kind.
 const VPCEndpointType = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
 // The services with endpoints in the emulator, of several hundred in AWS: those that a build region may need.

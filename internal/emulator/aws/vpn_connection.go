@@ -8,6 +8,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VPNConnectionType is the Pulumi type token of a site-to-site VPN connection, which has two tunnels.
 const VPNConnectionType = "aws:ec2/vpnConnection:VpnConnection"
 
 func vpnConnectionKind() *cloud.Kind {

@@ -11,8 +11,10 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VPNGatewayType is the Pulumi type token of a virtual private gateway.
 const VPNGatewayType = "aws:ec2/vpnGateway:VpnGateway"
 
+// VPNGatewayAttachmentType is the Pulumi type token of the attachment of a virtual private gateway to a VPC.
 const VPNGatewayAttachmentType = "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment"
 
 const defaultAmazonSideASN = "64512"

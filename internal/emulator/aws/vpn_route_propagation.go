@@ -4,6 +4,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RoutePropagationType is the Pulumi type token of the propagation of a virtual private gateway's routes to a route table.
 const RoutePropagationType = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
 
 func routePropagationKind() *cloud.Kind {

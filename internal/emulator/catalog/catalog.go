@@ -8,7 +8,9 @@ package catalog
 import (
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"sync"
 )
@@ -75,7 +77,7 @@ func read(pkg string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := files.Open(pkg + "-later.json"); err != nil {
+	if _, err := files.Open(pkg + "-later.json"); errors.Is(err, fs.ErrNotExist) {
 		return t, nil // the table is complete
 	}
 	later, err := decode(pkg + "-later.json")

@@ -31,11 +31,13 @@ type Call struct {
 	Failed error
 }
 
+// Store puts a record into the state, in place of the one with the same key, and remembers how to undo that.
 func (c *Call) Store(r *Record) {
 	c.rememberRecord(r.Key)
 	c.State.setRecord(r)
 }
 
+// Drop removes a record from the state, and remembers how to undo that.
 func (c *Call) Drop(k Key) {
 	c.rememberRecord(k)
 	c.State.dropRecord(k)

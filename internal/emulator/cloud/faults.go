@@ -86,7 +86,7 @@ func (f *faultSet) throttleCall(q *Request) (delay, error) {
 }
 
 func refuseSilent(region string) error {
-	return &Refusal{Code: codes.DeadlineExceeded, Text: fmt.Sprintf(
+	return &RefusalError{Code: codes.DeadlineExceeded, Text: fmt.Sprintf(
 		"RequestError: region %s does not answer: no reply within %d s (dial tcp: i/o timeout)", region, silenceSeconds)}
 }
 

@@ -41,12 +41,15 @@ type Inputs struct {
 	found  *[]catalog.Failure
 }
 
+// ReadInputs returns the known inputs among a resource's properties, with secrets in the clear, ready for checks.
 func ReadInputs(m resource.PropertyMap) *Inputs {
 	return &Inputs{Values: PlainMap(m), found: &[]catalog.Failure{}}
 }
 
+// Failures returns the failures that the checks found so far, those of nested inputs included.
 func (in *Inputs) Failures() []catalog.Failure { return *in.found }
 
+// Fail adds a failure of a property. The property's name is relative to these inputs; the failure has its whole path.
 func (in *Inputs) Fail(property, format string, args ...any) {
 	*in.found = append(*in.found, catalog.Failure{Property: in.path + property, Reason: fmt.Sprintf(format, args...)})
 }
@@ -65,8 +68,10 @@ func (in *Inputs) Items(name string) []*Inputs {
 	return out
 }
 
+// Text returns an input as text, empty when it is absent, not known yet or of another type.
 func (in *Inputs) Text(name string) string { return Text(in.Values[name]) }
 
+// Has reports whether an input is set and known.
 func (in *Inputs) Has(name string) bool { return in.Values[name] != nil }
 
 // CheckRange requires a number between two bounds, both included.
@@ -107,6 +112,7 @@ func (in *Inputs) CheckSupported(name string, words ...string) {
 	}
 }
 
+// CheckPattern requires a text that matches a pattern.
 func (in *Inputs) CheckPattern(name string, want *regexp.Regexp) {
 	if s, ok := in.Values[name].(string); ok && !want.MatchString(s) {
 		in.Fail(name, "%q must match %s", s, want)

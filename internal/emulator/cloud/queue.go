@@ -11,6 +11,7 @@ type Queue struct {
 	ahead map[Key]float64   // the model seconds that a run has queued; without a pace all requests arrive at once
 }
 
+// NewQueue returns a queue in which no operation is in progress.
 func NewQueue() *Queue { return &Queue{free: map[Key]time.Time{}, ahead: map[Key]float64{}} }
 
 // reserveTurn returns how many model seconds pass before a record is free, and occupies it from then on.

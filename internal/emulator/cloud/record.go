@@ -45,10 +45,14 @@ func (r *Record) Get(property string) any {
 	return r.Outputs[property]
 }
 
+// Text returns a property as text, empty when it is absent or of another type.
 func (r *Record) Text(property string) string { return Text(r.Get(property)) }
 
+// Bool returns a property as a truth value, false when it is absent. The text "true" counts as true, as launch templates store it.
 func (r *Record) Bool(property string) bool { return Bool(r.Get(property)) }
 
+// Number returns a property as an integer, 0 when it is absent or of another type.
 func (r *Record) Number(property string) int { return Number(r.Get(property)) }
 
+// Texts returns a property as a list of texts, empty when it is absent or of another type.
 func (r *Record) Texts(property string) []string { return Texts(r.Get(property)) }

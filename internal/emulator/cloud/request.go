@@ -45,7 +45,7 @@ func (c *Cloud) Do(ctx context.Context, q *Request) (*Reply, error) {
 		return err
 	})
 	if err != nil {
-		var r *Refusal
+		var r *RefusalError
 		if asRefusal(err, &r) {
 			c.waitSeconds(ctx, asked, hitch.seconds+r.AfterSeconds)
 		}

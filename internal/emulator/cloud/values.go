@@ -55,6 +55,8 @@ func PlainValue(v resource.PropertyValue) any {
 	return nil
 }
 
+// PlainMap returns properties as plain JSON, with secrets in the clear. It omits values that are not known yet and the engine's internal
+// properties.
 func PlainMap(m resource.PropertyMap) map[string]any {
 	out := map[string]any{}
 	for key, v := range m {
@@ -67,6 +69,7 @@ func PlainMap(m resource.PropertyMap) map[string]any {
 	return out
 }
 
+// CopyMap returns a shallow copy of a map, never nil.
 func CopyMap(m map[string]any) map[string]any {
 	if m == nil {
 		return map[string]any{}
@@ -74,6 +77,7 @@ func CopyMap(m map[string]any) map[string]any {
 	return maps.Clone(m)
 }
 
+// Text returns a value as text, empty when it is of another type.
 func Text(v any) string {
 	s, _ := v.(string)
 	return s
@@ -85,6 +89,7 @@ func Bool(v any) bool {
 	return b || v == "true"
 }
 
+// Number returns a number without its fraction, 0 when the value is of another type.
 func Number(v any) int {
 	switch n := v.(type) {
 	case float64:
@@ -95,6 +100,7 @@ func Number(v any) int {
 	return 0
 }
 
+// Object returns a value as an object, nil when it is of another type.
 func Object(v any) map[string]any {
 	m, _ := v.(map[string]any)
 	return m
@@ -110,6 +116,7 @@ func Objects(v any) []map[string]any {
 	return out
 }
 
+// Texts returns the texts in a list, without its elements of other types.
 func Texts(v any) []string {
 	list, _ := v.([]any)
 	out := make([]string, 0, len(list))

@@ -44,11 +44,13 @@ func Start(t testing.TB, faults ...string) *Driver {
 	return StartAt(t, t.TempDir(), faults...)
 }
 
+// StartAt does as Start, with a cloud whose journal is in dir. A test uses it to open the same cloud twice.
 func StartAt(t testing.TB, dir string, faults ...string) *Driver {
 	t.Helper()
 	return StartWith(t, cloud.Options{Dir: dir, Faults: ParseFaults(t, faults...)})
 }
 
+// ParseFaults parses faults in the forms of cloud.ParseFault. It fails the test when one does not parse.
 func ParseFaults(t testing.TB, faults ...string) []cloud.Fault {
 	t.Helper()
 	var list []cloud.Fault
@@ -62,6 +64,7 @@ func ParseFaults(t testing.TB, faults ...string) []cloud.Fault {
 	return list
 }
 
+// StartWith starts a cloud with options and a provider of us-west-1 that is connected to it. Both end with the test.
 func StartWith(t testing.TB, o cloud.Options) *Driver {
 	t.Helper()
 	c, err := emulator.Open(o)
@@ -80,6 +83,7 @@ func StartWith(t testing.TB, o cloud.Options) *Driver {
 	return d
 }
 
+// Connect connects to the AWS provider of a server.
 func Connect(t testing.TB, server *provider.Server) pulumirpc.ResourceProviderClient {
 	t.Helper()
 	return ConnectTo(t, server, "aws")
@@ -111,6 +115,7 @@ func (d *Driver) Elsewhere(config Props) *Driver {
 	return other
 }
 
+// Configure configures the provider and fails the test when it refuses.
 func (d *Driver) Configure(config Props) {
 	d.T.Helper()
 	if err := d.TryConfigure(config); err != nil {
@@ -118,6 +123,7 @@ func (d *Driver) Configure(config Props) {
 	}
 }
 
+// TryConfigure configures the provider, or returns why it refused the configuration.
 func (d *Driver) TryConfigure(config Props) error {
 	_, err := d.Client.Configure(context.Background(), &pulumirpc.ConfigureRequest{Args: d.Pack(config)})
 	return err
@@ -146,6 +152,7 @@ func Property(v any) resource.PropertyValue {
 	return resource.NewPropertyValue(v)
 }
 
+// Pack converts inputs to the form in which the engine sends them, unknown values and secrets included.
 func (d *Driver) Pack(p Props) *structpb.Struct {
 	d.T.Helper()
 	s, err := plugin.MarshalProperties(Property(p).ObjectValue(), plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true})
@@ -155,6 +162,7 @@ func (d *Driver) Pack(p Props) *structpb.Struct {
 	return s
 }
 
+// Unpack converts properties that the provider returned to plain JSON. It omits values that are not known yet.
 func (d *Driver) Unpack(s *structpb.Struct) map[string]any {
 	d.T.Helper()
 	m, err := UnmarshalProperties(s)
@@ -164,10 +172,12 @@ func (d *Driver) Unpack(s *structpb.Struct) map[string]any {
 	return cloud.PlainMap(m)
 }
 
+// URN returns the URN of a resource in the stack us-west-1.
 func URN(typ, name string) string {
 	return "urn:pulumi:us-west-1::beachhead::" + typ + "::" + name
 }
 
+// Check checks inputs and returns them as the provider completes them, or an error that lists all failures.
 func (d *Driver) Check(typ, name string, olds *structpb.Struct, p Props) (*structpb.Struct, error) {
 	d.T.Helper()
 	out, err := d.Client.Check(context.Background(), &pulumirpc.CheckRequest{
@@ -199,6 +209,7 @@ func (d *Driver) TryCreate(typ, name string, p Props) (*Handle, error) {
 	return &Handle{Driver: d, Type: typ, ID: out.GetId(), Name: name, Inputs: inputs, State: out.GetProperties()}, nil
 }
 
+// Create creates a resource and fails the test when the cloud refuses.
 func (d *Driver) Create(typ, name string, p Props) *Handle {
 	d.T.Helper()
 	r, err := d.TryCreate(typ, name, p)
@@ -242,6 +253,7 @@ func (d *Driver) RequireCreateRefusal(typ string, p Props, words ...string) {
 	}
 }
 
+// Journal returns the text of the cloud's journal.
 func (d *Driver) Journal() string {
 	d.T.Helper()
 	raw, err := os.ReadFile(filepath.Join(d.Dir, cloud.JournalName))
@@ -251,6 +263,7 @@ func (d *Driver) Journal() string {
 	return string(raw)
 }
 
+// Resources returns all resources in the cloud.
 func (d *Driver) Resources() []cloud.Resource {
 	d.T.Helper()
 	list, err := d.Cloud.Resources()
@@ -260,6 +273,7 @@ func (d *Driver) Resources() []cloud.Resource {
 	return list
 }
 
+// Operations returns all operations in the cloud's journal.
 func (d *Driver) Operations() []cloud.Operation {
 	d.T.Helper()
 	list, err := d.Cloud.Operations()
@@ -274,6 +288,7 @@ func UnmarshalProperties(s *structpb.Struct) (resource.PropertyMap, error) {
 	return plugin.UnmarshalProperties(s, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
 }
 
+// PlainProps returns inputs as plain JSON, as the cloud stores them. It omits unknown values.
 func PlainProps(p Props) map[string]any { return cloud.PlainMap(Property(p).ObjectValue()) }
 
 // GCP returns a GCP provider on the same cloud, of the project backend and us-west2 by default.
@@ -289,6 +304,7 @@ func (d *Driver) GCP(configs ...Props) *Driver {
 	return g
 }
 
+// Machines returns the EC2 instances in the cloud.
 func (d *Driver) Machines() []cloud.Resource {
 	d.T.Helper()
 	var list []cloud.Resource
@@ -300,27 +316,31 @@ func (d *Driver) Machines() []cloud.Resource {
 	return list
 }
 
-// VPC, Subnet, InternetGateway and EIP create the resources that most tests need.
+// VPC creates a VPC with DNS names enabled.
 func (d *Driver) VPC(cidr string) *Handle {
 	d.T.Helper()
 	return d.Create(aws.VPCType, "vpc-"+cidr, Props{"cidrBlock": cidr, "enableDnsHostnames": true})
 }
 
+// Subnet creates a subnet of a VPC.
 func (d *Driver) Subnet(vpc *Handle, zone, cidr string) *Handle {
 	d.T.Helper()
 	return d.Create(aws.SubnetType, "subnet-"+cidr, Props{"vpcId": vpc.ID, "cidrBlock": cidr, "availabilityZone": zone})
 }
 
+// InternetGateway creates an internet gateway that is attached to a VPC.
 func (d *Driver) InternetGateway(vpc *Handle) *Handle {
 	d.T.Helper()
 	return d.Create(aws.InternetGatewayType, "igw", Props{"vpcId": vpc.ID})
 }
 
+// EIP allocates an Elastic IP address.
 func (d *Driver) EIP(name string) *Handle {
 	d.T.Helper()
 	return d.Create(aws.EIPType, name, Props{"domain": "vpc"})
 }
 
+// TryInvoke calls a function of the provider, such as aws:ec2/getSubnet:getSubnet, and returns its result or why it failed.
 func (d *Driver) TryInvoke(tok string, args Props) (map[string]any, error) {
 	d.T.Helper()
 	out, err := d.Client.Invoke(context.Background(), &pulumirpc.InvokeRequest{Tok: tok, Args: d.Pack(args)})
@@ -333,6 +353,7 @@ func (d *Driver) TryInvoke(tok string, args Props) (map[string]any, error) {
 	return d.Unpack(out.GetReturn()), nil
 }
 
+// Invoke calls a function of the provider and fails the test when the call fails.
 func (d *Driver) Invoke(tok string, args Props) map[string]any {
 	d.T.Helper()
 	out, err := d.TryInvoke(tok, args)

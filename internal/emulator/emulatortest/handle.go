@@ -50,6 +50,7 @@ func (r *Handle) TryUpdate(p Props) error {
 	return nil
 }
 
+// Update changes a resource in place. It fails the test when the change would replace the resource or when the cloud refuses it.
 func (r *Handle) Update(p Props) {
 	r.Driver.T.Helper()
 	if d := r.Diff(p); len(d.GetReplaces()) > 0 {
@@ -60,12 +61,14 @@ func (r *Handle) Update(p Props) {
 	}
 }
 
+// TryDelete deletes a resource, or returns why the cloud refused.
 func (r *Handle) TryDelete() error {
 	_, err := r.Driver.Client.Delete(context.Background(), &pulumirpc.DeleteRequest{
 		Id: r.ID, Urn: URN(r.Type, r.Name), Properties: r.State, OldInputs: r.Inputs})
 	return err
 }
 
+// Delete deletes a resource and fails the test when the cloud refuses.
 func (r *Handle) Delete() {
 	r.Driver.T.Helper()
 	if err := r.TryDelete(); err != nil {

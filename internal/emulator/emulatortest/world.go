@@ -6,6 +6,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/gcp"
 )
 
+// TrustPolicy is an IAM trust policy by which EC2 instances assume a role.
 const TrustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
 // World is one resource of every kind that a program can create, with its inputs.
@@ -18,6 +19,7 @@ type World struct {
 	Address *Handle
 }
 
+// Add creates a resource with the name "one". It records the resource and its inputs in the world, under the resource's type.
 func (w *World) Add(typ string, p Props) *Handle {
 	w.Driver.T.Helper()
 	w.Handles[typ] = w.Driver.Create(typ, "one", p)
@@ -109,4 +111,5 @@ func AddressOf(gateway *Handle, list string, i int) string {
 	return cloud.Text(cloud.Objects(gateway.Output(list))[i]["ipAddress"])
 }
 
+// DebianImage is an image id that EC2 resolves at launch: Debian publishes its newest image, for arm64, in this public parameter.
 const DebianImage = "resolve:ssm:/aws/service/debian/release/12/latest/arm64"

@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/aws"
 )
 
+// JSON texts that the cloud accepts: an IAM policy and a dashboard's body.
 const (
 	AnyPolicy     = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`
 	DashboardBody = `{"widgets":[{"type":"metric","x":0,"y":0,"width":12,"height":6,"properties":{"region":"us-west-1"}}]}`
@@ -94,6 +95,7 @@ func TextAsset(text string) resource.PropertyValue {
 	return resource.NewProperty(a)
 }
 
+// GP3 returns the inputs of a gp3 volume of 100 GiB in us-west-1a, changed by more. A nil value in more removes the input.
 func GP3(more Props) Props {
 	p := Props{"availabilityZone": "us-west-1a", "type": "gp3", "size": 100}
 	for name, v := range more {

@@ -2,9 +2,5 @@ package gcp_test
 
 import "github.com/beachhead-build/beachhead/internal/emulator/emulatortest"
 
-// The words of the test driver that every test uses.
-type (
-	props  = emulatortest.Props
-	driver = emulatortest.Driver
-	handle = emulatortest.Handle
-)
+// props shortens the name of the inputs that every test writes.
+type props = emulatortest.Props

@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// ManagedZoneType is the Pulumi type token of a Cloud DNS managed zone.
 const ManagedZoneType = "gcp:dns/managedZone:ManagedZone"
 
 // absoluteName is a domain name with its final dot, perhaps a wildcard.

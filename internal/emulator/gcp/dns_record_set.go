@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RecordSetType is the Pulumi type token of a Cloud DNS record set.
 const RecordSetType = "gcp:dns/recordSet:RecordSet"
 
 func recordSetKind() *cloud.Kind {

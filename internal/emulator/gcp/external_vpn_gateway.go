@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// ExternalVPNGatewayType is the Pulumi type token of an external VPN gateway, GCP's record of the far end of a VPN.
 const ExternalVPNGatewayType = "gcp:compute/externalVpnGateway:ExternalVpnGateway"
 
 // redundancies is the number of interfaces of an external gateway, by type of redundancy.

@@ -13,6 +13,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// FirewallType is the Pulumi type token of a firewall rule of a network.
 const FirewallType = "gcp:compute/firewall:Firewall"
 
 func firewallKind() *cloud.Kind {

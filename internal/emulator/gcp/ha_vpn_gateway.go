@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// HAVPNGatewayType is the Pulumi type token of an HA VPN gateway, which has two interfaces.
 const HAVPNGatewayType = "gcp:compute/haVpnGateway:HaVpnGateway"
 
 func haVPNGatewayKind() *cloud.Kind {

@@ -33,6 +33,7 @@ func getNetwork(c *cloud.Call, args map[string]any) (map[string]any, error) {
 	return out, nil
 }
 
+// NetworkType is the Pulumi type token of a VPC network of GCP.
 const NetworkType = "gcp:compute/network:Network"
 
 // defaultNetwork is the name of the network that every new project has. The backend runs in it. Programs can look it up, refer to it

@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RouterType is the Pulumi type token of a Cloud Router.
 const RouterType = "gcp:compute/router:Router"
 
 func routerKind() *cloud.Kind {

@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RouterInterfaceType is the Pulumi type token of an interface of a Cloud Router, the end of one VPN tunnel.
 const RouterInterfaceType = "gcp:compute/routerInterface:RouterInterface"
 
 func routerInterfaceKind() *cloud.Kind {

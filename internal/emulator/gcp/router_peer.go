@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// RouterPeerType is the Pulumi type token of a BGP peer of a Cloud Router.
 const RouterPeerType = "gcp:compute/routerPeer:RouterPeer"
 
 func routerPeerKind() *cloud.Kind {

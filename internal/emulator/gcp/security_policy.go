@@ -9,6 +9,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SecurityPolicyType is the Pulumi type token of a Cloud Armor security policy.
 const SecurityPolicyType = "gcp:compute/securityPolicy:SecurityPolicy"
 
 func securityPolicyKind() *cloud.Kind {

@@ -10,6 +10,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// SecurityPolicyRuleType is the Pulumi type token of one rule of a Cloud Armor security policy.
 const SecurityPolicyRuleType = "gcp:compute/securityPolicyRule:SecurityPolicyRule"
 
 // lastPriority is the priority of the default rule, which every policy has and which applies when no other rule matches.

@@ -7,6 +7,7 @@ import (
 	"github.com/beachhead-build/beachhead/internal/emulator/cloud"
 )
 
+// VPNTunnelType is the Pulumi type token of one tunnel of an HA VPN gateway.
 const VPNTunnelType = "gcp:compute/vPNTunnel:VPNTunnel"
 
 func vpnTunnelKind() *cloud.Kind {

@@ -6,5 +6,4 @@ import "github.com/beachhead-build/beachhead/internal/emulator/emulatortest"
 type (
 	props  = emulatortest.Props
 	driver = emulatortest.Driver
-	handle = emulatortest.Handle
 )

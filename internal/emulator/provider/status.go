@@ -11,7 +11,7 @@ import (
 
 // statusOf returns an error with the gRPC code that the engine acts on.
 func statusOf(err error) error {
-	var r *cloud.Refusal
+	var r *cloud.RefusalError
 	if errors.As(err, &r) {
 		return status.Error(r.Code, err.Error())
 	}
