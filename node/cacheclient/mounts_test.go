@@ -71,6 +71,7 @@ func TestShardChangesAddress(t *testing.T) {
 	s.ServeShard(table, 0)
 	s.ServeShard(table, 1)
 	mounts := newMounts(s)
+	mounts.Limits.Mount = 10 * time.Second
 	for _, shard := range []int{0, 1, 1} {
 		if _, err := mounts.Mount(t.Context(), "00", addressOf(table, shard), ReadOptions); err != nil {
 			t.Fatal(err)
