@@ -37,7 +37,7 @@ providers:
 
 .PHONY: test-machines machines
 test-machines: machines agent ## boot machines in QEMU with a plan's user data and test the agent on them (16 minutes without KVM)
-	go test -tags machines -count 1 -timeout 40m -parallel 2 -v ./tests/machines/...
+	go test -tags machines -count 1 -timeout 40m -p 1 -parallel 2 -v ./tests/machines/...
 
 machines:
 	@scripts/machines
