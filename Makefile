@@ -82,7 +82,7 @@ fuzz: ## fuzz the region file loader for ten minutes
 
 .PHONY: bench
 bench: build agent tools ## run the benchmarks; docs/performance.md explains the figures
-	go test -run '^$$' -bench . -benchmem ./internal/regionfile/... ./internal/plan/... ./internal/emulator/cloud ./tests/e2e
+	go test -run '^$$' -bench . -benchmem ./internal/regionfile/... ./internal/plan/... ./internal/ec2types ./internal/emulator/cloud ./tests/e2e
 
 .PHONY: clean
 clean: ## remove all builds and every emulated cloud

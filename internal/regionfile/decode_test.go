@@ -1,7 +1,6 @@
 package regionfile
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -101,7 +100,7 @@ func TestDecodeProblems(t *testing.T) {
 			`:1: aws.account: is missing; want the twelve digits of the account in quotes`,
 			`:1: aws.region: is missing; want an AWS region such as us-west-1`}},
 		{"missing section", "network:\n  cidr: 10.42.0.0/16\n  egress: nat-gateway-per-zone\n", "",
-			[]string{`:1: network: is missing; want a mapping with the keys ` + joinAnd(listKeys(reflect.TypeFor[Network]()))}},
+			[]string{`:1: network: is missing; want a mapping with the keys cidr, egress, keep, addresses and aptMirror`}},
 		{"missing in an item", "address: 10.128.0.20, ", "", []string{`gcp.services[1].address: is missing; want an IPv4 address`}},
 		{"token as a number", "token: ci-worker-token", "token: 123456789",
 			[]string{`agent.token: is a number; want the name of a stack secret`}},

@@ -39,7 +39,7 @@ func Run(ctx context.Context, d spec.Description) error {
 	}
 	// The roles use the default logger too.
 	slog.SetDefault(newLogger())
-	slog.Info("agent started", "role", d.Role, "name", d.GroupName(), "stack", d.Stack)
+	slog.Info(StartedMessage, "role", d.Role, "name", d.GroupName(), "stack", d.Stack)
 	c := aws.New(d.Region)
 	return (&lifecycle{description: d, role: newRole(d, c), cloud: c, log: slog.Default(), lastLogged: map[string]string{}}).run(ctx)
 }

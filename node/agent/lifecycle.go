@@ -81,7 +81,7 @@ func (l *lifecycle) serveUntilEnd(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	l.log.Info("machine is ready")
+	l.log.Info(ReadyMessage)
 	others.Go(func() { l.completeHook(ctx, "Pending", l.description.Hooks.Ready) })
 	others.Go(func() { l.publishMetrics(ctx) })
 	return l.serveRole(ctx)

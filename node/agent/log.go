@@ -6,6 +6,12 @@ import (
 	"github.com/beachhead-build/beachhead/node/aws"
 )
 
+// Messages that the tests on machines read from the journal, to measure the time from the agent's start to ready.
+const (
+	StartedMessage = "agent started"
+	ReadyMessage   = "machine is ready"
+)
+
 // logCall logs the outcome of a call that the agent repeats, unless the call failed because the context ended.
 func (l *lifecycle) logCall(ctx context.Context, call string, err error) {
 	if err == nil || ctx.Err() == nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/beachhead-build/beachhead/node/agent"
 	"github.com/beachhead-build/beachhead/tests/machines/lab"
 )
 
@@ -185,9 +186,9 @@ func logAgentTime(l *lab.Lab, m *lab.Machine) {
 		at, err := time.Parse("Jan _2 15:04:05.000000", found[1])
 		l.Must(err)
 		switch found[2] {
-		case "the agent starts":
+		case agent.StartedMessage:
 			started = at
-		case "the machine is ready":
+		case agent.ReadyMessage:
 			ready = at
 		default:
 			if ready.IsZero() && found[3] != "" {

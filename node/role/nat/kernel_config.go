@@ -39,6 +39,7 @@ net.ipv4.conf.all.send_redirects = 0
 net.ipv4.conf.%s.send_redirects = 0
 
 # One eighth of the memory for the connection table. When it is full, the kernel drops new connections without an answer: see the metric
+# ConntrackPercent. The kernel's own limit is 65,536 on a machine of less than 4 GiB.
 net.netfilter.nf_conntrack_max = %d
 net.netfilter.nf_conntrack_buckets = %d
 

@@ -99,6 +99,9 @@ func TestPrepare(t *testing.T) {
 			t.Errorf("want the interface of the best default route: %s, %v", text, err)
 		}
 	}
+	if text, err := os.ReadFile(m.role.host.Path(sysctlFile)); err != nil || !strings.Contains(string(text), "\n# ConntrackPercent. ") {
+		t.Errorf("want the name of the metric that shows a full table: %s, %v", text, err)
+	}
 	if err := m.role.Prepare(t.Context()); err != nil {
 		t.Errorf("the second time: %v", err)
 	}
