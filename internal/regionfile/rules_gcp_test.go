@@ -62,7 +62,7 @@ func TestGCPRules(t *testing.T) {
 			withPolicy(func(c *Config) { c.Network.Egress, c.Network.Keep = Public, []Egress{NATGateway} }),
 			[]string{`gcp.securityPolicy: network.egress is public`}},
 		{"policy and no egress", withPolicy(withoutEgress(func(c *Config) { c.GCP.Path = PrivatePath })),
-			[]string{`gcp.securityPolicy: network.egress is none, so that there is not a valid address to admit`}},
+			[]string{`gcp.securityPolicy: network.egress is none, so the region has no public address to admit`}},
 		{"policy and 10 addresses", withPolicy(func(c *Config) { c.Network.Addresses = 5 }), nil},
 		{"policy and 12 addresses", withPolicy(func(c *Config) { c.Network.Addresses = 6 }),
 			[]string{`gcp.securityPolicy: the region has 12 public addresses, and a Cloud Armor rule takes 10; want network.addresses of at ` +

@@ -27,7 +27,7 @@ func (k *checker) checkSecurityPolicy() {
 	case k.Network.Egress == Public:
 		k.reportError(p, "network.egress is public: every machine has its own address, and a rule cannot list them all", fixed)
 	case k.Network.Egress == None:
-		k.reportError(p, "network.egress is none, so that there is not a valid address to admit", fixed)
+		k.reportError(p, "network.egress is none, so the region has no public address to admit", fixed)
 	case count > maxRuleRanges:
 		k.reportError(p, fmt.Sprintf("the region has %d public addresses, and a Cloud Armor rule takes %d", count, maxRuleRanges),
 			k.suggestFewerAddresses())
