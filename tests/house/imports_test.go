@@ -78,16 +78,6 @@ var rules = []rule{
 	{from: "internal/emulator", to: "internal/regionfile",
 		why: "an emulated cloud that knew our region files would agree with their mistakes"},
 
-	// The emulated cloud in layers.
-	{from: "internal/emulator/cloud", to: "internal/emulator/aws", why: "the cloud's state and rules do not depend on one platform"},
-	{from: "internal/emulator/cloud", to: "internal/emulator/gcp", why: "the cloud's state and rules do not depend on one platform"},
-	{from: "internal/emulator/cloud", to: "internal/emulator/link", why: "the cloud's state and rules do not depend on one platform"},
-	{from: "internal/emulator/cloud", to: "internal/emulator/provider", why: "the provider serves the cloud"},
-	{from: "internal/emulator/aws", to: "internal/emulator/gcp", why: "only the link knows both platforms"},
-	{from: "internal/emulator/aws", to: "internal/emulator/link", why: "only the link knows both platforms"},
-	{from: "internal/emulator/gcp", to: "internal/emulator/aws", why: "only the link knows both platforms"},
-	{from: "internal/emulator/gcp", to: "internal/emulator/link", why: "only the link knows both platforms"},
-
 	// Queries and values.
 	{from: "internal/clouds", to: "internal/session", why: "a lower package never imports a higher one"},
 	{from: "internal/clouds", to: "internal/engine", why: "a query does not depend on the operations that use its answer"},
